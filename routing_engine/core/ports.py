@@ -1,0 +1,79 @@
+"""Every plug of the engine on one page: what a channel, a provider and a look-up must do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from routing_engine.core.model import Caller, Collect, Filler, Find, Found, Play, Record, SourceDown, Typed
+from routing_engine.core.numbers import Number
+
+
+class Channel(Protocol):
+    """A call in progress, however it reached us. Everything may raise `CallerHungUp` or `ChannelBroken`."""
+
+    caller: Caller
+
+    async def begin(self, longest_s: float, language: str, variables: Sequence[str]) -> Caller:
+        """Open the conversation.
+
+        `longest_s` is what the route may need at most (the watchdog's new limit), `language` the language of the
+        prompts ("" keeps the channel's). Gives the caller with the channel variables of the names in `variables`.
+        """
+
+    async def answer(self, how: Literal["before_prompts", "early_media", "never"]) -> None:
+        """Make prompts audible: answer the call, or open early media. Called once, before the first prompt."""
+
+    async def play(self, ask: Play) -> Typed:
+        """Play sounds one after the other; a digit ends them where `barge_in` allows it. A missing one is skipped."""
+
+    async def collect(self, ask: Collect) -> Typed:
+        """Read digits: without the terminator, at most `max` of them."""
+
+    async def fill(self, filler: Filler | None) -> None:
+        """Start what the caller hears during a look-up; None ends it."""
+
+    async def hand_back(self, variables: Sequence[tuple[str, str]]) -> None:
+        """Set channel variables in this order and end the conversation. Raises when they were not all taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a provider is asked.
+
+    `field` is the field (our name) that `value` is searched in; "" leaves the choice to the provider. `by_caller`
+    says that the search is for the caller's number: `value` is then that number in E.164. `caller` is the calling
+    number also when the search is for something else, and None when it is hidden: then it must not be sent.
+    """
+
+    model: str
+    field: str
+    value: str
+    by_caller: bool
+    caller: Number | None
+
+
+class Provider(Protocol):
+    """A connection to a system that holds records."""
+
+    async def find(self, query: Query) -> Sequence[Record]:
+        """Give the records that fit, best first; an empty sequence is "no record".
+
+        Raises `ProviderUnreachable`, `ProviderRefused` or `ProviderMisread`, and nothing else. It has no time-out of
+        its own to keep: the caller cancels it.
+        """
+
+    async def close(self) -> None:
+        """Release connections. Called once, after the last look-up."""
+
+
+class Lookup(Protocol):
+    """From "find this" to an answer in time."""
+
+    async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
+        """Ask the source's integration; never raises for a failing provider and never takes longer than `left_s`."""
+
+
+#: The seconds of a clock that never goes back.
+Clock = Callable[[], float]

@@ -1,0 +1,71 @@
+"""Every error of the engine, grouped by who must act.
+
+RoutingEngineError
+├── RouteError             the author of a YAML file: carries every Problem found
+├── ProviderError          a look-up did not answer; the route's `when_down` decides what that means
+│   ├── ProviderUnreachable    time: nobody answered, or not in time
+│   ├── ProviderRefused        an administrator: credentials, rights, address, quota
+│   └── ProviderMisread        us, or the other side's developer: the answer has an unexpected shape
+└── ChannelError           the conversation with Asterisk
+    ├── CallerHungUp           nobody: the caller has gone, the work stops quietly
+    └── ChannelBroken          an administrator: the other side does not speak FastAGI, or stopped in mid-call
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class RoutingEngineError(Exception):
+    """Whatever the engine raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One fault of a YAML file: where it is, what it is, what to do. `line` counts from 1; 0 is the whole file."""
+
+    file: str
+    line: int
+    sentence: str
+    remedy: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.sentence}; {self.remedy}"
+
+
+class RouteError(RoutingEngineError):
+    """The configuration cannot be used; `problems` names every fault that was found, never only the first."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class ProviderError(RoutingEngineError):
+    """A look-up that was not answered. Its text is shown in trails and logs: it never holds a secret or a number."""
+
+
+class ProviderUnreachable(ProviderError):
+    """Nobody answered, or not in time: it may be better the next time."""
+
+
+class ProviderRefused(ProviderError):
+    """The system answered that it will not serve us: an administrator must look at credentials, rights or address."""
+
+
+class ProviderMisread(ProviderError):
+    """The system answered something that is neither a record nor "no record"."""
+
+
+class ChannelError(RoutingEngineError):
+    """The conversation with Asterisk cannot go on."""
+
+
+class CallerHungUp(ChannelError):
+    """The caller has gone. Expected at every moment of a call; stops the work and cancels its look-ups."""
+
+
+class ChannelBroken(ChannelError):
+    """The other side sent what no Asterisk sends, sent too much, or stopped answering."""

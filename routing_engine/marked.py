@@ -1,0 +1,326 @@
+"""YAML with its lines: text in, sections out, and every problem with its place.
+
+A `Section` is a mapping whose keys are taken one by one; each `take` checks the type and notes a `Problem` instead of
+raising, so that one reading finds every fault of a file. Scalars are read as they are written: the traps of YAML 1.1
+(`no`, `0664...`, `+43...`, `1:30`) never change a text, and where a value's meaning is open they are a problem.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import yaml
+
+from routing_engine.errors import Problem
+
+T = TypeVar("T")
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_TRUE, _FALSE = frozenset({"true", "True", "TRUE"}), frozenset({"false", "False", "FALSE"})
+_YES_NO = frozenset({"yes", "no", "on", "off", "y", "n"})
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)\Z")
+_DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+\Z")
+_LEADING = re.compile(r"[+]?[0-9][0-9_]*\Z")
+_SEXAGESIMAL = re.compile(r"[0-9]+(:[0-5]?[0-9])+(\.[0-9]*)?\Z")
+_OTHER_NUMBER = re.compile(
+    r"[-+]?(0x[0-9a-fA-F_]+|0b[01_]+|0o?[0-7_]+|[0-9][0-9_]*|\.inf|\.nan|[0-9.]+e[-+]?[0-9]+)\Z", re.I
+)
+_ENV = re.compile(r"\$\{([^}]*)\}")
+
+
+class Notes:
+    """The problems of one file, and where its secrets come from."""
+
+    def __init__(self, file: str, environment: Callable[[str], str | None] = lambda _: None) -> None:
+        self.file = file
+        self.environment = environment
+        self.problems: list[Problem] = []
+
+    def note(self, node: yaml.Node | int, sentence: str, remedy: str) -> None:
+        """Remember a problem at a node (or at a line that counts from 1)."""
+        line = node if isinstance(node, int) else node.start_mark.line + 1
+        self.problems.append(Problem(self.file, line, sentence, remedy))
+
+
+def read_yaml(text: str, notes: Notes) -> Section | None:
+    """Read one YAML document whose top is a mapping; None, with the problem noted, for anything else."""
+    try:
+        node = yaml.compose(text, Loader=_LOADER)
+    except yaml.YAMLError as error:
+        notes.note(
+            _line_of(error), f"this is not YAML: {_short(error)}", "look at the indentation and the quotes of this line"
+        )
+        return None
+    except RecursionError:
+        notes.note(1, "this is nested too deeply", "a configuration file needs no more than a few levels")
+        return None
+    if node is None:
+        notes.note(0, "the file is empty", "write the keys of the reference, or remove the file")
+        return None
+    return section_of(node, notes, "the file")
+
+
+def _line_of(error: yaml.YAMLError) -> int:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    return int(mark.line) + 1 if mark is not None else 1
+
+
+def _short(error: yaml.YAMLError) -> str:
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).splitlines()[0]
+    return str(problem)
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Give the remedy for an unknown word: the nearest known one, or all of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else "known here: " + ", ".join(names)
+
+
+def section_of(node: yaml.Node, notes: Notes, what: str) -> Section | None:
+    """Give the section that a node is; None, with the problem noted, when it is no mapping."""
+    if isinstance(node, yaml.MappingNode):
+        return Section(node, notes)
+    notes.note(node, f"{what} must be a mapping of keys", "write 'key: value' lines")
+    return None
+
+
+def is_null(node: yaml.Node) -> bool:
+    """Tell whether a node is written as nothing: empty, `~` or `null`."""
+    return isinstance(node, yaml.ScalarNode) and node.style is None and node.value in _NULLS
+
+
+def text_of(node: yaml.Node, notes: Notes, what: str) -> str | None:
+    """Give a scalar as it is written, whatever YAML would make of it: `+43 664...`, `0664`, `no` are texts here."""
+    if not isinstance(node, yaml.ScalarNode):
+        notes.note(node, f"{what} must be a text", "write one value")
+        return None
+    if is_null(node):
+        notes.note(node, f"{what} has no value", "write a value, or remove the key")
+        return None
+    return str(node.value)
+
+
+def value_of(node: yaml.Node, notes: Notes, what: str) -> str | int | float | bool | None:
+    """Give a scalar by its meaning; where YAML 1.1 and people read it differently, the problem is noted."""
+    if not isinstance(node, yaml.ScalarNode):
+        notes.note(node, f"{what} must be one value", "write a text, a number, true or false")
+        return None
+    raw: str = node.value
+    if node.style is not None:
+        return raw
+    if raw in _NULLS:
+        return None
+    if raw in _TRUE or raw in _FALSE:
+        return raw in _TRUE
+    if _INTEGER.match(raw) and len(raw) < 19:
+        return int(raw)
+    if _DECIMAL.match(raw) and len(raw) < 19:
+        return float(raw)
+    trap = _trap(raw)
+    if trap:
+        notes.note(
+            node,
+            f"{what}: {raw} without quotes is read as {trap} by YAML",
+            f"write '{raw}' in quotes, or the number or true/false that you mean",
+        )
+    return raw
+
+
+def _trap(raw: str) -> str:
+    if raw.lower() in _YES_NO:
+        return "true or false"
+    if _LEADING.match(raw):
+        return "a number without its leading + or 0"
+    if _SEXAGESIMAL.match(raw):
+        return "a number to the base of 60"
+    return "a number" if _OTHER_NUMBER.match(raw) else ""
+
+
+class Section:
+    """A mapping of a YAML file. Take its keys one by one, then `close` it: what is left over is a problem."""
+
+    def __init__(self, node: yaml.MappingNode, notes: Notes) -> None:
+        self.node = node
+        self.notes = notes
+        self.line: int = node.start_mark.line + 1
+        self._nodes: dict[str, yaml.Node] = {}
+        self._keys: dict[str, yaml.Node] = {}
+        self._known: list[str] = []
+        for key, value in node.value:
+            self._enter(key, value)
+
+    def _enter(self, key: yaml.Node, value: yaml.Node) -> None:
+        name = text_of(key, self.notes, "a key")
+        if name is None:
+            return
+        if name == "<<":
+            self.notes.note(key, "merge keys (<<) are not used here", "write the keys out")
+        elif name in self._nodes:
+            first = self._keys[name].start_mark.line + 1
+            self.notes.note(key, f"'{name}' stands here twice (first on line {first})", "keep one of them")
+        else:
+            self._nodes[name], self._keys[name] = value, key
+
+    def names(self) -> list[str]:
+        """Give the keys as written, in their order."""
+        return list(self._nodes)
+
+    def has(self, key: str) -> bool:
+        """Tell whether the key is there with a value."""
+        return key in self._nodes and not is_null(self._nodes[key])
+
+    def line_of(self, key: str) -> int:
+        """Give the line of a key, or the section's own when it is not there."""
+        return int(self._keys[key].start_mark.line) + 1 if key in self._keys else self.line
+
+    def note(self, key: str, sentence: str, remedy: str) -> None:
+        """Remember a problem at a key (at the section itself when the key is not there)."""
+        self.notes.note(self.line_of(key), sentence, remedy)
+
+    def take(self, key: str) -> yaml.Node | None:
+        """Take a key's node; None when it is missing or has no value."""
+        self._known.append(key)
+        return self._nodes[key] if self.has(key) else None
+
+    def require(self, key: str, example: str) -> yaml.Node | None:
+        """Take a key that must be there; its absence is noted with an example as the remedy."""
+        node = self.take(key)
+        if node is None:
+            self.note(key, f"'{key}' is missing", f"add for example: {example}")
+        return node
+
+    def text(self, key: str, default: str = "") -> str:
+        """Take a text as it is written."""
+        node = self.take(key)
+        found = None if node is None else text_of(node, self.notes, f"'{key}'")
+        return default if found is None else found
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Take one text or a list of texts."""
+        node = self.take(key)
+        if node is None:
+            return ()
+        nodes: Sequence[yaml.Node] = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        found = (text_of(item, self.notes, f"'{key}'") for item in nodes)
+        return tuple(item for item in found if item is not None)
+
+    def choice(self, key: str, allowed: Sequence[str], default: str) -> str:
+        """Take a text that must be one of `allowed`."""
+        found = self.text(key, default)
+        if found in allowed:
+            return found
+        self.note(key, f"'{key}' cannot be '{found}'", suggest(found, allowed))
+        return default
+
+    def number(self, key: str, default: float, low: float, high: float) -> float:
+        """Take a number between `low` and `high`."""
+        node = self.take(key)
+        if node is None:
+            return default
+        raw = text_of(node, self.notes, f"'{key}'") or ""
+        if not (_INTEGER.match(raw) or _DECIMAL.match(raw)) or not low <= float(raw) <= high:
+            self.note(
+                key, f"'{key}' must be a number from {low:g} to {high:g}, not '{raw}'", f"the default is {default:g}"
+            )
+            return default
+        return float(raw)
+
+    def whole(self, key: str, default: int, low: int, high: int) -> int:
+        """Take a whole number between `low` and `high`."""
+        found = self.number(key, default, low, high)
+        if found != int(found):
+            self.note(key, f"'{key}' must be a whole number, not {found:g}", f"the default is {default}")
+        return int(found)
+
+    def flag(self, key: str, default: bool) -> bool:
+        """Take `true` or `false`; yes, no, on and off are told apart with a remedy."""
+        node = self.take(key)
+        if node is None:
+            return default
+        raw = text_of(node, self.notes, f"'{key}'") or ""
+        if raw in _TRUE or raw in _FALSE:
+            return raw in _TRUE
+        self.note(key, f"'{key}' must be true or false, not '{raw}'", "write true or false")
+        return default
+
+    def section(self, key: str) -> Section | None:
+        """Take a nested mapping."""
+        node = self.take(key)
+        return None if node is None else section_of(node, self.notes, f"'{key}'")
+
+    def items(self, key: str) -> list[yaml.Node]:
+        """Take a list's nodes; a problem when it is no list."""
+        node = self.take(key)
+        if node is None:
+            return []
+        if isinstance(node, yaml.SequenceNode):
+            return list(node.value)
+        self.note(key, f"'{key}' must be a list", f"write its entries below '{key}:', each with '- '")
+        return []
+
+    def sections(self, key: str) -> list[Section]:
+        """Take a list of mappings."""
+        found = (section_of(node, self.notes, f"an entry of '{key}'") for node in self.items(key))
+        return [section for section in found if section is not None]
+
+    def secret(self, key: str) -> str:
+        """Take a secret: `${ENV_NAME}` (also within a text) or `{file: /run/secrets/name}`; never a plain text.
+
+        Its value never stands in a problem. An unset variable or an unreadable file is a problem that names it.
+        """
+        node = self.take(key)
+        if node is None:
+            return ""
+        if isinstance(node, yaml.MappingNode):
+            return self._secret_file(Section(node, self.notes))
+        text = text_of(node, self.notes, f"'{key}'") or ""
+        if not _ENV.search(text):
+            self.note(
+                key,
+                f"'{key}' holds a secret in plain text",
+                "write ${NAME} and set that environment variable, or {file: PATH}",
+            )
+        return self.expand(key, text)
+
+    def _secret_file(self, section: Section) -> str:
+        path = section.text("file")
+        section.close("a secret")
+        try:
+            with open(path, encoding="utf-8") as file:
+                return file.read().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not text"
+            section.note(
+                "file",
+                f"the secret in '{path}' cannot be read: {reason}",
+                "create the file, readable by the engine only",
+            )
+            return ""
+
+    def expand(self, key: str, text: str) -> str:
+        """Fill `${NAME}` from the environment; an unset one is a problem that names it."""
+
+        def value(found: re.Match[str]) -> str:
+            got = self.notes.environment(found[1])
+            if got is None:
+                self.note(
+                    key, f"the environment variable {found[1]} is not set", f"set {found[1]} for the engine's process"
+                )
+            return got or ""
+
+        return _ENV.sub(value, text)
+
+    def plain(self, key: str, default: str = "") -> str:
+        """Take a text in which `${NAME}` may stand, such as an address."""
+        return self.expand(key, self.text(key, default))
+
+    def close(self, what: str) -> None:
+        """Note every key that nobody took."""
+        for name in self._nodes:
+            if name not in self._known:
+                self.note(name, f"{what} has no key '{name}'", suggest(name, self._known))
