@@ -30,6 +30,9 @@ _OTHER_NUMBER = re.compile(
     r"[-+]?(0x[0-9a-fA-F_]+|0b[01_]+|0o?[0-7_]+|[0-9][0-9_]*|\.inf|\.nan|[0-9.]+e[-+]?[0-9]+)\Z", re.I
 )
 _ENV = re.compile(r"\$\{([^}]*)\}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_DEEPEST = 40
+_LONGEST_SECRET = 65_536
 
 
 class Notes:
@@ -43,20 +46,21 @@ class Notes:
     def note(self, node: yaml.Node | int, sentence: str, remedy: str) -> None:
         """Remember a problem at a node (or at a line that counts from 1)."""
         line = node if isinstance(node, int) else node.start_mark.line + 1
-        self.problems.append(Problem(self.file, line, sentence, remedy))
+        problem = Problem(self.file, line, sentence, remedy)
+        if problem not in self.problems:
+            self.problems.append(problem)
 
 
 def read_yaml(text: str, notes: Notes) -> Section | None:
     """Read one YAML document whose top is a mapping; None, with the problem noted, for anything else."""
     try:
+        if not _is_plain(text, notes):
+            return None
         node = yaml.compose(text, Loader=_LOADER)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeError) as error:
         notes.note(
             _line_of(error), f"this is not YAML: {_short(error)}", "look at the indentation and the quotes of this line"
         )
-        return None
-    except RecursionError:
-        notes.note(1, "this is nested too deeply", "a configuration file needs no more than a few levels")
         return None
     if node is None:
         notes.note(0, "the file is empty", "write the keys of the reference, or remove the file")
@@ -64,13 +68,35 @@ def read_yaml(text: str, notes: Notes) -> Section | None:
     return section_of(node, notes, "the file")
 
 
-def _line_of(error: yaml.YAMLError) -> int:
+def _is_plain(text: str, notes: Notes) -> bool:
+    """Look at the events before libyaml composes them: it recurses in C, where too deep a nesting ends the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        refused = _refused(event, depth)
+        if refused:
+            notes.note(event.start_mark.line + 1 if event.start_mark else 1, *refused)
+            return False
+    return True
+
+
+def _refused(event: yaml.Event, depth: int) -> tuple[str, str] | None:
+    if isinstance(event, yaml.AliasEvent):
+        return "aliases (*name) are not used here", "write the value out; a text with * needs quotes"
+    if getattr(event, "tag", None):
+        return "tags (!name) are not used here", "write the value itself; a text with ! needs quotes"
+    if depth > _DEEPEST:
+        return "this is nested too deeply", "a configuration file needs no more than a few levels"
+    return None
+
+
+def _line_of(error: Exception) -> int:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     return int(mark.line) + 1 if mark is not None else 1
 
 
-def _short(error: yaml.YAMLError) -> str:
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).splitlines()[0]
+def _short(error: Exception) -> str:
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
     return str(problem)
 
 
@@ -97,10 +123,16 @@ def is_null(node: yaml.Node) -> bool:
 def text_of(node: yaml.Node, notes: Notes, what: str) -> str | None:
     """Give a scalar as it is written, whatever YAML would make of it: `+43 664...`, `0664`, `no` are texts here."""
     if not isinstance(node, yaml.ScalarNode):
-        notes.note(node, f"{what} must be a text", "write one value")
+        braces = isinstance(node, yaml.MappingNode) and node.flow_style
+        notes.note(
+            node, f"{what} must be a text", "put a template in quotes: '{name}'" if braces else "write one value"
+        )
         return None
     if is_null(node):
         notes.note(node, f"{what} has no value", "write a value, or remove the key")
+        return None
+    if _CONTROL.search(node.value):
+        notes.note(node, f"{what} holds a control character", "remove it")
         return None
     return str(node.value)
 
@@ -222,7 +254,9 @@ class Section:
         node = self.take(key)
         if node is None:
             return default
-        raw = text_of(node, self.notes, f"'{key}'") or ""
+        raw = text_of(node, self.notes, f"'{key}'")
+        if raw is None:
+            return default
         if not (_INTEGER.match(raw) or _DECIMAL.match(raw)) or not low <= float(raw) <= high:
             self.note(
                 key, f"'{key}' must be a number from {low:g} to {high:g}, not '{raw}'", f"the default is {default:g}"
@@ -242,7 +276,9 @@ class Section:
         node = self.take(key)
         if node is None:
             return default
-        raw = text_of(node, self.notes, f"'{key}'") or ""
+        raw = text_of(node, self.notes, f"'{key}'")
+        if raw is None:
+            return default
         if raw in _TRUE or raw in _FALSE:
             return raw in _TRUE
         self.note(key, f"'{key}' must be true or false, not '{raw}'", "write true or false")
@@ -278,22 +314,26 @@ class Section:
             return ""
         if isinstance(node, yaml.MappingNode):
             return self._secret_file(Section(node, self.notes))
-        text = text_of(node, self.notes, f"'{key}'") or ""
+        text = text_of(node, self.notes, f"'{key}'")
+        if text is None:
+            return ""
         if not _ENV.search(text):
             self.note(
                 key,
                 f"'{key}' holds a secret in plain text",
-                "write ${NAME} and set that environment variable, or {file: PATH}",
+                "write '${NAME}' and set that environment variable, or {file: PATH}",
             )
         return self.expand(key, text)
 
     def _secret_file(self, section: Section) -> str:
         path = section.text("file")
-        section.close("a secret")
+        if section.names() != ["file"]:  # names no key: somebody may have written the secret itself in braces
+            self.notes.note(section.line, "a secret is '${NAME}' or {file: PATH}", "'${NAME}' needs its quotes")
+            return ""
         try:
             with open(path, encoding="utf-8") as file:
-                return file.read().strip()
-        except (OSError, UnicodeDecodeError) as error:
+                return file.read(_LONGEST_SECRET).strip()
+        except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not text"
             section.note(
                 "file",
