@@ -83,9 +83,18 @@ def decide(route: Route, caller: Caller) -> Conversation[Decision]:
             talk.note("route", f"there is no route '{decision.destination.target}'")
             return _without_secrets(talk, (yield from _give_up(talk)))
         talk.note("route", f"going on with '{opened.route.name}'")
-        route = opened.route
+        trail[:], route, caller = _without_secrets(talk, decision).trail, opened.route, opened.caller or caller
     talk.note("route", f"{MAX_ROUTES} routes were passed: they may lead to one another")
     return _without_secrets(talk, (yield from _give_up(talk)))
+
+
+def fall_back(route: Route, caller: Caller, why: str) -> Decision:
+    """Give the route's default as a decision that the engine, not the route, made: status FALLBACK, reason `error`."""
+    talk = _Talk(route, caller, [Step("engine", why)])
+    destination = _resolve(talk, route.default.to, Facts(caller, {}))
+    if destination is not None and destination.kind == "route":
+        destination = None
+    return Decision(route.name, route.revision, "error", destination, trail=tuple(talk.trail), failed=True)
 
 
 def _follow(talk: _Talk) -> Conversation[Decision]:

@@ -318,9 +318,10 @@ class SourceDown:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Answer: the route that was asked for; None when there is no such route."""
+    """Answer: the route that was asked for, None when there is none; `caller` has the variables that it reads."""
 
     route: Route | None
+    caller: Caller | None = None
 
 
 Ask: TypeAlias = Play | Collect | Find | Open

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
 from routing_engine.core.model import Caller, Collect, Filler, Find, Found, Play, Record, SourceDown, Typed
 from routing_engine.core.numbers import Number
+from routing_engine.errors import ChannelError
 
 
 class Channel(Protocol):
     """A call in progress, however it reached us. Everything may raise `CallerHungUp` or `ChannelBroken`."""
 
     caller: Caller
+
+    @property
+    def lost(self) -> ChannelError | None:
+        """Why the conversation is over before its end; None while it goes on."""
 
     async def begin(self, longest_s: float, language: str, variables: Sequence[str]) -> Caller:
         """Open the conversation.
@@ -77,3 +83,5 @@ class Lookup(Protocol):
 
 #: The seconds of a clock that never goes back.
 Clock = Callable[[], float]
+#: The moment, in the site's time zone.
+Now = Callable[[], datetime]

@@ -1,0 +1,176 @@
+"""One live call: answers what the core asks, within the deadline, and hands the decision back.
+
+Whatever happens here the caller lands somewhere: on the decision, else on the route's default with reason `error`,
+else (the channel is gone) on the dialplan's own fallback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import cast
+
+from routing_engine.core.decide import decide, fall_back
+from routing_engine.core.destinations import variables
+from routing_engine.core.model import (
+    Answer,
+    Caller,
+    Collect,
+    Decision,
+    Filler,
+    Find,
+    Found,
+    Input,
+    Open,
+    Opened,
+    Play,
+    Route,
+    SourceDown,
+    Step,
+)
+from routing_engine.core.ports import Channel, Clock, Lookup
+from routing_engine.errors import CallerHungUp
+
+#: A sound that the caller hears to its end is taken to last at most this long, for the watchdog's limit.
+LONGEST_SOUND_S = 60.0
+#: No call stays with us longer, whatever its route says.
+LONGEST_CALL_S = 1800.0
+
+
+class Call:
+    """What one call needs while it is decided. One instance per call."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        lookup: Lookup,
+        open_route: Callable[[str], Route | None],
+        profile: Mapping[str, str],
+        clock: Clock,
+        report: Callable[[Exception], None],
+    ) -> None:
+        self._channel = channel
+        self._lookup = lookup
+        self._open_route = open_route
+        self._profile = profile
+        self._clock = clock
+        self._report = report
+        self._answered = False
+        self._searched_s = 0.0
+
+    async def carry(self, name: str) -> Decision:
+        """Carry the call along the route of this name; give the decision that was handed back.
+
+        Raises `ChannelError` when it could not be handed back. An error of ours is given to `report` and becomes the
+        route's default.
+        """
+        route = self._open_route(name)
+        if route is None:
+            decision = Decision(
+                name, "", "error", None, trail=(Step("route", f"there is no route '{name}'"),), failed=True
+            )
+        else:
+            decision = await self._decide(route)
+        await self._channel.hand_back(variables(decision, self._channel.caller.call_id, self._profile))
+        return decision
+
+    async def _decide(self, route: Route) -> Decision:
+        try:
+            caller = await self._begin(route)
+            talk = decide(route, caller)
+            ask = next(talk)
+            while True:
+                if isinstance(ask, Open):
+                    opened = self._open_route(ask.route)
+                    route = opened or route
+                    answer: Answer = Opened(opened, await self._begin(route))
+                else:
+                    answer = await self._answer(route, ask)
+                ask = talk.send(answer)
+        except StopIteration as end:
+            return cast(Decision, end.value)
+        except CallerHungUp:
+            raise
+        except Exception as error:
+            if self._channel.lost is not None:
+                raise
+            self._report(error)
+            return fall_back(
+                route, self._channel.caller, f"{type(error).__name__}: the engine could not follow the route"
+            )
+
+    async def _begin(self, route: Route) -> Caller:
+        return await self._channel.begin(longest_s(route), route.language, route.variables)
+
+    async def _answer(self, route: Route, ask: Play | Collect | Find) -> Answer:
+        if isinstance(ask, Find):
+            return await self._find(route, ask)
+        if not self._answered:
+            self._answered = True
+            await self._channel.answer(route.answer)
+        before = self._clock()
+        typed = await (self._channel.play(ask) if isinstance(ask, Play) else self._channel.collect(ask))
+        return replace(typed, took_ms=(self._clock() - before) * 1000)
+
+    async def _find(self, route: Route, ask: Find) -> Found | SourceDown:
+        """Ask the source in what is left of the route's deadline; fill the silence when that takes long."""
+        left_s = route.deadline_s - self._searched_s
+        if left_s <= 0:
+            return SourceDown(f"not asked: the route's {route.deadline_s:g} s for look-ups have passed")
+        filling = _Filling(self._channel, route.filler) if self._answered else None
+        before = self._clock()
+        try:
+            answer = await self._lookup.find(ask, left_s)
+        except BaseException:
+            if filling is not None:
+                filling.drop()
+            raise
+        self._searched_s += self._clock() - before
+        if filling is not None:
+            await filling.end()
+        return answer
+
+
+class _Filling:
+    """What the caller hears during one look-up: nothing until it has lasted `after_s`."""
+
+    def __init__(self, channel: Channel, filler: Filler) -> None:
+        self._channel = channel
+        self._filler = filler
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(filler.after_s, self._start)
+
+    def _start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._channel.fill(self._filler))
+
+    async def end(self) -> None:
+        """Stop at once what was started, if anything was."""
+        self._timer.cancel()
+        if self._task is not None:
+            await self._task
+            await self._channel.fill(None)
+
+    def drop(self) -> None:
+        """Forget it: the call is over."""
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+
+def longest_s(route: Route) -> float:
+    """Give the seconds that a route can need at most: every sound, every try, every look-up."""
+    sounds = len(route.instruction) + sum(_sounds(one) for one in route.inputs) + _longest_play(route)
+    waits = sum(
+        one.attempts * (one.first_digit_timeout_s + one.max * one.inter_digit_timeout_s) for one in route.inputs
+    )
+    return min(LONGEST_CALL_S, sounds * LONGEST_SOUND_S + waits + route.deadline_s + 5)
+
+
+def _sounds(one: Input) -> int:
+    return one.attempts * len(one.prompt) + (one.attempts - 1) * len(one.retry_prompt) + len(one.final_prompt)
+
+
+def _longest_play(route: Route) -> int:
+    rules = [len(rule.act.play) for source in route.sources for rule in source.rules]
+    return max([*rules, len(route.default.play), 3])
