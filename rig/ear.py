@@ -141,13 +141,14 @@ class Ear:
         size = 1 << max(min(room, 2048).bit_length() - 1, 0)
         return strongest_hz(bytes(self.samples[begin : begin + size]))
 
-    def save_wav(self, path: Path) -> None:
-        """Write what was heard as a WAV file."""
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(RATE)
-            file.writeframes(array("h", (LINEAR[code] for code in self.samples)).tobytes())
+
+def save_wav(path: Path, codes: bytes | bytearray) -> None:
+    """Write u-law samples as a WAV file."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(array("h", (LINEAR[code] for code in codes)).tobytes())
 
 
 def _level(codes: bytes | bytearray) -> float:

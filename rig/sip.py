@@ -1,11 +1,11 @@
 """A telephone: a SIP user agent that places and takes calls, types keys and tells what it hears.
 
-    async with Phone.open() as phone:
-        call = await phone.dial(("127.0.0.1", 5060), "support", caller="+436641234567", name="Anna")
-        await call.answered()
-        await call.press("123456#")
-        await call.hears(sound(hz=440))
-        await call.hang_up()
+async with Phone.open() as phone:
+    call = await phone.dial(("127.0.0.1", 5060), "support", caller="+436641234567", name="Anna")
+    await call.answered()
+    await call.press("123456#")
+    await call.hears(sound(hz=440))
+    await call.hang_up()
 """
 
 import asyncio
@@ -138,8 +138,8 @@ class Phone:
         place = f"{server[0]}:{server[1]}"
         origin = party("", f"sip:{user}@{place}", f"{random.getrandbits(32):x}")
         request = self._request("REGISTER", f"sip:{place}", origin, (("Expires", "3600"),))
-        to = ("To", f"<sip:{user}@{place}>")
-        request = replace(request, headers=tuple(to if key == "To" else (key, value) for key, value in request.headers))
+        mine = {"To": f"<sip:{user}@{place}>", "Contact": f"<sip:{user}@{self.address[0]}:{self.address[1]}>"}
+        request = replace(request, headers=tuple((key, mine.get(key, value)) for key, value in request.headers))
         final: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._line.ask(request, server, lambda response: _settle(final, response))
         response = await asyncio.wait_for(final, timeout_s)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from rig.ear import RATE, Segment, Wanted
+from rig.ear import RATE, Segment, Wanted, save_wav
 from rig.media import Stream
 from rig.sip_line import Address, Line, Repeat
 from rig.sip_wire import (
@@ -141,7 +141,7 @@ class Call:
 
     def save_wav(self, path: Path) -> None:
         """Write what was heard as a WAV file."""
-        self._stream.ear.save_wav(path)
+        save_wav(path, self._stream.ear.samples)
 
     @property
     def seconds_received(self) -> float:

@@ -1,0 +1,144 @@
+"""The configuration of a private Asterisk: values in, the text of its files out."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+HOST = "127.0.0.1"
+MANAGER_USER = "rig"
+CALL_ID = "RIG_CALL_ID"
+
+DIRECTORIES = (
+    ("astetcdir", "etc"), ("astvarlibdir", "lib"), ("astdbdir", "db"), ("astkeydir", "lib"), ("astdatadir", "data"),
+    ("astagidir", "agi-bin"), ("astspooldir", "spool"), ("astrundir", "run"), ("astlogdir", "log"),
+    ("astsbindir", "run"), ("astcachedir", "cache"),
+)  # fmt: skip
+
+CDR_FIELDS = (
+    "uniqueid", "linkedid", "src", "clid", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata", "start",
+    "duration", "billsec", "disposition", "userfield",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of one instance, all on the loopback address; `rtp` is the first and the last."""
+
+    sip: int
+    manager: int
+    http: int
+    rtp: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a test wants in its Asterisk beside the defaults."""
+
+    dialplan: str = ""
+    phones: tuple[str, ...] = ()
+    queues: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    mailboxes: tuple[str, ...] = ()
+
+
+def files(
+    directory: Path, modules: Path, names: Iterable[str], ports: Ports, secret: str, wish: Wish
+) -> dict[str, str]:
+    """Name and text of every file in the instance's etc folder."""
+    return {
+        "asterisk.conf": _asterisk(directory, modules),
+        "modules.conf": "[modules]\nautoload=no\n" + "".join(f"load={name}.so\n" for name in names),
+        "manager.conf": _manager(ports, secret),
+        "http.conf": f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={ports.http}\n",
+        "ari.conf": f"[general]\nenabled=yes\n[{MANAGER_USER}]\ntype=user\npassword={secret}\n",
+        "logger.conf": "[general]\ndateformat=%F %T.%3q\n[logfiles]\nfull => notice,warning,error,verbose(3),dtmf\n",
+        "pjsip.conf": _pjsip(ports, wish.phones),
+        "rtp.conf": f"[general]\nrtpstart={ports.rtp[0]}\nrtpend={ports.rtp[1]}\nicesupport=no\n",
+        "extensions.conf": _extensions(wish.dialplan),
+        "queues.conf": _queues(dict(wish.queues)),
+        "voicemail.conf": _voicemail(wish.mailboxes),
+        "musiconhold.conf": f"[default]\nmode=files\ndirectory={directory}/music\n",
+        "indications.conf": INDICATIONS,
+        "cdr.conf": "[general]\nenable=yes\nunanswered=yes\nendbeforehexten=yes\n[csv]\nloguniqueid=yes\n",
+        "cdr_custom.conf": "[mappings]\nCalls.csv => " + ",".join(f"${{CSV_QUOTE(${{CDR({f})}})}}" for f in CDR_FIELDS),
+        "cdr_manager.conf": "[general]\nenabled=yes\n[mappings]\nlinkedid => LinkedID\n",
+        "cel.conf": "[general]\nenable=no\n",
+        "features.conf": "[general]\n",
+        "confbridge.conf": "[general]\n",
+        "res_parking.conf": "[general]\n",
+        "udptl.conf": "[general]\n",
+        **dict.fromkeys(("acl.conf", "ccss.conf", "pjproject.conf", "stasis.conf", "websocket_client.conf"), ""),
+    }
+
+
+INDICATIONS = """[general]
+country=us
+[us]
+description=United States
+ringcadence=2000,4000
+dial=350+440
+busy=480+620/500,0/500
+ring=440+480/2000,0/4000
+congestion=480+620/250,0/250
+callwaiting=440/300,0/10000
+dialrecall=!350+440/100,!0/100,!350+440/100,!0/100,350+440
+record=1400/500,0/15000
+info=!950/330,!1400/330,!1800/330,0
+"""
+
+
+def _asterisk(directory: Path, modules: Path) -> str:
+    lines = "".join(f"{name} => {directory / folder}\n" for name, folder in DIRECTORIES)
+    return f"[directories]\nastmoddir => {modules}\n{lines}[options]\nverbose=3\nhideconnect=yes\n"
+
+
+def _manager(ports: Ports, secret: str) -> str:
+    general = f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nport={ports.manager}\ntimestampevents=yes\n"
+    return f"{general}[{MANAGER_USER}]\nsecret={secret}\nread=all\nwrite=all\nwritetimeout=10000\n"
+
+
+def _pjsip(ports: Ports, phones: Iterable[str]) -> str:
+    """A trunk for whoever calls from the loopback address, and a registrable telephone for each of `phones`."""
+    shared = "disallow=all\nallow=ulaw,alaw\ndtmf_mode=rfc4733\ndirect_media=no\ntransport=udp\n"
+    # A telephone is known by its user part; everyone else from here is the trunk.
+    parts = [
+        "[global]\ntype=global\nuser_agent=rig\nendpoint_identifier_order=username,ip,anonymous\n",
+        f"[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:{ports.sip}\n",
+        f"[trunk]\ntype=endpoint\ncontext=rig-trunk\ntrust_id_inbound=yes\nsend_pai=yes\naors=trunk\n{shared}",
+        "[trunk]\ntype=aor\n",
+        "[trunk]\ntype=identify\nendpoint=trunk\nmatch=127.0.0.1\n",
+    ]
+    for phone in phones:
+        mailbox = f"mailboxes={phone}@default\n"
+        parts.append(f"[{phone}]\ntype=endpoint\ncontext=from-phones\naors={phone}\ncallerid=<{phone}>\n{shared}")
+        parts.append(f"[{phone}]\ntype=aor\nmax_contacts=1\nremove_existing=yes\n{mailbox}")
+    return "\n".join(parts)
+
+
+def _extensions(dialplan: str) -> str:
+    """The dialplan: a doorstep that notes the SIP Call-ID, so that a call can be found again, then the test's own."""
+    return f"""[general]
+static=yes
+writeprotect=yes
+clearglobalvars=no
+
+[rig-trunk]
+exten => _[+*#0-9A-Za-z]!,1,Set({CALL_ID}=${{CHANNEL(pjsip,call-id)}})
+ same => n,GotoIf($[${{DIALPLAN_EXISTS(from-trunk,${{EXTEN}},1)}}]?from-trunk,${{EXTEN}},1)
+ same => n,Hangup(1)
+exten => h,1,NoOp()
+
+{dialplan}
+"""
+
+
+def _queues(queues: Mapping[str, Iterable[str]]) -> str:
+    text = "[general]\nautofill=yes\nshared_lastcall=yes\n"
+    for name, members in queues.items():
+        listed = "".join(f"member => {member}\n" for member in members)
+        text += f"[{name}]\nstrategy=ringall\ntimeout=15\nretry=1\nmusicclass=default\njoinempty=yes\n{listed}"
+    return text
+
+
+def _voicemail(mailboxes: Iterable[str]) -> str:
+    boxes = "".join(f"{box} => 1234,Mailbox {box}\n" for box in mailboxes)
+    return f"[general]\nformat=wav\nmaxsilence=0\nminsecs=1\nmaxsecs=60\n[default]\n{boxes}"
