@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable, Mapping
 from itertools import count
 
@@ -120,3 +121,9 @@ def _read_block(text: str) -> Event:
             value = value.removeprefix(" ")
             fields[name] = f"{fields[name]}\n{value}" if name in fields else value
     return fields
+
+
+def plain_value(escaped: str) -> str:
+    """The value of a variable out of a VarSet event, where Asterisk writes it with C's escapes."""
+    plain = dict(zip("abfnrtv", "\a\b\f\n\r\t\v", strict=True))
+    return re.sub(r"\\(.)", lambda found: plain.get(found[1], found[1]), escaped)

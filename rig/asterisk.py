@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol, Self
 
-from rig.ami import Ami, AmiError, Event
+from rig.ami import Ami, AmiError, Event, plain_value
 from rig.conf import CALL_ID, CDR_FIELDS, HOST, MANAGER_USER, Ports, Wish, files
 from rig.furnish import MUSIC_HZ, AsteriskFailed, find_asterisk, free_ports, furnish, wanted_modules
 
@@ -240,7 +240,7 @@ class Asterisk:
     def variables(self, uniqueid: str) -> dict[str, str]:
         """The variables set on a channel so far, as last set."""
         sets = (e for e in self.events if e.get("Event") == "VarSet" and e.get("Uniqueid") == uniqueid)
-        return {event["Variable"]: event["Value"] for event in sets}
+        return {event["Variable"]: plain_value(event["Value"]) for event in sets}
 
     # Start and stop.
 
