@@ -1,0 +1,63 @@
+"""What goes over the wire to a middleware: pure functions from a query to parameters, addresses and sentences."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable
+from urllib.parse import quote
+
+import aiohttp
+
+from routing_engine.core.ports import Query
+from routing_engine.providers.answers import Shape
+from routing_engine.providers.http_settings import HttpSettings
+
+
+def parameters(query: Query, settings: HttpSettings, shape: Shape) -> dict[str, str]:
+    """Give the parameters of a look-up, in the order they are sent. A hidden number is not among them.
+
+    A search by the caller sends `customer_id`; every other one also the value, as `customer_input`, and the field it
+    is searched in. The result is empty when nothing is left to search by: then nobody may be asked, because the
+    answer would be anybody's.
+    """
+    names, caller = settings.parameters, query.caller
+    searched = "" if query.by_caller else query.value
+    field = "" if query.by_caller or not query.field else shape.their_name(query.field)
+    number = caller.form(settings.number_form) if caller is not None else ""
+    if not (names.customer_id and number) and not (names.customer_input and searched):
+        return {}
+    pairs = (
+        (names.customer_id, number),
+        (names.field_name, shape.field_name),
+        (names.customer_input, searched),
+        (names.customer_input_field_name, field),
+    )
+    return {name: value for name, value in pairs if name and value}
+
+
+def with_query(address: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """Append parameters to an address that may have some; every character that means something is percent-encoded.
+
+    The comma stays: between the names of `field_name` it separates, as PBXware writes it.
+    """
+    query = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in pairs)
+    if not query:
+        return address
+    if "?" not in address:
+        return f"{address}?{query}"
+    return address + query if address[-1] in "?&" else f"{address}&{query}"
+
+
+def _encoded(text: str) -> str:
+    return quote(text, safe=",", errors="replace")
+
+
+def what_broke(error: Exception) -> str:
+    """Say in words why there was no answer. The error's own text is not used: it may hold the caller's number."""
+    if isinstance(error, (aiohttp.ClientSSLError, ssl.SSLError)):
+        return "the TLS connection cannot be made; look at the certificates"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "the host name of the address is not known"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "nobody accepts connections at the address"
+    return "the connection broke before the answer was complete"

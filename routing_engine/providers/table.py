@@ -1,0 +1,44 @@
+"""The kinds of provider there are, by the name that `provider:` takes in YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from types import MappingProxyType
+
+from routing_engine.core.ports import Clock, Provider
+from routing_engine.integration import Model
+from routing_engine.marked import Section
+from routing_engine.providers import http
+
+_GROUP = "routing_engine.providers"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderKind:
+    """How one kind of provider comes to life.
+
+    `read_settings(section, name)` takes and closes the keys of its own in the YAML of the integration `name`, and
+    notes every problem there. `open(name, settings, models, region, clock)` gives a provider for such settings.
+    """
+
+    read_settings: Callable[[Section, str], object]
+    open: Callable[[str, object, Mapping[str, Model], str, Clock], Provider]
+
+
+#: What ships with the engine.
+PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType(
+    {
+        "http": ProviderKind(http.read_settings, http.open_http),
+    }
+)
+
+
+def known_providers() -> Mapping[str, ProviderKind]:
+    """Give the shipped providers and those that installed packages register; a shipped name cannot be taken over.
+
+    Raises whatever the import of a broken package raises: that is for the person who installed it.
+    """
+    installed = {entry.name: entry.load() for entry in entry_points(group=_GROUP)}
+    return {**{name: kind for name, kind in installed.items() if isinstance(kind, ProviderKind)}, **PROVIDERS}

@@ -1,0 +1,50 @@
+"""Values at the edge: from JSON, or a cell of a file, to what a field of a record may be."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+from routing_engine.core.model import Scalar, Value
+
+_BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
+_LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")
+_WIDEST = 2**63
+
+
+def clean_text(text: str) -> str:
+    """Give a text that every log, terminal and protocol can carry; spaces around it stay, they may matter to a rule.
+
+    Line breaks and tabs become one space, other control characters (NUL, and those that turn the direction of
+    writing) vanish, half a surrogate pair becomes U+FFFD.
+    """
+    if text.isprintable():
+        return text
+    return _LONE_SURROGATES.sub("\ufffd", _CONTROLS.sub("", _BREAKS.sub(" ", text)))
+
+
+def read_value(raw: object) -> Value:
+    """Give a JSON value as a field's value: a list of scalars as a tuple, anything deeper as its JSON text.
+
+    A whole number beyond 64 bits is an id that somebody forgot to quote: it becomes its text. Raises `ValueError`
+    for infinity, which JSON does not have.
+    """
+    if isinstance(raw, list) and not any(isinstance(item, (list, dict)) for item in raw):
+        return tuple(map(_read_scalar, raw))
+    if isinstance(raw, (list, dict)):
+        return clean_text(json.dumps(raw, ensure_ascii=False, allow_nan=False))
+    return _read_scalar(raw)
+
+
+def _read_scalar(raw: object) -> Scalar:
+    if isinstance(raw, str):
+        return clean_text(raw)
+    if raw is None or isinstance(raw, bool):
+        return raw
+    if isinstance(raw, int):
+        return raw if -_WIDEST <= raw < _WIDEST else str(raw)
+    if isinstance(raw, float) and math.isfinite(raw):
+        return raw
+    raise ValueError("a number is not finite")
