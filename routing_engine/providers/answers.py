@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import NoReturn
@@ -92,7 +93,12 @@ def _refuse_constant(_: str) -> NoReturn:
     raise ValueError("JSON has no NaN and no Infinity")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+def _finite(text: str) -> float:
+    found = float(text)
+    return found if math.isfinite(found) else _refuse_constant(text)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def read_json(body: bytes) -> object:
@@ -106,13 +112,9 @@ def read_json(body: bytes) -> object:
 def read_answer(body: bytes, shape: Shape) -> tuple[Record, ...]:
     """Give the records of an answer, in its order; none for every form of "no record". Raises `ProviderMisread`."""
     try:
-        answer = read_json(body)
+        return read_records(read_json(body), shape)
     except ValueError:
         raise shape.misread("the answer is not JSON") from None
-    try:
-        return read_records(answer, shape)
-    except (ValueError, RecursionError, jsonpath.JSONPathError):
-        raise shape.misread("the answer holds a value that cannot be read") from None
 
 
 def read_records(answer: object, shape: Shape) -> tuple[Record, ...]:
@@ -121,15 +123,22 @@ def read_records(answer: object, shape: Shape) -> tuple[Record, ...]:
     No record are `null`, `{}`, `[]`, `{"found": false}` and a wrapper around the first three, also when the paths of
     all fields lead through one. Paths look at the whole answer, or at each element of a list.
     """
-    if _is_nothing(answer):
-        return ()
-    if isinstance(answer, list):
-        found = [_read_record(item, item, shape) for item in answer]
-    elif isinstance(answer, dict):
-        found = [_read_record(answer, flat, shape) for flat in _unwrap(answer, shape)]
-    else:
-        raise shape.misread("the answer is neither an object nor a list")
+    try:
+        found = [_read_record(whole, flat, shape) for whole, flat in _candidates(answer, shape)]
+    except (RecursionError, jsonpath.JSONPathError):
+        raise shape.misread("the answer is nested too deeply for its fields") from None
     return tuple(record for record in found if record is not None)
+
+
+def _candidates(answer: object, shape: Shape) -> list[tuple[object, object]]:
+    """Give what may be records: where paths look, and the object that holds the plain fields."""
+    if _is_nothing(answer):
+        return []
+    if isinstance(answer, list):
+        return [(item, item) for item in answer]
+    if isinstance(answer, dict):
+        return [(answer, flat) for flat in _unwrap(answer, shape)]
+    raise shape.misread("the answer is neither an object nor a list")
 
 
 def _is_nothing(value: object) -> bool:

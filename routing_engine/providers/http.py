@@ -76,7 +76,7 @@ class HttpProvider:
         shape = self._shapes[query.model]
         pairs = parameters(query, self._settings, shape)
         if not pairs:
-            raise ProviderRefused(f"{self._name}: 'parameters' leave nothing to search by")
+            raise ProviderRefused(f"{self._name}: there is nothing to search by; look at 'parameters'")
         request = self._request(pairs)
         status, body = await self._answer(request)
         if status in _NO_RECORD:

@@ -24,7 +24,8 @@ def parameters(query: Query, settings: HttpSettings, shape: Shape) -> dict[str, 
     searched = "" if query.by_caller else query.value
     field = "" if query.by_caller or not query.field else shape.their_name(query.field)
     number = caller.form(settings.number_form) if caller is not None else ""
-    if not (names.customer_id and number) and not (names.customer_input and searched):
+    asked = bool(number if query.by_caller else searched)
+    if not asked or not ((names.customer_id and number) or (names.customer_input and searched)):
         return {}
     pairs = (
         (names.customer_id, number),

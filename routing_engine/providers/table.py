@@ -10,7 +10,7 @@ from types import MappingProxyType
 from routing_engine.core.ports import Clock, Provider
 from routing_engine.integration import Model
 from routing_engine.marked import Section
-from routing_engine.providers import http
+from routing_engine.providers import http, records
 
 _GROUP = "routing_engine.providers"
 
@@ -31,6 +31,7 @@ class ProviderKind:
 PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType(
     {
         "http": ProviderKind(http.read_settings, http.open_http),
+        "records": ProviderKind(records.read_settings, records.open_records),
     }
 )
 

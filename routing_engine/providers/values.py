@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 
 from routing_engine.core.model import Scalar, Value
@@ -28,23 +27,18 @@ def clean_text(text: str) -> str:
 def read_value(raw: object) -> Value:
     """Give a JSON value as a field's value: a list of scalars as a tuple, anything deeper as its JSON text.
 
-    A whole number beyond 64 bits is an id that somebody forgot to quote: it becomes its text. Raises `ValueError`
-    for infinity, which JSON does not have.
+    A whole number beyond 64 bits is an id that somebody forgot to quote: it becomes its text.
     """
     if isinstance(raw, list) and not any(isinstance(item, (list, dict)) for item in raw):
         return tuple(map(_read_scalar, raw))
     if isinstance(raw, (list, dict)):
-        return clean_text(json.dumps(raw, ensure_ascii=False, allow_nan=False))
+        return clean_text(json.dumps(raw, ensure_ascii=False))
     return _read_scalar(raw)
 
 
 def _read_scalar(raw: object) -> Scalar:
     if isinstance(raw, str):
         return clean_text(raw)
-    if raw is None or isinstance(raw, bool):
-        return raw
-    if isinstance(raw, int):
-        return raw if -_WIDEST <= raw < _WIDEST else str(raw)
-    if isinstance(raw, float) and math.isfinite(raw):
-        return raw
-    raise ValueError("a number is not finite")
+    if isinstance(raw, int) and not -_WIDEST <= raw < _WIDEST:
+        return str(raw)
+    return raw if raw is None or isinstance(raw, (bool, int, float)) else str(raw)

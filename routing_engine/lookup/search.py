@@ -1,0 +1,102 @@
+"""One look-up: asks the source's integration, within the deadline, whatever the provider does."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Mapping
+
+import structlog
+
+from routing_engine.core.model import Find, Found, Source, SourceDown
+from routing_engine.core.ports import Clock, Provider, Query
+from routing_engine.errors import ProviderError
+
+_log = structlog.get_logger(__name__)
+_LONGEST_WHY = 200
+
+
+class Search:
+    """The port `Lookup` over the providers by their integrations' names. `timeout_s` is for sources without one."""
+
+    def __init__(self, providers: Mapping[str, Provider], timeout_s: float, clock: Clock) -> None:
+        self._providers = providers
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._down: set[tuple[str, str]] = set()
+
+    async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
+        """Give the records in the provider's order, or that the source is down and why.
+
+        The first of the source's time-out and `left_s` ends it. Being cancelled passes through.
+        """
+        if left_s <= 0:
+            return SourceDown("no time was left to ask it")
+        began = self._clock()
+        limit_s = ask.source.timeout_s if ask.source.timeout_s is not None else self._timeout_s
+        try:
+            answer = await self._ask(ask, min(limit_s, left_s))
+        except ProviderError as error:
+            return self._is_down(ask.source, str(error)[:_LONGEST_WHY], self._ms_since(began))
+        except TimeoutError:
+            why = f"{ask.source.integration}: no answer in time"
+            return self._is_down(ask.source, why, self._ms_since(began))
+        except asyncio.CancelledError as error:
+            if _we_are_cancelled():
+                raise
+            return self._is_broken(ask.source, error, self._ms_since(began))
+        except Exception as error:
+            return self._is_broken(ask.source, error, self._ms_since(began))
+        self._is_up(ask.source)
+        return Found(answer.records, self._ms_since(began))
+
+    async def _ask(self, ask: Find, limit_s: float) -> Found:
+        source = ask.source
+        provider = self._providers.get(source.integration)
+        if provider is None:
+            raise ProviderError(f"there is no integration '{source.integration}'")
+        query = Query(source.model, source.field, ask.value, source.by_caller, ask.caller)
+        async with asyncio.timeout(limit_s):
+            return Found(tuple(await provider.find(query)))
+
+    def _ms_since(self, began: float) -> float:
+        return round((self._clock() - began) * 1000, 3)
+
+    def _is_broken(self, source: Source, error: BaseException, took_ms: float) -> SourceDown:
+        """A fault of ours. Its traceback is logged without the error's text, which may hold what was searched."""
+        if _key(source) not in self._down:
+            _log.error(
+                "source.failed",
+                integration=source.integration,
+                source=source.name,
+                error=type(error).__name__,
+                traceback=_places(error),
+            )
+        return self._is_down(source, f"{source.integration}: an unexpected error in the engine", took_ms)
+
+    def _is_down(self, source: Source, why: str, took_ms: float) -> SourceDown:
+        if _key(source) not in self._down:
+            self._down.add(_key(source))
+            _log.warning("source.down", integration=source.integration, source=source.name, why=why)
+        return SourceDown(why, took_ms)
+
+    def _is_up(self, source: Source) -> None:
+        if _key(source) in self._down:
+            self._down.discard(_key(source))
+            _log.info("source.up", integration=source.integration, source=source.name)
+
+
+def _key(source: Source) -> tuple[str, str]:
+    """A source is known by its integration and model: routes that share them share what is known of them."""
+    return source.integration, source.model
+
+
+def _we_are_cancelled() -> bool:
+    """Tell being cancelled from a provider that lets the end of a task of its own escape."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+def _places(error: BaseException) -> list[str]:
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
