@@ -210,6 +210,10 @@ class Section:
         """Give the line of a key, or the section's own when it is not there."""
         return int(self._keys[key].start_mark.line) + 1 if key in self._keys else self.line
 
+    def key_node(self, key: str) -> yaml.Node:
+        """Give the node of a key itself, or of the section when it is not there."""
+        return self._keys.get(key, self.node)
+
     def note(self, key: str, sentence: str, remedy: str) -> None:
         """Remember a problem at a key (at the section itself when the key is not there)."""
         self.notes.note(self.line_of(key), sentence, remedy)

@@ -1,0 +1,157 @@
+"""What happens in the end: `play`, `to` with its `else`, and `set`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import yaml
+
+from routing_engine.core.destinations import KINDS, SIDE_EFFECTS, check_target, check_variable
+from routing_engine.core.model import Action, Left, Template, To
+from routing_engine.marked import Section, is_null, section_of, suggest, text_of
+from routing_engine.routes.later import later, refuse_later
+from routing_engine.routes.page import Page, read_sounds, refuse_empty, scalar
+
+#: Kinds that may be written without a target, and the target they then have.
+_BARE: Mapping[str, Template] = {
+    "hangup": Template(("normal",)),
+    "callback": Template((Left("call", "caller"),)),
+}
+_EXAMPLE = "to: {queue: sales}"
+
+
+def read_action(node: yaml.Node, page: Page, what: str, has_record: bool) -> Action | None:
+    """Read `{play, to}`; None, with the problems noted, when it has no usable destination."""
+    section = section_of(node, page.notes, what)
+    if section is None:
+        return None
+    action = take_action(section, page, has_record)
+    section.close(what)
+    return action
+
+
+def take_action(section: Section, page: Page, has_record: bool) -> Action | None:
+    """Take `play` and `to` from a section that may hold more."""
+    play = read_sounds(section, "play")
+    node = section.require("to", _EXAMPLE)
+    to = None if node is None else read_to(node, page, has_record)
+    return None if to is None else Action(to, play)
+
+
+def read_to(node: yaml.Node, page: Page, has_record: bool) -> To | None:
+    """Read a destination: `{KIND: target, priority, else}` or a kind that needs no target."""
+    if isinstance(node, yaml.SequenceNode):
+        _note_later(node, page, "to", "a list")
+        return None
+    bare = scalar(node)
+    if bare is not None:
+        return _bare(node, page, bare)
+    section = section_of(node, page.notes, "a destination")
+    return None if section is None else _read_mapping(section, page, has_record)
+
+
+def _bare(node: yaml.Node, page: Page, kind: str) -> To | None:
+    if kind in _BARE:
+        return To(kind, _BARE[kind])
+    if kind in KINDS:
+        page.notes.note(node, f"'{kind}' needs a target", f"write {{{kind}: TARGET}}")
+    else:
+        page.notes.note(node, f"'{kind}' is no destination", suggest(kind, KINDS))
+    return None
+
+
+def _note_later(node: yaml.Node, page: Page, place: str, word: str) -> None:
+    found = later(place, word)
+    if found:
+        page.notes.note(node, *found)
+
+
+def _read_mapping(section: Section, page: Page, has_record: bool) -> To | None:
+    refuse_later(section, "to")
+    refuse_empty(section, "else", "priority")
+    kinds = [name for name in section.names() if name in KINDS]
+    if len(kinds) != 1:
+        _note_kinds(section, kinds)
+        return None
+    kind = kinds[0]
+    priority = section.whole("priority", 0, 0, 1_000_000) if section.has("priority") else None
+    if priority is not None and kind != "queue":
+        section.note("priority", f"a destination '{kind}' has no priority", "remove it: only a queue has one")
+    otherwise = section.take("else")
+    branch = None if otherwise is None else read_to(otherwise, page, has_record)
+    target = _read_target(section, kind, page, has_record)
+    section.close("a destination")
+    return None if target is None else To(kind, target, priority, branch)
+
+
+def _note_kinds(section: Section, kinds: list[str]) -> None:
+    if kinds:
+        section.note(
+            kinds[1], f"a destination has one kind, not both {kinds[0]} and {kinds[1]}", "the second belongs in 'else'"
+        )
+        return
+    strange = [name for name in section.names() if name not in ("priority", "else", "ring_s")]
+    for name in strange:
+        section.note(name, f"'{name}' is no destination", suggest(name, KINDS))
+    if not strange:
+        section.notes.note(section.line, "this names no destination", f"write for example {_EXAMPLE}")
+
+
+def _read_target(section: Section, kind: str, page: Page, has_record: bool) -> Template | None:
+    node = section.take(kind)
+    if node is None or is_null(node):
+        if kind not in _BARE:
+            section.note(kind, f"'{kind}' needs a target", f"write {{{kind}: TARGET}}")
+        return _BARE.get(kind)
+    text = text_of(node, page.notes, f"the target of '{kind}'")
+    template = None if text is None else page.template(node, text, has_record)
+    if text is None or template is None:
+        return None
+    return _checked(node, kind, text, template, page)
+
+
+def _checked(node: yaml.Node, kind: str, text: str, template: Template, page: Page) -> Template | None:
+    """Check what is known of a target before a call: values stand as `11`, which every kind allows somewhere."""
+    shape = "".join(part if isinstance(part, str) else "11" for part in template.parts)
+    try:
+        target = check_target(kind, shape)
+    except ValueError as error:
+        sentence = f"{kind} can never be '{text[:80]}'" if template.lefts else str(error)
+        page.notes.note(node, sentence, f"it must be {KINDS[kind].says}")
+        return None
+    if kind == "route" and not template.lefts and page.routes is not None and target not in page.routes:
+        page.notes.note(node, f"there is no route '{target}'", suggest(target, page.routes))
+        return None
+    return template
+
+
+def read_sets(section: Section, page: Page) -> tuple[tuple[str, Template], ...]:
+    """Take `set`: side effects in the order they are written, their names checked."""
+    sets = section.section("set")
+    if sets is None:
+        return ()
+    found = [(name, _read_set(sets, name, page)) for name in sets.names()]
+    return tuple((name, template) for name, template in found if template is not None)
+
+
+def _read_set(sets: Section, name: str, page: Page) -> Template | None:
+    _check_set_name(sets, name)
+    node = sets.take(name)
+    if node is None:
+        sets.note(name, f"'{name}' has no value", "write a text, or '' to empty it")
+        return None
+    text = text_of(node, page.notes, f"'{name}'")
+    return None if text is None else page.template(node, text)
+
+
+def _check_set_name(sets: Section, name: str) -> None:
+    if name in SIDE_EFFECTS:
+        return
+    if name.islower():
+        known = suggest(name, SIDE_EFFECTS)
+        sets.note(name, f"'{name}' is no side effect of the engine", f"{known}; channel variables are upper-case")
+        return
+    try:
+        check_variable(name)
+    except ValueError as error:
+        sets.note(name, str(error), "choose another name")

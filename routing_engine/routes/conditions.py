@@ -1,0 +1,165 @@
+"""`when`: a mapping in which all must hold, or a tree of `all`, `any` and `none`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, cast
+
+import yaml
+
+from routing_engine.core.model import Condition, Group, Left, Pattern, Scalar, Test, Value
+from routing_engine.core.operators import OPERATORS, SYMBOLS, as_moment, as_number
+from routing_engine.marked import Section, is_null, section_of, suggest, value_of
+from routing_engine.routes.page import Page, read_pattern
+
+_JOINS = ("all", "any", "none")
+_TEXTUAL = frozenset({"is", "is_not", "one_of", "none_of", "contains", "starts_with", "ends_with"})
+_ORDERING = frozenset({"more_than", "at_least", "less_than", "at_most", "between", "before", "after"})
+
+
+def read_when(node: yaml.Node, page: Page) -> Condition | None:
+    """Read a mapping of conditions, all of which must hold; None, with the problems noted, when it has none."""
+    section = section_of(node, page.notes, "a condition")
+    if section is None:
+        return None
+    if not section.names():
+        page.notes.note(node, "there is no condition here", "write one, or remove 'when': the rule then always matches")
+        return None
+    found: list[Condition] = []
+    for name in section.names():
+        found += _read_entry(section, name, page)
+    return _join("all", found)
+
+
+def _join(join: Literal["all", "any", "none"], found: list[Condition]) -> Condition | None:
+    if not found:
+        return None
+    return found[0] if len(found) == 1 and join != "none" else Group(join, tuple(found))
+
+
+def _read_entry(section: Section, name: str, page: Page) -> list[Condition]:
+    node = section.take(name)
+    if name in _JOINS:
+        return _read_group(section, cast(Literal["all", "any", "none"], name), page)
+    left = page.left(section.key_node(name), name)
+    if node is None:
+        section.note(name, f"'{name}' is compared with nothing", f"write {name}: {{is_empty: true}}, or a value")
+        return []
+    if left is None:
+        return []
+    if isinstance(node, yaml.MappingNode):
+        return _read_operators(Section(node, page.notes), left, page)
+    if isinstance(node, yaml.SequenceNode):
+        section.note(name, f"'{name}' cannot be a list", f"write {name}: {{one_of: [...]}}")
+        return []
+    value = _read_value(node, page, name)
+    return [] if value is None else [Test(left, "is", value)]
+
+
+def _read_group(section: Section, join: Literal["all", "any", "none"], page: Page) -> list[Condition]:
+    nodes = section.items(join)
+    if not nodes:
+        section.note(join, f"'{join}' holds no condition", f"write a list: {join}: [{{tier: gold}}, {{vip: true}}]")
+    parts = [part for node in nodes if (part := read_when(node, page)) is not None]
+    group = _join(join, parts)
+    return [] if group is None else [group]
+
+
+def _read_operators(section: Section, left: Left, page: Page) -> list[Condition]:
+    loosely = section.flag("loosely", False)
+    names = [name for name in section.names() if name != "loosely"]
+    if not names:
+        page.notes.note(section.line, f"'{left}' has no operator", "write for example {is: gold, loosely: true}")
+    found = [test for name in names if (test := _read_operator(section, name, left, loosely, page))]
+    return list(found)
+
+
+def _read_operator(section: Section, name: str, left: Left, loosely: bool, page: Page) -> Test | None:
+    operator, node = SYMBOLS.get(name, name), section.take(name)
+    if operator not in OPERATORS:
+        section.note(name, f"operator '{name}' is not known", suggest(name, OPERATORS))
+        return None
+    if node is None:
+        section.note(name, f"operator '{name}' has nothing to compare with", "write a value")
+        return None
+    if loosely and operator not in _TEXTUAL:
+        section.note("loosely", f"'{name}' does not compare text, 'loosely' means nothing here", "remove 'loosely'")
+    expected = _read_expected(node, operator, page)
+    return None if expected is None else Test(left, operator, expected, loosely)
+
+
+def _read_expected(node: yaml.Node, operator: str, page: Page) -> Value | Pattern | None:
+    takes = OPERATORS[operator].takes
+    if takes == "pattern":
+        return read_pattern(node, page.notes, f"'{operator}'")
+    if takes == "list" or takes == "pair":
+        return _read_list(node, operator, page)
+    value = _read_value(node, page, operator)
+    if value is None:
+        return None
+    wrong = _wrong(takes, value) or _unordered(operator, value)
+    if wrong:
+        page.notes.note(node, f"'{operator}' {wrong}, not '{str(value)[:80]}'", "correct the value or the operator")
+        return None
+    return value
+
+
+def _wrong(takes: str, value: Scalar) -> str:
+    if takes == "flag" and not isinstance(value, bool):
+        return "is true or false"
+    if takes != "number":
+        return ""
+    number = None if isinstance(value, str) else as_number(value)
+    if number is None or not 0 <= number <= 100_000:
+        return "needs a number from 0 to 100000"
+    return ""
+
+
+def _unordered(operator: str, value: Scalar) -> str:
+    """Say what is wrong with a value that can neither be less nor more than another: it would never match."""
+    if operator not in _ORDERING or as_number(value) is not None:
+        return ""
+    text = value if isinstance(value, str) else ""
+    if as_moment(text, datetime(2000, 1, 1)) is not None or _is_time(text):
+        return ""
+    return "compares numbers, dates (YYYY-MM-DD) and times ('HH:MM')"
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return len(text) == 5 and datetime.strptime(text, "%H:%M") is not None
+    except ValueError:
+        return False
+
+
+def _read_list(node: yaml.Node, operator: str, page: Page) -> Value | None:
+    pair = OPERATORS[operator].takes == "pair"
+    if not isinstance(node, yaml.SequenceNode) or not node.value or (pair and len(node.value) != 2):
+        example = "[1000, 5000]" if pair else "[gold, silver]"
+        what = "a list of two values, lowest and highest" if pair else "a list of values"
+        page.notes.note(node, f"'{operator}' needs {what}", f"write {operator}: {example}")
+        return None
+    found = [_read_value(item, page, operator) for item in node.value]
+    values = tuple(value for value in found if value is not None)
+    return values if len(values) == len(found) and _is_in_order(node, operator, values, page) else None
+
+
+def _is_in_order(node: yaml.Node, operator: str, values: tuple[Scalar, ...], page: Page) -> bool:
+    wrong = next((why for value in values if (why := _unordered(operator, value))), "")
+    if wrong:
+        page.notes.note(node, f"'{operator}' {wrong}", "correct the values or the operator")
+        return False
+    if operator != "between":
+        return True
+    low, high = as_number(values[0]), as_number(values[1])
+    if low is not None and high is not None and low > high:
+        page.notes.note(node, "'between' can never hold: the first value is above the second", "swap them")
+        return False
+    return True
+
+
+def _read_value(node: yaml.Node, page: Page, what: str) -> Scalar:
+    if is_null(node):
+        page.notes.note(node, f"'{what}' is compared with nothing", "write a value, or use {is_empty: true}")
+        return None
+    return value_of(node, page.notes, f"'{what}'")

@@ -1,0 +1,179 @@
+"""A configuration folder read whole: settings, integrations, routes and their examples, or every problem of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
+
+from routing_engine.core.model import Route
+from routing_engine.errors import Problem, RouteError
+from routing_engine.integration import Integration, IntegrationFacts, read_models
+from routing_engine.marked import Notes, Section, read_yaml, suggest
+from routing_engine.routes.examples import Example, decide_example, failures
+from routing_engine.routes.folder import INTEGRATIONS, ROUTES, Snapshot, Unreadable, read_folder
+from routing_engine.routes.lint import lint
+from routing_engine.routes.read import RouteFile, read_route
+from routing_engine.routes.settings import Settings, read_settings
+
+#: Reads a provider's own keys from an integration's section (`provider` and `models` are taken), closes the section,
+#: and gives what the provider is built from. It gets the integration's name too, and notes problems, never raises.
+ReadProvider: TypeAlias = Callable[[Section, str], object]
+#: Gives an environment variable; None when it is not set.
+Environment: TypeAlias = Callable[[str], str | None]
+
+_INTEGRATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}\Z", re.ASCII)
+_LISTENER = "add listeners: {fastagi: 127.0.0.1:4573}"
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A whole folder that can be used. `remarks` are no faults; `revision` differs with the content only."""
+
+    settings: Settings
+    integrations: Mapping[str, Integration]
+    routes: Mapping[str, Route]
+    examples: Mapping[str, tuple[Example, ...]]
+    revision: str
+    remarks: tuple[Problem, ...] = ()
+
+
+def read_configuration(
+    folder: Path, providers: Mapping[str, ReadProvider], environment: Environment = lambda _: None
+) -> Configuration:
+    """Read a configuration folder. Raises `RouteError` with all problems of all files."""
+    if not folder.is_dir():
+        raise RouteError([Problem(str(folder), 0, "there is no such folder", "create it with 'routing-engine init'")])
+    return configure(read_folder(folder), providers, environment)
+
+
+def configure(
+    snapshot: Snapshot, providers: Mapping[str, ReadProvider], environment: Environment = lambda _: None
+) -> Configuration:
+    """Make a configuration of a folder's texts. Raises `RouteError` with all problems of all files."""
+    return _Reading(snapshot, providers, environment).finish()
+
+
+class _Reading:
+    """One reading of a snapshot: collects problems over all files."""
+
+    def __init__(self, snapshot: Snapshot, providers: Mapping[str, ReadProvider], environment: Environment) -> None:
+        self.snapshot, self.providers, self.environment = snapshot, providers, environment
+        self.problems: list[Problem] = []
+        self.file_of: dict[str, str] = {}
+        self.settings = self._read_settings()
+        self.integrations = self._read_integrations()
+        self.routes = self._read_routes()
+
+    def finish(self) -> Configuration:
+        good = {name: file for name, file in self.routes.items() if file is not None}
+        settings = self.settings
+        proven = self._run_examples(good, settings) if settings is not None and len(good) == len(self.routes) else set()
+        if self.problems or settings is None:
+            raise RouteError(self.problems)
+        return Configuration(
+            settings=settings,
+            integrations={name: found for name, found in self.integrations.items() if found is not None},
+            routes={name: file.route for name, file in good.items()},
+            examples={name: file.examples for name, file in good.items()},
+            revision=self.snapshot.revision,
+            remarks=tuple(sorted(self._remarks(good, settings, proven))),
+        )
+
+    def _open(self, file: str, text: str | Unreadable) -> tuple[Notes, str | None]:
+        notes = Notes(file, self.environment)
+        if isinstance(text, Unreadable):
+            notes.note(0, text.why, text.remedy)
+            return notes, None
+        return notes, text
+
+    def _read_settings(self) -> Settings | None:
+        if self.snapshot.engine is None:
+            return Settings()
+        notes, text = self._open(*self.snapshot.engine)
+        settings = None if text is None else read_settings(text, notes)
+        self.problems += notes.problems
+        return settings
+
+    def _named(self, folder: str) -> dict[str, tuple[str, str | Unreadable]]:
+        """Give the files of a folder by name without ending; two of the same name are a problem."""
+        found: dict[str, tuple[str, str | Unreadable]] = {}
+        for file, text in self.snapshot.under(folder).items():
+            name = PurePosixPath(file).stem
+            if name in found:
+                self.problems.append(Problem(file, 0, f"there is '{found[name][0]}' too", "keep one of the two"))
+            found[name] = file, text
+        return found
+
+    def _read_integrations(self) -> dict[str, Integration | None]:
+        return {name: self._read_integration(name, *file) for name, file in self._named(INTEGRATIONS).items()}
+
+    def _read_integration(self, name: str, file: str, content: str | Unreadable) -> Integration | None:
+        notes, text = self._open(file, content)
+        if not _INTEGRATION_NAME.match(name):
+            notes.note(0, f"an integration cannot be called '{name}'", "name the file with a-z A-Z 0-9 - and _")
+        section = None if text is None else read_yaml(text, notes)
+        found = None if section is None else self._read_provider(section, name)
+        self.problems += notes.problems
+        return None if notes.problems else found
+
+    def _read_provider(self, section: Section, name: str) -> Integration | None:
+        section.require("provider", "provider: http")
+        provider = section.text("provider")
+        models = read_models(section)
+        if provider not in self.providers:
+            if provider:
+                section.note("provider", f"there is no provider '{provider}'", suggest(provider, self.providers))
+            return None
+        return Integration(name, provider, models, self.providers[provider](section, name))
+
+    def _facts(self) -> dict[str, IntegrationFacts]:
+        return {name: None if found is None else found.models for name, found in self.integrations.items()}
+
+    def _read_routes(self) -> dict[str, RouteFile | None]:
+        named = self._named(ROUTES)
+        self.file_of = {name: file for name, (file, _) in named.items()}
+        return {name: self._read_route(name, content) for name, (_, content) in named.items()}
+
+    def _read_route(self, name: str, content: str | Unreadable) -> RouteFile | None:
+        notes, text = self._open(self.file_of[name], content)
+        defaults = (self.settings or Settings()).defaults
+        found = None if text is None else read_route(name, text, notes, defaults, self._facts(), self.file_of)
+        self.problems += notes.problems
+        return found and replace(found, route=replace(found.route, revision=self.snapshot.revision))
+
+    def _run_examples(self, files: Mapping[str, RouteFile], settings: Settings) -> set[tuple[str, str, str]]:
+        """Run all examples; give the (route, source, rule) triples that they came to."""
+        routes = {name: file.route for name, file in files.items()}
+        proven = set()
+        for name, file in files.items():
+            for example in file.examples:
+                decision = decide_example(file.route, example, settings.region, routes, settings.timezone)
+                proven.add((decision.route, decision.source, decision.rule))
+                found = failures(example, decision) + _strangers(example, routes)
+                self.problems += [_failed(self.file_of[name], example, sentence) for sentence in found]
+        return proven
+
+    def _remarks(
+        self, files: Mapping[str, RouteFile], settings: Settings, proven: set[tuple[str, str, str]]
+    ) -> list[Problem]:
+        remarks = [] if files else [Problem(ROUTES, 0, "there is no route", "write routes/NAME.yaml")]
+        if not settings.listeners:
+            remarks.append(Problem("engine.yaml", 0, "no listener is named: nobody can call the engine", _LISTENER))
+        for name, file in files.items():
+            came_to = {(source, rule) for route, source, rule in proven if route == name}
+            remarks += lint(self.file_of[name], file, self._facts(), came_to)
+        return remarks
+
+
+def _strangers(example: Example, routes: Mapping[str, Route]) -> list[str]:
+    known = {source.name for route in routes.values() for source in route.sources}
+    return [f"no route has the source '{name}'" for name in example.records if name not in known]
+
+
+def _failed(file: str, example: Example, sentence: str) -> Problem:
+    return Problem(
+        file, example.line, f"the example '{example.name}' fails: {sentence}", "correct the rules or the example"
+    )

@@ -1,0 +1,114 @@
+"""The files of a configuration folder: their texts at one moment, and a cheap sign that they have changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+#: Folders of the configuration, and what a file in each is.
+INTEGRATIONS, ROUTES = "integrations", "routes"
+_ENGINE = ("engine.yaml", "engine.yml")
+_LARGEST = 1 << 20
+
+#: What `stat` says of every file and folder; it differs when anything was written, renamed or linked anew.
+Signature: TypeAlias = tuple[tuple[str, ...] | tuple[str, str, int, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file without a text that can be used, and why."""
+
+    why: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The texts of all files by relative name, `routes/support.yaml`. `revision` differs with the content only."""
+
+    texts: Mapping[str, str | Unreadable]
+    revision: str
+
+    def under(self, folder: str) -> dict[str, str | Unreadable]:
+        """Give the files of one folder."""
+        return {name: text for name, text in self.texts.items() if name.startswith(folder + "/")}
+
+    @property
+    def engine(self) -> tuple[str, str | Unreadable] | None:
+        """The name and text of engine.yaml; None when it is missing."""
+        return next(((name, self.texts[name]) for name in _ENGINE if name in self.texts), None)
+
+
+def read_folder(folder: Path) -> Snapshot:
+    """Read every configuration file below `folder`."""
+    contents = {name: _read_bytes(path) for name, path in sorted(_files(folder))}
+    return Snapshot({name: _as_text(content) for name, content in contents.items()}, _revision(contents))
+
+
+def signature(folder: Path) -> Signature:
+    """Give a sign of the folder's state; as cheap as one `stat` a file."""
+    paths = [("", folder), *((name, folder / name) for name in (INTEGRATIONS, ROUTES)), *sorted(_files(folder))]
+    return tuple(_sign(name, path) for name, path in paths)
+
+
+def _sign(name: str, path: Path) -> tuple[str, ...] | tuple[str, str, int, int, int, int]:
+    try:
+        found = path.stat()
+        return name, os.path.realpath(path), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    except (OSError, ValueError) as error:
+        return name, type(error).__name__
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    yield from ((name, folder / name) for name in _ENGINE if os.path.lexists(folder / name))
+    for room in (INTEGRATIONS, ROUTES):
+        for name in _names(folder / room):
+            yield f"{room}/{os.fsencode(name).decode('utf-8', 'replace')}", folder / room / name
+
+
+def _names(folder: Path) -> list[str]:
+    """Names of YAML files: no hidden ones (ConfigMap's `..data`, lock files), no backups of editors."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return [name for name in names if name.endswith((".yaml", ".yml")) and not name.startswith((".", "#", "~"))]
+
+
+def _read_bytes(path: Path) -> bytes | Unreadable:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            return Unreadable("this is no file", "put the configuration into a file, or rename this")
+        with open(path, "rb") as file:
+            content = file.read(_LARGEST + 1)
+    except OSError as error:
+        return Unreadable(
+            f"this cannot be read: {error.strerror}", "make it readable for the engine's user, or remove it"
+        )
+    if len(content) > _LARGEST:
+        return Unreadable("this is larger than 1 MiB", "split it into several files")
+    return content
+
+
+def _as_text(content: bytes | Unreadable) -> str | Unreadable:
+    if isinstance(content, Unreadable):
+        return content
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return Unreadable(f"this is not UTF-8 (the first wrong byte is on line {line})", "save the file as UTF-8")
+
+
+def _revision(contents: Mapping[str, bytes | Unreadable]) -> str:
+    digest = hashlib.sha256()
+    for name, content in sorted(contents.items()):
+        written = content if isinstance(content, bytes) else content.why.encode()
+        digest.update(f"{name}\0{len(written)}\0".encode("utf-8", "surrogateescape"))
+        digest.update(written)
+    return digest.hexdigest()[:12]

@@ -1,0 +1,100 @@
+"""Remarks on a route that can be used: what never happens, what nobody uses, what no example proves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from routing_engine.core.model import Action, Condition, Rule, Source, Test
+from routing_engine.core.operators import describe
+from routing_engine.errors import Problem
+from routing_engine.integration import IntegrationFacts
+from routing_engine.marked import suggest
+from routing_engine.routes.read import RouteFile
+from routing_engine.routes.walk import branches_of, lefts_of, lefts_of_rule
+
+
+def lint(
+    file: str,
+    found: RouteFile,
+    integrations: Mapping[str, IntegrationFacts],
+    proven: Collection[tuple[str, str]] | None = None,
+) -> list[Problem]:
+    """Give the remarks on a route's file. `proven` are the (source, rule) pairs that examples came to, if they ran."""
+    remarks = [*_of_route(file, found)]
+    for source in found.route.sources:
+        remarks += _hidden_rules(file, source)
+        remarks += _unmapped_fields(file, source, integrations)
+        if found.examples and proven is not None:
+            remarks += _unproven(file, source, proven)
+    return remarks
+
+
+def _of_route(file: str, found: RouteFile) -> Iterator[Problem]:
+    route = found.route
+    if route.inputs and not any(left.room == "input" for left in lefts_of(route)):
+        yield Problem(file, 0, "the input is asked for, but nothing uses it", "search by input, or remove 'input'")
+    if not found.examples:
+        yield Problem(file, 0, "the route has no examples", "add 'examples:': they are checked before each reload")
+    if not _is_sure(route.default):
+        sentence = "the default's target comes from values of the call, which may be missing"
+        yield Problem(file, 0, sentence, "add an 'else' with a fixed target")
+    for source in route.sources:
+        if not source.rules:
+            yield Problem(file, 0, f"the source '{source.name}' has no rules", "a record of it leads to the default")
+
+
+def _is_sure(action: Action) -> bool:
+    return any(not to.target.lefts for to in branches_of(action.to))
+
+
+def _hidden_rules(file: str, source: Source) -> Iterator[Problem]:
+    for position, rule in enumerate(source.rules):
+        hiding = next((one for one in source.rules[:position] if _needs(one.when) <= _needs(rule.when)), None)
+        if hiding is not None:
+            yield Problem(
+                file,
+                rule.line,
+                f"the rule '{rule.name}' can never fire: '{hiding.name}' (line {hiding.line}) takes all its calls",
+                "put it above that rule, or remove it",
+            )
+
+
+def _needs(condition: Condition | None) -> frozenset[str]:
+    """Give what must hold, each condition as its text: a rule with fewer needs takes every call of one with more."""
+    if condition is None:
+        return frozenset()
+    if isinstance(condition, Test) or condition.join != "all":
+        return frozenset({_text(condition)})
+    return frozenset().union(*(_needs(part) for part in condition.conditions))
+
+
+def _text(condition: Condition) -> str:
+    if isinstance(condition, Test):
+        loosely = " loosely" if condition.loosely else ""
+        return describe(condition) + loosely + type(condition.expected).__name__
+    return f"{condition.join}({', '.join(sorted(_text(part) for part in condition.conditions))})"
+
+
+def _unmapped_fields(file: str, source: Source, integrations: Mapping[str, IntegrationFacts]) -> Iterator[Problem]:
+    models = integrations.get(source.integration)
+    model = models.get(source.model) if models else None
+    if model is None or not model.fields:
+        return
+    for rule in source.rules:
+        for name in sorted(_fields(rule) - {*model.fields, "id"}):
+            yield Problem(
+                file,
+                rule.line,
+                f"the rule '{rule.name}' looks at '{name}', which the model '{model.name}' does not map",
+                suggest(name, model.fields),
+            )
+
+
+def _fields(rule: Rule) -> set[str]:
+    return {left.name for left in lefts_of_rule(rule) if left.room == "record"}
+
+
+def _unproven(file: str, source: Source, proven: Collection[tuple[str, str]]) -> Iterator[Problem]:
+    for rule in source.rules:
+        if (source.name, rule.name) not in proven:
+            yield Problem(file, rule.line, f"no example proves the rule '{rule.name}'", "add one that comes to it")

@@ -1,0 +1,206 @@
+"""engine.yaml: how the service runs. Every key has a default, and the whole file may be missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, cast
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+
+from routing_engine.core.destinations import KINDS, PROFILES, check_target
+from routing_engine.core.model import Filler
+from routing_engine.marked import Notes, Section, read_yaml, suggest
+from routing_engine.routes.later import refuse_later
+from routing_engine.routes.page import read_filler
+
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_]+):([0-9]{1,5})\Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a listener listens. Port 0 takes any free one."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What routes may leave out. `timeout_s` bounds one source; None leaves it to the call's `deadline_s`."""
+
+    deadline_s: float = 3.0
+    timeout_s: float | None = None
+    filler: Filler = field(default_factory=Filler)
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """How the log is written: `auto` is text on a terminal and JSON elsewhere; numbers are masked unless `plain`."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "text"] = "auto"
+    numbers: Literal["masked", "plain"] = "masked"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of the service: calls at a time, seconds of silence on a connection, seconds for AGI's first lines."""
+
+    sessions: int = 2000
+    idle_s: float = 300.0
+    environment_timeout_s: float = 5.0
+
+
+FASTAGI = Address("127.0.0.1", 4573)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of engine.yaml.
+
+    `region` (ISO 3166) says how national numbers are read; "" reads only numbers with a +. `listeners` are by name;
+    one that is not there is not opened. `places` is the dialplan's `context,exten,priority` by destination kind, with
+    `{target}`. `timezone` None is the system's.
+    """
+
+    region: str = ""
+    listeners: Mapping[str, Address] = field(default_factory=lambda: {"fastagi": FASTAGI})
+    profile: str = "plain"
+    places: Mapping[str, str] = field(default_factory=lambda: PROFILES["plain"])
+    defaults: Defaults = Defaults()
+    timezone: ZoneInfo | None = None
+    logging: Logging = Logging()
+    limits: Limits = Limits()
+    drain_s: float = 60.0
+
+
+def read_settings(text: str, notes: Notes) -> Settings | None:
+    """Read engine.yaml; None when there is any problem, and `notes` then holds all of them."""
+    section = read_yaml(text, notes)
+    if section is None:
+        return None
+    refuse_later(section, "engine")
+    profile, places = _read_dialplan(section)
+    settings = Settings(
+        region=_read_region(section),
+        listeners=_read_listeners(section),
+        profile=profile,
+        places=places,
+        defaults=_read_defaults(section),
+        timezone=_read_timezone(section),
+        logging=_read_logging(section),
+        limits=_read_limits(section),
+        drain_s=section.number("drain_s", 60, 0, 3600),
+    )
+    section.close("engine.yaml")
+    return None if notes.problems else settings
+
+
+def _read_region(section: Section) -> str:
+    region = section.text("region").upper()
+    if region and region not in phonenumbers.SUPPORTED_REGIONS:
+        section.note("region", f"'{region[:80]}' is no region", "write a country's two letters, such as AT, DE or US")
+    return region
+
+
+def _read_listeners(section: Section) -> Mapping[str, Address]:
+    listeners = section.section("listeners")
+    if listeners is None:
+        return {}
+    refuse_later(listeners, "listeners")
+    text = listeners.text("fastagi")
+    listeners.close("'listeners'")
+    address = _read_address(listeners, text) if text else None
+    return {} if address is None else {"fastagi": address}
+
+
+def _read_address(listeners: Section, text: str) -> Address | None:
+    found = _ADDRESS.match(text)
+    if not found or int(found[2]) > 65535:
+        listeners.note("fastagi", f"'{text[:80]}' is no address", "write HOST:PORT, such as 127.0.0.1:4573")
+        return None
+    return Address(found[1].strip("[]"), int(found[2]))
+
+
+def _read_dialplan(section: Section) -> tuple[str, Mapping[str, str]]:
+    dialplan = section.section("dialplan")
+    if dialplan is None:
+        return "plain", PROFILES["plain"]
+    profile = dialplan.choice("profile", tuple(PROFILES), "plain")
+    own = dialplan.section("destinations")
+    places = {**PROFILES[profile], **(_read_places(own) if own is not None else {})}
+    dialplan.close("'dialplan'")
+    return profile, places
+
+
+def _read_places(own: Section) -> Mapping[str, str]:
+    kinds = [kind for kind in KINDS if kind not in ("route", "dialplan")]
+    for name in own.names():
+        if name not in kinds:
+            own.take(name)
+            own.note(name, f"'{name}' has no place in the dialplan", suggest(name, kinds))
+    return {kind: _read_place(own, kind) for kind in kinds if own.has(kind)}
+
+
+def _read_place(own: Section, kind: str) -> str:
+    place = own.text(kind)
+    try:
+        check_target("dialplan", place.replace("{target}", "11"))
+    except ValueError:
+        own.note(kind, f"'{place[:80]}' is no place in the dialplan", "write 'context,exten,priority', with {target}")
+    return place
+
+
+def _read_defaults(section: Section) -> Defaults:
+    defaults = section.section("defaults")
+    if defaults is None:
+        return Defaults()
+    refuse_later(defaults, "defaults")
+    found = Defaults(
+        deadline_s=defaults.number("deadline_s", 3, 0.1, 60),
+        timeout_s=defaults.number("timeout_s", 3, 0.05, 60) if defaults.has("timeout_s") else None,
+        filler=read_filler(defaults, Filler()),
+    )
+    defaults.close("'defaults'")
+    return found
+
+
+def _read_timezone(section: Section) -> ZoneInfo | None:
+    name = section.text("timezone")
+    if not name:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        section.note("timezone", f"there is no time zone '{name[:80]}'", "write a name such as Europe/Vienna")
+        return None
+
+
+def _read_logging(section: Section) -> Logging:
+    logging = section.section("logging")
+    if logging is None:
+        return Logging()
+    levels = ("debug", "info", "warning", "error")
+    found = Logging(
+        level=cast(Literal["debug", "info", "warning", "error"], logging.choice("level", levels, "info")),
+        format=cast(Literal["auto", "json", "text"], logging.choice("format", ("auto", "json", "text"), "auto")),
+        numbers=cast(Literal["masked", "plain"], logging.choice("numbers", ("masked", "plain"), "masked")),
+    )
+    logging.close("'logging'")
+    return found
+
+
+def _read_limits(section: Section) -> Limits:
+    limits = section.section("limits")
+    if limits is None:
+        return Limits()
+    found = Limits(
+        sessions=limits.whole("sessions", 2000, 1, 1_000_000),
+        idle_s=limits.number("idle_s", 300, 1, 86_400),
+        environment_timeout_s=limits.number("environment_timeout_s", 5, 0.1, 60),
+    )
+    limits.close("'limits'")
+    return found

@@ -1,0 +1,63 @@
+"""The configuration in force: reloaded whole, or the last good one stays."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from routing_engine.errors import Problem, RouteError
+from routing_engine.routes.configuration import Configuration, Environment, ReadProvider, configure, read_configuration
+from routing_engine.routes.folder import read_folder, signature
+
+__all__ = ["Configuration", "Environment", "ReadProvider", "RouteStore", "read_configuration"]
+
+
+class RouteStore:
+    """The configuration in force; calls under way keep the one they began with. Safe to use from several threads.
+
+    `load` first, then `changed` as often as wanted (one `stat` a file), and `reload` when it says so.
+    """
+
+    def __init__(
+        self, folder: Path, providers: Mapping[str, ReadProvider], environment: Environment = lambda _: None
+    ) -> None:
+        self.folder = folder
+        self._providers, self._environment = providers, environment
+        self._lock = threading.Lock()
+        self._in_force: Configuration | None = None
+        self._seen = signature(folder)
+        self._tried = ""
+
+    @property
+    def in_force(self) -> Configuration:
+        """The last good configuration. Raises `RouteError` when there has been none yet."""
+        if self._in_force is None:
+            raise RouteError([Problem(str(self.folder), 0, "no configuration has been loaded", "load it first")])
+        return self._in_force
+
+    def load(self) -> Configuration:
+        """Read the folder and put it in force, whole. Raises `RouteError`; what was in force then stays."""
+        with self._lock:
+            self._seen = signature(self.folder)  # before reading: what is written meanwhile is seen the next time
+            snapshot = read_folder(self.folder)
+            self._tried = snapshot.revision
+            if not self.folder.is_dir():
+                read_configuration(self.folder, self._providers, self._environment)
+            self._in_force = configure(snapshot, self._providers, self._environment)
+            return self._in_force
+
+    def reload(self) -> Configuration:
+        """Read the folder anew, whether it has changed or not: whole, or `RouteError` and the last good one stays."""
+        return self.load()
+
+    def changed(self) -> bool:
+        """Tell whether the content differs from what was last tried, good or bad: each is reported once."""
+        with self._lock:
+            now = signature(self.folder)
+            if now == self._seen:
+                return False
+            revision = read_folder(self.folder).revision
+            if revision == self._tried:
+                self._seen = now  # touched, moved or linked anew, but the same in content
+            return revision != self._tried
