@@ -7,15 +7,17 @@ from pathlib import Path
 from routing_engine.marked import Section
 
 
-def config_file(section: Section, key: str) -> Path | None:
-    """Take the path of a file, relative to the configuration folder; None when left out or, as a problem, not there.
+def folder_of(section: Section, folder: Path | None) -> Path:
+    """Give the configuration folder: the one that is told, else the one above the folder of the YAML file."""
+    return folder if folder is not None else Path(section.notes.file).parent.parent
 
-    The YAML file itself lies one folder deeper, in `integrations`.
-    """
+
+def config_file(section: Section, key: str, folder: Path) -> Path | None:
+    """Take the path of a file, relative to `folder`; None when left out or, as a problem, not there."""
     text = section.text(key)
     if not text:
         return None
-    path = Path(section.notes.file).parent.parent / text
+    path = folder / text
     if not path.is_file():
         section.note(key, f"the file '{text}' of '{key}' is not there", f"it is looked for at {path.absolute()}")
         return None

@@ -41,12 +41,12 @@ def _fault(text: str) -> str:
     return "ends in a fragment (#), which is never sent" if "#" in text else ""
 
 
-def read_tls(section: Section) -> tuple[bool, Path | None]:
+def read_tls(section: Section, folder: Path) -> tuple[bool, Path | None]:
     """Take `tls`: whether the server's certificate is checked, and against which authority (None: the system's)."""
     tls = section.section("tls")
     if tls is None:
         return True, None
-    verify, ca = tls.flag("verify", True), config_file(tls, "ca")
+    verify, ca = tls.flag("verify", True), config_file(tls, "ca", folder)
     tls.close("'tls'")
     return verify, ca
 

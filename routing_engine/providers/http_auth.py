@@ -81,7 +81,7 @@ class Auth:
     certificate: Certificate | None = None
 
 
-def read_auth(settings: Section) -> Auth:
+def read_auth(settings: Section, folder: Path) -> Auth:
     """Take `auth`: one of basic, bearer and oauth2 at most; api_key, headers, hmac and mtls go with each of them."""
     node = settings.take("auth")
     if node is None or (isinstance(node, yaml.ScalarNode) and node.value == "none"):
@@ -96,7 +96,7 @@ def read_auth(settings: Section) -> Auth:
         key if in_query else (),
         _read_signer(section),
         _read_oauth(section),
-        _read_certificate(section),
+        _read_certificate(section, folder),
     )
     _close(section, headers)
     return auth
@@ -204,13 +204,13 @@ def _read_oauth(section: Section) -> ClientCredentials | None:
     return found
 
 
-def _read_certificate(section: Section) -> Certificate | None:
+def _read_certificate(section: Section, folder: Path) -> Certificate | None:
     mtls = section.section("mtls")
     if mtls is None:
         return None
     mtls.require("certificate", "certificate: tls/engine.pem")
     mtls.require("key", "key: tls/engine.key")
-    certificate, key = config_file(mtls, "certificate"), config_file(mtls, "key")
-    ca = config_file(mtls, "ca")
+    certificate, key = config_file(mtls, "certificate", folder), config_file(mtls, "key", folder)
+    ca = config_file(mtls, "ca", folder)
     mtls.close("'mtls'")
     return Certificate(certificate, key, ca) if certificate and key else None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from routing_engine.marked import Section
 from routing_engine.providers.answers import check_paths
+from routing_engine.providers.files import folder_of
 from routing_engine.providers.http_address import read_address, read_tls, tls_context
 from routing_engine.providers.http_auth import Auth, read_auth
 
@@ -48,10 +50,11 @@ class HttpSettings:
     tls: ssl.SSLContext | None = None
 
 
-def read_settings(section: Section, name: str) -> HttpSettings:
+def read_settings(section: Section, name: str, folder: Path | None = None) -> HttpSettings:
     """Take and close all keys of a middleware's integration; `provider` and `models` were taken before."""
     check_paths(section)
-    auth = read_auth(section)
+    place = folder_of(section, folder)
+    auth = read_auth(section, place)
     settings = HttpSettings(
         read_address(section, "address"),
         section.choice("method", ("GET", "POST"), "GET"),
@@ -59,15 +62,15 @@ def read_settings(section: Section, name: str) -> HttpSettings:
         section.choice("number_form", ("e164", "national", "digits", "as_received"), "e164"),
         section.whole("max_answer_bytes", _MIB, 1024, 64 * _MIB),
         auth,
-        _read_tls(section, auth),
+        _read_tls(section, auth, place),
     )
     section.close(f"the integration '{name}'")
     _check_names(section, settings)
     return settings
 
 
-def _read_tls(section: Section, auth: Auth) -> ssl.SSLContext:
-    verify, ca = read_tls(section)
+def _read_tls(section: Section, auth: Auth, folder: Path) -> ssl.SSLContext:
+    verify, ca = read_tls(section, folder)
     own = auth.certificate
     if own is None:
         return tls_context(section, verify, ca, None)

@@ -22,7 +22,7 @@ from routing_engine.errors import ProviderMisread
 from routing_engine.integration import Model
 from routing_engine.marked import Section
 from routing_engine.providers.answers import Shape, check_paths, read_records, shape_of
-from routing_engine.providers.files import config_file
+from routing_engine.providers.files import config_file, folder_of
 from routing_engine.providers.table_file import FORMATS, Row, format_of, read_table
 from routing_engine.providers.table_index import Index, Table
 
@@ -44,11 +44,11 @@ class RecordsSettings:
     key: str = "id"
 
 
-def read_settings(section: Section, name: str) -> RecordsSettings:
+def read_settings(section: Section, name: str, folder: Path | None = None) -> RecordsSettings:
     """Take and close all keys of a file's integration; `provider` and `models` were taken before."""
     check_paths(section)
     section.require("file", "file: customers.csv")
-    file = config_file(section, "file") or Path()
+    file = config_file(section, "file", folder_of(section, folder)) or Path()
     guess = format_of(file)
     form = section.choice("format", FORMATS, guess or "csv")
     if file.name and not guess and not section.has("format"):

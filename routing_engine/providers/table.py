@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import MappingProxyType
+from typing import Protocol
 
 from routing_engine.core.ports import Clock, Provider
 from routing_engine.integration import Model
@@ -15,15 +17,22 @@ from routing_engine.providers import http, records
 _GROUP = "routing_engine.providers"
 
 
+class ReadSettings(Protocol):
+    """Reads a provider's own keys. Without `folder` it is the one above the folder of the YAML file."""
+
+    def __call__(self, section: Section, name: str, folder: Path | None = None) -> object:
+        """Give the settings that `open` takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderKind:
     """How one kind of provider comes to life.
 
-    `read_settings(section, name)` takes and closes the keys of its own in the YAML of the integration `name`, and
-    notes every problem there. `open(name, settings, models, region, clock)` gives a provider for such settings.
+    `read_settings(section, name, folder)` takes and closes the keys of its own in the YAML of the integration `name`,
+    and notes every problem there; files that it names are relative to `folder`. `open(name, settings, models, region, clock)` gives a provider for such settings.
     """
 
-    read_settings: Callable[[Section, str], object]
+    read_settings: ReadSettings
     open: Callable[[str, object, Mapping[str, Model], str, Clock], Provider]
 
 
@@ -43,3 +52,12 @@ def known_providers() -> Mapping[str, ProviderKind]:
     """
     installed = {entry.name: entry.load() for entry in entry_points(group=_GROUP)}
     return {**{name: kind for name, kind in installed.items() if isinstance(kind, ProviderKind)}, **PROVIDERS}
+
+
+def readers(kinds: Mapping[str, ProviderKind], folder: Path) -> Mapping[str, Callable[[Section, str], object]]:
+    """Give what the store of the configuration in `folder` reads each kind's settings with."""
+    return {name: _reader(kind, folder) for name, kind in kinds.items()}
+
+
+def _reader(kind: ProviderKind, folder: Path) -> Callable[[Section, str], object]:
+    return lambda section, name: kind.read_settings(section, name, folder)
