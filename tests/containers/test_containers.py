@@ -171,6 +171,14 @@ def test_the_second_engine_takes_the_calls_of_a_stopped_first():
     lands_in(dial(GOLD_NUMBER), "vip")
 
 
+def test_the_second_engine_takes_the_calls_of_a_first_that_accepts_and_stays_silent():
+    compose("pause", "engine-1")
+    try:
+        lands_in(dial(SILENCE), "reception", within_s=60)
+    finally:
+        compose("unpause", "engine-1")
+
+
 def test_without_any_engine_the_caller_hears_the_emergency_prompt():
     compose("stop", *ENGINES)
     caller = dial(GOLD_NUMBER)
