@@ -29,16 +29,17 @@ LINEAR = tuple(_linear(code) for code in range(256))
 SQUARES = tuple(sample * sample for sample in LINEAR)
 
 
-@cache
 def ulaw_of(sample: int) -> int:
-    """The u-law code nearest to a 16-bit sample."""
-    return min(range(256), key=lambda code: abs(LINEAR[code] - sample))
+    """The u-law code of a 16-bit sample (ITU-T G.711)."""
+    size = min(abs(sample), 32635) + 0x84
+    exponent = size.bit_length() - 8
+    return ~((0x80 if sample < 0 else 0) | exponent << 4 | (size >> (exponent + 3) & 0x0F)) & 0xFF
 
 
 def tone(hz: float, seconds: float = 1.0, level: float = 0.3) -> bytes:
     """A sine tone in u-law; `level` 1.0 is the loudest."""
     step = 2 * math.pi * hz / RATE
-    return bytes(ulaw_of(round(32000 * level * math.sin(step * n) / 64) * 64) for n in range(int(seconds * RATE)))
+    return bytes(ulaw_of(round(32000 * level * math.sin(step * n))) for n in range(int(seconds * RATE)))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ MUSIC_HZ = 523.0
 PORTS = range(12000, 32000)
 # As others name the folder of the core sounds, and as Debian does.
 CORE_SOUNDS = ("en", "en_US_f_Allison")
-MADE = ("log/cdr-custom", "log/cdr-csv", "lib/keys", "spool/outgoing", "spool/tmp", "music", "data/sounds/en")
+MADE = ("log/cdr-custom", "log/cdr-csv", "lib/keys", "spool/outgoing", "spool/tmp", "music", "data/sounds")
 
 
 class AsteriskFailed(Exception):
@@ -42,16 +42,19 @@ def find_asterisk() -> Installation:
     if done.returncode:
         raise AsteriskFailed("rig/get-asterisk found no Asterisk to run; what it says stands above")
     executable = Path(done.stdout.splitlines()[-1])
-    root = executable.parent if (executable.parent / "usr").is_dir() else Path("/")
-    modules = _first(root, ("usr/lib/*/asterisk/modules", "usr/lib/asterisk/modules", "usr/lib64/asterisk/modules"))
-    documentation = _first(root, ("usr/share/asterisk/documentation", "var/lib/asterisk/documentation"))
+    # Beside an unpacked one, over a one with a prefix of its own (/opt/asterisk/sbin), and where systems keep theirs.
+    roots = (executable.parent, executable.resolve().parent.parent, Path("/"))
+    modules = _first(
+        roots, [f"{usr}{lib}/asterisk/modules" for usr in ("usr/", "") for lib in ("lib/*", "lib", "lib64")]
+    )
+    documentation = _first(roots, [f"{share}/asterisk/documentation" for share in ("usr/share", "share", "var/lib")])
     return Installation(executable, modules, documentation.parent)
 
 
-def _first(root: Path, patterns: Iterable[str]) -> Path:
-    found = next((path for pattern in patterns for path in sorted(root.glob(pattern))), None)
+def _first(roots: Iterable[Path], patterns: Iterable[str]) -> Path:
+    found = next((path for root in roots for pattern in patterns for path in sorted(root.glob(pattern))), None)
     if found is None:
-        raise AsteriskFailed(f"the Asterisk under {root} has none of the folders {', '.join(patterns)}")
+        raise AsteriskFailed(f"this Asterisk's folders were not found: none of {', '.join(patterns)}")
     return found
 
 
@@ -89,28 +92,35 @@ def _is_free(port: int) -> bool:
 
 
 def _link_data(source: Path, target: Path, sounds: Path | None) -> None:
-    """A data folder of links: Asterisk's own, core sounds under their language, and our sounds before them."""
+    """A data folder of links: Asterisk's own, the core sounds as English, and our sounds before them."""
     for entry in source.iterdir():
         if entry.name != "sounds":
             (target / entry.name).symlink_to(entry)
-    for name in CORE_SOUNDS:
-        if (source / "sounds" / name).is_dir():
-            _merge(source / "sounds" / name, target / "sounds" / "en")
-    if sounds:
-        _merge(sounds.resolve(), target / "sounds")
+    core = next((source / "sounds" / name for name in CORE_SOUNDS if (source / "sounds" / name).is_dir()), None)
+    if core:
+        (target / "core").symlink_to(core)
+        (target / "sounds" / "en").symlink_to("../core")
+    for entry in sounds.resolve().iterdir() if sounds else ():
+        _overlay(entry, target / "sounds" / entry.name)
 
 
-def _merge(source: Path, target: Path) -> None:
-    """Link everything in `source` into the folder `target`; of two files the later stays, two folders become one."""
-    for entry in source.iterdir():
-        place = target / entry.name
-        if not (entry.is_dir() and place.is_dir()):
-            place.unlink(missing_ok=True)
-            place.symlink_to(entry)
-            continue
-        if place.is_symlink():
-            earlier = place.resolve()
-            place.unlink()
-            place.mkdir()
-            _merge(earlier, place)
-        _merge(entry, place)
+def _overlay(entry: Path, place: Path) -> None:
+    """Link `entry` at `place`, before what is there; two folders become one folder of links."""
+    if not (entry.is_dir() and place.is_dir()):
+        place.unlink(missing_ok=True)
+        place.symlink_to(entry)
+        return
+    if place.is_symlink():
+        _spread(place)
+    for child in entry.iterdir():
+        _overlay(child, place / child.name)
+
+
+def _spread(place: Path) -> None:
+    """Make a folder of links out of one relative link to a folder."""
+    names, link = [path.name for path in place.iterdir()], place.readlink()
+    place.unlink()
+    place.mkdir()
+    for name in names:
+        # Short relative links: long ones cost a block each, which is half a second for the core sounds.
+        (place / name).symlink_to(Path("..") / link / name)

@@ -278,18 +278,21 @@ class Call:
         if self._ends.done() or self._answers.done():
             return
         self._take_media(self.invite)
-        self._final_answer(self._reply_with_media(self.invite))
+        self._final_answer(self.invite, self._reply_with_media(self.invite), self._address)
         self._on_up()
 
     def refuse(self, status: int = 486) -> None:
         """Refuse a call that was not answered: 486 busy, 480 not there, 603 declined."""
         if not self._ends.done() and not self._answers.done():
-            self._final_answer(self._reply(self.invite, status))
+            self._final_answer(self.invite, self._reply(self.invite, status), self._address)
             self._end(Ending("us", status))
 
-    def _final_answer(self, response: Message) -> None:
-        self._line.answer(self.invite, response, self._address)
-        self._final = self._line.repeat(response, self._address, lambda: None)
+    def _final_answer(self, request: Message, response: Message, address: Address) -> None:
+        """Answer an INVITE for good: the answer goes out again until its ACK comes."""
+        if self._final:
+            self._final.stop()
+        self._line.answer(request, response, address)
+        self._final = self._line.repeat(response, address, lambda: None)
 
     def _reply(self, request: Message, status: int, more: Headers = (), body: bytes = b"") -> Message:
         reasons = {180: "Ringing", 183: "Session Progress", 200: "OK", 486: "Busy Here", 487: "Request Terminated"}
@@ -320,14 +323,12 @@ class Call:
     def _on_cancel(self, request: Message, address: Address) -> None:
         self._line.answer(request, self._reply(request, 200), address)
         if not self._answers.done() and not self._ends.done():
-            self._final_answer(self._reply(self.invite, 487))
+            self._final_answer(self.invite, self._reply(self.invite, 487), self._address)
             self._end(Ending.told(request, 487))
 
     def _on_change(self, request: Message, address: Address) -> None:
         self._take_media(request)
-        response = self._reply_with_media(request)
-        self._line.answer(request, response, address)
-        self._final = self._line.repeat(response, address, lambda: None)
+        self._final_answer(request, self._reply_with_media(request), address)
 
     def _on_other(self, request: Message, address: Address) -> None:
         self._line.answer(request, self._reply(request, 200), address)

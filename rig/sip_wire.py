@@ -1,5 +1,6 @@
 """SIP and SDP as values: bytes in, messages out, and back; no socket and no clock (RFC 3261, RFC 4566)."""
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -127,14 +128,22 @@ class MediaPlace:
 
 
 def read_sdp(body: bytes) -> MediaPlace | None:
-    """The audio in a session description; None when there is none, or none in G.711 u-law."""
+    """The audio in a session description; None when there is none that we could send to in G.711 u-law."""
     text = body.decode("utf-8", "replace").replace("\r\n", "\n")
-    host = re.search(r"^c=IN IP4 (\S+)", text, re.MULTILINE)
+    host = re.search(r"^c=IN IP4 ([\d.]+)", text, re.MULTILINE)
     audio = re.search(r"^m=audio (\d{1,5}) \S+ ([\d ]+)$", text, re.MULTILINE)
-    if not host or not audio or "0" not in audio[2].split():
+    if not host or not audio or "0" not in audio[2].split() or not _can_send(host[1], int(audio[1])):
         return None
-    digits = re.search(r"^a=rtpmap:(\d{1,3}) telephone-event/8000", text, re.MULTILINE | re.IGNORECASE)
+    digits = re.search(r"^a=rtpmap:(\d\d|1[01]\d|12[0-7]) telephone-event/8000", text, re.MULTILINE | re.IGNORECASE)
     return MediaPlace(host[1], int(audio[1]), int(digits[1]) if digits else None)
+
+
+def _can_send(host: str, port: int) -> bool:
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return 0 < port < 65536
 
 
 def write_sdp(host: str, port: int, digits: int = 101, version: int = 1) -> bytes:

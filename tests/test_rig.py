@@ -1,13 +1,14 @@
 """The rig itself: a real Asterisk, a telephone that is heard and hears, and calls that can be found again."""
 
 import asyncio
+import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from rig.asterisk import MUSIC_HZ, Asterisk, NotLanded
+from rig.asterisk import MUSIC_HZ, Asterisk, AsteriskFailed, NotLanded
 from rig.ear import LINEAR, Ear, save_wav, strongest_hz, tone, ulaw_of
 from rig.sip import Call, NotAnswered, Phone, silence, sound
 from rig.sip_wire import name_in, party, read_message, read_sdp, user_in, write_message, write_sdp
@@ -73,6 +74,29 @@ async def test_stopping_removes_the_folder() -> None:
         assert asterisk.directory.is_dir()
     assert not asterisk.directory.exists()
     assert not asterisk.running
+
+
+async def test_what_is_kept_is_stopped_in_order() -> None:
+    async with Asterisk(keep=True) as asterisk:
+        pass
+    assert "Asterisk cleanly ending" in (asterisk.directory / "console").read_text() + asterisk.log_text()
+    shutil.rmtree(asterisk.directory)
+
+
+async def test_an_asterisk_that_cannot_start_says_why() -> None:
+    with pytest.raises(AsteriskFailed, match="did not come up"):
+        async with Asterisk(extra={"asterisk.conf": "[directories]\nastmoddir => /nowhere\n"}):
+            pass
+
+
+async def test_our_sounds_stand_before_those_of_asterisk(tmp_path: Path) -> None:
+    (tmp_path / "en" / "digits").mkdir(parents=True)
+    save_wav(tmp_path / "en" / "digits" / "1.gsm", b"")
+    async with Asterisk(sounds=tmp_path) as asterisk:
+        english = asterisk.directory / "data" / "sounds" / "en"
+        assert (english / "digits" / "1.gsm").resolve() == tmp_path / "en" / "digits" / "1.gsm"
+        assert (english / "digits" / "2.gsm").is_file()
+        assert (english / "demo-congrats.gsm").is_file()
 
 
 async def test_three_instances_run_side_by_side() -> None:
