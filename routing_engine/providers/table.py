@@ -29,7 +29,8 @@ class ProviderKind:
     """How one kind of provider comes to life.
 
     `read_settings(section, name, folder)` takes and closes the keys of its own in the YAML of the integration `name`,
-    and notes every problem there; files that it names are relative to `folder`. `open(name, settings, models, region, clock)` gives a provider for such settings.
+    and notes every problem there; files that it names are relative to `folder`.
+    `open(name, settings, models, region, clock)` gives a provider for such settings.
     """
 
     read_settings: ReadSettings
