@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 
 Event = Mapping[str, str]
+About = Callable[[Event], Iterable[str]]
 
 
 class AmiError(Exception):
@@ -16,8 +18,10 @@ class AmiError(Exception):
 class Ami:
     """A logged-in manager connection. All events since the log-in stand in `events`, oldest first."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, about: About) -> None:
         self.events: list[Event] = []
+        self._about = about
+        self._found: defaultdict[str, list[Event]] = defaultdict(list)
         self._reader, self._writer = reader, writer
         self._numbers = count(1)
         self._asked: dict[str, asyncio.Future[Event]] = {}
@@ -25,15 +29,17 @@ class Ami:
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
-    async def connect(cls, host: str, port: int, user: str, secret: str) -> "Ami":
-        """A connection, logged in.
+    async def connect(
+        cls, host: str, port: int, user: str, secret: str, about: About = lambda event: (event.get("Uniqueid", ""),)
+    ) -> "Ami":
+        """A connection, logged in. `about` gives the keys under which `events_about` finds an event again.
 
         Raises:
             OSError: when nobody listens.
             AmiError: when the log-in is refused.
         """
         reader, writer = await asyncio.open_connection(host, port, limit=2**20)
-        ami = cls(reader, writer)
+        ami = cls(reader, writer, about)
         ami._task = asyncio.create_task(ami._read())
         try:
             await ami.action("Login", Username=user, Secret=secret, Events="on")
@@ -62,14 +68,21 @@ class Ami:
         """What a command of Asterisk's own command line prints."""
         return (await self.action("Command", Command=text)).get("Output", "")
 
-    async def wait(self, wanted: Callable[[Event], bool], timeout_s: float, since: int = 0) -> Event:
-        """The first event, past ones from number `since` on included, that is as wanted.
+    def events_about(self, key: str) -> list[Event]:
+        """The events so far with this key (a Uniqueid, if nothing else was said), without a look at all others."""
+        return self._found.get(key, [])
+
+    async def wait(
+        self, wanted: Callable[[Event], bool], timeout_s: float, past: Iterable[Event] | None = None
+    ) -> Event:
+        """The first event that is as wanted, looked for in `past` (None: all there are) and then among those to come.
 
         Raises:
             TimeoutError: when none comes.
             AmiError: when the connection is gone.
         """
-        if (found := next((event for event in self.events[since:] if wanted(event)), None)) is not None:
+        known = self.events if past is None else past
+        if (found := next((event for event in known if wanted(event)), None)) is not None:
             return found
         future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
         entry = (wanted, future)
@@ -97,6 +110,8 @@ class Ami:
                 future.set_result(block)
             return
         self.events.append(block)
+        for key in self._about(block):
+            self._found[key].append(block)
         for wanted, future in tuple(self._waiting):
             if not future.done() and wanted(block):
                 future.set_result(block)

@@ -153,7 +153,7 @@ class Asterisk:
             return event.get("Event") == name and all(event.get(key) == value for key, value in fields.items())
 
         try:
-            return await self.ami.wait(wanted, timeout_s, since)
+            return await self.ami.wait(wanted, timeout_s, self.events[since:])
         except TimeoutError:
             raise TimeoutError(f"no event {name} with {fields} within {timeout_s} s") from None
 
@@ -182,7 +182,7 @@ class Asterisk:
             )
 
         try:
-            return (await self.ami.wait(starts, timeout_s))["Uniqueid"]
+            return (await self.ami.wait(starts, timeout_s, self.ami.events_about(wanted)))["Uniqueid"]
         except TimeoutError:
             raise NotLanded(f"no call {wanted} came in within {timeout_s} s") from None
 
@@ -212,7 +212,7 @@ class Asterisk:
             return event.get("Uniqueid") == uniqueid and (event.get("Event") == "Hangup" or lands(event))
 
         with contextlib.suppress(TimeoutError):
-            event = await self.ami.wait(settles, timeout_s)
+            event = await self.ami.wait(settles, timeout_s, self.ami.events_about(uniqueid))
             if lands(event):
                 return self._landing(event)
             last = next((step for step in reversed(self._steps(uniqueid)) if step["Extension"] != "h"), None)
@@ -222,7 +222,7 @@ class Asterisk:
         raise NotLanded(f"the call did not get to {application} in {patterns or 'its end'}; its way was\n  {way}")
 
     def _steps(self, uniqueid: str) -> list[Event]:
-        return [e for e in self.events if e.get("Event") == "Newexten" and e.get("Uniqueid") == uniqueid]
+        return [event for event in self.ami.events_about(uniqueid) if event.get("Event") == "Newexten"]
 
     def _landing(self, step: Event) -> Landing:
         uniqueid = step["Uniqueid"]
@@ -239,7 +239,7 @@ class Asterisk:
 
     def variables(self, uniqueid: str) -> dict[str, str]:
         """The variables set on a channel so far, as last set."""
-        sets = (e for e in self.events if e.get("Event") == "VarSet" and e.get("Uniqueid") == uniqueid)
+        sets = (event for event in self.ami.events_about(uniqueid) if event.get("Event") == "VarSet")
         return {event["Variable"]: plain_value(event["Value"]) for event in sets}
 
     # Start and stop.
@@ -265,11 +265,14 @@ class Asterisk:
             if self._process.returncode is not None or loop.time() > until:
                 raise AsteriskFailed(f"Asterisk did not come up:\n{self._end_of_log()}")
             with contextlib.suppress(OSError, AmiError):
-                self.ami = await Ami.connect(HOST, self.ports.manager, MANAGER_USER, self._secret)
+                self.ami = await Ami.connect(HOST, self.ports.manager, MANAGER_USER, self._secret, _about)
                 break
             # Nothing tells that a port is about to open, short of trying.
             await asyncio.sleep(0.02)
-        await self.wait_event("FullyBooted", timeout_s=BOOT_S)
+        try:
+            await self.wait_event("FullyBooted", timeout_s=BOOT_S)
+        except (TimeoutError, AmiError) as fault:
+            raise AsteriskFailed(f"Asterisk did not boot to its end:\n{self._end_of_log()}") from fault
 
     def _end_of_log(self) -> str:
         console = (self.directory / "console").read_text(errors="replace")
@@ -300,6 +303,12 @@ class Asterisk:
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
+
+
+def _about(event: Event) -> tuple[str, ...]:
+    """What an event is found by: its channel, and the SIP call whose id that channel has just noted."""
+    noted = event.get("Event") == "VarSet" and event.get("Variable") == CALL_ID
+    return (event.get("Uniqueid", ""), event.get("Value", "")) if noted else (event.get("Uniqueid", ""),)
 
 
 def _is_step(event: Event, contexts: Iterable[str], application: str) -> bool:

@@ -161,7 +161,7 @@ class Stream(asyncio.DatagramProtocol):
         if self._to and not self._transport.is_closing():
             self._transport.sendto(head + packet.payload, (self._to.host, self._to.port))
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:  # noqa: ARG002  (the protocol's signature)
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Hear a packet: sound into the ear, telephone-events into `keys_heard`."""
         if len(data) < 12 or data[0] >> 6 != 2:
             return
