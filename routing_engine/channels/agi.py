@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, cast
 from urllib.parse import unquote
 
 from routing_engine.channels.agi_wire import AgiWire, Arrival, Environment, Hangup, Reply, command, read_call
@@ -68,7 +68,8 @@ class AgiChannel:
 
         Asterisk loses keys that are pressed while no command runs: the fewer commands, the fewer such moments.
         """
-        one, digits, missing = ask.input, ask.typed, ()
+        one, digits = ask.input, ask.typed
+        missing: tuple[str, ...] = ()
         if not digits:
             key, missing = await self._first_key(ask)
             if key == one.terminator:
@@ -197,14 +198,13 @@ class _Session(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, or close it at once when there are too many."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
         if not self._server.admit(self):
-            transport.abort()
+            self._transport.abort()
             return
         self.give_up_after(self._server.environment_timeout_s)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
+    def get_buffer(self, _sizehint: int) -> memoryview:
         """Give the server's one buffer: it is emptied before the next connection is read."""
         return self._server.buffer
 
@@ -365,6 +365,12 @@ class AgiServer:
         for session in tuple(self._sessions):
             session.close()
         return len(late)
+
+    def end_now(self) -> None:
+        """End every call under way: whoever waits for `stop` waits no longer."""
+        for session in self._sessions:
+            if session.task is not None:
+                session.task.cancel()
 
     # ------------------------------------------------------------------------- what sessions call
 

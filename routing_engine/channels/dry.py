@@ -1,0 +1,55 @@
+"""A call that nobody hears: the channel of `run-test`. Inputs are given beforehand, what is played is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from routing_engine.core.model import Caller, Collect, Filler, Play, Typed
+from routing_engine.errors import ChannelError
+
+
+class DryChannel:
+    """Keeps the port `core.ports.Channel`. `inputs` are what is typed at each try, then silence."""
+
+    def __init__(self, caller: Caller, inputs: Sequence[str], variables: Mapping[str, str]) -> None:
+        self.caller = caller
+        self.played: list[str] = []
+        self.handed_back: list[tuple[str, str]] = []
+        self._inputs = iter(inputs)
+        self._variables = variables
+
+    @property
+    def lost(self) -> ChannelError | None:
+        """A dry run cannot break off."""
+        return None
+
+    async def begin(self, longest_s: float, language: str, variables: Sequence[str]) -> Caller:
+        """Give the caller with the variables that the test names."""
+        found = {name: self._variables.get(name, "") for name in variables}
+        self.caller = replace(self.caller, language=self.caller.language or language, variables=found)
+        return self.caller
+
+    async def answer(self, how: Literal["before_prompts", "early_media", "never"]) -> None:
+        """Nobody is there to hear."""
+
+    async def play(self, ask: Play) -> Typed:
+        """Remember what would be played."""
+        self.played += ask.sounds
+        return Typed()
+
+    async def collect(self, ask: Collect) -> Typed:
+        """Give the next input, up to its terminator."""
+        self.played += ask.prompt
+        typed = next(self._inputs, "")
+        if ask.input.terminator:
+            typed = typed.split(ask.input.terminator, 1)[0]
+        return Typed(typed)
+
+    async def fill(self, filler: Filler | None) -> None:
+        """Nobody is there to hear."""
+
+    async def hand_back(self, variables: Sequence[tuple[str, str]]) -> None:
+        """Remember the variables that the dialplan would get."""
+        self.handed_back = list(variables)

@@ -1,0 +1,58 @@
+"""The command line, one file a command.
+
+Exit codes: 0 fine, 1 the thing that was checked is not fine, 2 misuse. `--json` wherever a person would also read.
+To add a command, write a file with `add(commands)` and put its module into `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from routing_engine import __version__
+from routing_engine.cli import check, init, run_test, serve, telephone, test
+from routing_engine.cli.common import CONFIG_HELP
+from routing_engine.errors import RouteError
+
+COMMANDS = (serve, check, run_test, test, telephone, init)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Give the parser of the whole command line."""
+    parser = argparse.ArgumentParser(prog="routing-engine", description="A call-routing engine for Asterisk.")
+    parser.add_argument("--version", action="version", version=f"routing-engine {__version__}")
+    parser.add_argument("--config", type=Path, metavar="DIR", default=None, help=CONFIG_HELP)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; give its exit code."""
+    options = build_parser().parse_args(arguments)
+    options.config = options.config or _usual_folder()
+    try:
+        code: int = options.run(options)
+    except RouteError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    return code
+
+
+def _usual_folder() -> Path:
+    """Give the configuration folder when none is named."""
+    named = os.environ.get("ROUTING_ENGINE_CONFIG")
+    if named:
+        return Path(named)
+    here = Path("config")
+    return here if here.is_dir() else Path("/etc/routing-engine")

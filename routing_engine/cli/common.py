@@ -1,0 +1,41 @@
+"""What the commands share: the `--config` option, JSON on standard output, colour on a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any, TypeAlias
+
+#: Where a command adds its parser: what `ArgumentParser.add_subparsers` gives.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+CONFIG_HELP = "the configuration folder (default: $ROUTING_ENGINE_CONFIG, ./config, /etc/routing-engine)"
+
+
+def add_command(commands: Commands, name: str, gives: str) -> argparse.ArgumentParser:
+    """Add a command that takes `--config` too: it is accepted before and after the command's name."""
+    parser = commands.add_parser(name, help=gives, description=gives[0].upper() + gives[1:] + ".")
+    parser.add_argument("--config", type=Path, metavar="DIR", default=argparse.SUPPRESS, help=CONFIG_HELP)
+    return parser
+
+
+def print_json(value: Any) -> None:
+    """Write a value as JSON, for programs."""
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=str)
+    print()
+
+
+_COLOURS = {"good": "32", "bad": "31", "dim": "2", "bold": "1"}
+
+
+def paint(text: str, colour: str) -> str:
+    """Give the text in a colour on a terminal, as it is elsewhere."""
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if sys.stdout.isatty() else text
+
+
+def misuse(sentence: str) -> int:
+    """Say what is wrong with the call of the command; gives exit code 2."""
+    print(f"routing-engine: {sentence}", file=sys.stderr)
+    return 2

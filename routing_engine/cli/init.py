@@ -1,0 +1,46 @@
+"""`routing-engine init`: a configuration folder that works as it is, to be changed."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from routing_engine.cli.common import Commands, add_command, misuse
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands, "init", "write a folder with a working route, its records, the dialplan and the sounds"
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the folder; nothing that is there is overwritten."""
+    folder: Path = options.folder
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        return misuse(f"{folder} is there and not empty; name a new folder")
+    with as_file(files("routing_engine") / "starter") as starter:
+        shutil.copytree(starter / "config", folder, dirs_exist_ok=True)
+        shutil.copytree(starter / "dialplan", folder / "dialplan")
+        shutil.copytree(starter / "sounds", folder / "sounds", ignore=shutil.ignore_patterns("make", "*.csv"))
+    print(_WHAT_NEXT.format(folder=folder))
+    return 0
+
+
+_WHAT_NEXT = """{folder} is ready:
+  engine.yaml             how the service runs
+  integrations/           where records come from: customers.yaml reads customers.csv
+  routes/support.yaml     who goes where
+  dialplan/               #include routing-engine.conf from extensions.conf
+  sounds/                 the prompts; copy en/ and de/ to Asterisk's sounds folder
+
+Try it:
+  routing-engine --config {folder} check
+  routing-engine --config {folder} run-test support --caller '+43 664 1234567' --input 123456
+  routing-engine --config {folder} serve                    and in a second terminal:
+  routing-engine --config {folder} call support --caller '+43 664 1234567'"""

@@ -1,0 +1,153 @@
+"""`routing-engine run-test`: where would this call go, and why?"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from dataclasses import asdict
+from datetime import datetime, time
+from pathlib import Path
+from typing import Any
+
+from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
+from routing_engine.core.model import Decision, Step
+from routing_engine.core.templates import as_text
+from routing_engine.log import set_up_log
+from routing_engine.marked import Notes, suggest
+from routing_engine.routes.canned import read_records
+from routing_engine.service import DryCall, DryRun, dry_run, open_store
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(commands, "run-test", "play a call through: destination, rule, record and the way there")
+    parser.add_argument("route", metavar="ROUTE")
+    parser.add_argument("--caller", default="anonymous", metavar="N", help="the caller's number, or 'anonymous'")
+    parser.add_argument(
+        "--input", nargs="+", action="extend", default=[], metavar="D", help="what is typed at each try; '' is silence"
+    )
+    parser.add_argument("--called", default="", metavar="DID", help="the number that was dialled")
+    parser.add_argument("--at", type=_moment, metavar="TIME", help="when: 2026-12-24T18:00, or 18:00 for today")
+    parser.add_argument("--language", default="", help="the channel's language")
+    parser.add_argument(
+        "--variable", action="append", default=[], type=_pair, metavar="NAME=VALUE", help="a channel variable"
+    )
+    parser.add_argument(
+        "--records", type=Path, metavar="FILE", help="canned answers by source instead of the real ones"
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Try the call; 0 when a rule matched, 1 otherwise."""
+    set_up_log("error", "auto")
+    configuration = open_store(options.config).load()
+    if options.route not in configuration.routes:
+        return misuse(f"there is no route '{options.route}'; {suggest(options.route, configuration.routes)}")
+    call = _call(options)
+    if call is None:
+        return 1
+    found = asyncio.run(dry_run(configuration, call))
+    if options.json:
+        print_json(as_json(found))
+    else:
+        _print(found)
+    return 0 if found.decision.reason == "matched" else 1
+
+
+def _call(options: argparse.Namespace) -> DryCall | None:
+    """Give the call to try; None, with the problems printed, when the canned records cannot be read."""
+    records = None
+    if options.records is not None:
+        notes = Notes(str(options.records))
+        try:
+            text = options.records.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            notes.note(0, f"the file cannot be read: {error}", "write the answers by source: customers: {tier: gold}")
+        else:
+            records = read_records(text, notes)
+        if notes.problems:
+            print(*notes.problems, sep="\n", file=sys.stderr)
+            return None
+    return DryCall(
+        options.route,
+        options.caller,
+        options.called,
+        tuple(options.input),
+        options.language,
+        options.at,
+        dict(options.variable),
+        records,
+    )
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.combine(datetime.now().date(), time.fromisoformat(text)) if len(text) <= 8 else _full(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is no time; write 2026-12-24T18:00 or 18:00") from error
+
+
+def _full(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
+    return name, value
+
+
+def as_json(found: DryRun) -> dict[str, Any]:
+    """Give a dry run in the shape of the contract, section 4."""
+    decision = found.decision
+    to, record = decision.destination, decision.record
+    destination = None if to is None else {name: value for name, value in asdict(to).items() if value is not None}
+    return {
+        "route": decision.route,
+        "revision": decision.revision,
+        "reason": decision.reason,
+        "rule": decision.rule or None,
+        "destination": destination,
+        "play": list(decision.play),
+        "source": decision.source or None,
+        "record": None if record is None else dict(record.fields),
+        "record_url": record.url if record is not None and record.url else None,
+        "variables": dict(found.variables),
+        "trail": [{"step": one.step, "outcome": one.outcome, "took_ms": _ms(one)} for one in decision.trail],
+        "played": list(found.played),
+    }
+
+
+def _ms(step: Step) -> float | None:
+    return None if step.took_ms is None else round(step.took_ms, 1)
+
+
+def _print(found: DryRun) -> None:
+    decision = found.decision
+    print(paint(where(decision), "good" if decision.reason == "matched" else "bold"))
+    if decision.play:
+        print(f"  after playing   {', '.join(decision.play)}")
+    for name, value in decision.sets:
+        print(f"  setting         {name} = {value}")
+    if decision.record is not None:
+        print(f"\nRecord from {decision.source}" + (f"  {decision.record.url}" if decision.record.url else ""))
+        width = max((len(name) for name in decision.record.fields), default=0)
+        for name, held in decision.record.fields.items():
+            print(f"  {name:<{width}}  {as_text(held)}")
+    print("\nThe way there")
+    for step in decision.trail:
+        took = paint(f"  ({step.took_ms:.0f} ms)", "dim") if step.took_ms is not None and step.took_ms >= 1 else ""
+        print(f"  {step.step}: {step.outcome}{took}")
+
+
+def where(decision: Decision) -> str:
+    """Say a decision in one line: `queue vip, by rule 'gold customers' of customers (matched)`."""
+    to = decision.destination
+    place = "nowhere" if to is None else f"{to.kind} {to.target}"
+    priority = f", priority {to.priority}" if to is not None and to.priority is not None else ""
+    by = f"by rule '{decision.rule}' of {decision.source}" if decision.rule else "by default"
+    return f"{place}{priority}, {by} ({decision.reason})"

@@ -1,0 +1,55 @@
+"""`routing-engine serve`: the service."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+from routing_engine.cli.common import Commands, add_command
+from routing_engine.errors import RouteError
+from routing_engine.log import set_up_log
+from routing_engine.service import Service, open_store
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(commands, "serve", "run the service: listeners, hot reload, graceful stop on SIGTERM")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C."""
+    store = open_store(options.config)
+    configuration = store.load()
+    set_up_log(configuration.settings.logging.level, configuration.settings.logging.format)
+    with asyncio.Runner(loop_factory=_quicker_loop()) as runner:
+        return runner.run(_serve(Service(store)))
+
+
+async def _serve(service: Service) -> int:
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, service.stop)
+    reloads: set[asyncio.Task[bool]] = set()
+    loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(service.reload())))
+    try:
+        await service.start()
+    except (OSError, RouteError) as error:
+        await service.close()
+        print(f"routing-engine: cannot start: {error}", file=sys.stderr)
+        return 1
+    await service.run()
+    return 0
+
+
+def _quicker_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Give uvloop's loop where the extra `speed` is installed, else None for the standard one."""
+    try:
+        factory: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
+    except ImportError:
+        return None
+    return factory

@@ -1,0 +1,283 @@
+"""The only composer: a configuration folder becomes a running service; reload, drain, stop.
+
+Only this module knows the concrete classes of every room. What is in force is one `_InForce`; a call takes the one it
+finds when it arrives and keeps it to its end, whatever is reloaded meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from pathlib import Path
+
+import structlog
+
+from routing_engine.call import Call
+from routing_engine.channels.agi import AgiChannel, AgiServer
+from routing_engine.channels.dry import DryChannel
+from routing_engine.core.events import CallAbandoned, CallRouted
+from routing_engine.core.model import Caller, Decision, Find, Found, SourceDown
+from routing_engine.core.numbers import read_number
+from routing_engine.core.ports import Lookup, Provider
+from routing_engine.errors import ChannelError, RouteError
+from routing_engine.integration import Integration
+from routing_engine.log import log_call
+from routing_engine.lookup.search import Search
+from routing_engine.providers.table import known_providers, readers
+from routing_engine.routes.canned import Canned
+from routing_engine.routes.settings import Settings
+from routing_engine.routes.store import Configuration, RouteStore
+
+#: How often the configuration folder is looked at. One `stat` a file, in a thread.
+POLL_S = 1.0
+#: The time of a source that has none of its own: the route's deadline is what bounds it.
+LONGEST_SOURCE_S = 60.0
+
+
+def open_store(folder: Path) -> RouteStore:
+    """Give the store of a configuration folder; nothing is read yet."""
+    return RouteStore(folder, readers(known_providers(), folder), os.environ.get)
+
+
+def _open(integration: Integration, settings: Settings) -> Provider:
+    kind = known_providers()[integration.provider]
+    return kind.open(integration.name, integration.settings, integration.models, settings.region, time.monotonic)
+
+
+@dataclass(eq=False)
+class _InForce:
+    """A configuration with its open connections, and how many calls still use it."""
+
+    configuration: Configuration
+    providers: Mapping[str, Provider]
+    lookup: Lookup
+    calls: int = 0
+
+
+class Service:
+    """The running engine. `start`, then `run` until `stop` is asked for."""
+
+    def __init__(self, store: RouteStore) -> None:
+        self._store = store
+        self._log = structlog.get_logger()
+        self._alive: list[_InForce] = []
+        self._server: AgiServer | None = None
+        self._stopping = asyncio.Event()
+        self._hurry = False
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where FastAGI listens, as `host:port`."""
+        return self._server.addresses if self._server is not None else []
+
+    async def start(self) -> None:
+        """Load the configuration and open the listeners. Raises `RouteError` or `OSError`."""
+        configuration = await asyncio.to_thread(self._store.load)
+        self._put_in_force(configuration)
+        settings = configuration.settings
+        address = settings.listeners.get("fastagi")
+        if address is not None:
+            limits = settings.limits
+            self._server = AgiServer(
+                self._carry, settings.region, _now(settings.timezone), limits.sessions, limits.environment_timeout_s
+            )
+            await self._server.listen(address.host, address.port)
+        gc.collect()
+        gc.freeze()
+        self._log.info(
+            "service.ready",
+            fastagi=self.addresses,
+            routes=sorted(configuration.routes),
+            revision=configuration.revision,
+            pid=os.getpid(),
+        )
+
+    async def run(self) -> None:
+        """Serve until `stop`; reload when the configuration folder changes."""
+        while not self._stopping.is_set():
+            try:
+                await asyncio.wait_for(self._stopping.wait(), POLL_S)
+            except TimeoutError:
+                if await asyncio.to_thread(self._store.changed):
+                    await self.reload()
+        await self._drain()
+
+    def stop(self) -> None:
+        """Take no new calls and let those under way finish; asked a second time, end at once."""
+        self._hurry = self._stopping.is_set()
+        if self._hurry and self._server is not None:
+            self._server.end_now()
+        self._stopping.set()
+
+    async def reload(self) -> bool:
+        """Put the folder's configuration in force, whole; False when it is broken and the last good one stays."""
+        try:
+            configuration = await asyncio.to_thread(self._store.reload)
+            self._put_in_force(configuration)
+        except RouteError as error:
+            kept = self._alive[-1].configuration.revision
+            self._log.error("configuration.refused", problems=[str(one) for one in error.problems], kept=kept)
+            return False
+        self._log.info("configuration.reloaded", revision=configuration.revision, routes=sorted(configuration.routes))
+        await self._close_unused()
+        return True
+
+    # ------------------------------------------------------------------------------------- inside
+
+    def _put_in_force(self, configuration: Configuration) -> None:
+        """Take a configuration; an integration that did not change keeps its connections."""
+        before = self._alive[-1] if self._alive else None
+        providers = {
+            name: _kept(before, configuration, name) or _open(found, configuration.settings)
+            for name, found in configuration.integrations.items()
+        }
+        self._alive.append(_InForce(configuration, providers, _search(configuration, providers)))
+
+    async def _close_unused(self) -> None:
+        """Let go of configurations that no call uses any more, and close what nothing else holds."""
+        *old, newest = self._alive
+        done = [one for one in old if not one.calls]
+        self._alive = [one for one in old if one.calls] + [newest]
+        held = {id(provider) for one in self._alive for provider in one.providers.values()}
+        gone = {id(provider): provider for one in done for provider in one.providers.values()}
+        for key, provider in gone.items():
+            if key not in held:
+                await provider.close()
+
+    async def _carry(self, channel: AgiChannel) -> None:
+        """Carry one call with what is in force at its arrival."""
+        taken = self._alive[-1]
+        taken.calls += 1
+        began = time.monotonic()
+        event: CallRouted | CallAbandoned | None = None
+        try:
+            decision = await _call(channel, taken.lookup, taken.configuration, self._report).carry(channel.route)
+            event = CallRouted(channel.caller, decision, (time.monotonic() - began) * 1000)
+        except (ChannelError, asyncio.CancelledError) as error:
+            why = str(channel.lost or error or "the service stopped")
+            event = CallAbandoned(channel.caller, channel.route, why, (time.monotonic() - began) * 1000)
+            raise
+        finally:
+            taken.calls -= 1
+            if event is not None:
+                log_call(event, taken.configuration.settings.logging.numbers == "plain")
+            if not taken.calls and taken is not self._alive[-1]:
+                await self._close_unused()
+
+    def _report(self, error: Exception) -> None:
+        self._log.error("call.error", error=type(error).__name__, exc_info=error)
+
+    async def _drain(self) -> None:
+        settings = self._alive[-1].configuration.settings
+        if self._server is not None:
+            self._log.info("service.draining", calls=self._server.calls, at_most_s=settings.drain_s)
+            late = await self._server.stop(0 if self._hurry else settings.drain_s)
+            if late:
+                self._log.warning("service.cut", calls=late)
+        for one in self._alive:
+            one.calls = 0
+        await self.close()
+        self._log.info("service.stopped")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        every = {id(provider): provider for one in self._alive for provider in one.providers.values()}
+        for provider in every.values():
+            await provider.close()
+
+
+def _kept(before: _InForce | None, configuration: Configuration, name: str) -> Provider | None:
+    if before is None or before.configuration.settings.region != configuration.settings.region:
+        return None
+    same = before.configuration.integrations.get(name) == configuration.integrations[name]
+    return before.providers.get(name) if same else None
+
+
+def _call(
+    channel: AgiChannel | DryChannel, lookup: Lookup, configuration: Configuration, report: Callable[[Exception], None]
+) -> Call:
+    return Call(channel, lookup, configuration.routes.get, configuration.settings.places, time.monotonic, report)
+
+
+def _search(configuration: Configuration, providers: Mapping[str, Provider]) -> Search:
+    defaults = configuration.settings.defaults
+    return Search(providers, defaults.timeout_s or LONGEST_SOURCE_S, time.monotonic)
+
+
+def _now(zone: tzinfo | None) -> Callable[[], datetime]:
+    return lambda: datetime.now(zone) if zone is not None else datetime.now().astimezone()
+
+
+# ---------------------------------------------------------------------------------------------- dry runs
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a call would have come to: the decision, the dialplan variables, every sound in order."""
+
+    decision: Decision
+    variables: Sequence[tuple[str, str]]
+    played: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DryCall:
+    """A call to try.
+
+    `at` is the moment, None is now; `records` are canned answers by source, None asks the real ones.
+    """
+
+    route: str
+    caller: str = "anonymous"
+    called: str = ""
+    inputs: Sequence[str] = ()
+    language: str = ""
+    at: datetime | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    records: Mapping[str, Canned] | None = None
+
+
+class _CannedLookup:
+    """Keeps the port `Lookup` with answers from a file."""
+
+    def __init__(self, records: Mapping[str, Canned]) -> None:
+        self._records = records
+
+    async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
+        """Give the canned answer of the source; no record where there is none."""
+        answer = self._records.get(ask.source.name, ())
+        return answer if isinstance(answer, SourceDown) else Found(tuple(answer), 0.0)
+
+
+async def dry_run(configuration: Configuration, wanted: DryCall) -> DryRun:
+    """Play a call through without a telephone: the same core, the same look-ups, nobody rings.
+
+    Errors of ours are raised instead of becoming the default.
+    """
+    every = configuration.integrations if wanted.records is None else {}
+    providers = {name: _open(found, configuration.settings) for name, found in every.items()}
+    canned = None if wanted.records is None else _CannedLookup(wanted.records)
+    lookup = canned or _search(configuration, providers)
+    channel = DryChannel(_caller(configuration.settings, wanted), wanted.inputs, wanted.variables)
+    try:
+        decision = await _call(channel, lookup, configuration, _raise).carry(wanted.route)
+    finally:
+        for provider in providers.values():
+            await provider.close()
+    return DryRun(decision, channel.handed_back, channel.played)
+
+
+def _caller(settings: Settings, wanted: DryCall) -> Caller:
+    number = read_number(wanted.caller, settings.region)
+    moment = wanted.at or datetime.now()
+    at = moment if moment.tzinfo is not None else moment.replace(tzinfo=settings.timezone).astimezone(settings.timezone)
+    return Caller(number, wanted.called, "", wanted.language, at, "run-test", number is None)
+
+
+def _raise(error: Exception) -> None:
+    raise error
