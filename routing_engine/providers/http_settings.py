@@ -39,7 +39,7 @@ _NAMES = ("customer_id", "field_name", "customer_input", "customer_input_field_n
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """What an administrator wrote about a middleware."""
+    """What an administrator wrote about a middleware. `tls` is None for the system's authorities."""
 
     address: str = field(repr=False)
     method: str = "GET"
@@ -69,11 +69,11 @@ def read_settings(section: Section, name: str, folder: Path | None = None) -> Ht
     return settings
 
 
-def _read_tls(section: Section, auth: Auth, folder: Path) -> ssl.SSLContext:
+def _read_tls(section: Section, auth: Auth, folder: Path) -> ssl.SSLContext | None:
     verify, ca = read_tls(section, folder)
     own = auth.certificate
     if own is None:
-        return tls_context(section, verify, ca, None)
+        return tls_context(section, verify, ca, None) if ca or not verify else None
     return tls_context(section, verify, own.ca or ca, (own.certificate, own.key))
 
 
