@@ -11,6 +11,7 @@ import csv
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -21,7 +22,7 @@ from typing import Protocol, Self
 
 from rig.ami import Ami, AmiError, Event, plain_value
 from rig.conf import CALL_ID, CDR_FIELDS, HOST, MANAGER_USER, Ports, Wish, files
-from rig.furnish import MUSIC_HZ, AsteriskFailed, find_asterisk, free_ports, furnish, wanted_modules
+from rig.furnish import MUSIC_HZ, AsteriskFailed, find_asterisk, furnish, reserve_ports, wanted_modules
 
 __all__ = ["MUSIC_HZ", "Asterisk", "AsteriskFailed", "Landing", "NotLanded", "find_asterisk"]
 
@@ -82,6 +83,7 @@ class Asterisk:
         self._sounds, self._extra, self._rtp_ports, self._keep = sounds, extra or {}, rtp_ports, keep
         self._secret = secrets.token_hex(8)
         self._process: asyncio.subprocess.Process | None = None
+        self._token: socket.socket | None = None
         self.directory: Path
         self.ports: Ports
         self.ami: Ami
@@ -246,7 +248,7 @@ class Asterisk:
 
     async def _start(self) -> None:
         installation = await asyncio.to_thread(find_asterisk)
-        self.ports = free_ports(self._rtp_ports)
+        self.ports, self._token = reserve_ports(self._rtp_ports)
         texts = files(self.directory, installation.modules, wanted_modules(), self.ports, self._secret, self._wish)
         furnish(self.directory, installation, {**texts, **self._extra}, self._sounds)
         with (self.directory / "console").open("wb") as console:
@@ -291,6 +293,8 @@ class Asterisk:
             await self.ami.close()
         # What an orderly stop would still write is thrown away with the folder, so nobody need wait for it.
         await (self.stop() if self._keep else self.kill())
+        if self._token:
+            self._token.close()
         if not self._keep:
             await asyncio.to_thread(shutil.rmtree, self.directory, ignore_errors=True)
 

@@ -12,8 +12,10 @@ from rig.ear import save_wav, tone
 
 HERE = Path(__file__).parent
 MUSIC_HZ = 523.0
-# Below the range from which the kernel hands out ports, so that no telephone of a test holds one of them.
-PORTS = range(12000, 32000)
+# Below the range from which the kernel hands out ports, so that no telephone of a test holds one of them; SIP, manager
+# and HTTP apart from RTP, so that no call of another instance does.
+CONTROL_PORTS = range(10000, 14000, 3)
+MEDIA_PORTS = range(14000, 32000)
 # As others name the folder of the core sounds, and as Debian does.
 CORE_SOUNDS = ("en", "en_US_f_Allison")
 MADE = ("log/cdr-custom", "log/cdr-csv", "lib/keys", "spool/outgoing", "spool/tmp", "music", "data/sounds")
@@ -73,20 +75,35 @@ def furnish(directory: Path, installation: Installation, texts: Mapping[str, str
     _link_data(installation.data, directory / "data", sounds)
 
 
-def free_ports(rtp_ports: int) -> Ports:
-    """Ports that are free now. Asterisk itself passes over RTP ports that are taken."""
-    chosen = [port for port in random.sample(PORTS, 40) if _is_free(port)]
-    first = random.randrange(PORTS.start, PORTS.stop - rtp_ports, 2)
-    sip, manager, http = chosen[:3]
-    return Ports(sip, manager, http, (first, first + rtp_ports - 1))
+def reserve_ports(rtp_ports: int) -> tuple[Ports, socket.socket]:
+    """Free ports, and the token that keeps them from every other instance on this machine until it is closed.
+
+    RTP is not reserved: Asterisk itself passes over ports there that are taken.
+    """
+    for first in random.sample(CONTROL_PORTS, len(CONTROL_PORTS)):
+        token = socket.socket(socket.AF_UNIX)
+        if _takes(token, f"\0routing-engine-rig-{first}") and all(map(_is_free, range(first, first + 3))):
+            media = random.randrange(MEDIA_PORTS.start, MEDIA_PORTS.stop - rtp_ports, 2)
+            return Ports(first, first + 1, first + 2, (media, media + rtp_ports - 1)), token
+        token.close()
+    raise AsteriskFailed("no three free ports are left for another Asterisk")
+
+
+def _takes(token: socket.socket, address: str | tuple[str, int]) -> bool:
+    try:
+        token.bind(address)
+    except OSError:
+        return False
+    return True
 
 
 def _is_free(port: int) -> bool:
     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
         with socket.socket(socket.AF_INET, kind) as trial:
-            try:
-                trial.bind((HOST, port))
-            except OSError:
+            # As Asterisk does, so that a connection that has just ended does not count.
+            if kind == socket.SOCK_STREAM:
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if not _takes(trial, (HOST, port)):
                 return False
     return True
 
