@@ -25,7 +25,7 @@ def why_invalid(one: Input, digits: str) -> str:
 
 def is_luhn(digits: str) -> bool:
     """Tell whether the last digit is the check digit of ISO/IEC 7812-1, annex B (Luhn)."""
-    if not digits.isdigit():
+    if not (digits.isascii() and digits.isdigit()):
         return False
     doubled = (int(char) * (1 + place % 2) for place, char in enumerate(reversed(digits)))
     return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
@@ -33,7 +33,7 @@ def is_luhn(digits: str) -> bool:
 
 def is_mod11(digits: str) -> bool:
     """Tell whether the last digit makes the weighted sum divisible by 11; weights 2 to 7 repeat from the right."""
-    if not digits.isdigit() or len(digits) < 2:
+    if not (digits.isascii() and digits.isdigit()) or len(digits) < 2:
         return False
     weighted = sum(int(char) * (2 + place % 6) for place, char in enumerate(reversed(digits[:-1])))
     return (weighted + int(digits[-1])) % 11 == 0

@@ -6,14 +6,13 @@ the examples beside the routes and the tests all drive this generator.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias, TypeVar, cast
 
 from routing_engine.core.checks import why_invalid
-from routing_engine.core.destinations import check_target
+from routing_engine.core.destinations import check_target, clean_value
 from routing_engine.core.model import (
     Action,
     Answer,
@@ -129,6 +128,8 @@ def _play(talk: _Talk, step: str, sounds: tuple[str, ...], barge_in: bool = True
 
 def _ask_digits(talk: _Talk, one: Input, ahead: str) -> Conversation[str | None]:
     """Ask up to `attempts` times; None when no try was valid. Digits typed ahead belong to the first try."""
+    if ahead == one.terminator:
+        ahead = ""  # it has ended the instruction and is no digit
     for attempt in range(1, one.attempts + 1):
         prompt = one.prompt if attempt == 1 else one.retry_prompt + one.prompt
         heard = cast(Typed, (yield Collect(one, prompt, ahead)))
@@ -191,7 +192,11 @@ def _choose(talk: _Talk, source: Source, answer: Found) -> Conversation[Decision
 def _newest(records: tuple[Record, ...], by: str, caller: Caller) -> Record:
     def moment(record: Record) -> float:
         found = as_moment(record.fields.get(by), caller.at)
-        return found.timestamp() if found is not None and found != datetime.min else float("-inf")
+        if found is None:
+            return float("-inf")
+        # Not timestamp(): that fails on dates near the year 1, which CRMs write for "never".
+        since = found.replace(tzinfo=None) - datetime(1970, 1, 1) - (found.utcoffset() or timedelta(0))
+        return since.total_seconds()
 
     return max(records, key=moment)
 
@@ -252,7 +257,8 @@ def _resolve(talk: _Talk, to: To, facts: Facts) -> Destination | None:
         try:
             return Destination(branch.kind, _target(branch, facts), branch.priority)
         except ValueError as refusal:
-            talk.note(f"destination {branch.kind}", f"refused: {refusal}")
+            hidden = any(talk.hides(left) for left in branch.target.lefts)
+            talk.note(f"destination {branch.kind}", f"refused: {'it is not what was allowed' if hidden else refusal}")
         branch = branch.otherwise
     return None
 
@@ -263,18 +269,6 @@ def _target(to: To, facts: Facts) -> str:
         if "," in as_text(facts.look(left)):
             raise ValueError(f"'{left}' holds a comma, which no target may get from a value")
     return check_target(to.kind, render(to.target, facts.look))
-
-
-_EVALUATED = re.compile(r"\$(?=[{\[])")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f\u2028\u2029\ud800-\udfff]")
-
-#: Asterisk's GET VARIABLE gives back no more than 1,023 characters of a value.
-MAX_VALUE = 1000
-
-
-def clean_value(text: str) -> str:
-    """Give a text that is safe as a channel variable: no control characters, nothing Asterisk would evaluate."""
-    return _EVALUATED.sub("", _CONTROL.sub(" ", text))[:MAX_VALUE]
 
 
 def _without_secrets(talk: _Talk, decision: Decision) -> Decision:

@@ -125,6 +125,18 @@ def check_variable(name: str) -> None:
         raise ValueError(f"'{name}' belongs to Asterisk or to the engine and cannot be set")
 
 
+_EVALUATED = re.compile(r"\$+(?=[{\[])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f\u2028\u2029\ud800-\udfff]")
+
+#: Asterisk's GET VARIABLE gives back no more than 1,023 characters of a value.
+MAX_VALUE = 1000
+
+
+def clean_value(text: str) -> str:
+    """Give a text that is safe as a channel variable: no control characters, nothing Asterisk would evaluate."""
+    return _EVALUATED.sub("", _CONTROL.sub(" ", text[:MAX_VALUE]))
+
+
 def place(destination: Destination, profile: Mapping[str, str]) -> tuple[str, str, str]:
     """Give context, exten and priority of a destination in a dialplan profile."""
     where = destination.target if destination.kind == "dialplan" else profile[destination.kind]
@@ -134,7 +146,7 @@ def place(destination: Destination, profile: Mapping[str, str]) -> tuple[str, st
 
 def variables(decision: Decision, call_id: str, profile: Mapping[str, str]) -> list[tuple[str, str]]:
     """Give the dialplan variables of a decision in the order they are set; `ROUTE_STATUS` is the last."""
-    found = [(name, value) for name, value in decision.sets]
+    found = [(SIDE_EFFECTS.get(name, name), value) for name, value in decision.sets]
     found += [
         ("ROUTE_REASON", decision.reason),
         ("ROUTE_NAME", decision.route),
@@ -145,6 +157,7 @@ def variables(decision: Decision, call_id: str, profile: Mapping[str, str]) -> l
     ]
     if decision.destination is not None:
         found += _destination_variables(decision.destination, profile)
+    found = [(name, clean_value(value)) for name, value in found]
     return [*found, ("ROUTE_STATUS", "FALLBACK" if decision.failed else "OK")]
 
 

@@ -14,6 +14,8 @@ HIDDEN_WORDS = frozenset(
 )
 _SEPARATORS = re.compile(r"[\s\-./()\u00a0]+")
 _DIALLED = re.compile(r"\+?[0-9]{1,20}\Z", re.ASCII)
+#: Without + or trunk prefix no public number is that short; libphonenumber would make `+43217` of extension 217.
+_EXTENSION = re.compile(r"[1-9][0-9]{0,5}\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ def read_number(text: str, region: str) -> Number | None:
     digits = _SEPARATORS.sub("", received.replace("(0)", "") if received.startswith("+") else received)
     if not _DIALLED.match(digits):
         return None
+    if _EXTENSION.match(digits):
+        return Number(received, digits, digits, digits)
     try:
         parsed = phonenumbers.parse(digits, region)
     except phonenumbers.NumberParseException:

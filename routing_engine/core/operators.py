@@ -135,6 +135,11 @@ def _older_than_days(actual: Value, expected: Expected, now: datetime) -> bool:
     return age is not None and days is not None and age > timedelta(days=float(days))
 
 
+def _encodable(text: str) -> str:
+    """RE2 works on UTF-8, and a JSON answer may hold half of a surrogate pair, which has none."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _is_empty(actual: Value, expected: Expected, now: datetime) -> bool:
     return (as_text(actual).strip() == "") is bool(expected)
 
@@ -156,7 +161,7 @@ OPERATORS: Mapping[str, Operator] = {
         lambda a, e, n: as_text(a).endswith(as_text(cast(Value, e))), "value", "does not end with", "text at the end"
     ),
     "matches": Operator(
-        lambda a, e, n: a is not None and cast(Pattern, e).search(as_text(a)) is not None,
+        lambda a, e, n: a is not None and cast(Pattern, e).search(_encodable(as_text(a))) is not None,
         "pattern",
         "does not match",
         "a regular expression (RE2) is found in the text; ^ and $ anchor it",
