@@ -22,6 +22,8 @@ KEYS = "0123456789*#"
 #: How long Asterisk may take for a command that does nothing but answer.
 PROMPT_REPLY_S = 10.0
 _RECEIVE = 64 * 1024
+#: More replies than any closing burst has commands: nobody asked for them.
+MAX_UNREAD_REPLIES = 1000
 
 
 class AgiChannel:
@@ -129,6 +131,8 @@ class AgiChannel:
         for sound in sounds:
             reply = await self._command("STREAM FILE", sound, keys)
             if reply.result == "-1":
+                if reply.rest not in ("", "endpos=0"):
+                    raise CallerHungUp("STREAM FILE broke off")  # with AGISIGHUP=no nothing else tells
                 missing.append(sound)
             elif reply.result not in ("0", ""):
                 return _key(reply.result), tuple(missing)
@@ -274,6 +278,8 @@ class _Session(asyncio.BufferedProtocol):
 
     def _take(self, event: Environment | Reply | Hangup) -> None:
         if isinstance(event, Reply):
+            if len(self._replies) >= MAX_UNREAD_REPLIES:
+                raise ChannelBroken("replies without a command: the other side is no Asterisk")
             self._replies.append(event)
             self._wake()
         elif isinstance(event, Environment):
@@ -333,6 +339,7 @@ class AgiServer:
         self.buffer = memoryview(bytearray(_RECEIVE))
         self._sessions: set[_Session] = set()
         self._server: asyncio.Server | None = None
+        self._stopping = False
         self.refused = 0
 
     @property
@@ -353,8 +360,12 @@ class AgiServer:
 
     async def stop(self, drain_s: float) -> int:
         """Take no new calls, let those under way finish for `drain_s`, then end the rest; give how many those were."""
+        self._stopping = True
         if self._server is not None:
             self._server.close()
+        for session in tuple(self._sessions):
+            if session.task is None:
+                session.close()  # its call has not begun: the dialplan asks the next engine
         tasks = {session.task for session in self._sessions if session.task is not None}
         late: set[asyncio.Task[None]] = set()
         if tasks:
@@ -375,8 +386,8 @@ class AgiServer:
     # ------------------------------------------------------------------------- what sessions call
 
     def admit(self, session: _Session) -> bool:
-        """Take a connection into the books; False when there are as many as there may be."""
-        if len(self._sessions) >= self._most:
+        """Take a connection into the books; False when there are as many as there may be, or the server stops."""
+        if self._stopping or len(self._sessions) >= self._most:
             self.refused += 1
             return False
         self._sessions.add(session)
@@ -385,6 +396,8 @@ class AgiServer:
     def begin(self, session: _Session, environment: Environment) -> None:
         """Carry the call that an environment opened, in a task of its own."""
         session.task = asyncio.get_running_loop().create_task(self._carry(session, environment))
+        # Not a `finally` in the task: one that is cancelled before its first step never gets there.
+        session.task.add_done_callback(lambda _: session.close())
 
     def forget(self, session: _Session) -> None:
         """Strike a closed connection off the books."""
@@ -398,5 +411,3 @@ class AgiServer:
                 raise
         except ChannelError:
             pass  # the handler has said so; there is nobody left to tell
-        finally:
-            session.close()

@@ -178,7 +178,7 @@ def read_call(environment: Environment, region: str, now: Now) -> Arrival:
         number=None if hidden else read_number(number, region),
         called=parameters.get("called", _called(values)),
         name="" if name.lower() in HIDDEN_WORDS else name,
-        language=parameters.get("language", values.get("language", "")),
+        language=values.get("language", ""),
         at=now(),
         call_id=re.sub(r"[^A-Za-z0-9_.:\-]", "", values.get("uniqueid", ""))[:80],
         hidden=hidden or number.strip().lower() in HIDDEN_WORDS,
