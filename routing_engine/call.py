@@ -65,6 +65,14 @@ class Call:
         Raises `ChannelError` when it could not be handed back. An error of ours is given to `report` and becomes the
         route's default.
         """
+        try:
+            return await self._carry(name)
+        except asyncio.CancelledError:
+            if self._channel.lost is None:
+                raise
+            raise self._channel.lost from None  # the channel cancelled us, because of that
+
+    async def _carry(self, name: str) -> Decision:
         route = self._open_route(name)
         if route is None:
             decision = Decision(
@@ -118,17 +126,18 @@ class Call:
         left_s = route.deadline_s - self._searched_s
         if left_s <= 0:
             return SourceDown(f"not asked: the route's {route.deadline_s:g} s for look-ups have passed")
-        filling = _Filling(self._channel, route.filler) if self._answered else None
+        filling = _Filling(self._channel, route.filler)
         before = self._clock()
         try:
             answer = await self._lookup.find(ask, left_s)
-        except BaseException:
-            if filling is not None:
-                filling.drop()
+        except asyncio.CancelledError:
+            filling.drop()
+            raise
+        except Exception:
+            await filling.end()
             raise
         self._searched_s += self._clock() - before
-        if filling is not None:
-            await filling.end()
+        await filling.end()
         return answer
 
 
@@ -156,6 +165,7 @@ class _Filling:
         self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
+            self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
 
 def longest_s(route: Route) -> float:
