@@ -117,7 +117,7 @@ def section_of(node: yaml.Node, notes: Notes, what: str) -> Section | None:
 
 def is_null(node: yaml.Node) -> bool:
     """Tell whether a node is written as nothing: empty, `~` or `null`."""
-    return isinstance(node, yaml.ScalarNode) and node.style is None and node.value in _NULLS
+    return isinstance(node, yaml.ScalarNode) and not node.style and node.value in _NULLS
 
 
 def text_of(node: yaml.Node, notes: Notes, what: str) -> str | None:
@@ -143,7 +143,7 @@ def value_of(node: yaml.Node, notes: Notes, what: str) -> str | int | float | bo
         notes.note(node, f"{what} must be one value", "write a text, a number, true or false")
         return None
     raw: str = node.value
-    if node.style is not None:
+    if node.style:  # quoted; plain is None or "", as the loader likes
         return raw
     if raw in _NULLS:
         return None
@@ -248,7 +248,7 @@ class Section:
     def choice(self, key: str, allowed: Sequence[str], default: str) -> str:
         """Take a text that must be one of `allowed`."""
         found = self.text(key, default)
-        if found in allowed:
+        if found in allowed or not self.has(key):
             return found
         self.note(key, f"'{key}' cannot be '{found}'", suggest(found, allowed))
         return default

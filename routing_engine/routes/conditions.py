@@ -13,6 +13,13 @@ from routing_engine.marked import Section, is_null, section_of, suggest, value_o
 from routing_engine.routes.page import Page, read_pattern
 
 _JOINS = ("all", "any", "none")
+#: What other languages call our operators.
+_ELSEWHERE = {
+    "equal": "is", "equals": "is", "eq": "is", "==": "is", "not": "is_not", "ne": "is_not", "<>": "is_not",
+    "in": "one_of", "any_of": "one_of", "not_in": "none_of", "regex": "matches", "like": "contains", "has": "contains",
+    "gt": "more_than", "greater_than": "more_than", "gte": "at_least", "min": "at_least", "below": "less_than",
+    "lt": "less_than", "lte": "at_most", "max": "at_most", "exists": "is_empty", "empty": "is_empty",
+}  # fmt: skip
 _TEXTUAL = frozenset({"is", "is_not", "one_of", "none_of", "contains", "starts_with", "ends_with"})
 _ORDERING = frozenset({"more_than", "at_least", "less_than", "at_most", "between", "before", "after"})
 
@@ -58,7 +65,7 @@ def _read_entry(section: Section, name: str, page: Page) -> list[Condition]:
 
 def _read_group(section: Section, join: Literal["all", "any", "none"], page: Page) -> list[Condition]:
     nodes = section.items(join)
-    if not nodes:
+    if not nodes and (not section.has(join) or isinstance(section.take(join), yaml.SequenceNode)):
         section.note(join, f"'{join}' holds no condition", f"write a list: {join}: [{{tier: gold}}, {{vip: true}}]")
     parts = [part for node in nodes if (part := read_when(node, page)) is not None]
     group = _join(join, parts)
@@ -77,7 +84,8 @@ def _read_operators(section: Section, left: Left, page: Page) -> list[Condition]
 def _read_operator(section: Section, name: str, left: Left, loosely: bool, page: Page) -> Test | None:
     operator, node = SYMBOLS.get(name, name), section.take(name)
     if operator not in OPERATORS:
-        section.note(name, f"operator '{name}' is not known", suggest(name, OPERATORS))
+        remedy = f"did you mean '{_ELSEWHERE[name.lower()]}'?" if name.lower() in _ELSEWHERE else suggest(name, OPERATORS)
+        section.note(name, f"operator '{name}' is not known", remedy)
         return None
     if node is None:
         section.note(name, f"operator '{name}' has nothing to compare with", "write a value")
@@ -162,4 +170,6 @@ def _read_value(node: yaml.Node, page: Page, what: str) -> Scalar:
     if is_null(node):
         page.notes.note(node, f"'{what}' is compared with nothing", "write a value, or use {is_empty: true}")
         return None
-    return value_of(node, page.notes, f"'{what}'")
+    before = len(page.notes.problems)
+    value = value_of(node, page.notes, f"'{what}'")
+    return value if len(page.notes.problems) == before else None  # one fault is told once

@@ -44,8 +44,6 @@ def read_configuration(
     folder: Path, providers: Mapping[str, ReadProvider], environment: Environment = lambda _: None
 ) -> Configuration:
     """Read a configuration folder. Raises `RouteError` with all problems of all files."""
-    if not folder.is_dir():
-        raise RouteError([Problem(str(folder), 0, "there is no such folder", "create it with 'routing-engine init'")])
     return configure(read_folder(folder), providers, environment)
 
 
@@ -53,6 +51,9 @@ def configure(
     snapshot: Snapshot, providers: Mapping[str, ReadProvider], environment: Environment = lambda _: None
 ) -> Configuration:
     """Make a configuration of a folder's texts. Raises `RouteError` with all problems of all files."""
+    if snapshot.missing:
+        sentence, remedy = "there is no such folder", "create it with 'routing-engine init'"
+        raise RouteError([Problem(snapshot.missing, 0, sentence, remedy)])
     return _Reading(snapshot, providers, environment).finish()
 
 

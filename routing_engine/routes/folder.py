@@ -29,10 +29,14 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The texts of all files by relative name, `routes/support.yaml`. `revision` differs with the content only."""
+    """The texts of all files by relative name, `routes/support.yaml`. `revision` differs with the content only.
+
+    `missing` names the folder itself when it is not there.
+    """
 
     texts: Mapping[str, str | Unreadable]
     revision: str
+    missing: str = ""
 
     def under(self, folder: str) -> dict[str, str | Unreadable]:
         """Give the files of one folder."""
@@ -46,6 +50,8 @@ class Snapshot:
 
 def read_folder(folder: Path) -> Snapshot:
     """Read every configuration file below `folder`."""
+    if not folder.is_dir():
+        return Snapshot({}, "missing", str(folder))
     contents = {name: _read_bytes(path) for name, path in sorted(_files(folder))}
     return Snapshot({name: _as_text(content) for name, content in contents.items()}, _revision(contents))
 

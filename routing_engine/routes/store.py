@@ -42,8 +42,6 @@ class RouteStore:
             self._seen = signature(self.folder)  # before reading: what is written meanwhile is seen the next time
             snapshot = read_folder(self.folder)
             self._tried = snapshot.revision
-            if not self.folder.is_dir():
-                read_configuration(self.folder, self._providers, self._environment)
             self._in_force = configure(snapshot, self._providers, self._environment)
             return self._in_force
 

@@ -1,0 +1,46 @@
+"""Configuration folders for tests: in memory and on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from routing_engine.marked import Section
+from routing_engine.routes.configuration import Configuration, configure
+from routing_engine.routes.folder import Snapshot, read_folder
+
+CRM = "provider: fake\ntoken: '${TOKEN}'\nmodels:\n  contact: {}\n  lead: {}\n"
+ROUTE = "default: {to: {queue: sales}}\n"
+
+
+def read_fake(section: Section, name: str) -> object:
+    """Read the keys of a provider that exists in tests only."""
+    settings = (name, section.secret("token"))
+    section.close(f"the integration '{name}'")
+    return settings
+
+
+PROVIDERS = {"fake": read_fake}
+
+
+def snapshot(texts: Mapping[str, str], revision: str = "r") -> Snapshot:
+    return Snapshot(dict(texts), revision)
+
+
+def configuration(route: str, **others: str) -> Configuration:
+    """Give the configuration of one route `support` and the integration `crm`; `others` are routes too."""
+    texts = {"integrations/crm.yaml": CRM, "routes/support.yaml": route}
+    texts |= {f"routes/{name}.yaml": text for name, text in others.items()}
+    return configure(snapshot(texts), PROVIDERS, {"TOKEN": "hunter2"}.get)
+
+
+def write(folder: Path, texts: Mapping[str, str]) -> Path:
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def revision_of(folder: Path) -> str:
+    return read_folder(folder).revision
