@@ -14,7 +14,7 @@ from typing import Any, Literal, TextIO
 import structlog
 
 from routing_engine.core.events import CallAbandoned, CallRouted
-from routing_engine.core.model import Caller
+from routing_engine.core.model import Caller, Decision
 from routing_engine.core.numbers import mask_number
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -68,7 +68,8 @@ def log_call(event: CallRouted | CallAbandoned, plain_numbers: bool) -> None:
         )
         return
     decision = event.decision
-    log.info(
+    say = log.warning if decision.failed else log.info
+    say(
         "call.routed",
         call_id=event.caller.call_id,
         route=decision.route,
@@ -79,7 +80,18 @@ def log_call(event: CallRouted | CallAbandoned, plain_numbers: bool) -> None:
         destination=_destination(event, plain_numbers),
         revision=decision.revision,
         took_ms=round(event.took_ms, 1),
+        **_why(decision),
     )
+
+
+def _why(decision: Decision) -> dict[str, object]:
+    """Give what helps when a call did not go as the route's author meant: the last step, or all when debugging."""
+    if structlog.get_logger().is_enabled_for(logging.DEBUG):
+        return {"trail": [{"step": one.step, "outcome": one.outcome} for one in decision.trail]}
+    if decision.reason in ("source_down", "error") and decision.trail:
+        faults = [one for one in decision.trail if one.outcome.startswith(("down", "refused", "there is no"))]
+        return {"why": "; ".join(f"{one.step}: {one.outcome}" for one in faults or decision.trail[-1:])}
+    return {}
 
 
 def _shown(caller: Caller, plain: bool) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -90,7 +91,7 @@ def _environment(host: str, port: int, route: str, caller: str, called: str, lan
         "channel": "Telephone/1",
         "language": language or "en",
         "type": "Telephone",
-        "uniqueid": "telephone",
+        "uniqueid": f"telephone-{time.time():.3f}",
         "version": "routing-engine",
         "callerid": "unknown" if hidden else caller,
         "calleridname": "unknown",

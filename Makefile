@@ -1,0 +1,49 @@
+# Two commands do everything, set-up included: make demo, make test. Everything goes into .venv and .cache here.
+
+.PHONY: demo test fast check lint types docs lock benchmark sounds clean
+
+demo:      ## real calls through a real Asterisk on demo data: where each landed, and why
+	@rig/get-python
+	@.venv/bin/python -m demo
+
+test:      ## all tests: the fast ones, then real calls through a real Asterisk
+	@rig/get-python dev
+	@rig/get-asterisk >/dev/null
+	@.venv/bin/python -m pytest -q --ignore=tests/containers
+
+fast:      ## only the tests without network: seconds
+	@rig/get-python dev
+	@.venv/bin/python -m pytest -q -m 'not asterisk and not containers'
+
+check: lint types docs
+
+lint:
+	@rig/get-python dev
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/lint-imports
+
+types:
+	@rig/get-python dev
+	@.venv/bin/mypy
+
+docs:      ## the reference and the code name the same things; what the README promises runs
+	@rig/get-python dev
+	@.venv/bin/python -m pytest -q tests/docs
+
+lock:      ## write the lock files anew from pyproject.toml
+	@.venv/bin/python -m pip install -q uv
+	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --extra speed -o requirements.lock pyproject.toml
+	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --extra speed --extra dev -o requirements-dev.lock pyproject.toml
+
+benchmark: ## calls a second on one core beside a server that does nothing, in one run
+	@rig/get-python dev
+	@benchmarks/run
+
+sounds:    ## make the prompts from sounds/prompts.csv (needs espeak-ng and sox)
+	@sounds/make
+
+clean:
+	rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
