@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
+from routing_engine.errors import RouteError
 from routing_engine.marked import Section
 from routing_engine.routes.configuration import Configuration, configure
 from routing_engine.routes.folder import Snapshot, read_folder
@@ -25,6 +28,14 @@ PROVIDERS = {"fake": read_fake}
 
 def snapshot(texts: Mapping[str, str], revision: str = "r") -> Snapshot:
     return Snapshot(dict(texts), revision)
+
+
+def problems_of(texts: Mapping[str, str]) -> list[str]:
+    """Give the problems of a configuration that must have some, as `line: sentence; remedy`; never with a secret."""
+    with pytest.raises(RouteError) as caught:
+        configure(snapshot(texts), PROVIDERS, {"TOKEN": "hunter2"}.get)
+    assert "hunter2" not in str(caught.value)
+    return [f"{one.line}: {one.sentence}; {one.remedy}" for one in caught.value.problems]
 
 
 def configuration(route: str, **others: str) -> Configuration:

@@ -6,21 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from routing_engine.errors import RouteError
-from routing_engine.routes.configuration import configure
-from .folders import CRM, PROVIDERS, snapshot
+from .folders import CRM, problems_of
 
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
 ELSEWHERE = {
     "engine": sorted((Path(__file__).parent / "bad" / "engine").glob("*.yaml")),
     "integrations": sorted((Path(__file__).parent / "bad" / "integrations").glob("*.yaml")),
 }
-
-
-def problems_of(texts: dict[str, str]) -> list[str]:
-    with pytest.raises(RouteError) as caught:
-        configure(snapshot(texts), PROVIDERS, {"TOKEN": "hunter2"}.get)
-    return [f"{one.line}: {one.sentence}; {one.remedy}" for one in caught.value.problems]
 
 
 def check(path: Path, file: str, others: dict[str, str]) -> None:

@@ -1,0 +1,214 @@
+"""The configuration in force: whole or not at all, and a change seen however it is made."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from routing_engine.errors import RouteError
+from routing_engine.routes.store import RouteStore
+
+from .folders import CRM, PROVIDERS, ROUTE, revision_of, write
+from .test_read import SUPPORT
+
+GOOD = {"integrations/crm.yaml": CRM, "routes/support.yaml": SUPPORT, "routes/other.yaml": ROUTE}
+OTHER = "default: {to: {queue: other}}\n"
+BAD = "default: {to: {quue: other}}\n"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RouteStore:
+    found = RouteStore(write(tmp_path, GOOD), PROVIDERS, {"TOKEN": "hunter2"}.get)
+    found.load()
+    return found
+
+
+def queue(store: RouteStore) -> str:
+    return str(store.in_force.routes["other"].default.to.target.parts[0])
+
+
+def replace_by_rename(path: Path, text: str) -> None:
+    new = path.with_suffix(".tmp")
+    new.write_text(text)
+    os.replace(new, path)
+
+
+def test_a_folder_is_read_whole(store: RouteStore) -> None:
+    found = store.in_force
+    assert sorted(found.routes) == ["other", "support"]
+    assert found.integrations["crm"].settings == ("crm", "hunter2")
+    assert {route.revision for route in found.routes.values()} == {found.revision}
+
+
+def test_nothing_is_in_force_before_the_first_load(tmp_path: Path) -> None:
+    with pytest.raises(RouteError, match="no configuration has been loaded"):
+        _ = RouteStore(tmp_path, PROVIDERS).in_force
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RouteError, match="there is no such folder"):
+        RouteStore(tmp_path / "nowhere", PROVIDERS).load()
+
+
+def test_what_stays_the_same_is_no_change(store: RouteStore) -> None:
+    assert not store.changed()
+
+
+def test_a_file_written_anew_is_a_change(store: RouteStore) -> None:
+    write(store.folder, {"routes/other.yaml": OTHER})
+    assert store.changed()
+    store.reload()
+    assert (queue(store), store.changed()) == ("other", False)
+
+
+def test_a_file_replaced_by_rename_is_a_change(store: RouteStore) -> None:
+    path = store.folder / "routes/other.yaml"
+    before = path.stat()
+    replace_by_rename(path, ROUTE.replace("sales", "salez"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert store.changed()
+
+
+def test_a_new_file_and_a_removed_one_are_changes(store: RouteStore) -> None:
+    write(store.folder, {"routes/third.yaml": OTHER})
+    assert store.changed()
+    assert "third" in store.reload().routes
+    (store.folder / "routes/third.yaml").unlink()
+    assert store.changed()
+    assert "third" not in store.reload().routes
+
+
+def test_a_swapped_symbolic_link_is_a_change(tmp_path: Path) -> None:
+    """As Kubernetes mounts a ConfigMap: routes/x.yaml -> ..data/x.yaml, ..data -> a folder with the date."""
+    for day, text in (("..monday", ROUTE), ("..tuesday", OTHER)):
+        write(tmp_path / "routes" / day, {"other.yaml": text})
+    link = tmp_path / "routes" / "..data"
+    link.symlink_to("..monday")
+    (tmp_path / "routes" / "other.yaml").symlink_to("..data/other.yaml")
+    store = RouteStore(tmp_path, PROVIDERS)
+    store.load()
+    (tmp_path / "routes" / "..new").symlink_to("..tuesday")
+    os.replace(tmp_path / "routes" / "..new", link)
+    assert store.changed()
+    store.reload()
+    assert queue(store) == "other"
+
+
+def test_a_bad_file_leaves_everything_in_force(store: RouteStore) -> None:
+    before = store.in_force
+    write(store.folder, {"routes/other.yaml": BAD, "routes/third.yaml": OTHER})
+    with pytest.raises(RouteError, match=r"routes/other.yaml:1: 'quue' is no destination"):
+        store.reload()
+    assert store.in_force is before
+
+
+def test_the_same_bad_content_is_reported_once(store: RouteStore) -> None:
+    write(store.folder, {"routes/other.yaml": BAD})
+    assert store.changed()
+    with pytest.raises(RouteError):
+        store.reload()
+    assert not store.changed()
+    os.utime(store.folder / "routes/other.yaml")
+    assert not store.changed()
+    write(store.folder, {"routes/other.yaml": OTHER})
+    assert store.changed()
+
+
+def test_going_back_to_the_good_content_is_a_change_too(store: RouteStore) -> None:
+    write(store.folder, {"routes/other.yaml": BAD})
+    with pytest.raises(RouteError):
+        store.reload()
+    write(store.folder, {"routes/other.yaml": ROUTE})
+    assert store.changed()
+
+
+def test_an_example_that_breaks_keeps_the_last_good_configuration(store: RouteStore) -> None:
+    write(store.folder, {"routes/support.yaml": SUPPORT.replace("tier: gold, balance: {", "tier: silver, balance: {")})
+    with pytest.raises(RouteError, match="the example 'a gold customer goes to the VIP queue' fails"):
+        store.reload()
+    assert store.in_force.routes["support"].sources
+
+
+def test_an_empty_file_is_a_broken_one(store: RouteStore) -> None:
+    write(store.folder, {"routes/other.yaml": ""})
+    with pytest.raises(RouteError, match=r"routes/other.yaml: the file is empty"):
+        store.reload()
+
+
+def test_the_revision_differs_with_the_content_only(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a", GOOD), write(tmp_path / "b", GOOD)
+    (second / "routes/.hidden.yaml").write_text("x")
+    (second / "routes/support.yaml~").write_text("x")
+    (second / "README").write_text("x")
+    assert revision_of(first) == revision_of(second)
+    assert len(revision_of(first)) == 12
+    os.rename(second / "routes/other.yaml", second / "routes/another.yaml")
+    assert revision_of(first) != revision_of(second)
+
+
+@pytest.mark.parametrize(
+    "name", [".hidden.yaml", "#other.yaml#", "other.yaml~", "other.yaml.swp", ".#other.yaml", "notes.txt"]
+)
+def test_what_editors_leave_behind_is_not_read(store: RouteStore, name: str) -> None:
+    (store.folder / "routes" / name).write_bytes(b"\xff: [")
+    assert sorted(store.reload().routes) == ["other", "support"]
+
+
+def test_a_file_that_is_not_utf_8_is_named(store: RouteStore) -> None:
+    (store.folder / "routes/other.yaml").write_bytes(b"a: b\nc: \xff\n")
+    with pytest.raises(RouteError, match=r"not UTF-8 .the first wrong byte is on line 2"):
+        store.reload()
+
+
+def test_a_byte_order_mark_is_harmless(store: RouteStore) -> None:
+    (store.folder / "routes/other.yaml").write_bytes(b"\xef\xbb\xbf" + OTHER.encode())
+    store.reload()
+    assert queue(store) == "other"
+
+
+def test_a_dangling_link_and_a_pipe_are_named(store: RouteStore) -> None:
+    (store.folder / "routes/lost.yaml").symlink_to("nowhere")
+    os.mkfifo(store.folder / "routes/pipe.yaml")
+    with pytest.raises(RouteError) as caught:
+        store.reload()
+    assert [one.file for one in caught.value.problems] == ["routes/lost.yaml", "routes/pipe.yaml"]
+
+
+def test_a_huge_file_is_refused(store: RouteStore) -> None:
+    write(store.folder, {"routes/other.yaml": "#" * (1 << 20) + "\n"})
+    with pytest.raises(RouteError, match="larger than 1 MiB"):
+        store.reload()
+
+
+@pytest.mark.parametrize(
+    "name", ["a.yaml", "with space.yaml", "-x1.yaml", "a.b.yaml", "x" * 65 + ".yaml", "\udcff1.yaml"]
+)
+def test_a_route_that_cannot_be_called_so_is_named(store: RouteStore, name: str) -> None:
+    (store.folder / "routes" / name).write_text(ROUTE)
+    with pytest.raises(RouteError, match="a route cannot be called") as caught:
+        store.reload()
+    assert str(caught.value).encode()
+
+
+def test_two_files_of_one_name_are_a_problem(store: RouteStore) -> None:
+    write(store.folder, {"routes/other.yml": ROUTE})
+    with pytest.raises(RouteError, match=r"there is 'routes/other.yaml' too"):
+        store.reload()
+
+
+def test_a_broken_integration_does_not_blame_the_routes(store: RouteStore) -> None:
+    write(store.folder, {"integrations/crm.yaml": "provider: fake\n"})
+    with pytest.raises(RouteError) as caught:
+        store.reload()
+    assert {one.file for one in caught.value.problems} == {"integrations/crm.yaml"}
+
+
+def test_no_problem_holds_a_secret(store: RouteStore) -> None:
+    write(
+        store.folder, {"integrations/crm.yaml": "provider: fake\ntoken: hunter2\npassword: hunter2\nmodels: {c: {}}\n"}
+    )
+    with pytest.raises(RouteError) as caught:
+        store.reload()
+    assert "hunter2" not in str(caught.value)
