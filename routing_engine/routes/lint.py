@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from routing_engine.core.model import Action, Condition, Rule, Source, Test
-from routing_engine.core.operators import describe
 from routing_engine.errors import Problem
 from routing_engine.integration import IntegrationFacts
 from routing_engine.marked import suggest
@@ -70,8 +69,8 @@ def _needs(condition: Condition | None) -> frozenset[str]:
 
 def _text(condition: Condition) -> str:
     if isinstance(condition, Test):
-        loosely = " loosely" if condition.loosely else ""
-        return describe(condition) + loosely + type(condition.expected).__name__
+        expected = getattr(condition.expected, "pattern", condition.expected)
+        return f"{condition.left} {condition.operator} {expected!r} {condition.loosely}"
     return f"{condition.join}({', '.join(sorted(_text(part) for part in condition.conditions))})"
 
 
