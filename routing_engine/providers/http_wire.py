@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote
 
 import aiohttp
@@ -41,7 +42,7 @@ def with_query(address: str, pairs: Iterable[tuple[str, str]]) -> str:
 
     The comma stays: between the names of `field_name` it separates, as PBXware writes it.
     """
-    query = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in pairs)
+    query = "&".join([f"{_encoded_name(name)}={_encoded(value)}" for name, value in pairs])
     if not query:
         return address
     if "?" not in address:
@@ -51,6 +52,12 @@ def with_query(address: str, pairs: Iterable[tuple[str, str]]) -> str:
 
 def _encoded(text: str) -> str:
     return quote(text, safe=",", errors="replace")
+
+
+@lru_cache(maxsize=256)
+def _encoded_name(name: str) -> str:
+    """Names are few and come back with every request; values are the callers' and are not kept."""
+    return _encoded(name)
 
 
 def what_broke(error: Exception) -> str:

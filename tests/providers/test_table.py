@@ -1,0 +1,47 @@
+"""Every kind of provider in the table can be read from YAML and opened."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from routing_engine.integration import read_models
+from routing_engine.marked import Notes, read_yaml
+from routing_engine.providers.table import PROVIDERS, known_providers, readers
+
+from .contract import REGION, by_field, ids
+
+YAML = {
+    "http": "address: https://erp.example.com/",
+    "records": "file: customers.csv",
+}
+
+
+@pytest.mark.parametrize("kind", PROVIDERS)
+async def test_a_kind_is_read_and_opened(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "customers.csv").write_text("id\n7\n")
+    notes = Notes("integrations/shop.yaml")
+    section = read_yaml(f"models: {{contact: {{}}}}\n{YAML[kind]}", notes)
+    assert section is not None
+    models = read_models(section)
+    settings = readers(PROVIDERS, tmp_path)[kind](section, "shop")
+    provider = PROVIDERS[kind].open("shop", settings, models, REGION, time.monotonic)
+    assert notes.problems == []
+    if kind == "records":
+        assert ids(await provider.find(by_field("id", "7"))) == ["7"]
+    await provider.close()
+
+
+def test_a_provider_opens_without_a_running_loop(tmp_path: Path) -> None:
+    (tmp_path / "customers.csv").write_text("id\n7\n")
+    for kind, text in YAML.items():
+        section = read_yaml(text, Notes("integrations/shop.yaml"))
+        assert section is not None
+        settings = PROVIDERS[kind].read_settings(section, "shop", tmp_path)
+        PROVIDERS[kind].open("shop", settings, {}, REGION, time.monotonic)
+
+
+def test_what_ships_is_known_also_without_installed_packages() -> None:
+    assert set(PROVIDERS) <= set(known_providers())
