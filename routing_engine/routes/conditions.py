@@ -84,7 +84,8 @@ def _read_operators(section: Section, left: Left, page: Page) -> list[Condition]
 def _read_operator(section: Section, name: str, left: Left, loosely: bool, page: Page) -> Test | None:
     operator, node = SYMBOLS.get(name, name), section.take(name)
     if operator not in OPERATORS:
-        remedy = f"did you mean '{_ELSEWHERE[name.lower()]}'?" if name.lower() in _ELSEWHERE else suggest(name, OPERATORS)
+        meant = _ELSEWHERE.get(name.lower())
+        remedy = f"did you mean '{meant}'?" if meant else suggest(name, OPERATORS)
         section.note(name, f"operator '{name}' is not known", remedy)
         return None
     if node is None:
