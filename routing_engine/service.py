@@ -11,7 +11,7 @@ import gc
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 
@@ -24,10 +24,11 @@ from routing_engine.core.events import CallAbandoned, CallRouted
 from routing_engine.core.model import Caller, Decision, Find, Found, SourceDown
 from routing_engine.core.numbers import read_number
 from routing_engine.core.ports import Lookup, Provider
-from routing_engine.errors import ChannelError, RouteError
+from routing_engine.errors import ChannelError, Problem, RouteError
 from routing_engine.integration import Integration
 from routing_engine.log import log_call
 from routing_engine.lookup.search import Search
+from routing_engine.providers.answers import page_url
 from routing_engine.providers.table import known_providers, readers
 from routing_engine.routes.canned import Canned
 from routing_engine.routes.settings import Settings
@@ -81,12 +82,15 @@ class Service:
         self._put_in_force(configuration)
         settings = configuration.settings
         address = settings.listeners.get("fastagi")
-        if address is not None:
-            limits = settings.limits
-            self._server = AgiServer(
-                self._carry, settings.region, _now(settings.timezone), limits.sessions, limits.environment_timeout_s
+        if address is None:
+            raise RouteError(
+                [Problem("engine.yaml", 0, "no listener is named", "add listeners: {fastagi: 127.0.0.1:4573}")]
             )
-            await self._server.listen(address.host, address.port)
+        limits = settings.limits
+        self._server = AgiServer(
+            self._carry, settings.region, _now(settings.timezone), limits.sessions, limits.environment_timeout_s
+        )
+        await self._server.listen(address.host, address.port)
         gc.collect()
         gc.freeze()
         self._log.info(
@@ -245,13 +249,17 @@ class DryCall:
 class _CannedLookup:
     """Keeps the port `Lookup` with answers from a file."""
 
-    def __init__(self, records: Mapping[str, Canned]) -> None:
+    def __init__(self, records: Mapping[str, Canned], integrations: Mapping[str, Integration]) -> None:
         self._records = records
+        self._integrations = integrations
 
     async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
-        """Give the canned answer of the source; no record where there is none."""
+        """Give the canned answer of the source, with the pages of its records; no record where there is none."""
         answer = self._records.get(ask.source.name, ())
-        return answer if isinstance(answer, SourceDown) else Found(tuple(answer), 0.0)
+        if isinstance(answer, SourceDown):
+            return answer
+        model = self._integrations[ask.source.integration].models[ask.source.model]
+        return Found(tuple(replace(one, url=one.url or page_url(model.record_url, one.fields)) for one in answer), 0.0)
 
 
 async def dry_run(configuration: Configuration, wanted: DryCall) -> DryRun:
@@ -261,7 +269,7 @@ async def dry_run(configuration: Configuration, wanted: DryCall) -> DryRun:
     """
     every = configuration.integrations if wanted.records is None else {}
     providers = {name: _open(found, configuration.settings) for name, found in every.items()}
-    canned = None if wanted.records is None else _CannedLookup(wanted.records)
+    canned = None if wanted.records is None else _CannedLookup(wanted.records, configuration.integrations)
     lookup = canned or _search(configuration, providers)
     channel = DryChannel(_caller(configuration.settings, wanted), wanted.inputs, wanted.variables)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import quote
@@ -204,7 +205,7 @@ def _finish(fields: dict[str, Value], shape: Shape) -> Record:
     return Record(fields, id=as_text(identity) if known else "", url=page_url(shape.record_url, fields))
 
 
-def page_url(template: Template | None, fields: dict[str, Value]) -> str:
+def page_url(template: Template | None, fields: Mapping[str, Value]) -> str:
     """Give the address of a record's page, its values percent-encoded; "" when one is missing or it is no http(s).
 
     A template that is one field alone, `{link}`, holds an address already: it is taken as it is.

@@ -47,10 +47,9 @@ class Logging:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of the service: calls at a time, seconds of silence on a connection, seconds for AGI's first lines."""
+    """Bounds of the service: calls at a time, seconds for AGI's first lines."""
 
     sessions: int = 2000
-    idle_s: float = 300.0
     environment_timeout_s: float = 5.0
 
 
@@ -107,6 +106,8 @@ def _read_region(section: Section) -> str:
 
 
 def _read_listeners(section: Section) -> Mapping[str, Address]:
+    if "listeners" not in section.names():
+        return {"fastagi": FASTAGI}
     listeners = section.section("listeners")
     if listeners is None:
         return {}
@@ -199,7 +200,6 @@ def _read_limits(section: Section) -> Limits:
         return Limits()
     found = Limits(
         sessions=limits.whole("sessions", 2000, 1, 1_000_000),
-        idle_s=limits.number("idle_s", 300, 1, 86_400),
         environment_timeout_s=limits.number("environment_timeout_s", 5, 0.1, 60),
     )
     limits.close("'limits'")

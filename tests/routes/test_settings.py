@@ -26,9 +26,13 @@ def test_without_an_engine_file_fastagi_listens_on_the_usual_port() -> None:
 
 
 def test_a_listener_that_is_not_named_is_not_opened() -> None:
-    found = configure(snapshot({"routes/support.yaml": ROUTE, "engine.yaml": "region: AT\n"}), {})
+    found = configure(snapshot({"routes/support.yaml": ROUTE, "engine.yaml": "listeners: {}\n"}), {})
     assert found.settings.listeners == {}
     assert any("no listener" in remark.sentence for remark in found.remarks)
+
+
+def test_an_engine_file_without_listeners_has_the_usual_one() -> None:
+    assert settings("region: AT").listeners == {"fastagi": Address("127.0.0.1", 4573)}
 
 
 def test_an_address_may_be_ipv6() -> None:
@@ -39,11 +43,11 @@ def test_every_key_is_read() -> None:
     found = settings(
         "region: no\ntimezone: Europe/Vienna\ndrain_s: 10\n"
         "defaults: {deadline_s: 4, timeout_s: 2}\nlogging: {level: debug, format: json, numbers: plain}\n"
-        "limits: {sessions: 10, idle_s: 60, environment_timeout_s: 2}\n"
+        "limits: {sessions: 10, environment_timeout_s: 2}\n"
     )
     assert (found.region, found.timezone, found.drain_s) == ("NO", ZoneInfo("Europe/Vienna"), 10)
     assert (found.defaults, found.logging) == (Defaults(4, 2), Logging("debug", "json", "plain"))
-    assert found.limits == Limits(10, 60, 2)
+    assert found.limits == Limits(10, 2)
 
 
 def test_the_operators_own_places_stand_above_the_profile() -> None:
