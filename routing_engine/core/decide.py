@@ -55,6 +55,8 @@ class _Talk:
     route: Route
     caller: Caller
     trail: list[Step]
+    #: Sensitive digits typed on this or an earlier route of the call.
+    secrets: list[str] = field(default_factory=list)
     typed: dict[str, str] = field(default_factory=dict)
     any_down: bool = False
 
@@ -72,8 +74,9 @@ def decide(route: Route, caller: Caller) -> Conversation[Decision]:
     Play and Collect are answered with `Typed`, Find with `Found` or `SourceDown`, Open with `Opened`.
     """
     trail: list[Step] = []
+    secrets: list[str] = []
     for _ in range(MAX_ROUTES):
-        talk = _Talk(route, caller, trail)
+        talk = _Talk(route, caller, trail, secrets)
         decision = yield from _follow(talk)
         if decision.destination is None or decision.destination.kind != "route":
             return _without_secrets(talk, decision)
@@ -107,6 +110,8 @@ def _follow(talk: _Talk) -> Conversation[Decision]:
         if digits is None:
             return (yield from _land(talk, one.on_failure or route.default, "no_input"))
         talk.typed[one.name], ahead = digits, ""
+        if one.sensitive and len(digits) > 2:
+            talk.secrets.append(digits)
     for source in route.sources:
         decision = yield from _search(talk, source)
         if decision is not None:
@@ -273,13 +278,10 @@ def _target(to: To, facts: Facts) -> str:
 
 def _without_secrets(talk: _Talk, decision: Decision) -> Decision:
     """Mask digits marked sensitive wherever the trail or the record repeats them."""
-    secrets = [
-        talk.typed[one.name] for one in talk.route.inputs if one.sensitive and len(talk.typed.get(one.name, "")) > 2
-    ]
     trail = tuple(talk.trail)
-    for secret in secrets:
+    for secret in talk.secrets:
         trail = tuple(replace(step, outcome=step.outcome.replace(secret, "***")) for step in trail)
-    return replace(decision, trail=trail, record=_mask_record(decision.record, secrets))
+    return replace(decision, trail=trail, record=_mask_record(decision.record, talk.secrets))
 
 
 def _mask_record(record: Record | None, secrets: list[str]) -> Record | None:

@@ -29,6 +29,7 @@ class Operator:
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0", ""})
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?\Z", re.ASCII)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z|today\Z", re.ASCII)
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z", re.ASCII)
 
 
@@ -104,7 +105,18 @@ def _compare(actual: Value, expected: Expected, now: datetime) -> int | None:
     first, second = as_moment(actual, now), as_moment(expected, now)
     if first is None or second is None or (first.tzinfo is None) != (second.tzinfo is None):
         return None
+    if _DAY.match(str(expected).strip()):
+        first, second = _day_of(first, now), _day_of(second, now)
     return (first > second) - (first < second)
+
+
+def _day_of(moment: datetime, now: datetime) -> datetime:
+    """Give the day of a moment at the site: a day that a rule names lasts until midnight."""
+    try:
+        local = moment.astimezone(now.tzinfo) if now.tzinfo is not None else moment
+    except OverflowError:  # the first or last day of the calendar, in another zone
+        local = moment
+    return local.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _ordered(accept: tuple[int, ...]) -> Callable[[Value, Expected, datetime], bool]:
@@ -240,13 +252,26 @@ def _near(test: Test, actual: Value, now: datetime) -> str:
     expected = test.expected
     if isinstance(actual, str) and not test.loosely and test.operator in ("is", "one_of", "contains", "starts_with"):
         if OPERATORS[test.operator].holds(_loose(actual), cast(Expected, _loose(cast(Value, expected))), now):
-            differs = "white space" if actual.strip() != actual else "upper or lower case"
-            return f" (nearly: only {differs} differs; 'loosely: true' would match)"
+            return f" (nearly: only {_difference(test, actual, now)}; 'loosely: true' would match)"
         if as_number(actual) is not None and as_number(actual) == as_number(expected):
             return " (nearly: equal as numbers; write the number without quotes)"
     if test.operator in _ORDERING and _compare(actual, _first(expected), now) is None:
         return " (the two cannot be compared as numbers or dates)"
     return ""
+
+
+def _difference(test: Test, actual: str, now: datetime) -> str:
+    if OPERATORS[test.operator].holds(actual.strip(), test.expected, now):
+        return "white space differs"
+    if OPERATORS[test.operator].holds(actual.casefold(), _folded(test.expected), now):
+        return "upper or lower case differs"
+    return "white space and upper or lower case differ"
+
+
+def _folded(expected: Expected) -> Expected:
+    if isinstance(expected, tuple):
+        return tuple(item.casefold() if isinstance(item, str) else item for item in expected)
+    return expected.casefold() if isinstance(expected, str) else expected
 
 
 _ORDERING = frozenset({"more_than", "at_least", "less_than", "at_most", "between", "before", "after"})
