@@ -1,0 +1,1 @@
+"""The decision, without an event loop, a socket or a file."""

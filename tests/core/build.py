@@ -1,0 +1,158 @@
+"""Routes in one line each, and a conversation that is answered from a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import re2
+
+from routing_engine.core.decide import decide
+from routing_engine.core.model import (
+    Action,
+    Answer,
+    Ask,
+    Caller,
+    Collect,
+    Condition,
+    Decision,
+    Find,
+    Found,
+    Group,
+    Input,
+    Open,
+    Opened,
+    Pattern,
+    Play,
+    Record,
+    Route,
+    Rule,
+    Source,
+    SourceDown,
+    Test,
+    To,
+    Typed,
+    Value,
+)
+from routing_engine.core.numbers import read_number
+from routing_engine.core.templates import read_left, read_template
+
+VIENNA = ZoneInfo("Europe/Vienna")
+#: A Wednesday morning.
+NOW = datetime(2026, 11, 18, 10, 30, tzinfo=VIENNA)
+ANNA = Caller(read_number("+43 664 1234567", "AT"), "217", "Anna", "en", NOW, "1795198986.2")
+HIDDEN = replace(ANNA, number=None, name="", hidden=True)
+DOWN = SourceDown("nobody answers")
+GOLD = Record({"id": "7", "tier": "gold", "balance": 2500, "owner": "12"}, "7", "https://crm/7")
+
+
+def to(kind: str, target: str, otherwise: To | None = None, priority: int | None = None) -> To:
+    return To(kind, read_template(target), priority, otherwise)
+
+
+def go(kind: str, target: str, *play: str, otherwise: To | None = None, priority: int | None = None) -> Action:
+    return Action(to(kind, target, otherwise, priority), play)
+
+
+def when(left: str, operator: str, expected: Value | Pattern, loosely: bool = False) -> Test:
+    return Test(read_left(left), operator, expected, loosely)
+
+
+def group(join: Literal["all", "any", "none"], *conditions: Condition) -> Group:
+    return Group(join, conditions)
+
+
+def rule(name: str, act: Action, condition: Condition | None = None, **sets: str) -> Rule:
+    return Rule(name, act, condition, tuple((key, read_template(text)) for key, text in sets.items()))
+
+
+def source(name: str, *rules: Rule, by: str = "{call.caller}", **more: object) -> Source:
+    made = Source(name, "crm", "contact", read_template(by), rules=rules)
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+def route(*sources: Source, **more: object) -> Route:
+    made = Route("support", go("ivr", "main", "no-match"), sources=sources, revision="r1")
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+def pattern(text: str) -> Pattern:
+    compiled: Pattern = re2.compile(text)
+    return compiled
+
+
+SALES = rule("everybody", go("queue", "sales"))
+NUMBER = Input(prompt=("enter",), min=6, max=10)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A finished conversation: the decision, and every ask in order."""
+
+    decision: Decision
+    asks: Sequence[Ask]
+
+    @property
+    def searched(self) -> list[str]:
+        return [ask.source.name for ask in self.asks if isinstance(ask, Find)]
+
+    @property
+    def played(self) -> list[str]:
+        return [sound for ask in self.asks if isinstance(ask, Play) for sound in ask.sounds]
+
+    @property
+    def prompts(self) -> list[tuple[str, ...]]:
+        return [ask.prompt for ask in self.asks if isinstance(ask, Collect)]
+
+    @property
+    def outcomes(self) -> list[str]:
+        return [step.outcome for step in self.decision.trail]
+
+
+Answers = Mapping[str, Record | SourceDown | tuple[Record, ...]]
+
+
+@dataclass
+class _Other:
+    """The other side: one of `typed` per try, `ahead` during the first prompt, an answer per source."""
+
+    typed: Iterator[str]
+    ahead: str
+    found: Answers
+    routes: Mapping[str, Route]
+
+    def answer(self, ask: Ask) -> Answer:
+        if isinstance(ask, Play):
+            digits, self.ahead = (self.ahead, "") if ask.barge_in else ("", self.ahead)
+            return Typed(digits)
+        if isinstance(ask, Collect):
+            return Typed(ask.typed + next(self.typed, ""))
+        if isinstance(ask, Open):
+            return Opened(self.routes.get(ask.route))
+        answer = self.found.get(ask.source.name, ())
+        if isinstance(answer, SourceDown):
+            return answer
+        return Found((answer,) if isinstance(answer, Record) else answer, 1.0)
+
+
+def converse(
+    route: Route,
+    caller: Caller = ANNA,
+    typed: Sequence[str] = (),
+    ahead: str = "",
+    found: Answers | None = None,
+    routes: Mapping[str, Route] | None = None,
+) -> Told:
+    """Hold the whole conversation, answered from the tables that are given."""
+    other, asks = _Other(iter(typed), ahead, found or {}, routes or {}), list[Ask]()
+    talk = decide(route, caller)
+    try:
+        ask = next(talk)
+        while True:
+            asks.append(ask)
+            ask = talk.send(other.answer(ask))
+    except StopIteration as end:
+        return Told(end.value, asks)
