@@ -1,4 +1,4 @@
-"""`make demo`: real calls through a real Asterisk, the engine and a small middleware; prints where each landed and why."""
+"""`make demo`: real calls through a real Asterisk, the engine and a middleware; prints where each landed, and why."""
 
 from __future__ import annotations
 
@@ -168,11 +168,15 @@ async def _listening(*ports: int) -> None:
     wanted = {f"0100007F:{port:04X}" for port in ports}
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
-        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        if wanted <= {row[1] for row in rows if row[3] == "0A"}:
+        if wanted <= _listeners():
             return
         await asyncio.sleep(0.02)
     raise TimeoutError("the engine or the middleware did not come up")
+
+
+def _listeners() -> set[str]:
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {row[1] for row in rows if row[3] == "0A"}
 
 
 def free_port() -> int:

@@ -99,6 +99,10 @@ class Middleware:
         """The first question about this caller, waiting for it."""
         return await self.requests.first(lambda request: request.caller == caller, timeout_s)
 
+    async def was_dropped(self, request: Request, timeout_s: float = 5.0) -> bool:
+        """True as soon as the engine has given up waiting for the answer. Raises `TimeoutError` when it goes on."""
+        return await asyncio.wait_for(request.dropped.wait(), timeout_s)
+
     async def _answer(self, web_request: web.Request) -> web.StreamResponse:
         body = await web_request.text()
         asked = await web_request.json() if web_request.method == "POST" else web_request.query
