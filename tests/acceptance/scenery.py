@@ -55,7 +55,7 @@ exten => s,1,Answer()
 
 [office]
 exten => _[!-~]!,1,NoOp(${CRM_NOTE})
- same => n,Hangup()
+ same => n,Wait(20)
 
 [desk-of-the-day]
 exten => s,1,Answer()
