@@ -63,15 +63,12 @@ async def main() -> int:
             results = await asyncio.gather(*(stage.place(story) for story in STORIES))
             await stage.stop_middleware()
             results.append(await stage.place(OUTAGE))
-            for number, (story, shown, good) in enumerate(
-                zip((*STORIES, OUTAGE), *zip(*results, strict=True), strict=True), 1
-            ):
-                say(f"{number}. {story.title}{'' if good else '   <-- NOT WHERE IT SHOULD'}\n{shown}\n")
-    say(
-        f"{sum(good for _, good in results)} of {len(results)} calls landed where they should, in {time.monotonic() - began:.0f} s."
-    )
+    for number, (story, (shown, landed)) in enumerate(zip((*STORIES, OUTAGE), results, strict=True), 1):
+        say(f"{number}. {story.title}{'' if landed else '   <-- NOT WHERE IT SHOULD'}\n{shown}\n")
+    good = sum(good for _, good in results)
+    say(f"{good} of {len(results)} calls landed where they should, in {time.monotonic() - began:.0f} s.")
     say("Next: README.md, 'Your first route in five minutes'.")
-    return 0 if all(good for _, good in results) else 1
+    return 0 if good == len(results) else 1
 
 
 class Stage:
@@ -103,9 +100,9 @@ class Stage:
 
     def _why(self, landing: Landing) -> str:
         event = self._routed(landing.variables["ROUTE_CALL_ID"])
-        rule = f"rule '{event['rule']}' of {event['source']}" if event["rule"] else "the route's default"
+        rule = f", by rule '{event['rule']}' of {event['source']}" if event["rule"] else ""
         steps = "".join(f"\n                  {step['step']}: {step['outcome']}" for step in event["trail"])
-        return f"{event['reason']}, by {rule}{steps}"
+        return f"{event['reason']}{rule}{steps}"
 
     def _routed(self, call_id: str) -> dict[str, Any]:
         events = [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]

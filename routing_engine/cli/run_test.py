@@ -149,5 +149,5 @@ def where(decision: Decision) -> str:
     to = decision.destination
     place = "nowhere" if to is None else f"{to.kind} {to.target}"
     priority = f", priority {to.priority}" if to is not None and to.priority is not None else ""
-    by = f"by rule '{decision.rule}' of {decision.source}" if decision.rule else "by default"
-    return f"{place}{priority}, {by} ({decision.reason})"
+    by = f", by rule '{decision.rule}' of {decision.source}" if decision.rule else ""
+    return f"{place}{priority}{by} ({decision.reason})"
