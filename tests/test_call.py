@@ -1,0 +1,326 @@
+"""One live call, with a channel and a look-up that do as they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from core.build import ANNA, GOLD, NUMBER, SALES, go, route, rule, source
+from fakes import FakeChannel, FakeClock, FakeLookup
+
+from routing_engine.call import LONGEST_CALL_S, Call, longest_s
+from routing_engine.core.destinations import PROFILES
+from routing_engine.core.model import Decision, Filler, Found, Record, Route, SourceDown
+from routing_engine.errors import CallerHungUp, ChannelBroken
+
+ONE = route(source("customers", SALES))
+TWO = route(source("customers", SALES), source("leads", SALES))
+AT_ONCE, NEVER = Filler(after_s=0), Filler(after_s=3600)
+
+
+async def carry(
+    routes: Route | Mapping[str, Route],
+    channel: FakeChannel,
+    lookup: FakeLookup | None = None,
+    clock: FakeClock | None = None,
+    errors: list[Exception] | None = None,
+) -> Decision:
+    """Carry a call along the route `support`; an error of ours fails the test where `errors` does not take it."""
+    known = {"support": routes} if isinstance(routes, Route) else routes
+
+    def report(error: Exception) -> None:
+        if errors is None:
+            raise AssertionError from error
+        errors.append(error)
+
+    call = Call(channel, lookup or FakeLookup(), known.get, PROFILES["plain"], clock or FakeClock(), report)
+    return await call.carry("support")
+
+
+# The way of a call
+
+
+async def test_the_decision_is_handed_back_and_given() -> None:
+    channel = FakeChannel(ANNA)
+    decision = await carry(ONE, channel, FakeLookup({"customers": GOLD}))
+    assert (decision.rule, decision.reason) == ("everybody", "matched")
+    assert channel.variables["ROUTE_EXTEN"] == "sales"
+
+
+async def test_the_status_is_handed_back_last_and_the_call_id_with_it() -> None:
+    channel = FakeChannel(ANNA)
+    await carry(ONE, channel)
+    assert list(channel.variables.items())[-1] == ("ROUTE_STATUS", "OK")
+    assert channel.variables["ROUTE_CALL_ID"] == ANNA.call_id
+
+
+async def test_the_channel_is_begun_before_anything_else() -> None:
+    channel = FakeChannel(ANNA)
+    await carry(replace(ONE, language="de", variables=("TRUNK",)), channel)
+    assert channel.said[0] == ("begin", (longest_s(ONE), "de", ("TRUNK",)))
+
+
+async def test_the_route_sees_the_variables_that_the_channel_read() -> None:
+    act = rule("trunk", go("queue", "{call.variable.TRUNK}"))
+    decision = await carry(
+        replace(route(source("customers", act)), variables=("TRUNK",)),
+        FakeChannel(ANNA),
+        FakeLookup({"customers": GOLD}),
+    )
+    assert decision.destination is not None
+    assert decision.destination.target == "trunk"
+
+
+async def test_a_call_keeps_its_revision_whatever_is_reloaded_meanwhile() -> None:
+    routes = {"support": ONE}
+
+    async def reload() -> None:
+        routes["support"] = replace(ONE, revision="r2")
+
+    decision = await carry(routes, FakeChannel(ANNA), FakeLookup({"customers": GOLD}, reload))
+    assert decision.revision == "r1"
+
+
+async def test_the_next_route_is_begun_with_its_own_limit_and_language() -> None:
+    other = replace(ONE, name="other", language="de", deadline_s=9.0)
+    channel = FakeChannel(ANNA)
+    decision = await carry({"support": route(default=go("route", "other")), "other": other}, channel)
+    assert channel.of("begin")[1] == (longest_s(other), "de", ())
+    assert decision.route == "other"
+
+
+async def test_the_time_of_a_prompt_stands_in_the_trail() -> None:
+    clock = FakeClock()
+
+    class Slow(FakeChannel):
+        async def play(self, ask: object) -> object:  # type: ignore[override]
+            clock.now_s += 1.5
+            return await super().play(ask)  # type: ignore[arg-type]
+
+    decision = await carry(replace(ONE, instruction=("welcome",)), Slow(ANNA), clock=clock)  # type: ignore[arg-type]
+    assert decision.trail[0].took_ms == 1500
+
+
+# Answering
+
+
+@pytest.mark.parametrize("how", ["before_prompts", "early_media", "never"])
+async def test_the_channel_is_answered_once_before_the_first_prompt(how: str) -> None:
+    channel = FakeChannel(ANNA, ["123456"])
+    await carry(replace(ONE, instruction=("hi",), inputs=(NUMBER,), answer=how), channel)  # type: ignore[arg-type]
+    assert [name for name, _ in channel.said] == ["begin", "answer", "play", "collect", "play", "hand_back"]
+    assert channel.of("answer") == [how]
+
+
+async def test_a_route_without_prompts_does_not_answer() -> None:
+    channel = FakeChannel(ANNA)
+    await carry(ONE, channel, FakeLookup({"customers": GOLD}))
+    assert channel.of("answer") == []
+
+
+# The deadline
+
+
+async def test_the_deadline_is_shared_by_all_sources() -> None:
+    clock = FakeClock()
+    lookup = FakeLookup(clock=clock, spends_s=1.25)
+    await carry(replace(TWO, deadline_s=3.0), FakeChannel(ANNA), lookup, clock)
+    assert lookup.asked == [("customers", 3.0), ("leads", 1.75)]
+
+
+async def test_no_source_is_asked_after_the_deadline() -> None:
+    clock = FakeClock()
+    lookup = FakeLookup(clock=clock, spends_s=3.0)
+    decision = await carry(replace(TWO, deadline_s=3.0), FakeChannel(ANNA), lookup, clock)
+    assert (lookup.asked, decision.reason) == ([("customers", 3.0)], "source_down")
+    assert decision.trail[1].outcome == "down: not asked: the route's 3 s for look-ups have passed"
+
+
+async def test_the_deadline_is_shared_with_the_route_that_follows() -> None:
+    clock = FakeClock()
+    lookup = FakeLookup(clock=clock, spends_s=1.0)
+    first = replace(ONE, default=go("route", "other"))
+    await carry({"support": first, "other": ONE}, FakeChannel(ANNA), lookup, clock)
+    assert [left for _, left in lookup.asked] == [3.0, 2.0]
+
+
+async def test_prompts_do_not_count_against_the_deadline() -> None:
+    clock = FakeClock()
+
+    class Slow(FakeChannel):
+        async def collect(self, ask: object) -> object:  # type: ignore[override]
+            clock.now_s += 60
+            return await super().collect(ask)  # type: ignore[arg-type]
+
+    lookup = FakeLookup()
+    channel = Slow(ANNA, ["123456"])
+    await carry(replace(ONE, inputs=(NUMBER,)), channel, lookup, clock)  # type: ignore[arg-type]
+    assert lookup.asked == [("customers", 3.0)]
+
+
+# The filler
+
+
+async def test_the_filler_plays_during_a_long_look_up_and_ends_with_it() -> None:
+    channel = FakeChannel(ANNA)
+    await carry(replace(ONE, filler=AT_ONCE), channel, FakeLookup(before=channel.filling.wait))
+    assert channel.of("fill") == [AT_ONCE, None]
+
+
+async def test_the_filler_ends_before_the_decision_plays() -> None:
+    channel = FakeChannel(ANNA)
+    await carry(replace(ONE, filler=AT_ONCE), channel, FakeLookup(before=channel.filling.wait))
+    assert [name for name, _ in channel.said] == ["begin", "fill", "fill", "answer", "play", "hand_back"]
+
+
+async def test_a_quick_look_up_has_no_filler() -> None:
+    channel = FakeChannel(ANNA)
+    await carry(replace(TWO, filler=NEVER), channel, FakeLookup(before=lambda: asyncio.sleep(0)))
+    assert channel.of("fill") == []
+
+
+async def test_the_filler_begins_again_for_the_next_source() -> None:
+    channel = FakeChannel(ANNA)
+
+    async def until_filled() -> None:
+        channel.filling.clear()
+        await channel.filling.wait()
+
+    await carry(replace(TWO, filler=AT_ONCE), channel, FakeLookup(before=until_filled))
+    assert channel.of("fill") == [AT_ONCE, None, AT_ONCE, None]
+
+
+async def test_the_filler_ends_when_the_look_up_raises() -> None:
+    channel = FakeChannel(ANNA)
+    lookup = FakeLookup({"customers": KeyError("x")}, channel.filling.wait)
+    await carry(replace(ONE, filler=AT_ONCE), channel, lookup, errors=[])
+    assert channel.of("fill") == [AT_ONCE, None]
+
+
+async def test_a_filler_that_fails_on_a_hang_up_leaves_no_task_behind() -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    channel = FakeChannel(ANNA, raises={"fill": CallerHungUp("gone")})
+    lookup = FakeLookup(before=asyncio.Event().wait)
+    task = asyncio.create_task(carry(replace(ONE, filler=AT_ONCE), channel, lookup))
+    await lookup.begun.wait()
+    while not channel.of("fill"):
+        await asyncio.sleep(0)
+    channel._task = task
+    channel.hang_up()
+    with pytest.raises(CallerHungUp):
+        await task
+    assert (complaints, asyncio.all_tasks()) == ([], {asyncio.current_task()})
+
+
+# Hang-ups and errors
+
+
+async def test_a_hang_up_during_a_look_up_cancels_it() -> None:
+    channel, lookup = FakeChannel(ANNA), FakeLookup(before=asyncio.Event().wait)
+    task = asyncio.create_task(carry(ONE, channel, lookup))
+    channel._task = task
+    await lookup.begun.wait()
+    channel.hang_up()
+    with pytest.raises(CallerHungUp):
+        await task
+    assert (lookup.cancelled, channel.of("hand_back")) == (True, [])
+
+
+async def test_a_service_that_stops_cancels_the_call_as_such() -> None:
+    channel, lookup = FakeChannel(ANNA), FakeLookup(before=asyncio.Event().wait)
+    task = asyncio.create_task(carry(ONE, channel, lookup))
+    await lookup.begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert lookup.cancelled
+
+
+@pytest.mark.parametrize("method", ["begin", "answer", "play", "collect", "hand_back"])
+async def test_a_hang_up_at_any_moment_ends_the_call_quietly(method: str) -> None:
+    channel = FakeChannel(ANNA, raises={method: CallerHungUp("gone")})  # type: ignore[dict-item]
+    with pytest.raises(CallerHungUp):
+        await carry(replace(ONE, instruction=("hi",), inputs=(NUMBER,)), channel)
+    assert channel.said[-1][0] == method
+
+
+@pytest.mark.parametrize("method", ["begin", "answer", "play", "collect", "fill"])
+@pytest.mark.parametrize("error", [KeyError("x"), ChannelBroken("520"), TimeoutError()], ids=repr)
+async def test_an_error_of_the_channel_is_the_default(method: str, error: Exception) -> None:
+    errors: list[Exception] = []
+    channel = FakeChannel(ANNA, ["123456"], raises={method: error})  # type: ignore[dict-item]
+    asked = replace(ONE, instruction=("hi",), inputs=(NUMBER,), filler=AT_ONCE)
+    before = channel.filling.wait if method == "fill" else None
+    decision = await carry(asked, channel, FakeLookup(before=before), errors=errors)
+    assert (decision.reason, channel.variables["ROUTE_STATUS"], errors) == ("error", "FALLBACK", [error])
+    assert channel.variables["ROUTE_CONTEXT"] == "routing-engine-ivr"
+
+
+async def test_an_error_of_the_look_up_is_the_default() -> None:
+    errors: list[Exception] = []
+    channel = FakeChannel(ANNA)
+    decision = await carry(ONE, channel, FakeLookup({"customers": ZeroDivisionError()}), errors=errors)
+    assert channel.variables["ROUTE_STATUS"] == "FALLBACK"
+    assert decision.trail[0].outcome == "ZeroDivisionError: the engine could not follow the route"
+
+
+async def test_an_error_of_the_core_is_the_default() -> None:
+    errors: list[Exception] = []
+    channel = FakeChannel(ANNA)
+    broken = route(source("customers", rule("broken", go("teleport", "x"))))
+    await carry(broken, channel, FakeLookup({"customers": GOLD}), errors=errors)
+    assert (channel.variables["ROUTE_REASON"], channel.variables["ROUTE_STATUS"]) == ("error", "FALLBACK")
+    assert isinstance(errors[0], KeyError)
+
+
+async def test_an_error_on_the_second_route_is_that_routes_default() -> None:
+    other = replace(ONE, default=go("queue", "other"))
+    channel = FakeChannel(ANNA)
+    first = {"support": route(default=go("route", "other")), "other": other}
+    await carry(first, channel, FakeLookup({"customers": KeyError()}), errors=[])
+    assert channel.variables["ROUTE_TARGET"] == "other"
+
+
+async def test_what_breaks_with_the_connection_is_not_handed_back() -> None:
+    channel = FakeChannel(ANNA, raises={"play": ChannelBroken("closed")})
+    channel.lost = ChannelBroken("closed")
+    with pytest.raises(ChannelBroken):
+        await carry(replace(ONE, instruction=("hi",)), channel)
+    assert channel.of("hand_back") == []
+
+
+async def test_an_unknown_route_is_a_fallback_without_a_kind() -> None:
+    channel = FakeChannel(ANNA)
+    decision = await carry({}, channel)
+    assert [name for name, _ in channel.said] == ["hand_back"]
+    assert (channel.variables["ROUTE_STATUS"], "ROUTE_KIND" in channel.variables) == ("FALLBACK", False)
+    assert decision.trail[0].outcome == "there is no route 'support'"
+
+
+async def test_a_source_that_is_down_is_no_error() -> None:
+    channel = FakeChannel(ANNA)
+    await carry(ONE, channel, FakeLookup({"customers": SourceDown("503")}))
+    assert (channel.variables["ROUTE_REASON"], channel.variables["ROUTE_STATUS"]) == ("source_down", "OK")
+
+
+async def test_several_records_reach_the_core() -> None:
+    lookup = FakeLookup({"customers": Found((Record({"a": 1}), Record({"a": 2})))})
+    decision = await carry(ONE, FakeChannel(ANNA), lookup)
+    assert decision.trail[0].outcome == "2 records, taking the first"
+
+
+# The watchdog's limit
+
+
+def test_the_limit_covers_every_sound_try_and_look_up() -> None:
+    one = replace(NUMBER, attempts=2, max=4, first_digit_timeout_s=5, inter_digit_timeout_s=3, retry_prompt=("again",))
+    asked = route(instruction=("hi",), inputs=(one,), deadline_s=3)
+    # 1 instruction, 2 prompts, 1 retry prompt, 3 for the end; 2 * (5 + 4 * 3) of waiting; 3 of look-ups; 5 in hand
+    assert longest_s(asked) == (1 + 2 + 1 + 3) * 60 + 2 * (5 + 4 * 3) + 3 + 5
+
+
+def test_the_limit_never_exceeds_the_longest_call() -> None:
+    assert longest_s(route(instruction=("sound",) * 100)) == LONGEST_CALL_S
