@@ -43,7 +43,7 @@ class AgiChannel:
 
     async def begin(self, longest_s: float, language: str, variables: Sequence[str]) -> Caller:
         """Move the dialplan's watchdog to `longest_s`, set the language, read channel variables."""
-        self._session.give_up_after(longest_s + PROMPT_REPLY_S)
+        self._session.give_up_after(longest_s + self._session.reply_timeout_s)
         await self._command("SET VARIABLE", "TIMEOUT(absolute)", f"{longest_s:.0f}")
         language = self._language or language
         if language and language != self.caller.language:
@@ -233,6 +233,11 @@ class _Session(asyncio.BufferedProtocol):
 
     # ------------------------------------------------------------------------- what the channel calls
 
+    @property
+    def reply_timeout_s(self) -> float:
+        """How long Asterisk may take beyond what the route needs."""
+        return self._server.reply_timeout_s
+
     def send(self, line: bytes) -> None:
         """Send one command line, whole. Raises when the caller has gone."""
         if self.lost is not None:
@@ -260,7 +265,7 @@ class _Session(asyncio.BufferedProtocol):
         self._closing = True
         assert self._transport is not None
         self._transport.write_eof()
-        self.give_up_after(PROMPT_REPLY_S)
+        self.give_up_after(self.reply_timeout_s)
         replies: list[Reply] = []
         try:
             while len(replies) < len(lines):
@@ -330,12 +335,14 @@ class AgiServer:
         now: Now,
         sessions: int = 2000,
         environment_timeout_s: float = 5.0,
+        reply_timeout_s: float = PROMPT_REPLY_S,
     ) -> None:
         self._handler = handler
         self._region = region
         self._now = now
         self._most = sessions
         self.environment_timeout_s = environment_timeout_s
+        self.reply_timeout_s = reply_timeout_s
         self.buffer = memoryview(bytearray(_RECEIVE))
         self._sessions: set[_Session] = set()
         self._server: asyncio.Server | None = None
