@@ -31,7 +31,7 @@ GERMAN_HZ = {name: german for name, _, german, _ in SOUNDS if german}
 DIALPLAN = f"""
 [globals]
 ROUTING_ENGINE_TRUNK=1003
-ROUTING_ENGINE_RING_S=5
+ROUTING_ENGINE_RING_S=2
 ROUTING_ENGINE_GROUP_sales=PJSIP/1001&PJSIP/1002
 
 #include "{SHIPPED}"
@@ -43,7 +43,7 @@ DIALPLAN += """
 exten => _[a-z].,1,Set(ROUTING_ENGINE_1=${PJSIP_HEADER(read,X-Engine-1)})
  same => n,Set(ROUTING_ENGINE_2=${PJSIP_HEADER(read,X-Engine-2)})
  same => n,Set(ROUTING_ENGINE_EMERGENCY=${PJSIP_HEADER(read,X-Emergency)})
- same => n,Set(CARRIER=${PJSIP_HEADER(read,X-Carrier)})
+ same => n,Set(NAME_SEEN=${CALLERID(name)})
  same => n,Goto(routing-engine,${EXTEN},1)
 exten => _0.,1,Set(ROUTING_ENGINE_1=${PJSIP_HEADER(read,X-Engine-1)})
  same => n,Goto(routing-engine,by_called,1)
@@ -83,10 +83,10 @@ DIALPLAN += "".join(
 
 
 def save_sounds(folder: Path) -> None:
-    """Write every sound; the silence at its end keeps it apart from the next one for the rig's ear."""
+    """Write every sound; the silence before it keeps it apart for the rig's ear from one that was cut."""
     for language in ("en", "de"):
         (folder / language).mkdir(parents=True)
     for name, english, german, lasts_s in SOUNDS:
         for language, hz in (("en", english), ("de", german)):
             if hz:
-                save_wav(folder / language / f"{name}.wav", tone(hz, lasts_s) + b"\xff" * 1200)
+                save_wav(folder / language / f"{name}.wav", b"\xff" * 1000 + tone(hz, lasts_s))

@@ -79,11 +79,10 @@ class Stage:
         withheld: bool = False,
         engines: Sequence[str] | None = None,
         emergency: str = "",
-        carrier: str = "",
     ) -> Call:
         """A call to a route, from a number that nobody else has; `engines` are the addresses asked in order."""
         first, second = (*(engines if engines is not None else [self.engine.address]), NOBODY, NOBODY)[:2]
-        headers = {"X-Engine-1": first, "X-Engine-2": second, "X-Emergency": emergency, "X-Carrier": carrier}
+        headers = {"X-Engine-1": first, "X-Engine-2": second, "X-Emergency": emergency}
         self.house.calls += 1
         return await self.house.phone.dial(
             self.asterisk.sip_address,
@@ -118,6 +117,11 @@ class Stage:
         uniqueid = await self.asterisk.uniqueid(call)
         where = {"Queue": queue, "Position": str(position)}
         await self.asterisk.wait_event("QueueCallerJoin", Uniqueid=uniqueid, **where)
+
+    async def channel(self, call: Call) -> str:
+        """The name of the channel on which the call came in."""
+        uniqueid = await self.asterisk.uniqueid(call)
+        return next(event["Channel"] for event in self.asterisk.ami.events_about(uniqueid) if "Channel" in event)
 
     async def gone(self, call: Call) -> None:
         """Wait until Asterisk has no channel of this call any more."""

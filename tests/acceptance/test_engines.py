@@ -1,0 +1,136 @@
+"""Engines that die, freeze, stop or were never there: the next one takes the caller, else the emergency does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from rig.asterisk import Landing
+from rig.sip import Call
+
+from .engine import Engine
+from .scenery import NOBODY
+from .stage import House, Stage, engine_of, hears, told
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
+
+SOURCE = "{integration: crm, search: {field: number, by: input}, rules: [{to: {queue: sales}}]}"
+SLOW = "{integration: slow, search: {field: phone, by: caller}, rules: [{to: {queue: sales}}]}"
+INPUT = "input: {prompt: prompt, retry_prompt: retry, digits: {min: 4, max: 6}, first_digit_timeout_s: 4}"
+ROUTES = {
+    "support": f"instruction: welcome\n{INPUT}\nsources: [{SOURCE}]\ndefault: {{to: {{ivr: main}}}}\n",
+    "slow": f"deadline_s: 1.5\nsources: [{SLOW}]\ndefault: {{to: {{ivr: main}}}}\n",
+    "at_once": "default: {to: {queue: vip}}\n",
+}
+HELP = "office,help,1"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def doomed(house: House) -> AsyncIterator[Engine]:
+    """An engine of one test, to be ended in it."""
+    async with engine_of(house.middleware, ROUTES) as engine:
+        yield engine
+
+
+async def is_helped(stage: Stage, call: Call, timeout_s: float = 10) -> Landing:
+    """The caller has heard the emergency prompt and is where the operator wants such callers."""
+    landing = await stage.asterisk.landed(call, "office", timeout_s)
+    await hears(call, "crm_routing-emergency")
+    assert landing.exten == "help"
+    return landing
+
+
+async def test_no_engine_at_all_is_an_emergency(stage: Stage) -> None:
+    call = await stage.call("support", engines=[], emergency=HELP)
+    assert told(await is_helped(stage, call), "STATUS", "KIND") == ("", "")
+
+
+async def test_an_emergency_that_nobody_configured_is_heard_and_ends(stage: Stage) -> None:
+    call = await stage.call("support", engines=[])
+    await hears(call, "crm_routing-emergency")
+    assert (await call.ended()).by == "them"
+    assert (await stage.asterisk.landed(call)).context == "routing-engine-emergency"
+
+
+async def test_the_second_engine_takes_what_the_first_does_not(stage: Stage) -> None:
+    call = await stage.dial("at_once", engines=[NOBODY, stage.engine.address])
+    landing = await stage.lands(call, "queue")
+    assert (landing.exten, *told(landing, "STATUS")) == ("vip", "OK")
+
+
+@pytest.mark.parametrize("typed", ["", "98"])
+async def test_an_engine_that_dies_leaves_its_callers_to_the_second(stage: Stage, doomed: Engine, typed: str) -> None:
+    stage.middleware.knows("crm", "123456", id="1")
+    call = await stage.typed("support", typed, engines=[doomed.address, stage.engine.address])
+    doomed.kill()
+    await hears(call, "prompt", times=2)
+    await call.press("123456", 60, 40)
+    landing = await stage.lands(call, "queue")
+    assert (landing.exten, *told(landing, "STATUS", "REASON")) == ("sales", "OK", "matched")
+
+
+async def test_an_engine_that_dies_during_the_look_up_leaves_its_caller_to_the_second(
+    stage: Stage, doomed: Engine
+) -> None:
+    call = await stage.dial("slow", engines=[doomed.address, stage.engine.address])
+    assert await stage.middleware.question(call.caller)
+    doomed.kill()
+    assert told(await stage.lands(call, "ivr"), "STATUS", "REASON") == ("OK", "source_down")
+    assert stage.middleware.paths_asked_by(call.caller) == ["slow", "slow"]
+
+
+async def test_an_engine_that_dies_with_no_second_is_an_emergency(stage: Stage, doomed: Engine) -> None:
+    waiting = await stage.call("support", engines=[doomed.address], emergency=HELP)
+    looking = await stage.dial("slow", engines=[doomed.address], emergency=HELP)
+    await asyncio.gather(hears(waiting, "prompt"), stage.middleware.question(looking.caller))
+    doomed.kill()
+    await asyncio.gather(is_helped(stage, waiting), is_helped(stage, looking))
+
+
+async def test_a_frozen_engine_is_abandoned_within_five_seconds(stage: Stage, doomed: Engine) -> None:
+    doomed.freeze()
+    alone = await stage.dial("at_once", engines=[doomed.address], emergency=HELP)
+    helped = await stage.dial("at_once", engines=[doomed.address, stage.engine.address])
+    landing, _ = await asyncio.gather(stage.lands(helped, "queue"), stage.lands(alone, "emergency"))
+    assert asyncio.get_running_loop().time() - alone.began_at < 5
+    assert (landing.exten, *told(landing, "STATUS")) == ("vip", "OK")
+    await is_helped(stage, alone)
+    # Neither is cut later by the time limit that was the engine's.
+    for call in (alone, helped):
+        assert await stage.asterisk.variable("TIMEOUT(absolute)", await stage.channel(call)) in ("0", "0.000")
+
+
+async def test_a_caller_may_leave_a_frozen_engine(stage: Stage, doomed: Engine) -> None:
+    call = await stage.call("support", engines=[doomed.address])
+    await hears(call, "prompt")
+    doomed.freeze()
+    await call.hang_up()
+    await stage.gone(call)
+
+
+async def test_an_engine_that_is_told_to_stop_finishes_its_calls(stage: Stage, doomed: Engine) -> None:
+    stage.middleware.knows("crm", "123456", id="1")
+    call = await stage.call("support", engines=[doomed.address])
+    await hears(call, "prompt")
+    doomed.terminate()
+    await doomed.logged("service.draining", calls=1)
+    late = await stage.dial("at_once", engines=[doomed.address, stage.engine.address])
+    assert (await stage.lands(late, "queue")).exten == "vip"
+    await call.press("123456")
+    landing = await stage.lands(call, "queue")
+    assert (landing.exten, *told(landing, "STATUS", "REASON")) == ("sales", "OK", "matched")
+    assert await doomed.ended() == 0
+    assert doomed.complaints == []
+
+
+async def test_an_engine_that_is_told_twice_ends_at_once(stage: Stage, doomed: Engine) -> None:
+    call = await stage.call("support", engines=[doomed.address], emergency=HELP)
+    await hears(call, "prompt")
+    doomed.terminate()
+    await doomed.logged("service.draining", calls=1)
+    doomed.terminate()
+    assert await doomed.ended() == 0
+    await is_helped(stage, call)
