@@ -117,6 +117,7 @@ class AgiWire:
         return None
 
 
+_OCTET = re.compile(r"[0-9]{1,3}\Z", re.ASCII)
 _ARGUMENT = re.compile(r"arg_[0-9]+\Z")
 
 
@@ -205,4 +206,4 @@ def _called(values: Mapping[str, str]) -> str:
 
 def _is_withheld(presentation: str) -> bool:
     """Q.931 octet 3a: presentation 01 is "restricted": the number is delivered, and its use forbidden."""
-    return presentation.isdigit() and int(presentation) & 0x60 in (0x20, 0x60)
+    return _OCTET.match(presentation) is not None and int(presentation) & 0x60 in (0x20, 0x60)
