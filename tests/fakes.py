@@ -52,12 +52,15 @@ def environment(**changed: str) -> bytes:
 class Asterisk:
     """Asterisk's side of one session.
 
-    `typed` are the results of GET DATA in order, `keys` those of STREAM FILE; `on` gives the whole text that follows
+    `typed` are the results of GET DATA in order, `keys` those of STREAM FILE; `tries` are instead the keys that the
+    caller presses at each try, and `missing` the sounds that are not installed. `on` gives the whole text that follows
     a command that begins so, instead of its reply. `commands` are the command lines that came, in words.
     """
 
     typed: Sequence[str] = ()
     keys: Sequence[str] = ()
+    tries: Sequence[str] = ()
+    missing: Sequence[str] = ()
     on: Mapping[str, str] = field(default_factory=dict)
     known: Mapping[str, str] = field(default_factory=dict)
     commands: list[list[str]] = field(default_factory=list)
@@ -72,7 +75,8 @@ class Asterisk:
         await self.serve()
 
     async def connect(self, port: int) -> None:
-        self._typed, self._keys = iter(self.typed), iter(self.keys)
+        self._typed, self._keys, self._tries = iter(self.typed), iter(self.keys), iter(self.tries)
+        self._pressed: str | None = None
         self._socket = socket.socket()
         self._socket.setblocking(False)
         await asyncio.get_running_loop().sock_connect(self._socket, ("127.0.0.1", port))
@@ -133,14 +137,31 @@ class Asterisk:
 
     def _reply(self, words: list[str], line: str) -> str:
         if line.startswith("GET DATA"):
-            return f"200 result={next(self._typed, ' (timeout)')}"
+            return f"200 result={self._data(words[2], int(words[4]))}"
         if line.startswith("STREAM FILE"):
+            if words[2] in self.missing:
+                return "200 result=-1 endpos=0"
             return f"200 result={next(self._keys, '0 endpos=24000')}"
         if line.startswith("GET FULL VARIABLE ${URIENCODE(${"):
             return f"200 result=1 ({self.known.get(words[3][len('${URIENCODE(${') : -3], '')})"
         if line.startswith("GET FULL VARIABLE"):
             return f"200 result=1 ({words[3]})"
         return "200 result=1" if line.startswith("SET VARIABLE") else "200 result=0"
+
+    def _data(self, sound: str, most: int) -> str:
+        """Give what GET DATA gives: the next of `typed`, else what is pressed of the current try."""
+        if sound in self.missing:
+            return "-1"
+        if not self.tries:
+            return next(self._typed, " (timeout)")
+        if self._pressed is None or sound:
+            self._pressed = next(self._tries, "")
+        before, ended, _ = self._pressed[:most].partition("#")
+        self._pressed = self._pressed[len(before + ended) :]
+        if ended or len(before) == most:
+            return before
+        self._pressed = None
+        return f"{before} (timeout)"
 
 
 Method = Literal["begin", "answer", "play", "collect", "fill", "hand_back"]

@@ -1,0 +1,1 @@
+"""How calls reach us: the wire without a socket, the server with one, and the contract of every channel."""

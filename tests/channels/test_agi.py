@@ -1,0 +1,644 @@
+"""The FastAGI server on a real socket, and an Asterisk from a script at the other end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
+from urllib.parse import quote
+
+import pytest
+from core.build import GOLD, NUMBER, SALES, route, source
+from fakes import CLOSE, DEAD, RESET, SILENCE, Asterisk, FakeLookup, environment
+
+from routing_engine.call import Call
+from routing_engine.channels.agi import MAX_UNREAD_REPLIES, AgiChannel, AgiServer
+from routing_engine.core.destinations import PROFILES
+from routing_engine.core.model import Collect, Filler, Input, Play, Typed
+from routing_engine.core.ports import Channel
+from routing_engine.errors import CallerHungUp, ChannelBroken
+
+from .contract import LiveChannelContract, Scenario, Seen, Talk
+
+NOW = datetime(2026, 11, 18, 10, 30)
+Handler = Callable[[AgiChannel], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def serving(handler: Handler, **limits: float) -> AsyncIterator[AgiServer]:
+    """Run a server, and see that no task and no session is left of it."""
+    server = AgiServer(handler, "AT", lambda: NOW, **limits)  # type: ignore[arg-type]
+    await server.listen("127.0.0.1", 0)
+    try:
+        yield server
+    finally:
+        await server.stop(0)
+        while server._sessions:
+            await asyncio.sleep(0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def port(server: AgiServer) -> int:
+    return int(server.addresses[0].rpartition(":")[2])
+
+
+async def held(talk: Talk, asterisk: Asterisk, **changed: str) -> Seen:
+    """Hold a talk on one call, to the end of its connection."""
+    seen = Seen()
+    async with serving(holding(talk, seen)) as server:
+        await asterisk.call(port(server), **changed)
+        await seen.over.wait()
+    return seen
+
+
+def holding(talk: Talk, seen: Seen) -> Handler:
+    async def carry(channel: AgiChannel) -> None:
+        seen.begun.set()
+        try:
+            seen.gave = await talk(channel)
+        except BaseException as error:
+            seen.raised = error
+            raise
+        finally:
+            seen.lost = channel.lost
+            seen.over.set()
+
+    return carry
+
+
+async def waiting(_: Channel) -> object:
+    return await asyncio.Event().wait()
+
+
+async def finished(channel: Channel) -> None:
+    await channel.hand_back([("ROUTE_STATUS", "OK")])
+
+
+class TestAgiChannel(LiveChannelContract):
+    """FastAGI keeps the contract of every channel."""
+
+    async def carried(self, scenario: Scenario, talk: Talk) -> Seen:
+        known = {name: quote(value) for name, value in scenario.variables.items()}
+        keys = [f"{ord(scenario.key)} endpos=1280"] if scenario.key else []
+        asterisk = Asterisk(keys=keys, tries=scenario.typed, missing=scenario.missing, known=known)
+        seen = Seen()
+        async with serving(holding(talk, seen)) as server:
+            await asterisk.connect(port(server))
+            asterisk.send(environment())
+            if scenario.hangs_up:
+                await seen.begun.wait()
+                asterisk.send("HANGUP\n")
+            await asterisk.serve()
+            await seen.over.wait()
+        seen.variables = [(words[2], words[3]) for words in asterisk.commands if words[:2] == ["SET", "VARIABLE"]]
+        return seen
+
+
+# Collecting digits: settled detail 7, in the commands that Asterisk gets
+
+
+NUM = Input(min=4, max=6, first_digit_timeout_s=5, inter_digit_timeout_s=2.5)
+STAR, NONE = replace(NUM, terminator="*"), replace(NUM, terminator="")
+
+#: the input, digits typed ahead, the results of GET DATA, the digits that are given, the GET DATA that are sent.
+COLLECTS = [
+    (NUM, "", [" (timeout)"], "", ["enter 5000 1"]),
+    (NUM, "", ["1", "2345 (timeout)"], "12345", ["enter 5000 1", " 2500 5"]),
+    (NUM, "", ["1", "23456"], "123456", ["enter 5000 1", " 2500 5"]),
+    (NUM, "", ["1", "234"], "1234", ["enter 5000 1", " 2500 5"]),
+    (NUM, "", ["1", " (timeout)"], "1", ["enter 5000 1", " 2500 5"]),
+    (NUM, "", [""], "", ["enter 5000 1"]),
+    (NUM, "", ["*", "1234 (timeout)"], "*1234", ["enter 5000 1", " 2500 5"]),
+    (NUM, "", ["1", "2*45 (timeout)"], "12*45", ["enter 5000 1", " 2500 5"]),
+    (NUM, "", ["-1", "1", "23456"], "123456", ["enter 5000 1", " 5000 1", " 2500 5"]),
+    (NUM, "1", ["23456"], "123456", [" 2500 5"]),
+    (NUM, "12", ["34 (timeout)"], "1234", [" 2500 4"]),
+    (NUM, "123456", [], "123456", []),
+    (replace(NUM, min=1, max=1), "", ["0"], "0", ["enter 5000 1"]),
+    (STAR, "", ["1", "2", "3", "4", "*"], "1234", ["enter 5000 1", *[" 2500 1"] * 4]),
+    (STAR, "", ["*"], "", ["enter 5000 1"]),
+    (STAR, "", ["1", "", " (timeout)"], "1#", ["enter 5000 1", *[" 2500 1"] * 2]),
+    (STAR, "", ["1", "2", " (timeout)"], "12", ["enter 5000 1", *[" 2500 1"] * 2]),
+    (NONE, "", ["1", "2", "3", "4", "5", "6"], "123456", ["enter 5000 1", *[" 2500 1"] * 5]),
+    (NONE, "", ["1", "", "2", " (timeout)"], "1#2", ["enter 5000 1", *[" 2500 1"] * 3]),
+    (NONE, "", [" (timeout)"], "", ["enter 5000 1"]),
+]
+
+
+@pytest.mark.parametrize(("one", "ahead", "results", "digits", "asked"), COLLECTS)
+async def test_collect(one: Input, ahead: str, results: list[str], digits: str, asked: list[str]) -> None:
+    asterisk = Asterisk(results)
+    seen = await held(lambda channel: channel.collect(Collect(one, ("enter",), ahead)), asterisk)
+    assert isinstance(seen.gave, Typed)
+    assert (seen.gave.digits, asterisk.lines) == (digits, [f"GET DATA {line}" for line in asked])
+
+
+async def test_of_several_prompts_the_last_waits_for_the_first_key() -> None:
+    asterisk = Asterisk(["1", "23456"])
+    await held(lambda channel: channel.collect(Collect(NUM, ("invalid", "again", "enter"))), asterisk)
+    assert asterisk.lines[:3] == [
+        "STREAM FILE invalid 0123456789*#",
+        "STREAM FILE again 0123456789*#",
+        "GET DATA enter 5000 1",
+    ]
+
+
+async def test_a_key_during_an_earlier_prompt_is_the_first_digit() -> None:
+    asterisk = Asterisk(["23456"], ["0 endpos=1", "49 endpos=2"])
+    seen = await held(lambda channel: channel.collect(Collect(NUM, ("invalid", "again", "enter"))), asterisk)
+    assert (seen.gave, len(asterisk.commands)) == (Typed("123456"), 3)
+
+
+async def test_without_a_prompt_digits_are_waited_for_at_once() -> None:
+    asterisk = Asterisk(["1", "23456"])
+    await held(lambda channel: channel.collect(Collect(NUM, ())), asterisk)
+    assert asterisk.lines[0] == "GET DATA  5000 1"
+
+
+async def test_missing_prompts_are_named_and_the_wait_goes_on() -> None:
+    asterisk = Asterisk(["-1", "1", "23456"], ["-1 endpos=0", "0 endpos=9"])
+    seen = await held(lambda channel: channel.collect(Collect(NUM, ("a", "b", "c"))), asterisk)
+    assert seen.gave == Typed("123456", ("a", "c"))
+
+
+async def test_the_shortest_wait_is_a_millisecond_because_nothing_means_six_seconds() -> None:
+    asterisk = Asterisk([" (timeout)"])
+    await held(lambda channel: channel.collect(Collect(replace(NUM, first_digit_timeout_s=0), ())), asterisk)
+    assert asterisk.lines == ["GET DATA  1 1"]
+
+
+# Playing, opening, filling
+
+
+async def test_sounds_without_barge_in_listen_to_no_key() -> None:
+    asterisk = Asterisk()
+    await held(lambda channel: channel.play(Play(("a", "b"), barge_in=False)), asterisk)
+    assert asterisk.lines == ["STREAM FILE a ", "STREAM FILE b "]
+
+
+async def test_a_key_ends_all_sounds_that_would_follow() -> None:
+    asterisk = Asterisk(keys=["0 endpos=1", "53 endpos=2"])
+    seen = await held(lambda channel: channel.play(Play(("a", "b", "c"))), asterisk)
+    assert (seen.gave, len(asterisk.commands)) == (Typed("5"), 2)
+
+
+async def test_the_watchdog_is_moved_with_the_first_command() -> None:
+    asterisk = Asterisk()
+    await held(lambda channel: channel.begin(61.4, "", ()), asterisk)
+    assert asterisk.commands == [["SET", "VARIABLE", "TIMEOUT(absolute)", "61"]]
+
+
+@pytest.mark.parametrize(
+    ("script", "language", "set_to"),
+    [
+        ("support?language=de", "", "de"),
+        ("support?language=de", "fr", "de"),
+        ("support", "fr", "fr"),
+        ("support", "en", None),
+        ("support", "", None),
+    ],
+)
+async def test_the_language_of_the_url_then_of_the_route(script: str, language: str, set_to: str | None) -> None:
+    asterisk = Asterisk()
+    seen = await held(lambda channel: channel.begin(60, language, ()), asterisk, network_script=script)
+    assert asterisk.variables.get("CHANNEL(language)") == set_to
+    assert getattr(seen.gave, "language", "") == (set_to or "en")
+
+
+async def test_a_variable_is_read_whole_and_percent_encoded() -> None:
+    asterisk = Asterisk(known={"X": "a%0Ab%29%20%C3%BC"})
+    seen = await held(lambda channel: channel.begin(60, "", ("X",)), asterisk)
+    assert getattr(seen.gave, "variables", None) == {"X": "a\nb) ü"}
+    assert asterisk.commands[-1] == ["GET", "FULL", "VARIABLE", "${URIENCODE(${X})}"]
+
+
+FILLERS = [
+    (Filler(0, "music", "jazz"), ["SET MUSIC ON jazz", "SET MUSIC OFF"]),
+    (Filler(0, "ringing", ""), ["EXEC Playtones ring", "EXEC StopPlaytones "]),
+    (Filler(0, "sound", "wait"), ["STREAM FILE wait ", "GET FULL VARIABLE SYNCHRONISED"]),
+    (Filler(0, "none", ""), []),
+]
+
+
+@pytest.mark.parametrize(("filler", "commands"), FILLERS)
+async def test_fillers(filler: Filler, commands: list[str]) -> None:
+    async def talk(channel: Channel) -> None:
+        await channel.fill(filler)
+        await channel.fill(None)
+        await channel.fill(None)
+
+    asterisk = Asterisk()
+    await held(talk, asterisk)
+    assert asterisk.lines == commands
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["it had ended", "it is cut"])
+async def test_a_filler_sound_never_shifts_the_replies(answered: bool) -> None:
+    async def talk(channel: Channel) -> object:
+        await channel.fill(Filler(0, "sound", "wait"))
+        await channel.fill(None)
+        return (await channel.begin(60, "", ("X",))).variables
+
+    asterisk = Asterisk(known={"X": "1"}, on={} if answered else {"STREAM FILE": SILENCE})
+    assert (await held(talk, asterisk)).gave == {"X": "1"}
+
+
+ANSWERS = [("before_prompts", ["ANSWER"]), ("early_media", ["EXEC Progress "]), ("never", [])]
+
+
+@pytest.mark.parametrize(("how", "commands"), ANSWERS)
+async def test_prompts_are_made_audible(how: str, commands: list[str]) -> None:
+    asterisk = Asterisk()
+    await held(lambda channel: channel.answer(how), asterisk)  # type: ignore[arg-type]
+    assert asterisk.lines == commands
+
+
+# Handing back
+
+
+WANTED = [("ROUTE_REASON", "matched"), ("ROUTE_KIND", "queue"), ("ROUTE_STATUS", "OK")]
+
+
+async def test_the_decision_goes_back_in_one_burst_and_our_half_closes() -> None:
+    asterisk, seen = Asterisk(), Seen()
+    async with serving(holding(lambda channel: channel.hand_back(WANTED), seen)) as server:
+        await asterisk.connect(port(server))
+        asterisk.send(environment())
+        burst = await asterisk.reader.read()
+        asterisk.send("200 result=1\n" * 3)
+        await seen.over.wait()
+        await asterisk.ended()
+    assert burst.decode().splitlines() == [f'SET VARIABLE "{name}" "{value}"' for name, value in WANTED]
+    assert seen.raised is None
+
+
+BAD_ENDS = [
+    {"SET VARIABLE ROUTE_KIND": DEAD},
+    {"SET VARIABLE ROUTE_STATUS": "520 Invalid command syntax.  Proper usage not available."},
+    {"SET VARIABLE ROUTE_STATUS": CLOSE},
+    {"SET VARIABLE ROUTE_REASON": CLOSE},
+    {"SET VARIABLE ROUTE_REASON": RESET},
+    {"SET VARIABLE ROUTE_KIND": "garbage"},
+]
+
+
+@pytest.mark.parametrize("on", BAD_ENDS, ids=str)
+async def test_a_burst_that_was_not_all_taken_is_no_success(on: dict[str, str]) -> None:
+    seen = await held(lambda channel: channel.hand_back(WANTED), Asterisk(on=on))
+    assert isinstance(seen.raised, ChannelBroken)
+
+
+async def test_a_hang_up_during_the_burst_does_not_undo_it() -> None:
+    on = {"SET VARIABLE ROUTE_REASON": "HANGUP\n200 result=1"}
+    seen = await held(lambda channel: channel.hand_back(WANTED), Asterisk(on=on))
+    assert seen.raised is None
+
+
+# Hang-ups
+
+
+GONE = {
+    "HANGUP before the reply": f"HANGUP\n{DEAD}",
+    "-1, then HANGUP": "200 result=-1 endpos=5760\nHANGUP",
+    "only -1 (AGISIGHUP=no)": "200 result=-1 endpos=5760",
+    "only 511 (AGISIGHUP=no)": DEAD,
+}
+
+
+@pytest.mark.parametrize("name", GONE)
+async def test_a_hang_up_in_a_sound_ends_the_call(name: str) -> None:
+    asterisk = Asterisk(on={"STREAM FILE": GONE[name]})
+    seen = await held(lambda channel: channel.play(Play(("a", "b"))), asterisk)
+    assert isinstance(seen.raised, CallerHungUp | asyncio.CancelledError)
+    assert len(asterisk.commands) == 1
+
+
+@pytest.mark.parametrize("after", ["200 result=-1", DEAD])
+async def test_a_hang_up_while_digits_are_read_is_told_from_a_missing_prompt(after: str) -> None:
+    asterisk = Asterisk(on={"GET DATA enter": "200 result=-1", "GET DATA": after})
+    seen = await held(lambda channel: channel.collect(Collect(NUM, ("enter",))), asterisk)
+    assert isinstance(seen.raised, CallerHungUp)
+
+
+@pytest.mark.parametrize("end", ["HANGUP\n", "HANGUP\nHANGUP\n"])
+async def test_a_hang_up_during_a_look_up_cancels_it_at_once(end: str) -> None:
+    asterisk, seen = Asterisk(), Seen()
+    async with serving(holding(waiting, seen)) as server:
+        await asterisk.connect(port(server))
+        asterisk.send(environment())
+        await seen.begun.wait()
+        asterisk.send(end)
+        assert await asterisk.ended() == b""
+    assert isinstance(seen.raised, asyncio.CancelledError)
+    assert isinstance(seen.lost, CallerHungUp)
+
+
+@pytest.mark.parametrize("reset", [True, False], ids=["RST", "EOF"])
+async def test_a_connection_that_ends_during_a_look_up_cancels_it(reset: bool) -> None:
+    asterisk, seen = Asterisk(), Seen()
+    async with serving(holding(waiting, seen)) as server:
+        await asterisk.connect(port(server))
+        asterisk.send(environment())
+        await seen.begun.wait()
+        asterisk.reset() if reset else asterisk.writer.close()
+        await seen.over.wait()
+    assert isinstance(seen.lost, ChannelBroken)
+
+
+async def test_a_hang_up_in_the_segment_of_the_environment_closes_the_session() -> None:
+    asterisk = Asterisk()
+    async with serving(finished) as server:
+        await asterisk.connect(port(server))
+        asterisk.send(environment() + b"HANGUP\n")
+        assert await asterisk.ended() == b""
+        while server.calls:
+            await asyncio.sleep(0)
+
+
+FAULTS = [
+    "510 Invalid or unknown command",
+    "520-Usage\nx\n520 End of proper usage.",
+    "520 No usage.",
+    "garbage",
+    CLOSE,
+    RESET,
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_fault_in_mid_call_is_a_broken_channel(fault: str) -> None:
+    seen = await held(lambda channel: channel.play(Play(("a",))), Asterisk(on={"STREAM FILE": fault}))
+    assert isinstance(seen.raised, ChannelBroken | asyncio.CancelledError)
+    assert not isinstance(seen.lost, CallerHungUp)
+
+
+async def test_a_provisional_reply_is_waited_out() -> None:
+    on = {"ANSWER": "100 result=0 Trying...\n200 result=0"}
+    assert (await held(lambda channel: channel.answer("before_prompts"), Asterisk(on=on))).raised is None
+
+
+async def test_an_error_of_the_handler_closes_the_session() -> None:
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+
+    async def broken(_: AgiChannel) -> None:
+        raise ZeroDivisionError
+
+    async with serving(broken) as server:
+        await Asterisk().call(port(server))
+
+
+# A whole call
+
+
+def carrying(lookup: FakeLookup) -> Handler:
+    asked = route(source("customers", SALES, by="{input}"), instruction=("welcome",), inputs=(NUMBER,))
+
+    async def carry(channel: AgiChannel) -> None:
+        clock = asyncio.get_running_loop().time
+        await Call(channel, lookup, {"support": asked}.get, PROFILES["plain"], clock, pytest.fail).carry(channel.route)
+
+    return carry
+
+
+async def test_a_call_from_the_first_byte_to_the_last() -> None:
+    asterisk = Asterisk(["23456 (timeout)"], ["49 endpos=1280"])
+    async with serving(carrying(FakeLookup({"customers": GOLD}))) as server:
+        await asterisk.call(port(server))
+    assert asterisk.lines[:3] == ["ANSWER", "STREAM FILE welcome 0123456789*#", "GET DATA  3000 9"]
+    assert (asterisk.variables["ROUTE_TARGET"], list(asterisk.variables)[-1]) == ("sales", "ROUTE_STATUS")
+
+
+async def test_a_call_whose_caller_goes_during_the_look_up() -> None:
+    asterisk = Asterisk(["23456"], ["49 endpos=1280"])
+    lookup = FakeLookup(before=asyncio.Event().wait)
+    async with serving(carrying(lookup)) as server:
+        task = asyncio.create_task(asterisk.call(port(server)))
+        await lookup.begun.wait()
+        asterisk.send("HANGUP\n")
+        await task
+    assert (lookup.cancelled, "ROUTE_STATUS" in asterisk.variables) == (True, False)
+
+
+async def test_five_hundred_calls_at_once() -> None:
+    gate = asyncio.Event()
+    lookup = FakeLookup({"customers": GOLD}, gate.wait)
+    calls = [Asterisk(["23456"], ["49 endpos=1280"]) for _ in range(500)]
+    async with serving(carrying(lookup)) as server, asyncio.TaskGroup() as group:
+        for asterisk in calls:
+            group.create_task(asterisk.call(port(server)))
+        while len(lookup.asked) < 500:
+            await asyncio.sleep(0)
+        assert server.calls == 500
+        gate.set()
+    assert [asterisk.variables.get("ROUTE_STATUS") for asterisk in calls] == ["OK"] * 500
+
+
+# Hostile clients: each ends by itself, and the others go on
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[AgiServer]:
+    async with serving(finished, environment_timeout_s=0.05) as found:
+        yield found
+
+
+async def works(server: AgiServer) -> bool:
+    asterisk = Asterisk()
+    await asterisk.call(port(server))
+    return asterisk.variables == {"ROUTE_STATUS": "OK"}
+
+
+async def test_a_bare_connect_disturbs_nobody(server: AgiServer) -> None:
+    for _ in range(2000):
+        with socket.create_connection(("127.0.0.1", port(server))):
+            pass
+        await asyncio.sleep(0)
+    assert await works(server)
+
+
+@pytest.mark.parametrize("begin", [b"", b"agi_network: yes\n", b"agi_netw"], ids=["nothing", "a line", "half a line"])
+async def test_an_environment_that_never_ends_is_cut(server: AgiServer, begin: bytes) -> None:
+    asterisk = Asterisk()
+    await asterisk.connect(port(server))
+    asterisk.send(begin)
+    assert await asterisk.ended() == b""
+    assert await works(server)
+
+
+async def test_bytes_one_by_one_do_not_extend_the_time(server: AgiServer) -> None:
+    asterisk = Asterisk()
+    await asterisk.connect(port(server))
+    end = asyncio.create_task(asterisk.ended())
+    while not end.done():
+        asterisk.send(b"agi_x: y\n")
+        await asyncio.wait([end], timeout=0.01)
+    assert await works(server)
+
+
+HOSTILE = {
+    "HTTP": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "binary": bytes(range(256)) * 16,
+    "an endless line": b"agi_x: " + b"x" * 200_000,
+    "too many lines": b"".join(b"agi_arg_%d: x\n" % n for n in range(5000)),
+    "replies without a command": environment() + b"200 result=0\n" * (MAX_UNREAD_REPLIES + 1),
+    "garbage for a reply": environment() + b"\xff\xfe\n",
+    "two environments": environment() * 2,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_a_hostile_client_is_cut(name: str) -> None:
+    hostile, seen = Asterisk(), Seen()
+    async with serving(holding(waiting, seen)) as server:
+        await hostile.connect(port(server))
+        hostile.send(HOSTILE[name])
+        assert await hostile.ended() == b""
+    assert not isinstance(seen.lost, CallerHungUp)
+
+
+async def test_a_client_that_stops_answering_is_cut_after_the_limit() -> None:
+    asterisk, seen = Asterisk(on={"STREAM FILE": SILENCE}), Seen()
+
+    async def talk(channel: Channel) -> None:
+        await channel.begin(0, "", ())
+        await channel.play(Play(("a",)))
+
+    async with serving(holding(talk, seen), reply_timeout_s=0.05) as server:
+        await asterisk.call(port(server))
+    assert str(seen.lost) == "Asterisk did not answer in time"
+
+
+async def test_a_client_that_never_takes_the_decision_is_cut_after_the_limit() -> None:
+    asterisk, seen = Asterisk(on={"SET VARIABLE": SILENCE}), Seen()
+    async with serving(holding(lambda channel: channel.hand_back(WANTED), seen), reply_timeout_s=0.05) as server:
+        await asterisk.call(port(server))
+        await closed(server)
+    assert isinstance(seen.raised, ChannelBroken)
+
+
+async def test_a_client_that_never_reads_is_cut_after_the_limit() -> None:
+    asterisk, seen = Asterisk(), Seen()
+
+    async def talk(channel: Channel) -> None:
+        await channel.begin(0, "", ())
+        await channel.hand_back([("X", "x" * 8000)] * 2000)
+
+    async with serving(holding(talk, seen), reply_timeout_s=0.05) as server:
+        await asterisk.connect(port(server))
+        asterisk.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        asterisk.send(environment() + b"200 result=1\n")
+        await closed(server)
+        asterisk.writer.transport.abort()
+    assert isinstance(seen.raised, ChannelBroken)
+
+
+async def closed(server: AgiServer) -> None:
+    """Wait until no session is left: what closes it is the server's own timer."""
+    while server._sessions:
+        await asyncio.sleep(0.001)
+
+
+async def test_sessions_above_the_limit_are_refused_and_the_others_go_on() -> None:
+    first, second, gate = Asterisk(), Asterisk(), asyncio.Event()
+
+    async def talk(channel: Channel) -> None:
+        await gate.wait()
+        await finished(channel)
+
+    async with serving(talk, sessions=1) as server:
+        task = asyncio.create_task(first.call(port(server)))
+        while not server.calls:
+            await asyncio.sleep(0)
+        await second.connect(port(server))
+        assert await second.ended() == b""
+        gate.set()
+        await task
+        assert (server.refused, first.variables) == (1, {"ROUTE_STATUS": "OK"})
+
+
+async def test_a_session_that_ended_makes_room_for_the_next() -> None:
+    async with serving(finished, sessions=1) as server:
+        for _ in range(5):
+            assert await works(server)
+            await closed(server)
+
+
+# Stopping
+
+
+async def stopping(drain_s: float) -> tuple[int, Seen, Asterisk]:
+    """Stop a server that carries one call, and let that go on when the server no longer listens."""
+    asterisk, seen, gate = Asterisk(), Seen(), asyncio.Event()
+
+    async def talk(channel: Channel) -> None:
+        await gate.wait()
+        await finished(channel)
+
+    async with serving(holding(talk, seen)) as server:
+        task = asyncio.create_task(asterisk.call(port(server)))
+        await seen.begun.wait()
+        if drain_s:
+            asyncio.get_running_loop().call_soon(gate.set)
+        late = await server.stop(drain_s)
+        await task
+    return late, seen, asterisk
+
+
+async def test_a_call_under_way_finishes_while_the_server_stops() -> None:
+    late, seen, asterisk = await stopping(60)
+    assert (late, seen.raised, asterisk.variables) == (0, None, {"ROUTE_STATUS": "OK"})
+
+
+async def test_a_call_that_takes_too_long_is_ended() -> None:
+    late, seen, asterisk = await stopping(0)
+    assert (late, asterisk.variables) == (1, {})
+    assert isinstance(seen.raised, asyncio.CancelledError)
+
+
+async def test_a_server_that_stops_takes_no_new_call() -> None:
+    asterisk, gate, begun = Asterisk(), asyncio.Event(), list[str]()
+
+    async def talk(channel: AgiChannel) -> None:
+        begun.append(channel.route)
+        await gate.wait()
+
+    async with serving(talk) as server:
+        late = Asterisk()
+        await late.connect(port(server))
+        call = asyncio.create_task(asterisk.call(port(server)))
+        while not server.calls:
+            await asyncio.sleep(0)
+        stop = asyncio.create_task(server.stop(60))
+        await asyncio.sleep(0)
+        late.send(environment(network_script="late"))
+        assert await late.ended() == b""
+        gate.set()
+        await asyncio.gather(stop, call)
+    assert begun == ["support"]
+
+
+async def test_whoever_waits_for_stop_waits_no_longer_when_all_calls_are_ended() -> None:
+    asterisk, seen = Asterisk(), Seen()
+    async with serving(holding(waiting, seen)) as server:
+        task = asyncio.create_task(asterisk.call(port(server)))
+        while not server.calls:
+            await asyncio.sleep(0)
+        stop = asyncio.create_task(server.stop(60))
+        await asyncio.sleep(0)
+        server.end_now()
+        assert await stop == 0
+        await task
+
+
+async def test_stopping_a_server_that_never_listened_is_nothing() -> None:
+    assert await AgiServer(finished, "AT", lambda: NOW).stop(1) == 0
+
+
+async def test_a_taken_address_is_an_error_of_the_system() -> None:
+    async with serving(finished) as server:
+        with pytest.raises(OSError, match=r".+"):
+            await AgiServer(finished, "AT", lambda: NOW).listen("127.0.0.1", port(server))
