@@ -99,7 +99,7 @@ async def test_the_time_of_a_prompt_stands_in_the_trail() -> None:
             clock.now_s += 1.5
             return await super().play(ask)  # type: ignore[arg-type]
 
-    decision = await carry(replace(ONE, instruction=("welcome",)), Slow(ANNA), clock=clock)  # type: ignore[arg-type]
+    decision = await carry(replace(ONE, instruction=("welcome",)), Slow(ANNA), clock=clock)
     assert decision.trail[0].took_ms == 1500
 
 
@@ -156,7 +156,7 @@ async def test_prompts_do_not_count_against_the_deadline() -> None:
 
     lookup = FakeLookup()
     channel = Slow(ANNA, ["123456"])
-    await carry(replace(ONE, inputs=(NUMBER,)), channel, lookup, clock)  # type: ignore[arg-type]
+    await carry(replace(ONE, inputs=(NUMBER,)), channel, lookup, clock)
     assert lookup.asked == [("customers", 3.0)]
 
 

@@ -394,12 +394,16 @@ async def test_an_error_of_the_handler_closes_the_session() -> None:
 # A whole call
 
 
+def fail(error: Exception) -> None:
+    raise AssertionError from error
+
+
 def carrying(lookup: FakeLookup) -> Handler:
     asked = route(source("customers", SALES, by="{input}"), instruction=("welcome",), inputs=(NUMBER,))
 
     async def carry(channel: AgiChannel) -> None:
         clock = asyncio.get_running_loop().time
-        await Call(channel, lookup, {"support": asked}.get, PROFILES["plain"], clock, pytest.fail).carry(channel.route)
+        await Call(channel, lookup, {"support": asked}.get, PROFILES["plain"], clock, fail).carry(channel.route)
 
     return carry
 

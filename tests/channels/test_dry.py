@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from core.build import ANNA
+
 from routing_engine.channels.dry import DryChannel
+
 from .contract import ChannelContract, Scenario, Seen, Talk
 
 
