@@ -132,7 +132,7 @@ def read_examples(section: Section, page: Page, route: Route) -> tuple[Example, 
 
 def _read_example(section: Section, page: Page, route: Route, position: int) -> Example:
     example = Example(
-        name=read_name(section, f"example {position}"),
+        name=read_name(section, f"example {position}", 200),
         caller=section.text("caller", USUAL_CALLER),
         called=section.text("called"),
         input=section.texts("input"),

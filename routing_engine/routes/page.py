@@ -90,11 +90,11 @@ class Names:
         self.lines.setdefault(name, section.line_of("name"))
 
 
-def read_name(section: Section, default: str) -> str:
-    """Take `name`: one line of at most 80 characters."""
+def read_name(section: Section, default: str, longest: int = 80) -> str:
+    """Take `name`: one line of at most `longest` characters."""
     name = section.text("name", default).strip()
-    if not name or "\n" in name or len(name) > 80:
-        section.note("name", "a name is one line of at most 80 characters", "give it a short name")
+    if not name or "\n" in name or len(name) > longest:
+        section.note("name", f"a name is one line of at most {longest} characters", "give it a short name")
     return name
 
 
