@@ -20,8 +20,13 @@ from routing_engine.core.numbers import mask_number
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def set_up_log(level: str, form: Literal["auto", "json", "text"], stream: TextIO = sys.stderr) -> None:
-    """Send every event of at least `level` to `stream`; `auto` is text on a terminal and JSON elsewhere."""
+#: Health checks ask for a route that begins so and does not exist; nobody needs to read of them.
+HEALTH_CHECK = "healthcheck-"
+
+
+def set_up_log(level: str, form: Literal["auto", "json", "text"], stream: TextIO | None = None) -> None:
+    """Send every event of at least `level` to `stream` (standard error); `auto` is text on a terminal, JSON elsewhere."""
+    stream = stream or sys.stderr
     text = form == "text" or (form == "auto" and stream.isatty())
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
     if text:
@@ -69,6 +74,8 @@ def log_call(event: CallRouted | CallAbandoned, plain_numbers: bool) -> None:
         return
     decision = event.decision
     say = log.warning if decision.failed else log.info
+    if decision.failed and decision.route.startswith(HEALTH_CHECK):
+        say = log.debug
     say(
         "call.routed",
         call_id=event.caller.call_id,

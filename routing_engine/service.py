@@ -31,7 +31,7 @@ from routing_engine.lookup.search import Search
 from routing_engine.providers.answers import page_url
 from routing_engine.providers.table import known_providers, readers
 from routing_engine.routes.canned import Canned
-from routing_engine.routes.settings import Settings
+from routing_engine.routes.settings import Address, Settings
 from routing_engine.routes.store import Configuration, RouteStore
 
 #: How often the configuration folder is looked at. One `stat` a file, in a thread.
@@ -68,6 +68,7 @@ class Service:
         self._log = structlog.get_logger()
         self._alive: list[_InForce] = []
         self._server: AgiServer | None = None
+        self._listeners: Mapping[str, Address] = {}
         self._stopping = asyncio.Event()
         self._hurry = False
 
@@ -76,20 +77,23 @@ class Service:
         """Where FastAGI listens, as `host:port`."""
         return self._server.addresses if self._server is not None else []
 
+    @property
+    def providers(self) -> Mapping[str, Provider]:
+        """The connections in force, by integration."""
+        return self._alive[-1].providers
+
     async def start(self) -> None:
         """Load the configuration and open the listeners. Raises `RouteError` or `OSError`."""
         configuration = await asyncio.to_thread(self._store.load)
         self._put_in_force(configuration)
         settings = configuration.settings
+        self._listeners = settings.listeners
         address = settings.listeners.get("fastagi")
         if address is None:
             raise RouteError(
                 [Problem("engine.yaml", 0, "no listener is named", "add listeners: {fastagi: 127.0.0.1:4573}")]
             )
-        limits = settings.limits
-        self._server = AgiServer(
-            self._carry, settings.region, _now(settings.timezone), limits.sessions, limits.environment_timeout_s
-        )
+        self._server = AgiServer(self._carry, *_site(settings))
         await self._server.listen(address.host, address.port)
         gc.collect()
         gc.freeze()
@@ -111,6 +115,11 @@ class Service:
                     await self.reload()
         await self._drain()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was asked for."""
+        return self._stopping.is_set()
+
     def stop(self) -> None:
         """Take no new calls and let those under way finish; asked a second time, end at once."""
         self._hurry = self._stopping.is_set()
@@ -127,6 +136,10 @@ class Service:
             kept = self._alive[-1].configuration.revision
             self._log.error("configuration.refused", problems=[str(one) for one in error.problems], kept=kept)
             return False
+        if self._server is not None:
+            self._server.change(*_site(configuration.settings))
+        if configuration.settings.listeners != self._listeners:
+            self._log.warning("listeners.unchanged", remedy="restart the service to open other listeners")
         self._log.info("configuration.reloaded", revision=configuration.revision, routes=sorted(configuration.routes))
         await self._close_unused()
         return True
@@ -163,7 +176,7 @@ class Service:
             decision = await _call(channel, taken.lookup, taken.configuration, self._report).carry(channel.route)
             event = CallRouted(channel.caller, decision, (time.monotonic() - began) * 1000)
         except (ChannelError, asyncio.CancelledError) as error:
-            why = str(channel.lost or error or "the service stopped")
+            why = str(channel.lost or error) or "the service stopped"
             event = CallAbandoned(channel.caller, channel.route, why, (time.monotonic() - began) * 1000)
             raise
         finally:
@@ -211,6 +224,11 @@ def _call(
 def _search(configuration: Configuration, providers: Mapping[str, Provider]) -> Search:
     defaults = configuration.settings.defaults
     return Search(providers, defaults.timeout_s or LONGEST_SOURCE_S, time.monotonic)
+
+
+def _site(settings: Settings) -> tuple[str, Callable[[], datetime], int, float]:
+    """Give what the FastAGI server takes from the settings, in its order."""
+    return settings.region, _now(settings.timezone), settings.limits.sessions, settings.limits.environment_timeout_s
 
 
 def _now(zone: tzinfo | None) -> Callable[[], datetime]:

@@ -349,6 +349,11 @@ class AgiServer:
         self._stopping = False
         self.refused = 0
 
+    def change(self, region: str, now: Now, sessions: int, environment_timeout_s: float) -> None:
+        """Take what a reload brings: it counts from the next call on."""
+        self._region, self._now, self._most = region, now, sessions
+        self.environment_timeout_s = environment_timeout_s
+
     @property
     def calls(self) -> int:
         """How many calls are being carried now."""

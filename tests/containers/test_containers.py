@@ -121,7 +121,8 @@ def quiet_line(installation: None) -> Iterator[None]:
     """Both engines run and no call is up, before and after each test."""
     compose("up", "--detach", "--no-recreate")
     # Not `--wait`: that gives up at once on a container which was paused and is unhealthy until its next check.
-    until(lambda: all(health(each) == "healthy" for each in (*ENGINES, "asterisk", "middleware")), 60, "all are healthy")
+    everything = (*ENGINES, "asterisk", "middleware")
+    until(lambda: all(health(each) == "healthy" for each in everything), 60, "all are healthy")
     yield
     hang_up()
 
