@@ -25,7 +25,10 @@ HEALTH_CHECK = "healthcheck-"
 
 
 def set_up_log(level: str, form: Literal["auto", "json", "text"], stream: TextIO | None = None) -> None:
-    """Send every event of at least `level` to `stream` (standard error); `auto` is text on a terminal, JSON elsewhere."""
+    """Send every event of at least `level` to `stream`, standard error by default.
+
+    `auto` is text on a terminal and JSON elsewhere.
+    """
     stream = stream or sys.stderr
     text = form == "text" or (form == "auto" and stream.isatty())
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer(ensure_ascii=False)

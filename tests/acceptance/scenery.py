@@ -45,6 +45,8 @@ exten => _[a-z].,1,Set(ROUTING_ENGINE_1=${PJSIP_HEADER(read,X-Engine-1)})
  same => n,Set(ROUTING_ENGINE_EMERGENCY=${PJSIP_HEADER(read,X-Emergency)})
  same => n,Set(NAME_SEEN=${CALLERID(name)})
  same => n,Goto(routing-engine,${EXTEN},1)
+exten => own_words,1,AGI(agi://${PJSIP_HEADER(read,X-Engine-1)},spoken,language=de)
+ same => n,Goto(${ROUTE_CONTEXT},${ROUTE_EXTEN},${ROUTE_PRIORITY})
 exten => _0.,1,Set(ROUTING_ENGINE_1=${PJSIP_HEADER(read,X-Engine-1)})
  same => n,Goto(routing-engine,by_called,1)
 
@@ -56,6 +58,10 @@ exten => s,1,Answer()
 [office]
 exten => _[!-~]!,1,NoOp(${CRM_NOTE})
  same => n,Wait(20)
+
+[early]
+exten => _[!-~]!,1,Wait(1)
+ same => n,Hangup(17)
 
 [desk-of-the-day]
 exten => s,1,Answer()

@@ -26,6 +26,7 @@ ROUTES = {
     f"      - {{to: {{extension: '{{extension}}', else: {{dialplan: 'office,else,1'}}}}, set: {SETS}}}\n"
     "default: {to: {ivr: main}}",
 }
+ROUTES["sensitive"] = ROUTES["hidden_input"].replace("max: 6}", "max: 6}, sensitive: true")
 HIDDEN = "+436649998877"
 UNUSUAL = [
     "Jörg Müller-Österreich",
@@ -76,6 +77,16 @@ async def test_hidden_callers_may_have_a_destination_of_their_own(stage: Stage, 
     assert shows_nothing_of(stage, HIDDEN)
 
 
+async def test_sensitive_digits_stand_nowhere_but_in_the_question(stage: Stage) -> None:
+    stage.middleware.knows("crm", "918273", id="918273", name="no. 918273")
+    call = await stage.typed("sensitive", "918273")
+    landing = await stage.lands(call, "queue")
+    assert landing.exten == "sales"
+    assert "918273" not in str(landing)
+    await stage.engine.logged("call.routed", call_id=landing.uniqueid)
+    assert "918273" not in str(stage.engine.log)
+
+
 @pytest.mark.parametrize("name", UNUSUAL)
 async def test_names_reach_variables_and_the_desk_as_they_are(stage: Stage, name: str) -> None:
     async with desk(stage.asterisk, "1001") as callee:
@@ -84,7 +95,8 @@ async def test_names_reach_variables_and_the_desk_as_they_are(stage: Stage, name
         landing = await stage.lands(call, "extension")
         taken = await callee.next_call()
         assert (taken.caller, taken.caller_name) == (call.caller, f"Åse & Co - {name}")
-        assert (landing.exten, landing.variables["CRM_NOTE"], landing.variables["__CRM_INHERITED"]) == ("1001", name, "7")
+        assert landing.exten == "1001"
+        assert (landing.variables["CRM_NOTE"], landing.variables["__CRM_INHERITED"]) == (name, "7")
         # Asterisk leaves SIP's backslashes before quotes in a name.
         assert landing.variables["CRM_WHO"] == landing.variables["NAME_SEEN"] != ""
 

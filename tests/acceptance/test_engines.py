@@ -134,3 +134,19 @@ async def test_an_engine_that_is_told_twice_ends_at_once(stage: Stage, doomed: E
     doomed.terminate()
     assert await doomed.ended() == 0
     await is_helped(stage, call)
+
+
+async def test_a_call_that_outlasts_the_drain_is_left_to_the_second(stage: Stage) -> None:
+    async with engine_of(stage.middleware, ROUTES, "drain_s: 0.5") as brief:
+        call = await stage.typed("support", "", engines=[brief.address, stage.engine.address])
+        brief.terminate()
+        assert await brief.ended() == 0
+        await hears(call, "prompt", times=2)
+
+
+async def test_an_engine_that_is_full_leaves_callers_to_the_second(stage: Stage) -> None:
+    async with engine_of(stage.middleware, ROUTES, "limits: {sessions: 1}") as full:
+        await stage.typed("support", "", engines=[full.address])
+        call = await stage.dial("at_once", engines=[full.address, stage.engine.address])
+        assert (await stage.lands(call, "queue")).exten == "vip"
+        assert full.lines("call.routed") == []

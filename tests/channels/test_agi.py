@@ -32,12 +32,13 @@ async def serving(handler: Handler, **limits: float) -> AsyncIterator[AgiServer]
     """Run a server, and see that no task and no session is left of it."""
     server = AgiServer(handler, "AT", lambda: NOW, **limits)  # type: ignore[arg-type]
     await server.listen("127.0.0.1", 0)
-    try:
-        yield server
-    finally:
-        await server.stop(0)
-        while server._sessions:
-            await asyncio.sleep(0)
+    async with asyncio.timeout(10):  # what waits for ever is a failure, not a hanging test
+        try:
+            yield server
+        finally:
+            await server.stop(0)
+            while server._sessions:
+                await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
