@@ -34,6 +34,8 @@ from routing_engine.errors import CallerHungUp
 
 #: A sound that the caller hears to its end is taken to last at most this long, for the watchdog's limit.
 LONGEST_SOUND_S = 60.0
+#: Nobody is asked in less than this: a loop's timer may fire a moment before the deadline.
+LEAST_LOOKUP_S = 0.01
 #: No call stays with us longer, whatever its route says.
 LONGEST_CALL_S = 1800.0
 
@@ -124,7 +126,7 @@ class Call:
     async def _find(self, route: Route, ask: Find) -> Found | SourceDown:
         """Ask the source in what is left of the route's deadline; fill the silence when that takes long."""
         left_s = route.deadline_s - self._searched_s
-        if left_s <= 0:
+        if left_s < LEAST_LOOKUP_S:
             return SourceDown(f"not asked: the route's {route.deadline_s:g} s for look-ups have passed")
         filling = _Filling(self._channel, route.filler)
         before = self._clock()
