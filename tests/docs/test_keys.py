@@ -1,0 +1,163 @@
+"""The reference names every key that the readers take, and none that they refuse.
+
+The readers themselves are asked: a section gets every key that the reference names, and one that nobody knows. The
+remedy for that one lists what the reader takes; the problems with the others tell ranges, defaults and choices.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from routing_engine.core.destinations import KINDS
+from routing_engine.errors import Problem, RouteError
+from routing_engine.providers.table import PROVIDERS
+from routing_engine.service import open_store
+
+from .pages import REFERENCE, ROOT, Row, name_of, names, table
+
+UNKNOWN = "0" * 12  # near to nothing, so that the remedy lists all
+ROUTE, ENGINE, INTEGRATION = "routes/probe.yaml", "engine.yaml", "integrations/probe.yaml"
+HTTP, RECORDS = "provider: http\n", "provider: records\n"
+
+#: Where each section of the reference lies: page, heading, file, and the YAML around `KEYS` (a flow mapping).
+PLACES = [
+    ("routes", "The route", ROUTE, "KEYS"),
+    ("routes", "input", ROUTE, "input: KEYS"),
+    ("routes", "digits", ROUTE, "input: {digits: KEYS}"),
+    ("routes", "filler", ROUTE, "filler: KEYS"),
+    ("routes", "A source", ROUTE, "sources: [KEYS]"),
+    ("routes", "search", ROUTE, "sources: [{search: KEYS}]"),
+    ("routes", "A rule", ROUTE, "sources: [{rules: [KEYS]}]"),
+    ("routes", "A destination with play", ROUTE, "default: KEYS"),
+    ("routes", "examples", ROUTE, "examples: [KEYS]"),
+    ("routes", "expect", ROUTE, "examples: [{expect: KEYS}]"),
+    ("destinations", "Other keys of a destination", ROUTE, "default: {to: KEYS}"),
+    ("engine", "The file", ENGINE, "KEYS"),
+    ("engine", "listeners", ENGINE, "listeners: KEYS"),
+    ("engine", "dialplan", ENGINE, "dialplan: KEYS"),
+    ("engine", "defaults", ENGINE, "defaults: KEYS"),
+    ("engine", "logging", ENGINE, "logging: KEYS"),
+    ("engine", "limits", ENGINE, "limits: KEYS"),
+    ("integrations", "http", INTEGRATION, "KEYS"),
+    ("integrations", "records", INTEGRATION, "KEYS"),
+    ("integrations", "A model", INTEGRATION, HTTP + "models: {contact: KEYS}"),
+    ("integrations", "parameters", INTEGRATION, HTTP + "parameters: KEYS"),
+    ("integrations", "auth", INTEGRATION, HTTP + "auth: KEYS"),
+    ("integrations", "auth: basic", INTEGRATION, HTTP + "auth: {basic: KEYS}"),
+    ("integrations", "auth: api_key", INTEGRATION, HTTP + "auth: {api_key: KEYS}"),
+    ("integrations", "auth: hmac", INTEGRATION, HTTP + "auth: {hmac: KEYS}"),
+    ("integrations", "auth: oauth2", INTEGRATION, HTTP + "auth: {oauth2: KEYS}"),
+    ("integrations", "auth: mtls", INTEGRATION, HTTP + "auth: {mtls: KEYS}"),
+    ("integrations", "tls", INTEGRATION, HTTP + "tls: KEYS"),
+]
+IDS = [f"{page}: {heading}" for page, heading, _, _ in PLACES]
+
+
+def ask(tmp_path: Path, file: str, around: str, values: Mapping[str, str]) -> list[Problem]:
+    """What the readers say to a section with these keys."""
+    keys = "{" + ", ".join(f"{key}: {value}" for key, value in values.items()) + "}"
+    path = tmp_path / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(around.replace("KEYS", keys))
+    with pytest.raises(RouteError) as caught:
+        open_store(tmp_path).load()
+    return [problem for problem in caught.value.problems if problem.file == file]
+
+
+def probe(tmp_path: Path, page: str, heading: str, file: str, around: str) -> tuple[set[str], list[Problem]]:
+    """The keys that the readers take in a section, and every problem they have with the documented ones."""
+    documented = names(REFERENCE / f"{page}.md", heading)
+    values = dict.fromkeys(sorted(documented), "probe") | {UNKNOWN: "probe"}
+    if heading in PROVIDERS:
+        values |= dict.fromkeys(names(REFERENCE / "integrations.md", "Every integration"), "probe")
+        values |= {"provider": heading}
+    if page == "destinations":
+        values |= {"queue": "probe"}  # one kind makes it a destination
+    problems = ask(tmp_path, file, around, values)
+    (unknown,) = [one for one in problems if f"has no key '{UNKNOWN}'" in one.sentence]
+    return set(unknown.remedy.removeprefix("known here: ").split(", ")), problems
+
+
+@pytest.mark.parametrize(("page", "heading", "file", "around"), PLACES, ids=IDS)
+def test_the_reference_names_the_keys_that_the_readers_take(tmp_path, page, heading, file, around):
+    known, _ = probe(tmp_path, page, heading, file, around)
+    documented = names(REFERENCE / f"{page}.md", heading)
+    if heading in PROVIDERS:
+        documented |= names(REFERENCE / "integrations.md", "Every integration")
+    kinds = set(KINDS) if page == "destinations" else set()
+    assert known - kinds == documented
+
+
+@pytest.mark.parametrize(("page", "heading", "file", "around"), PLACES, ids=IDS)
+def test_ranges_and_choices_are_those_of_the_readers(tmp_path, page, heading, file, around):
+    rows = {row.names[0]: row for row in table(REFERENCE / f"{page}.md", heading)}
+    _, problems = probe(tmp_path, page, heading, file, around)
+    for problem in problems:
+        key = problem.sentence.split("'")[1] if "'" in problem.sentence else ""
+        if key in rows:
+            check_range(rows[key], problem)
+            check_choice(rows[key], problem)
+
+
+def check_range(row: Row, problem: Problem) -> None:
+    found = re.search(r"must be a number from (\S+) to (\S+), not", problem.sentence)
+    if not found:
+        return
+    written = re.search(r"number, ([\d.]+) to ([\d.]+)", row.text)
+    assert written, f"{row.names[0]}: the reference gives no range"
+    assert [*map(float, written.groups())] == pytest.approx([*map(float, found.groups())], rel=1e-4)
+    default = problem.remedy.removeprefix("the default is ")
+    number = re.match(r"[\d.]+", row.cells[2])
+    if number:  # a default that is no number depends on another key
+        assert float(number[0]) == pytest.approx(float(default), rel=1e-4)
+
+
+def check_choice(row: Row, problem: Problem) -> None:
+    if "cannot be 'probe'" not in problem.sentence or not problem.remedy.startswith("known here: "):
+        return
+    for word in problem.remedy.removeprefix("known here: ").split(", "):
+        assert f"`{word}`" in row.text, f"{row.names[0]}: the reference does not name {word}"
+
+
+#: Where the keys of YAML are taken, and the page that names them.
+READERS = {
+    "routes": ["read.py", "sources.py", "actions.py", "conditions.py", "examples.py", "page.py", "settings.py"],
+    ".": ["integration.py"],
+    "providers": ["http_settings.py", "http_auth.py", "http_address.py", "records.py"],
+}
+TAKING = {"take", "require", "text", "texts", "choice", "number", "whole", "flag", "section", "sections", "items"}
+TAKING |= {"secret", "plain", "has"}
+
+
+def keys_in_code() -> dict[str, str]:
+    """Every key that stands as a text in the readers' code, with its place: also those taken only when present."""
+    found = {}
+    for folder, modules in READERS.items():
+        for module in modules:
+            path = ROOT / "routing_engine" / folder / module
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in TAKING:
+                    first = node.args[0] if node.args else None
+                    if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                        found[first.value] = f"{name_of(path)}:{node.lineno}"
+    return found
+
+
+def test_no_key_of_the_code_is_missing_in_the_reference():
+    pages = ("routes", "conditions", "destinations", "engine", "integrations")
+    text = "".join((REFERENCE / f"{page}.md").read_text() for page in pages)
+    missing = {key: place for key, place in keys_in_code().items() if not re.search(rf"`{key}\b", text)}
+    assert missing == {}
+    assert len(keys_in_code()) > 60
+
+
+@pytest.mark.parametrize("provider", sorted(PROVIDERS))
+def test_every_shipped_provider_has_a_section_that_the_probe_reads(provider):
+    (row, *_) = table(REFERENCE / "integrations.md", "Every integration")
+    assert f"`{provider}`" in row.text
+    assert provider in [heading for _, heading, _, _ in PLACES]

@@ -1,0 +1,196 @@
+"""The reference and the code name the same things: operators, kinds, variables, reasons, events, commands."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+from collections.abc import Iterator
+from typing import get_args
+
+import pytest
+
+from routing_engine.cli import build_parser
+from routing_engine.core.destinations import CAUSES, KINDS, PROFILES, SIDE_EFFECTS, variables
+from routing_engine.core.model import Decision, Destination, Reason, Record
+from routing_engine.core.operators import OPERATORS, SYMBOLS
+from routing_engine.core.templates import CALL_FIELDS
+from routing_engine.providers.http_settings import PRESETS
+from routing_engine.routes.later import LATER
+
+from .pages import REFERENCE, ROOT, names, section, table, tables
+
+CODE = sorted((ROOT / "routing_engine").rglob("*.py"))
+DIALPLAN = (ROOT / "dialplan" / "routing-engine.conf").read_text()
+
+# ------------------------------------------------------------------------------------------ route language
+
+
+def test_operators():
+    assert names(REFERENCE / "conditions.md", "Operators") == set(OPERATORS)
+
+
+def test_symbols_and_what_they_stand_for():
+    rows = table(REFERENCE / "conditions.md", "Operators", 1)
+    assert {row.names[0]: row.cells[1].strip("`") for row in rows} == dict(SYMBOLS)
+
+
+def test_left_sides():
+    documented = names(REFERENCE / "conditions.md", "Left sides")
+    known = {f"call.{name}" for name in CALL_FIELDS} | {"input", "call.variable.NAME"}
+    assert documented == known
+
+
+def test_side_effects_and_what_they_set():
+    rows = table(REFERENCE / "routes.md", "set")
+    assert {row.names[0]: row.cells[1].split("`")[1] for row in rows} == dict(SIDE_EFFECTS)
+
+
+def test_kinds_of_destination():
+    assert names(REFERENCE / "destinations.md", "Kinds") == set(KINDS)
+
+
+def test_each_kind_has_its_place_in_both_profiles():
+    for row in table(REFERENCE / "destinations.md", "Kinds"):
+        for column, profile in ((2, "plain"), (3, "freepbx")):
+            place = PROFILES[profile].get(row.names[0])
+            assert place is None or f"`{place}`" in row.cells[column], row.names[0]
+
+
+def test_causes():
+    rows = table(REFERENCE / "destinations.md", "Causes")
+    assert {row.names[0]: int(row.cells[1]) for row in rows} == dict(CAUSES)
+
+
+def test_reasons():
+    rows = tables((REFERENCE / "reasons.md").read_text())[0]
+    documented = {row.names[0] for row in rows}
+    assert documented == set(get_args(Reason))
+    assert all(section(REFERENCE / "reasons.md", reason) for reason in documented)
+
+
+def test_what_is_not_there_yet():
+    rows = tables((REFERENCE / "not-yet.md").read_text())[0]
+    documented = {f"{row.cells[1]}: {row.names[0]}" for row in rows}
+    assert documented == set(LATER)
+
+
+def test_parameters_and_presets_of_the_middleware():
+    requests, presets = tables(section(REFERENCE / "middleware.md", "The request"))
+    assert {row.names[0] for row in requests} == set(PRESETS["default"].__slots__)
+    assert {row.names[0] for row in presets} == set(PRESETS)
+
+
+# ----------------------------------------------------------------------------------------------- dialplan
+
+
+def test_variables_in_the_order_they_are_set():
+    decision = Decision("route", "1", "matched", Destination("queue", "vip", 10), record=Record({}))
+    known = [name for name, _ in variables(decision, "id", PROFILES["plain"])]
+    documented = [row.names[0] for row in table(REFERENCE / "variables.md", "What the engine sets")]
+    assert documented == known
+
+
+def test_globals_are_those_that_the_dialplan_reads_and_does_not_set():
+    own = set(re.findall(r"\bSet\((ROUTING_ENGINE_\w+)=", DIALPLAN))
+    read = set(re.findall(r"\$\{(ROUTING_ENGINE_\w+)", DIALPLAN)) - own
+    documented = names(REFERENCE / "variables.md", "What you may set: global variables")
+    assert {re.sub(r"_NAME\Z", "_", name) for name in documented} == read
+
+
+def test_defaults_of_the_globals():
+    for row in table(REFERENCE / "variables.md", "What you may set: global variables"):
+        value = row.cells[1].strip("`")
+        if not value.startswith("none"):
+            assert f"{row.names[0]}={value}" in DIALPLAN
+            assert f"={value})" in DIALPLAN
+
+
+def test_no_page_names_a_variable_that_nobody_sets_or_reads():
+    known = names(REFERENCE / "variables.md", "What the engine sets")
+    known |= names(REFERENCE / "variables.md", "What you may set: global variables")
+    known |= names(REFERENCE / "cli.md", "Every command", 1)
+    text = "".join(page.read_text() for page in REFERENCE.parent.rglob("*.md"))
+    for name in set(re.findall(r"\b(?:ROUTE|ROUTING_ENGINE)_[A-Z0-9_]*[A-Z0-9]\b", text)):
+        assert name in known or name.startswith("ROUTING_ENGINE_GROUP_"), name
+
+
+# ---------------------------------------------------------------------------------------------------- log
+
+LEVELS = {"debug", "info", "warning", "error", "say"}
+
+
+def events() -> Iterator[tuple[str, set[str]]]:
+    """Every event of the code with the fields that stand at its call; `say` is a level chosen at run time."""
+    for path in CODE:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                event = node.args[0].value
+                if called in LEVELS and isinstance(event, str) and re.fullmatch(r"[a-z_]+\.[a-z_]+", event):
+                    yield event, {one.arg for one in node.keywords if one.arg} - {"exc_info"}
+
+
+def test_events_of_the_log():
+    assert names(REFERENCE / "log.md", "Events") == {event for event, _ in events()}
+
+
+def test_no_event_is_written_in_a_way_that_this_test_does_not_see():
+    text = "".join(path.read_text() for path in CODE)
+    rooms = {event.partition(".")[0] for event, _ in events()}
+    written = set(re.findall(rf'"((?:{"|".join(rooms)})\.[a-z_]+)"', text)) - {"call.input"}
+    assert written == {event for event, _ in events()}
+
+
+@pytest.mark.parametrize(("event", "fields"), sorted(events(), key=lambda one: one[0]))
+def test_fields_of_an_event(event, fields):
+    (row,) = (row for row in table(REFERENCE / "log.md", "Events") if row.names[0] == event)
+    documented = set(re.findall(r"`(\w+)`", row.cells[2]))
+    also = {"why", "trail"} if event == "call.routed" else set()  # log._why adds them
+    assert documented == fields | also
+
+
+# ------------------------------------------------------------------------------------------- command line
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    (commands,) = (one for one in build_parser()._actions if isinstance(one, argparse._SubParsersAction))
+    return dict(commands.choices)
+
+
+def options_of(parser: argparse.ArgumentParser) -> set[str]:
+    """Options as the reference writes them: the long name and what it takes, `--input D`; or the argument, `ROUTE`."""
+    found = set()
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            continue
+        metavar = action.metavar or (action.dest.upper() if action.nargs != 0 else "")
+        name = next((one for one in action.option_strings if one.startswith("--")), "")
+        found.add(f"{name} {metavar}".strip() if action.nargs != 0 else name)
+    return found
+
+
+def test_commands():
+    text = (REFERENCE / "cli.md").read_text()
+    assert set(re.findall(r"^## (.+)$", text, re.M)) - {"Every command"} == set(parsers())
+
+
+def test_options_of_every_command():
+    assert names(REFERENCE / "cli.md", "Every command") == options_of(build_parser())
+
+
+@pytest.mark.parametrize("command", sorted(parsers()))
+def test_options_of_a_command(command):
+    known = options_of(parsers()[command]) - options_of(build_parser())
+    text = section(REFERENCE / "cli.md", command)
+    assert known == (names(REFERENCE / "cli.md", command) if tables(text) else set())
+
+
+def test_environment_variables():
+    text = "".join(path.read_text() for path in CODE)
+    known = set(re.findall(r'environ(?:\.get\(|\[)"(\w+)"', text))
+    assert names(REFERENCE / "cli.md", "Every command", 1) == known
+
+
+def test_exit_codes():
+    assert [row.cells[0] for row in tables((REFERENCE / "cli.md").read_text())[0]] == ["0", "1", "2"]
