@@ -36,7 +36,8 @@ async def carry(
         errors.append(error)
 
     call = Call(channel, lookup or FakeLookup(), known.get, PROFILES["plain"], clock or FakeClock(), report)
-    return await call.carry("support")
+    async with asyncio.timeout(10):  # what waits for ever is a failure, not a hanging test
+        return await call.carry("support")
 
 
 # The way of a call
