@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from routing_engine.core.model import Caller, Collect, Filler, Find, Found, Play, Record, SourceDown, Typed
+from routing_engine.core.model import Caller, Collect, Decision, Filler, Find, Found, Play, Record, SourceDown, Typed
 from routing_engine.errors import CallerHungUp, ChannelError
 
 #: Instead of a reply: Asterisk closes the connection, or resets it, or says nothing more.
@@ -183,7 +183,6 @@ class FakeChannel:
         self.said: list[tuple[str, object]] = []
         self.filling = asyncio.Event()
         self._typed, self._key, self._raises, self._missing = iter(typed), key, raises or {}, set(missing)
-        self._task = asyncio.current_task()
 
     def _note(self, method: Method, what: object) -> None:
         self.said.append((method, what))
@@ -201,11 +200,10 @@ class FakeChannel:
         assert len(handed) == 1, "handed back once"
         return dict(handed[0])  # type: ignore[call-overload, no-any-return]
 
-    def hang_up(self) -> None:
+    def hang_up(self, call: asyncio.Task[Decision]) -> None:
         """The caller goes: as in the real channel, whatever the call waits for is cancelled."""
         self.lost = CallerHungUp("the caller hung up")
-        assert self._task is not None
-        self._task.cancel()
+        call.cancel()
 
     async def begin(self, longest_s: float, language: str, variables: Sequence[str]) -> Caller:
         self._note("begin", (longest_s, language, tuple(variables)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -127,8 +128,9 @@ async def test_a_route_without_prompts_does_not_answer() -> None:
 async def test_the_deadline_is_shared_by_all_sources() -> None:
     clock = FakeClock()
     lookup = FakeLookup(clock=clock, spends_s=1.25)
-    await carry(replace(TWO, deadline_s=3.0), FakeChannel(ANNA), lookup, clock)
-    assert lookup.asked == [("customers", 3.0), ("leads", 1.75)]
+    three = route(*[source(name, SALES) for name in ("customers", "leads", "partners", "press")], deadline_s=3.0)
+    await carry(three, FakeChannel(ANNA), lookup, clock)
+    assert lookup.asked == [("customers", 3.0), ("leads", 1.75), ("partners", 0.5)]
 
 
 async def test_no_source_is_asked_after_the_deadline() -> None:
@@ -173,13 +175,48 @@ async def test_the_filler_plays_during_a_long_look_up_and_ends_with_it() -> None
 async def test_the_filler_ends_before_the_decision_plays() -> None:
     channel = FakeChannel(ANNA)
     await carry(replace(ONE, filler=AT_ONCE), channel, FakeLookup(before=channel.filling.wait))
-    assert [name for name, _ in channel.said] == ["begin", "fill", "fill", "answer", "play", "hand_back"]
+    assert [name for name, _ in channel.said if name != "answer"] == ["begin", "fill", "fill", "play", "hand_back"]
 
 
 async def test_a_quick_look_up_has_no_filler() -> None:
     channel = FakeChannel(ANNA)
     await carry(replace(TWO, filler=NEVER), channel, FakeLookup(before=lambda: asyncio.sleep(0)))
     assert channel.of("fill") == []
+
+
+async def test_a_filler_never_begins_after_its_look_up() -> None:
+    channel = FakeChannel(ANNA)
+    await carry(replace(ONE, filler=AT_ONCE), channel)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert channel.of("fill") == []
+
+
+async def test_a_filler_has_begun_before_it_is_ended() -> None:
+    channel = SlowFill(ANNA)
+    await carry(replace(ONE, filler=AT_ONCE), channel, FakeLookup(before=channel.filling.wait))
+    assert channel.of("fill") == [AT_ONCE, None]
+
+
+class SlowFill(FakeChannel):
+    """Takes three turns of the loop to begin a filler."""
+
+    async def fill(self, filler: Filler | None) -> None:
+        self.filling.set()
+        for _ in range(3 if filler else 0):
+            await asyncio.sleep(0)
+        await super().fill(filler)
+
+
+async def test_a_filler_that_is_beginning_goes_with_a_hang_up() -> None:
+    channel, lookup = SlowFill(ANNA), FakeLookup(before=asyncio.Event().wait)
+    task = asyncio.create_task(carry(replace(ONE, filler=AT_ONCE), channel, lookup))
+    await channel.filling.wait()
+    channel.hang_up(task)
+    with pytest.raises(CallerHungUp):
+        await task
+    await asyncio.sleep(0)
+    assert (channel.of("fill"), asyncio.all_tasks()) == ([], {asyncio.current_task()})
 
 
 async def test_the_filler_begins_again_for_the_next_source() -> None:
@@ -209,10 +246,11 @@ async def test_a_filler_that_fails_on_a_hang_up_leaves_no_task_behind() -> None:
     await lookup.begun.wait()
     while not channel.of("fill"):
         await asyncio.sleep(0)
-    channel._task = task
-    channel.hang_up()
+    channel.hang_up(task)
     with pytest.raises(CallerHungUp):
         await task
+    del task
+    gc.collect()
     assert (complaints, asyncio.all_tasks()) == ([], {asyncio.current_task()})
 
 
@@ -222,9 +260,8 @@ async def test_a_filler_that_fails_on_a_hang_up_leaves_no_task_behind() -> None:
 async def test_a_hang_up_during_a_look_up_cancels_it() -> None:
     channel, lookup = FakeChannel(ANNA), FakeLookup(before=asyncio.Event().wait)
     task = asyncio.create_task(carry(ONE, channel, lookup))
-    channel._task = task
     await lookup.begun.wait()
-    channel.hang_up()
+    channel.hang_up(task)
     with pytest.raises(CallerHungUp):
         await task
     assert (lookup.cancelled, channel.of("hand_back")) == (True, [])

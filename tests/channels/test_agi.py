@@ -227,18 +227,20 @@ FILLERS = [
 @pytest.mark.parametrize(("filler", "commands"), FILLERS)
 async def test_fillers(filler: Filler, commands: list[str]) -> None:
     async def talk(channel: Channel) -> None:
+        await channel.answer("before_prompts")
         await channel.fill(filler)
         await channel.fill(None)
         await channel.fill(None)
 
     asterisk = Asterisk()
     await held(talk, asterisk)
-    assert asterisk.lines == commands
+    assert asterisk.lines == ["ANSWER", *commands]
 
 
 @pytest.mark.parametrize("answered", [True, False], ids=["it had ended", "it is cut"])
 async def test_a_filler_sound_never_shifts_the_replies(answered: bool) -> None:
     async def talk(channel: Channel) -> object:
+        await channel.answer("before_prompts")
         await channel.fill(Filler(0, "sound", "wait"))
         await channel.fill(None)
         return (await channel.begin(60, "", ("X",))).variables
@@ -503,6 +505,17 @@ async def test_a_hostile_client_is_cut(name: str) -> None:
         hostile.send(HOSTILE[name])
         assert await hostile.ended() == b""
     assert not isinstance(seen.lost, CallerHungUp)
+
+
+async def test_the_time_for_the_environment_does_not_bound_the_call() -> None:
+    async def talk(channel: Channel) -> None:
+        await asyncio.sleep(0.03)
+        await finished(channel)
+
+    asterisk = Asterisk()
+    async with serving(talk, environment_timeout_s=0.01) as server:
+        await asterisk.call(port(server))
+    assert asterisk.variables == {"ROUTE_STATUS": "OK"}
 
 
 async def test_a_client_that_stops_answering_is_cut_after_the_limit() -> None:

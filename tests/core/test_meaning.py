@@ -173,9 +173,10 @@ def test_hidden_callers_are_still_searched_by_what_they_type() -> None:
     assert [ask.caller for ask in told.asks if isinstance(ask, Find)] == [None]
 
 
-def test_anonymous_names_a_destination_before_anything_is_asked() -> None:
+@pytest.mark.parametrize("caller", [HIDDEN, replace(ANNA, number=None)], ids=["hidden", "malformed"])
+def test_anonymous_names_a_destination_before_anything_is_asked(caller: Caller) -> None:
     told = converse(
-        route(BY_INPUT, instruction=("welcome",), inputs=(NUMBER,), anonymous=go("queue", "any", "hello")), HIDDEN
+        route(BY_INPUT, instruction=("welcome",), inputs=(NUMBER,), anonymous=go("queue", "any", "hello")), caller
     )
     assert (told.decision.reason, told.decision.destination) == ("anonymous", Destination("queue", "any"))
     assert told.asks == [Play(("hello",), barge_in=False)]
