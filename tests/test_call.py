@@ -249,7 +249,7 @@ async def test_a_filler_that_fails_on_a_hang_up_leaves_no_task_behind() -> None:
     channel.hang_up(task)
     with pytest.raises(CallerHungUp):
         await task
-    del task
+    del task, channel, lookup
     gc.collect()
     assert (complaints, asyncio.all_tasks()) == ([], {asyncio.current_task()})
 
