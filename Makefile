@@ -40,7 +40,7 @@ lock:      ## write the lock files anew from pyproject.toml
 
 benchmark: ## calls a second on one core beside a server that does nothing, in one run
 	@rig/get-python dev
-	@benchmarks/run
+	@.venv/bin/python -m benchmarks.speed
 
 sounds:    ## make the prompts from sounds/prompts.csv (needs espeak-ng and sox)
 	@sounds/make

@@ -7,7 +7,7 @@ else (the channel is gone) on the dialplan's own fallback.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -18,7 +18,6 @@ from routing_engine.core.model import (
     Caller,
     Collect,
     Decision,
-    Filler,
     Find,
     Found,
     Input,
@@ -116,19 +115,29 @@ class Call:
     async def _answer(self, route: Route, ask: Play | Collect | Find) -> Answer:
         if isinstance(ask, Find):
             return await self._find(route, ask)
-        if not self._answered:
-            self._answered = True
-            await self._channel.answer(route.answer)
+        await self._make_audible(route)
         before = self._clock()
         typed = await (self._channel.play(ask) if isinstance(ask, Play) else self._channel.collect(ask))
         return replace(typed, took_ms=(self._clock() - before) * 1000)
+
+    async def _make_audible(self, route: Route) -> None:
+        """Answer the call, once, as the route says: before its first prompt or before what fills a long look-up."""
+        if not self._answered:
+            self._answered = True
+            await self._channel.answer(route.answer)
+
+    async def _fill(self, route: Route) -> None:
+        """Let the caller hear the filler; ringing alone needs no answer."""
+        if route.filler.kind in ("music", "sound"):
+            await self._make_audible(route)
+        await self._channel.fill(route.filler)
 
     async def _find(self, route: Route, ask: Find) -> Found | SourceDown:
         """Ask the source in what is left of the route's deadline; fill the silence when that takes long."""
         left_s = route.deadline_s - self._searched_s
         if left_s < LEAST_LOOKUP_S:
             return SourceDown(f"not asked: the route's {route.deadline_s:g} s for look-ups have passed")
-        filling = _Filling(self._channel, route.filler)
+        filling = _Filling(self._channel, route.filler.after_s, lambda: self._fill(route))
         before = self._clock()
         try:
             answer = await self._lookup.find(ask, left_s)
@@ -146,14 +155,14 @@ class Call:
 class _Filling:
     """What the caller hears during one look-up: nothing until it has lasted `after_s`."""
 
-    def __init__(self, channel: Channel, filler: Filler) -> None:
+    def __init__(self, channel: Channel, after_s: float, fill: Callable[[], Coroutine[None, None, None]]) -> None:
         self._channel = channel
-        self._filler = filler
+        self._fill = fill
         self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(filler.after_s, self._start)
+        self._timer = asyncio.get_running_loop().call_later(after_s, self._start)
 
     def _start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._channel.fill(self._filler))
+        self._task = asyncio.get_running_loop().create_task(self._fill())
 
     async def end(self) -> None:
         """Stop at once what was started, if anything was."""

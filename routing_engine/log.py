@@ -38,14 +38,14 @@ def set_up_log(level: str, form: Literal["auto", "json", "text"], stream: TextIO
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=False),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.dict_tracebacks if not text else structlog.processors.format_exc_info,
             _one_line,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(stream),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,
     )
 
 
@@ -115,4 +115,5 @@ def _destination(event: CallRouted, plain: bool) -> str:
     if found is None:
         return ""
     outside = found.kind in ("external", "callback") and not plain
-    return f"{found.kind} {mask_number(found.target) if outside else found.target}"
+    priority = f", priority {found.priority}" if found.priority is not None else ""
+    return f"{found.kind} {mask_number(found.target) if outside else found.target}{priority}"

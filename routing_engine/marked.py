@@ -107,6 +107,11 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f"did you mean '{near[0]}'?" if near else "known here: " + ", ".join(names)
 
 
+def _plain(number: float) -> str:
+    """Give a number as people write it: never 1e+06."""
+    return str(int(number)) if number == int(number) else str(number)
+
+
 def section_of(node: yaml.Node, notes: Notes, what: str) -> Section | None:
     """Give the section that a node is; None, with the problem noted, when it is no mapping."""
     if isinstance(node, yaml.MappingNode):
@@ -253,8 +258,8 @@ class Section:
         self.note(key, f"'{key}' cannot be '{found}'", suggest(found, allowed))
         return default
 
-    def number(self, key: str, default: float, low: float, high: float) -> float:
-        """Take a number between `low` and `high`."""
+    def number(self, key: str, default: float, low: float, high: float, usual: str = "") -> float:
+        """Take a number between `low` and `high`; `usual` says what holds without the key, where that is no number."""
         node = self.take(key)
         if node is None:
             return default
@@ -262,9 +267,8 @@ class Section:
         if raw is None:
             return default
         if not (_INTEGER.match(raw) or _DECIMAL.match(raw)) or not low <= float(raw) <= high:
-            self.note(
-                key, f"'{key}' must be a number from {low:g} to {high:g}, not '{raw}'", f"the default is {default:g}"
-            )
+            sentence = f"'{key}' must be a number from {_plain(low)} to {_plain(high)}, not '{raw}'"
+            self.note(key, sentence, f"the default is {usual or _plain(default)}")
             return default
         return float(raw)
 

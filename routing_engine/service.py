@@ -31,7 +31,7 @@ from routing_engine.lookup.search import Search
 from routing_engine.providers.answers import page_url
 from routing_engine.providers.table import known_providers, readers
 from routing_engine.routes.canned import Canned
-from routing_engine.routes.settings import Address, Settings
+from routing_engine.routes.settings import Settings
 from routing_engine.routes.store import Configuration, RouteStore
 
 #: How often the configuration folder is looked at. One `stat` a file, in a thread.
@@ -68,7 +68,7 @@ class Service:
         self._log = structlog.get_logger()
         self._alive: list[_InForce] = []
         self._server: AgiServer | None = None
-        self._listeners: Mapping[str, Address] = {}
+        self._started_with = Settings()
         self._stopping = asyncio.Event()
         self._hurry = False
 
@@ -87,7 +87,7 @@ class Service:
         configuration = await asyncio.to_thread(self._store.load)
         self._put_in_force(configuration)
         settings = configuration.settings
-        self._listeners = settings.listeners
+        self._started_with = settings
         address = settings.listeners.get("fastagi")
         if address is None:
             raise RouteError(
@@ -95,6 +95,8 @@ class Service:
             )
         self._server = AgiServer(self._carry, *_site(settings))
         await self._server.listen(address.host, address.port)
+        if configuration.remarks:
+            self._log.warning("configuration.remarks", remarks=[str(one) for one in configuration.remarks])
         gc.collect()
         gc.freeze()
         self._log.info(
@@ -138,8 +140,9 @@ class Service:
             return False
         if self._server is not None:
             self._server.change(*_site(configuration.settings))
-        if configuration.settings.listeners != self._listeners:
-            self._log.warning("listeners.unchanged", remedy="restart the service to open other listeners")
+        fixed = [key for key in ("listeners", "logging") if _differ(self._started_with, configuration.settings, key)]
+        if fixed:
+            self._log.warning("service.restart_needed", unchanged=fixed)
         self._log.info("configuration.reloaded", revision=configuration.revision, routes=sorted(configuration.routes))
         await self._close_unused()
         return True
@@ -224,6 +227,10 @@ def _call(
 def _search(configuration: Configuration, providers: Mapping[str, Provider]) -> Search:
     defaults = configuration.settings.defaults
     return Search(providers, defaults.timeout_s or LONGEST_SOURCE_S, time.monotonic)
+
+
+def _differ(one: Settings, other: Settings, key: str) -> bool:
+    return bool(getattr(one, key) != getattr(other, key))
 
 
 def _site(settings: Settings) -> tuple[str, Callable[[], datetime], int, float]:

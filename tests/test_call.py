@@ -175,7 +175,15 @@ async def test_the_filler_plays_during_a_long_look_up_and_ends_with_it() -> None
 async def test_the_filler_ends_before_the_decision_plays() -> None:
     channel = FakeChannel(ANNA)
     await carry(replace(ONE, filler=AT_ONCE), channel, FakeLookup(before=channel.filling.wait))
-    assert [name for name, _ in channel.said if name != "answer"] == ["begin", "fill", "fill", "play", "hand_back"]
+    assert [name for name, _ in channel.said] == ["begin", "answer", "fill", "fill", "play", "hand_back"]
+
+
+async def test_ringing_as_a_filler_leaves_the_call_unanswered() -> None:
+    channel = FakeChannel(ANNA)
+    ringing = replace(ONE, filler=replace(AT_ONCE, kind="ringing"), default=replace(ONE.default, play=()))
+    await carry(ringing, channel, FakeLookup(before=channel.filling.wait))
+    assert channel.of("fill") == [ringing.filler, None]
+    assert channel.of("answer") == []
 
 
 async def test_a_quick_look_up_has_no_filler() -> None:
@@ -237,21 +245,23 @@ async def test_the_filler_ends_when_the_look_up_raises() -> None:
     assert channel.of("fill") == [AT_ONCE, None]
 
 
-async def test_a_filler_that_fails_on_a_hang_up_leaves_no_task_behind() -> None:
+async def test_a_filler_that_fails_on_a_hang_up_leaves_nothing_behind() -> None:
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    await hang_up_on_a_failing_filler()
+    gc.collect()  # an error that nobody took is told when its task goes
+    assert (complaints, asyncio.all_tasks()) == ([], {asyncio.current_task()})
+
+
+async def hang_up_on_a_failing_filler() -> None:
     channel = FakeChannel(ANNA, raises={"fill": CallerHungUp("gone")})
     lookup = FakeLookup(before=asyncio.Event().wait)
     task = asyncio.create_task(carry(replace(ONE, filler=AT_ONCE), channel, lookup))
-    await lookup.begun.wait()
     while not channel.of("fill"):
         await asyncio.sleep(0)
     channel.hang_up(task)
-    with pytest.raises(CallerHungUp):
-        await task
-    del task, channel, lookup
-    gc.collect()
-    assert (complaints, asyncio.all_tasks()) == ([], {asyncio.current_task()})
+    await asyncio.wait([task])
+    assert isinstance(task.exception(), CallerHungUp)
 
 
 # Hang-ups and errors

@@ -35,6 +35,7 @@ class AgiChannel:
         self.caller: Caller = arrival.caller
         self._language = arrival.language
         self._filling: Filler | None = None
+        self._audible = False
 
     @property
     def lost(self) -> CallerHungUp | ChannelBroken | None:
@@ -55,6 +56,7 @@ class AgiChannel:
 
     async def answer(self, how: Literal["before_prompts", "early_media", "never"]) -> None:
         """Make prompts audible. ANSWER on a call that is up changes nothing."""
+        self._audible = how != "never"
         if how == "before_prompts":
             await self._command("ANSWER")
         elif how == "early_media":
@@ -90,8 +92,10 @@ class AgiChannel:
         return Typed(digits[: one.max], missing)
 
     async def fill(self, filler: Filler | None) -> None:
-        """Start or end what the caller hears during a look-up."""
-        if filler is not None:
+        """Start or end what the caller hears during a look-up. A call that nobody has answered yet just rings."""
+        if filler is not None and not self._audible and filler.kind != "none":
+            await self._command("EXEC", "Ringing", "")
+        elif filler is not None:
             self._filling = filler
             await self._fill(filler)
         elif self._filling is not None:

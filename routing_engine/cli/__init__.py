@@ -54,5 +54,5 @@ def _usual_folder() -> Path:
     named = os.environ.get("ROUTING_ENGINE_CONFIG")
     if named:
         return Path(named)
-    here = Path("config")
-    return here if here.is_dir() else Path("/etc/routing-engine")
+    here = [folder for folder in (Path("config"), Path()) if (folder / "routes").is_dir()]
+    return here[0] if here else Path("/etc/routing-engine")

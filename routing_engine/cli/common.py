@@ -11,7 +11,9 @@ from typing import Any, TypeAlias
 #: Where a command adds its parser: what `ArgumentParser.add_subparsers` gives.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
-CONFIG_HELP = "the configuration folder (default: $ROUTING_ENGINE_CONFIG, ./config, /etc/routing-engine)"
+CONFIG_HELP = (
+    "the configuration folder (default: $ROUTING_ENGINE_CONFIG, ./config, the current folder, /etc/routing-engine)"
+)
 
 
 def add_command(commands: Commands, name: str, gives: str) -> argparse.ArgumentParser:

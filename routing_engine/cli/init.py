@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     with as_file(files("routing_engine") / "starter") as starter:
         shutil.copytree(starter / "config", folder, dirs_exist_ok=True)
         shutil.copytree(starter / "dialplan", folder / "dialplan")
-        shutil.copytree(starter / "sounds", folder / "sounds", ignore=shutil.ignore_patterns("make", "*.csv"))
+        shutil.copytree(starter / "sounds", folder / "sounds", ignore=shutil.ignore_patterns("make", "*.csv", "*.md"))
     print(_WHAT_NEXT.format(folder=folder))
     return 0
 

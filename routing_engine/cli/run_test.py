@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, time
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import Any
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
 from routing_engine.core.model import Decision, Step
+from routing_engine.core.numbers import read_number
 from routing_engine.core.templates import as_text
 from routing_engine.log import set_up_log
 from routing_engine.marked import Notes, suggest
 from routing_engine.routes.canned import read_records
+from routing_engine.routes.store import Configuration
 from routing_engine.service import DryCall, DryRun, dry_run, open_store
 
 
@@ -43,12 +46,16 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Try the call; 0 when a rule matched, 1 otherwise."""
     set_up_log("error", "auto")
-    configuration = open_store(options.config).load()
+    configuration = open_store(options.config).load(examples=False)
+    for problem in configuration.failing:
+        print(problem, file=sys.stderr)
     if options.route not in configuration.routes:
         return misuse(f"there is no route '{options.route}'; {suggest(options.route, configuration.routes)}")
-    call = _call(options)
+    call = _call(options, configuration)
     if call is None:
         return 1
+    if read_number(options.caller, configuration.settings.region) is None and options.caller != "anonymous":
+        print(f"'{options.caller}' is no telephone number: the caller counts as hidden", file=sys.stderr)
     found = asyncio.run(dry_run(configuration, call))
     if options.json:
         print_json(as_json(found))
@@ -57,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     return 0 if found.decision.reason == "matched" else 1
 
 
-def _call(options: argparse.Namespace) -> DryCall | None:
+def _call(options: argparse.Namespace, configuration: Configuration) -> DryCall | None:
     """Give the call to try; None, with the problems printed, when the canned records cannot be read."""
     records = None
     if options.records is not None:
@@ -68,6 +75,7 @@ def _call(options: argparse.Namespace) -> DryCall | None:
             notes.note(0, f"the file cannot be read: {error}", "write the answers by source: customers: {tier: gold}")
         else:
             records = read_records(text, notes)
+            _note_strangers(records, notes, configuration)
         if notes.problems:
             print(*notes.problems, sep="\n", file=sys.stderr)
             return None
@@ -81,6 +89,13 @@ def _call(options: argparse.Namespace) -> DryCall | None:
         dict(options.variable),
         records,
     )
+
+
+def _note_strangers(records: Iterable[str], notes: Notes, configuration: Configuration) -> None:
+    known = {source.name for route in configuration.routes.values() for source in route.sources}
+    for name in records:
+        if name not in known:
+            notes.note(0, f"no route has the source '{name}'", suggest(name, known))
 
 
 def _moment(text: str) -> datetime:

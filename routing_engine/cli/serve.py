@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import signal
 import sys
 from collections.abc import Callable
@@ -38,12 +39,21 @@ async def _serve(service: Service) -> int:
     loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(service.reload())))
     try:
         await service.start()
-    except (OSError, RouteError) as error:
+    except RouteError as error:
         await service.close()
-        print(f"routing-engine: cannot start: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        await service.close()
+        print(f"routing-engine: cannot listen: {_why(error)}; set listeners in engine.yaml", file=sys.stderr)
         return 1
     await service.run()
     return 0
+
+
+def _why(error: OSError) -> str:
+    taken = {errno.EADDRINUSE: "another program listens there", errno.EADDRNOTAVAIL: "no such address here"}
+    return taken.get(error.errno or 0, str(error))
 
 
 def _quicker_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

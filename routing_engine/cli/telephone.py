@@ -7,7 +7,7 @@ import asyncio
 import sys
 
 from routing_engine.channels.telephone import Telephone
-from routing_engine.cli.common import Commands, add_command, misuse, paint
+from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
 from routing_engine.service import open_store
 
 
@@ -22,6 +22,7 @@ def add(commands: Commands) -> None:
         "--input", nargs="+", action="extend", metavar="D", help="type these, one at each try, instead of the keyboard"
     )
     parser.add_argument("--engine", metavar="HOST:PORT", help="where it listens (default: as engine.yaml says)")
+    parser.add_argument("--json", action="store_true", help="for programs: what was heard and set; needs --input")
     parser.set_defaults(run=run)
 
 
@@ -30,8 +31,11 @@ def run(options: argparse.Namespace) -> int:
     host, _, port = (options.engine or _configured(options)).rpartition(":")
     if not host or not port.isdigit():
         return misuse("no FastAGI listener is configured; name one with --engine HOST:PORT")
-    keys = _Keyboard() if options.input is None else _Prepared(options.input)
-    telephone = Telephone(lambda sound: print(paint(f"  ♪ {sound}", "dim"), flush=True), keys)
+    if options.json and options.input is None:
+        return misuse("--json needs --input: there is nobody to type")
+    heard: list[str] = []
+    keys = _Keyboard() if options.input is None else _Prepared(options.input, quiet=options.json)
+    telephone = Telephone(heard.append if options.json else _show, keys)
     try:
         call = telephone.call(host, int(port), options.route, options.caller, options.called, options.language)
         asyncio.run(call)
@@ -41,7 +45,14 @@ def run(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 1
+    if options.json:
+        print_json({"heard": heard, "variables": telephone.variables})
+        return 0 if telephone.variables.get("ROUTE_STATUS") == "OK" else 1
     return _print_end(telephone.variables)
+
+
+def _show(sound: str) -> None:
+    print(paint(f"  ♪ {sound}", "dim"), flush=True)
 
 
 def _configured(options: argparse.Namespace) -> str:
@@ -59,12 +70,14 @@ class _Keyboard:
 
 
 class _Prepared:
-    def __init__(self, inputs: list[str]) -> None:
+    def __init__(self, inputs: list[str], quiet: bool) -> None:
         self._inputs = iter(inputs)
+        self._quiet = quiet
 
     async def __call__(self) -> str | None:
         typed = next(self._inputs, "")
-        print(f"  digits> {typed}")
+        if not self._quiet:
+            print(f"  digits> {typed}")
         return typed
 
 

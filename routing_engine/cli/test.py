@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
 from routing_engine.errors import Problem
 from routing_engine.marked import suggest
+from routing_engine.routes.examples import Example
 from routing_engine.service import open_store
 
 
@@ -19,25 +24,35 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Load the folder, which runs every example: a broken one is a problem like any other, and gives 1."""
-    found = open_store(options.config).load()
+    """Run the examples; 1 when one fails."""
+    found = open_store(options.config).load(examples=False)
     unknown = [name for name in options.routes if name not in found.routes]
     if unknown:
         return misuse(f"there is no route '{unknown[0]}'; {suggest(unknown[0], found.routes)}")
     names = options.routes or list(found.routes)
-    remarks = [one for one in found.remarks if any(one.file == f"routes/{name}.yaml" for name in names)]
+    remarks = [one for one in found.remarks if _route_of(one) in names]
+    results = [_result(name, example, found.failing) for name in names for example in found.examples[name]]
     if options.json:
-        print_json({name: [example.name for example in found.examples[name]] for name in names})
-        return 0
-    for name in names:
-        for example in found.examples[name]:
-            print(f"{paint('holds', 'good')}  {name}: {example.name}")
-    _print_remarks(remarks)
-    count = sum(len(found.examples[name]) for name in names)
-    print(f"{count} examples hold")
-    return 0
+        print_json({"examples": results, "remarks": [*map(asdict, remarks)]})
+    else:
+        _print(results, remarks)
+    return int(any(one["failures"] for one in results))
 
 
-def _print_remarks(remarks: list[Problem]) -> None:
+def _route_of(problem: Problem) -> str:
+    return Path(problem.file).stem if problem.file.startswith("routes/") else ""
+
+
+def _result(route: str, example: Example, failing: Iterable[Problem]) -> dict[str, Any]:
+    failures = [str(one) for one in failing if _route_of(one) == route and one.line == example.line]
+    return {"route": route, "name": example.name, "failures": failures}
+
+
+def _print(results: list[dict[str, Any]], remarks: list[Problem]) -> None:
+    for one in results:
+        word = paint("FAILS", "bad") if one["failures"] else paint("holds", "good")
+        print(f"{word}  {one['route']}: {one['name']}", *one["failures"], sep="\n       ")
     for remark in remarks:
-        print(paint(str(remark), "dim"))
+        print(paint(f"{remark} (a remark)", "dim"))
+    failed = sum(bool(one["failures"]) for one in results)
+    print(f"{len(results) - failed} examples hold, {failed} fail" if failed else f"{len(results)} examples hold")

@@ -58,7 +58,7 @@ class _Talk:
     #: Sensitive digits typed on this or an earlier route of the call.
     secrets: list[str] = field(default_factory=list)
     typed: dict[str, str] = field(default_factory=dict)
-    any_down: bool = False
+    down: str = ""
 
     def note(self, step: str, outcome: str, took_ms: float | None = None) -> None:
         self.trail.append(Step(step, outcome, took_ms))
@@ -103,6 +103,7 @@ def _follow(talk: _Talk) -> Conversation[Decision]:
     """Follow one route from its instruction to a decision."""
     route = talk.route
     if talk.caller.number is None and route.anonymous is not None:
+        talk.note("caller", "the number is hidden or no number")
         return (yield from _land(talk, route.anonymous, "anonymous"))
     ahead = yield from _play(talk, "instruction", route.instruction)
     for one in route.inputs:
@@ -116,7 +117,7 @@ def _follow(talk: _Talk) -> Conversation[Decision]:
         decision = yield from _search(talk, source)
         if decision is not None:
             return decision
-    return (yield from _land(talk, route.default, "source_down" if talk.any_down else "no_record"))
+    return (yield from _land(talk, route.default, "source_down" if talk.down else "no_record", source=talk.down))
 
 
 def _play(talk: _Talk, step: str, sounds: tuple[str, ...], barge_in: bool = True) -> Conversation[str]:
@@ -171,7 +172,7 @@ def _search(talk: _Talk, source: Source) -> Conversation[Decision | None]:
 
 def _when_down(talk: _Talk, source: Source, answer: SourceDown) -> Conversation[Decision | None]:
     talk.note(f"source {source.name}", f"down: {answer.why}", answer.took_ms)
-    talk.any_down = True
+    talk.down = talk.down or source.name
     if source.when_down == "next":
         return None
     action = talk.route.default if source.when_down == "default" else source.when_down

@@ -33,6 +33,11 @@ def read_action(node: yaml.Node, page: Page, what: str, has_record: bool) -> Act
 def take_action(section: Section, page: Page, has_record: bool) -> Action | None:
     """Take `play` and `to` from a section that may hold more."""
     play = read_sounds(section, "play")
+    for kind in (name for name in section.names() if name in KINDS and not section.has("to")):
+        section.take(kind)
+        section.take("to")
+        section.note(kind, f"'{kind}' stands where 'to' belongs", f"write to: {{{kind}: ...}}")
+        return None
     node = section.require("to", _EXAMPLE)
     to = None if node is None else read_to(node, page, has_record)
     return None if to is None else Action(to, play)
@@ -56,7 +61,9 @@ def _bare(node: yaml.Node, page: Page, kind: str) -> To | None:
     if kind in KINDS:
         page.notes.note(node, f"'{kind}' needs a target", f"write {{{kind}: TARGET}}")
     else:
-        page.notes.note(node, f"'{kind}' is no destination", suggest(kind, KINDS))
+        first, _, rest = kind.replace(":", " ").partition(" ")
+        remedy = f"write {{{first}: {rest.strip()}}}" if first in KINDS else suggest(kind, KINDS)
+        page.notes.note(node, f"'{kind[:80]}' is no destination", remedy)
     return None
 
 

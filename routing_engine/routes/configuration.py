@@ -30,7 +30,10 @@ _LISTENER = "add listeners: {fastagi: 127.0.0.1:4573}"
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A whole folder that can be used. `remarks` are no faults; `revision` differs with the content only."""
+    """A whole folder that can be used. `remarks` are no faults; `revision` differs with the content only.
+
+    `failing` holds the examples that fail, where they were not a reason to refuse the folder.
+    """
 
     settings: Settings
     integrations: Mapping[str, Integration]
@@ -38,6 +41,7 @@ class Configuration:
     examples: Mapping[str, tuple[Example, ...]]
     revision: str
     remarks: tuple[Problem, ...] = ()
+    failing: tuple[Problem, ...] = ()
 
 
 def read_configuration(
@@ -48,13 +52,19 @@ def read_configuration(
 
 
 def configure(
-    snapshot: Snapshot, providers: Mapping[str, ReadProvider], environment: Environment = lambda _: None
+    snapshot: Snapshot,
+    providers: Mapping[str, ReadProvider],
+    environment: Environment = lambda _: None,
+    examples: bool = True,
 ) -> Configuration:
-    """Make a configuration of a folder's texts. Raises `RouteError` with all problems of all files."""
+    """Make a configuration of a folder's texts. Raises `RouteError` with all problems of all files.
+
+    An example that fails is one of them; without `examples` it stands in `failing` instead.
+    """
     if snapshot.missing:
         sentence, remedy = "there is no such folder", "create it with 'routing-engine init'"
         raise RouteError([Problem(snapshot.missing, 0, sentence, remedy)])
-    return _Reading(snapshot, providers, environment).finish()
+    return _Reading(snapshot, providers, environment).finish(examples)
 
 
 class _Reading:
@@ -68,10 +78,14 @@ class _Reading:
         self.integrations = self._read_integrations()
         self.routes = self._read_routes()
 
-    def finish(self) -> Configuration:
+    def finish(self, examples: bool) -> Configuration:
         good = {name: file for name, file in self.routes.items() if file is not None}
         settings = self.settings
-        proven = self._run_examples(good, settings) if settings is not None and len(good) == len(self.routes) else set()
+        proven: set[tuple[str, str, str]] = set()
+        failing: list[Problem] = []
+        if settings is not None and len(good) == len(self.routes):
+            proven, failing = self._run_examples(good, settings)
+        self.problems += failing if examples else []
         if self.problems or settings is None:
             raise RouteError(self.problems)
         return Configuration(
@@ -81,6 +95,7 @@ class _Reading:
             examples={name: file.examples for name, file in good.items()},
             revision=self.snapshot.revision,
             remarks=tuple(sorted(self._remarks(good, settings, proven))),
+            failing=tuple(failing),
         )
 
     def _open(self, file: str, text: str | Unreadable) -> tuple[Notes, str | None]:
@@ -145,17 +160,20 @@ class _Reading:
         self.problems += notes.problems
         return found and replace(found, route=replace(found.route, revision=self.snapshot.revision))
 
-    def _run_examples(self, files: Mapping[str, RouteFile], settings: Settings) -> set[tuple[str, str, str]]:
-        """Run all examples; give the (route, source, rule) triples that they came to."""
+    def _run_examples(
+        self, files: Mapping[str, RouteFile], settings: Settings
+    ) -> tuple[set[tuple[str, str, str]], list[Problem]]:
+        """Run all examples; give the (route, source, rule) triples that they came to, and the failures."""
         routes = {name: file.route for name, file in files.items()}
-        proven = set()
+        proven: set[tuple[str, str, str]] = set()
+        failing: list[Problem] = []
         for name, file in files.items():
             for example in file.examples:
                 decision = decide_example(file.route, example, settings.region, routes, settings.timezone)
                 proven.add((decision.route, decision.source, decision.rule))
                 found = failures(example, decision) + _strangers(example, routes)
-                self.problems += [_failed(self.file_of[name], example, sentence) for sentence in found]
-        return proven
+                failing += [_failed(self.file_of[name], example, sentence) for sentence in found]
+        return proven, failing
 
     def _remarks(
         self, files: Mapping[str, RouteFile], settings: Settings, proven: set[tuple[str, str, str]]

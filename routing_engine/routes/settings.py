@@ -53,6 +53,7 @@ class Limits:
     environment_timeout_s: float = 5.0
 
 
+_BOUNDED = "none: deadline_s alone bounds it"
 FASTAGI = Address("127.0.0.1", 4573)
 
 
@@ -106,9 +107,9 @@ def _read_region(section: Section) -> str:
 
 
 def _read_listeners(section: Section) -> Mapping[str, Address]:
+    listeners = section.section("listeners")
     if "listeners" not in section.names():
         return {"fastagi": FASTAGI}
-    listeners = section.section("listeners")
     if listeners is None:
         return {}
     refuse_later(listeners, "listeners")
@@ -162,7 +163,7 @@ def _read_defaults(section: Section) -> Defaults:
     refuse_later(defaults, "defaults")
     found = Defaults(
         deadline_s=defaults.number("deadline_s", 3, 0.1, 60),
-        timeout_s=defaults.number("timeout_s", 3, 0.05, 60) if defaults.has("timeout_s") else None,
+        timeout_s=defaults.number("timeout_s", 3, 0.05, 60, _BOUNDED) if defaults.has("timeout_s") else None,
         filler=read_filler(defaults, Filler()),
     )
     defaults.close("'defaults'")

@@ -39,7 +39,9 @@ def _read_source(section: Section, page: Page, timeout_s: float | None) -> Sourc
         model=model,
         by=by,
         field=field_name,
-        timeout_s=section.number("timeout_s", timeout_s or 0, 0.05, 60) if section.has("timeout_s") else timeout_s,
+        timeout_s=section.number("timeout_s", timeout_s or 3, 0.05, 60, "the route's deadline_s")
+        if section.has("timeout_s")
+        else timeout_s,
         when_down=_read_when_down(section, page),
         when_many=when_many,
         newest_by=newest_by,
@@ -58,7 +60,8 @@ def _read_model(section: Section, page: Page) -> tuple[str, str]:
     models = page.integrations.get(name)
     if not model and models is not None and len(models) == 1:
         return name, next(iter(models))
-    section.require("model", "model: contact")
+    if models is not None or not name:  # else its file is broken, and says so itself
+        section.require("model", "model: contact")
     if model and models is not None and model not in models:
         section.note("model", f"the integration '{name}' has no model '{model}'", suggest(model, models))
     return name, model

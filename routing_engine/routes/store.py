@@ -36,13 +36,16 @@ class RouteStore:
             raise RouteError([Problem(str(self.folder), 0, "no configuration has been loaded", "load it first")])
         return self._in_force
 
-    def load(self) -> Configuration:
-        """Read the folder and put it in force, whole. Raises `RouteError`; what was in force then stays."""
+    def load(self, examples: bool = True) -> Configuration:
+        """Read the folder and put it in force, whole. Raises `RouteError`; what was in force then stays.
+
+        Without `examples` one that fails is a remark: for commands that help to find out why.
+        """
         with self._lock:
             self._seen = signature(self.folder)  # before reading: what is written meanwhile is seen the next time
             snapshot = read_folder(self.folder)
             self._tried = snapshot.revision
-            self._in_force = configure(snapshot, self._providers, self._environment)
+            self._in_force = configure(snapshot, self._providers, self._environment, examples)
             return self._in_force
 
     def reload(self) -> Configuration:

@@ -237,6 +237,17 @@ async def test_fillers(filler: Filler, commands: list[str]) -> None:
     assert asterisk.lines == ["ANSWER", *commands]
 
 
+@pytest.mark.parametrize(("filler", "commands"), FILLERS)
+async def test_a_call_that_nobody_answered_rings_instead(filler: Filler, commands: list[str]) -> None:
+    async def talk(channel: Channel) -> None:
+        await channel.fill(filler)
+        await channel.fill(None)
+
+    asterisk = Asterisk()
+    await held(talk, asterisk)
+    assert asterisk.lines == (["EXEC Ringing "] if commands else [])
+
+
 @pytest.mark.parametrize("answered", [True, False], ids=["it had ended", "it is cut"])
 async def test_a_filler_sound_never_shifts_the_replies(answered: bool) -> None:
     async def talk(channel: Channel) -> object:

@@ -145,8 +145,33 @@ def test_test_names_every_example_that_holds(run: Run, config: Path) -> None:
 def test_test_names_each_failing_example(run: Run, config: Path) -> None:
     route = config / "routes" / "support.yaml"
     route.write_text(route.read_text().replace("to: {queue: vip, priority: 10}", "to: {queue: vap}"))
-    code, _, err = run("test", "--config", str(config))
-    assert (code, "the example 'a gold customer goes to the VIP queue' fails" in err) == (1, True)
+    code, out, _ = run("test", "--config", str(config))
+    assert (code, out.splitlines()[-1]) == (1, "4 examples hold, 1 fail")
+    assert "FAILS  support: a gold customer goes to the VIP queue" in out
+
+
+def test_run_test_works_while_an_example_fails(run: Run, config: Path) -> None:
+    route = config / "routes" / "support.yaml"
+    route.write_text(route.read_text().replace("to: {queue: vip, priority: 10}", "to: {queue: vap}"))
+    code, out, err = run(*GOLD, "--config", str(config))
+    assert (code, out.splitlines()[0][:9], "fails" in err) == (0, "queue vap", True)
+    assert run("check", "--config", str(config))[0] == 1
+
+
+def test_a_caller_that_is_no_number_is_told(run: Run, config: Path) -> None:
+    _, _, err = run("run-test", "support", "--caller", "abc", "--config", str(config))
+    assert err == "'abc' is no telephone number: the caller counts as hidden\n"
+
+
+def test_canned_records_of_an_unknown_source_are_told(run: Run, config: Path, tmp_path: Path) -> None:
+    (tmp_path / "canned.yaml").write_text("customers by numbr: none\n")
+    code, _, err = run(*GOLD, "--records", str(tmp_path / "canned.yaml"), "--config", str(config))
+    assert (code, "no route has the source 'customers by numbr'" in err) == (1, True)
+
+
+def test_inside_the_folder_no_config_is_needed(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(config)
+    assert run("check")[0] == 0
 
 
 def test_nobody_listening_is_told_with_the_remedy(run: Run, config: Path, unused_tcp_port: int) -> None:
