@@ -176,7 +176,6 @@ class _Filling:
         self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
-            self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
 
 def longest_s(route: Route) -> float:

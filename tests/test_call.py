@@ -249,7 +249,7 @@ async def test_a_filler_that_fails_on_a_hang_up_leaves_nothing_behind() -> None:
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     await hang_up_on_a_failing_filler()
-    gc.collect()  # an error that nobody took is told when its task goes
+    gc.collect()
     assert (complaints, asyncio.all_tasks()) == ([], {asyncio.current_task()})
 
 
