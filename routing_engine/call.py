@@ -14,6 +14,7 @@ from typing import cast
 from routing_engine.core.decide import decide, fall_back
 from routing_engine.core.destinations import variables
 from routing_engine.core.model import (
+    Action,
     Answer,
     Caller,
     Collect,
@@ -126,18 +127,25 @@ class Call:
             self._answered = True
             await self._channel.answer(route.answer)
 
-    async def _fill(self, route: Route) -> None:
-        """Let the caller hear the filler; ringing alone needs no answer."""
-        if route.filler.kind in ("music", "sound"):
-            await self._make_audible(route)
-        await self._channel.fill(route.filler)
+    async def _fill(self, route: Route, begin: bool) -> None:
+        """Begin or end what fills a look-up; ringing alone needs no answer. One that fails costs nobody the call."""
+        try:
+            if begin and route.filler.kind in ("music", "sound"):
+                await self._make_audible(route)
+            await self._channel.fill(route.filler if begin else None)
+        except CallerHungUp:
+            raise
+        except Exception as error:
+            if self._channel.lost is not None:
+                raise
+            self._report(error)
 
     async def _find(self, route: Route, ask: Find) -> Found | SourceDown:
         """Ask the source in what is left of the route's deadline; fill the silence when that takes long."""
         left_s = route.deadline_s - self._searched_s
         if left_s < LEAST_LOOKUP_S:
             return SourceDown(f"not asked: the route's {route.deadline_s:g} s for look-ups have passed")
-        filling = _Filling(self._channel, route.filler.after_s, lambda: self._fill(route))
+        filling = _Filling(route.filler.after_s, lambda begin: self._fill(route, begin))
         before = self._clock()
         try:
             answer = await self._lookup.find(ask, left_s)
@@ -155,21 +163,20 @@ class Call:
 class _Filling:
     """What the caller hears during one look-up: nothing until it has lasted `after_s`."""
 
-    def __init__(self, channel: Channel, after_s: float, fill: Callable[[], Coroutine[None, None, None]]) -> None:
-        self._channel = channel
+    def __init__(self, after_s: float, fill: Callable[[bool], Coroutine[None, None, None]]) -> None:
         self._fill = fill
         self._task: asyncio.Task[None] | None = None
         self._timer = asyncio.get_running_loop().call_later(after_s, self._start)
 
     def _start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._fill())
+        self._task = asyncio.get_running_loop().create_task(self._fill(True))
 
     async def end(self) -> None:
         """Stop at once what was started, if anything was."""
         self._timer.cancel()
         if self._task is not None:
             await self._task
-            await self._channel.fill(None)
+            await self._fill(False)
 
     def drop(self) -> None:
         """Forget it: the call is over."""
@@ -192,5 +199,8 @@ def _sounds(one: Input) -> int:
 
 
 def _longest_play(route: Route) -> int:
-    rules = [len(rule.act.play) for source in route.sources for rule in source.rules]
-    return max([*rules, len(route.default.play), 3])
+    own = [route.default, route.anonymous, *(one.on_failure for one in route.inputs)]
+    for source in route.sources:
+        own += [rule.act for rule in source.rules]
+        own += [action for action in (source.when_down, source.when_many) if isinstance(action, Action)]
+    return max(len(action.play) for action in own if action is not None)

@@ -295,14 +295,23 @@ async def test_a_hang_up_at_any_moment_ends_the_call_quietly(method: str) -> Non
     assert channel.said[-1][0] == method
 
 
-@pytest.mark.parametrize("method", ["begin", "answer", "play", "collect", "fill"])
+@pytest.mark.parametrize("error", [KeyError("x"), ChannelBroken("520")], ids=repr)
+async def test_a_filler_that_fails_costs_nobody_the_call(error: Exception) -> None:
+    errors: list[Exception] = []
+    channel = FakeChannel(ANNA, raises={"fill": error})
+    lookup = FakeLookup({"customers": Record({"tier": "gold"})}, before=channel.filling.wait)
+    decision = await carry(replace(ONE, filler=AT_ONCE), channel, lookup, errors=errors)
+    assert (decision.reason, decision.failed) == ("matched", False)
+    assert error in errors
+
+
+@pytest.mark.parametrize("method", ["begin", "answer", "play", "collect"])
 @pytest.mark.parametrize("error", [KeyError("x"), ChannelBroken("520"), TimeoutError()], ids=repr)
 async def test_an_error_of_the_channel_is_the_default(method: str, error: Exception) -> None:
     errors: list[Exception] = []
     channel = FakeChannel(ANNA, ["123456"], raises={method: error})  # type: ignore[dict-item]
     asked = replace(ONE, instruction=("hi",), inputs=(NUMBER,), filler=AT_ONCE)
-    before = channel.filling.wait if method == "fill" else None
-    decision = await carry(asked, channel, FakeLookup(before=before), errors=errors)
+    decision = await carry(asked, channel, errors=errors)
     assert (decision.reason, channel.variables["ROUTE_STATUS"], errors) == ("error", "FALLBACK", [error])
     assert channel.variables["ROUTE_CONTEXT"] == "routing-engine-ivr"
 
@@ -366,8 +375,8 @@ async def test_several_records_reach_the_core() -> None:
 def test_the_limit_covers_every_sound_try_and_look_up() -> None:
     one = replace(NUMBER, attempts=2, max=4, first_digit_timeout_s=5, inter_digit_timeout_s=3, retry_prompt=("again",))
     asked = route(instruction=("hi",), inputs=(one,), deadline_s=3)
-    # 1 instruction, 2 prompts, 1 retry prompt, 3 for the end; 2 * (5 + 4 * 3) of waiting; 3 of look-ups; 5 in hand
-    assert longest_s(asked) == (1 + 2 + 1 + 3) * 60 + 2 * (5 + 4 * 3) + 3 + 5
+    # 1 instruction, 2 prompts, 1 retry prompt, 1 for the end; 2 * (5 + 4 * 3) of waiting; 3 of look-ups; 5 in hand
+    assert longest_s(asked) == (1 + 2 + 1 + 1) * 60 + 2 * (5 + 4 * 3) + 3 + 5
 
 
 def test_the_limit_never_exceeds_the_longest_call() -> None:

@@ -92,12 +92,10 @@ class AgiChannel:
         return Typed(digits[: one.max], missing)
 
     async def fill(self, filler: Filler | None) -> None:
-        """Start or end what the caller hears during a look-up. A call that nobody has answered yet just rings."""
-        if filler is not None and not self._audible and filler.kind != "none":
-            await self._command("EXEC", "Ringing", "")
-        elif filler is not None:
-            self._filling = filler
-            await self._fill(filler)
+        """Start or end what the caller hears during a look-up. A call that we did not answer just rings."""
+        if filler is not None:
+            self._filling = filler if self._audible or filler.kind == "none" else replace(filler, kind="ringing")
+            await self._fill(self._filling)
         elif self._filling is not None:
             ending, self._filling = self._filling, None
             await self._end_filler(ending)
@@ -146,7 +144,8 @@ class AgiChannel:
         if filler.kind == "music":
             await self._command("SET MUSIC", "ON", filler.name)
         elif filler.kind == "ringing":
-            await self._command("EXEC", "Playtones", "ring")
+            # On a call that is not up this is the signalling's own ringing, otherwise a tone like Playtones'.
+            await self._command("EXEC", *(("Playtones", "ring") if self._audible else ("Ringing", "")))
         elif filler.kind == "sound":
             self._session.send(command("STREAM FILE", filler.name, ""))
 

@@ -174,11 +174,12 @@ def read_call(environment: Environment, region: str, now: Now) -> Arrival:
 
     `agi://host/support?language=de` names the route and may carry `language`, `called`, `caller` and `name`; the same
     words may come as arguments (`language=de`), and a first argument without `=` is the route where the URL has none.
+    A withheld number stays withheld, also when the dialplan hands it over as `caller`.
     """
     route, parameters = _script(environment)
     values = environment.values
     number = parameters.get("caller", values.get("callerid", ""))
-    hidden = "caller" not in parameters and _is_withheld(values.get("callingpres", "0"))
+    hidden = _is_withheld(values.get("callingpres", "0"))
     name = "" if hidden else parameters.get("name", values.get("calleridname", ""))
     caller = Caller(
         number=None if hidden else read_number(number, region),

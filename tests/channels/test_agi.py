@@ -245,7 +245,7 @@ async def test_a_call_that_nobody_answered_rings_instead(filler: Filler, command
 
     asterisk = Asterisk()
     await held(talk, asterisk)
-    assert asterisk.lines == (["EXEC Ringing "] if commands else [])
+    assert asterisk.lines == (["EXEC Ringing ", "EXEC StopPlaytones "] if commands else [])
 
 
 @pytest.mark.parametrize("answered", [True, False], ids=["it had ended", "it is cut"])

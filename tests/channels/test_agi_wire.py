@@ -345,10 +345,9 @@ def test_a_word_instead_of_a_number_is_a_hidden_caller(word: str) -> None:
     assert (caller.number, caller.hidden) == (None, True)
 
 
-def test_a_number_that_the_dialplan_gives_itself_is_not_withheld() -> None:
+def test_a_withheld_number_stays_withheld_when_the_dialplan_hands_it_over() -> None:
     caller = call(callingpres="32", network_script="support?caller=%2B4930123456").caller
-    assert caller.number is not None
-    assert caller.hidden is False
+    assert (caller.number, caller.hidden) == (None, True)
 
 
 def test_a_malformed_number_is_not_hidden_but_none() -> None:
