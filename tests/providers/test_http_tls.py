@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import trustme
 from aiohttp import web
+from cryptography.hazmat.primitives import serialization
 
 from routing_engine.errors import ProviderUnreachable
 
@@ -19,21 +19,18 @@ from .test_http_wire import BY_CALLER
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An authority that signed a server for 127.0.0.1 and a client, all by the openssl of this machine."""
-    if shutil.which("openssl") is None:
-        pytest.skip("needs the openssl command")
+    """An authority that signed a server for 127.0.0.1 and a client called `client`."""
     folder = tmp_path_factory.mktemp("tls")
-    key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
-    (folder / "san").write_text("subjectAltName=IP:127.0.0.1")
-    commands = [f"req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=ca -days 30"]
-    for name in ("server", "client"):
-        commands += [
-            f"req {key} -keyout {name}.key -out {name}.csr -subj /CN={name}",
-            f"x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out {name}.pem -days 30 -extfile san",
-        ]
-    commands += ["ec -in client.key -aes128 -passout pass:x -out locked.key"]
-    for command in commands:
-        subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    server, client = authority.issue_cert("127.0.0.1"), authority.issue_cert("client", common_name="client")
+    for name, one in (("server", server), ("client", client)):
+        one.private_key_pem.write_to_path(folder / f"{name}.key")
+        one.cert_chain_pems[0].write_to_path(folder / f"{name}.pem")
+    key = serialization.load_pem_private_key(client.private_key_pem.bytes(), None)
+    locked = serialization.BestAvailableEncryption(b"x")
+    form = serialization.PrivateFormat.PKCS8
+    (folder / "locked.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, locked))
     return folder
 
 
@@ -47,7 +44,7 @@ async def tls_middleware(certificates: Path) -> AsyncIterator[str]:
     async def answer(request: web.BaseRequest) -> web.Response:
         assert request.transport is not None
         peer = request.transport.get_extra_info("peercert") or {"subject": ((("commonName", "nobody"),),)}
-        return web.json_response({"id": 1, "full_name": peer["subject"][0][0][1]})
+        return web.json_response({"id": 1, "full_name": dict(part[0] for part in peer["subject"])["commonName"]})
 
     runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0)
     await runner.setup()
