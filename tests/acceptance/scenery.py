@@ -12,7 +12,7 @@ NOBODY = "127.0.0.1:1"
 
 #: Name of a sound, its frequency in English and in German (0: there is none), and how long it lasts in seconds.
 SOUNDS = (
-    ("welcome", 600, 0, 0.25),
+    ("welcome", 600, 0, 0.5),
     ("prompt", 700, 750, 0.25),
     ("retry", 800, 0, 0.25),
     ("final", 900, 0, 0.25),

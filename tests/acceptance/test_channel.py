@@ -21,7 +21,7 @@ ROUTES = {
     "no_sounds": f"sources: [{BY_CALLER}]\n{BUSY}",
     "early": f"answer: early_media\ninstruction: welcome\n{INPUT}\n"
     "default: {to: {dialplan: 'early,x{input},1'}}\n",
-    "early_music": "answer: early_media\ninstruction: welcome\nfiller: {after_s: 0.1, ringing: true}\ndeadline_s: 1\n"
+    "early_music": "answer: early_media\ninstruction: welcome\nfiller: {after_s: 0.3, ringing: true}\ndeadline_s: 1\n"
     f"sources: [{BY_CALLER.replace('crm', 'slow')}]\n{BUSY}",
     "spoken": f"{INPUT}\ndefault: {{play: sorry, to: {{dialplan: 'office,x{{input}},1'}}}}\n",
     "german": f"language: de\n{INPUT}\ndefault: {{play: sorry, to: {{dialplan: 'office,x{{input}},1'}}}}\n",

@@ -16,8 +16,8 @@ SLOW = "{integration: slow, search: {field: phone, by: caller}, rules: [{to: {qu
 REST = f"deadline_s: 20\nsources: [{SLOW}]\ndefault: {{to: {{queue: sales}}}}\n"
 ROUTES = {
     "typing": f"instruction: welcome\n{INPUT}\n{REST}",
-    "music": f"instruction: welcome\nfiller: {{after_s: 0.1, music: default}}\n{REST}",
-    "moment": f"instruction: welcome\nfiller: {{after_s: 0.1, sound: moment}}\n{REST}",
+    "music": f"instruction: welcome\nfiller: {{after_s: 0.3, music: default}}\n{REST}",
+    "moment": f"instruction: welcome\nfiller: {{after_s: 0.3, sound: moment}}\n{REST}",
     "ringing": f"answer: never\n{REST}",
 }
 

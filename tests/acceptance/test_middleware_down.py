@@ -34,7 +34,7 @@ ROUTES = {
     "out_of_time": "deadline_s: 0.3\nsources:\n"
     f"{source('slow', 'vip')}{source('erp', 'sales', ', when_down: default')}{MENU}",
     "flapping": f"sources:\n{source('crm', 'vip')}{MENU}",
-    "music": "instruction: welcome\nfiller: {after_s: 0.1, music: default}\ndeadline_s: 1\nsources:\n"
+    "music": "instruction: welcome\nfiller: {after_s: 0.3, music: default}\ndeadline_s: 1\nsources:\n"
     f"{source('slow', 'vip').replace('timeout_s: 0.4, ', '')}{MENU}",
 }
 
