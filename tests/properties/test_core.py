@@ -13,8 +13,7 @@ from routing_engine.core.model import Condition, Group, Input, Record, SourceDow
 from routing_engine.core.model import Test as Comparison
 from routing_engine.core.operators import OPERATORS
 from routing_engine.core.templates import read_left
-
-from .build import ANNA, DOWN, HIDDEN, NOW, converse, go, pattern, route, rule, source
+from tests.core.build import ANNA, DOWN, HIDDEN, NOW, converse, go, pattern, route, rule, source
 
 TEXTS = st.text(st.characters(), max_size=12) | st.sampled_from(
     ["2026-11-18", "0001-01-01", "9999-12-31T23:59:59-14:00", "today", "10:30", "1e9", "12,5", "+436641234567", "yes"]
