@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -62,7 +62,7 @@ class Middleware:
         self.records: dict[tuple[str, str], object] = {}
         self.requests: Journal[Request] = Journal()
         self.address = ""
-        self.behaviours: dict[str, Callable[[web.Request], object]] = {
+        self.behaviours: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
             "slow": self._slow, "error": self._error, "garbage": self._garbage, "cut": self._cut,
             "huge": self._huge, "endless": self._endless, "redirect": self._redirect,
         }  # fmt: skip

@@ -115,8 +115,7 @@ class Stage:
     async def joins_queue(self, call: Call, queue: str, position: int) -> None:
         """Wait until Queue() has really put the call at this position (1 is the next to be answered)."""
         uniqueid = await self.asterisk.uniqueid(call)
-        where = {"Queue": queue, "Position": str(position)}
-        await self.asterisk.wait_event("QueueCallerJoin", Uniqueid=uniqueid, **where)
+        await self.asterisk.wait_event("QueueCallerJoin", Uniqueid=uniqueid, Queue=queue, Position=str(position))
 
     async def channel(self, call: Call) -> str:
         """The name of the channel on which the call came in."""
