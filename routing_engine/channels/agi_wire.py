@@ -69,6 +69,8 @@ class AgiWire:
         self._buffer += data
         events: list[Environment | Reply | Hangup] = []
         start = 0
+        if not self._environment and self._environment is not None:
+            start = self._whole_environment(events)
         while (end := self._buffer.find(b"\n", start)) >= 0:
             event = self._line(self._buffer[start:end].decode("utf-8", "replace"))
             start = end + 1
@@ -78,6 +80,22 @@ class AgiWire:
         if len(self._buffer) > MAX_LINE:
             raise ChannelBroken("a line without an end")
         return events
+
+    def _whole_environment(self, events: list[Environment | Reply | Hangup]) -> int:
+        """Read an environment that came in one piece, as it nearly always does: a third of the time that lines take.
+
+        Gives how many bytes were used: none when it is not whole, or has anything in it that needs a closer look.
+        """
+        end = self._buffer.find(b"\n\n")
+        if not 0 < end < MAX_ENVIRONMENT_BYTES:
+            return 0
+        text = self._buffer[:end].decode("utf-8", "replace")
+        found = _WHOLE_LINE.findall(text)
+        if len(found) != text.count("\n") + 1 or len(found) > MAX_ENVIRONMENT_LINES:
+            return 0
+        self._environment = None
+        events.append(_environment_of(dict(found)))
+        return end + 2
 
     def _line(self, line: str) -> Environment | Reply | Hangup | None:
         if self._environment is not None:
@@ -117,12 +135,13 @@ class AgiWire:
         return None
 
 
+_WHOLE_LINE = re.compile(r"^agi_([^:\n]+): ?([^\n\r]*)$", re.MULTILINE)
 _OCTET = re.compile(r"[0-9]{1,3}\Z", re.ASCII)
 _ARGUMENT = re.compile(r"arg_[0-9]+\Z")
 
 
 def _environment_of(values: dict[str, str]) -> Environment:
-    arguments = tuple(value for name, value in values.items() if _ARGUMENT.match(name))
+    arguments = tuple([value for name, value in values.items() if name[:4] == "arg_" and _ARGUMENT.match(name)])
     return Environment(values, arguments)
 
 

@@ -21,15 +21,21 @@ from routing_engine.marked import Section, section_of
 from routing_engine.providers.values import clean_text, read_value
 
 _WEB = re.compile(r"https?://[^\s\"<>\\^`{|}]+\Z", re.I)
+_MEMBERS = re.compile(r"\$(\.[A-Za-z_][A-Za-z0-9_]*)+\Z", re.ASCII)
 _EXAMPLE_PATH = "JSONPath follows RFC 9535, for example $.customer.name"
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A compiled JSONPath, and the ones to every node above the one it points at."""
+    """A compiled JSONPath, and the ones to every node above the one it points at.
+
+    `names` are its members where it is made of nothing else (`$.customer.name`): most are, and walking them takes a
+    tenth of the time.
+    """
 
     path: JSONPath
     above: tuple[JSONPath, ...]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def _compile(theirs: str) -> str | Path:
     if not isinstance(path, JSONPath):
         raise jsonpath.JSONPathError("a field takes one path")
     above = (JSONPath(env=path.env, segments=path.segments[:end]) for end in range(1, len(path.segments)))
-    return Path(path, tuple(above))
+    return Path(path, tuple(above), tuple(theirs.split(".")[1:]) if _MEMBERS.match(theirs) else ())
 
 
 def check_paths(section: Section) -> None:
@@ -182,7 +188,17 @@ def _read_record(answer: object, flat: object, shape: Shape) -> Record | None:
 def _look(answer: object, flat: dict[str, object], theirs: str | Path) -> list[object]:
     if isinstance(theirs, str):
         return [flat[theirs]] if theirs in flat else []
+    if theirs.names:
+        return _walk(answer, theirs.names)
     return theirs.path.findall(answer)  # type: ignore[arg-type]
+
+
+def _walk(node: object, names: tuple[str, ...]) -> list[object]:
+    for name in names:
+        if not isinstance(node, dict) or name not in node:
+            return []
+        node = node[name]
+    return [node]
 
 
 def _value_of(nodes: list[object]) -> Value:

@@ -12,6 +12,7 @@ from routing_engine.core.model import Record
 from routing_engine.core.templates import read_template
 from routing_engine.errors import ProviderMisread
 from routing_engine.integration import Model
+from routing_engine.providers import answers
 from routing_engine.providers.answers import page_url, read_answer, shape_of
 from routing_engine.providers.values import clean_text, read_value
 
@@ -219,3 +220,18 @@ def _is_value(value: object) -> bool:
     if isinstance(value, tuple):
         return all(not isinstance(item, tuple) and _is_value(item) for item in value)
     return value is None or (value.isascii() or clean_text(value) == value if isinstance(value, str) else True)
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=3),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+        max_leaves=8,
+    ),
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=3),
+)
+def test_walking_members_finds_what_the_path_finds(answer: object, names: list[str]) -> None:
+    path = answers._compile("$." + ".".join(names))
+    assert isinstance(path, answers.Path)
+    assert path.names == tuple(names)
+    assert answers._walk(answer, path.names) == path.path.findall(answer)  # type: ignore[arg-type]
