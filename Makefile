@@ -34,9 +34,9 @@ docs:      ## the reference and the code name the same things; what the README p
 lock:      ## write the lock files anew from pyproject.toml
 	@.venv/bin/python -m pip install -q uv
 	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --extra speed -o requirements.lock pyproject.toml
+	  -o requirements.lock pyproject.toml
 	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --extra speed --extra dev -o requirements-dev.lock pyproject.toml
+	  --extra dev -o requirements-dev.lock pyproject.toml
 
 benchmark: ## calls a second on one core beside a server that does nothing, in one run
 	@rig/get-python dev

@@ -61,9 +61,9 @@ def _round(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     with _server([str(folder / "noop"), str(NOOP_PORT)], NOOP_PORT, folder) as pid:
         yield "C no-op, no HTTP", _load(folder, pid, NOOP_PORT, NOOP_COMMANDS, 20000)
     for name, loop, level in (
-        ("serve, uvloop", "uvloop", "warning"),
-        ("serve, uvloop, a log line a call", "uvloop", "info"),
-        ("serve, standard loop", "asyncio", "warning"),
+        ("serve", "asyncio", "warning"),
+        ("serve, a log line a call", "asyncio", "info"),
+        ("serve on uvloop", "uvloop", "warning"),
     ):
         with _server(_serve(folder, loop, level), ENGINE_PORT, folder) as pid:
             yield name, _load(folder, pid, ENGINE_PORT, ENGINE_COMMANDS, 6000)

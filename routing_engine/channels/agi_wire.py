@@ -102,6 +102,8 @@ class AgiWire:
             return self._environment_line(line.rstrip("\r"))
         if self._usage_lines:
             return self._usage_line(line)
+        if (usual := _USUAL.get(line)) is not None:
+            return usual
         if line.startswith("HANGUP"):
             return Hangup()
         if line.startswith("520-"):
@@ -135,6 +137,8 @@ class AgiWire:
         return None
 
 
+#: What most commands are answered, read once.
+_USUAL = {"200 result=0": Reply(200, "0"), "200 result=1": Reply(200, "1")}
 _WHOLE_LINE = re.compile(r"^agi_([^:\n]+): ?([^\n\r]*)$", re.MULTILINE)
 _OCTET = re.compile(r"[0-9]{1,3}\Z", re.ASCII)
 _ARGUMENT = re.compile(r"arg_[0-9]+\Z")

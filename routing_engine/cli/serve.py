@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     store = open_store(options.config)
     configuration = store.load()
     set_up_log(configuration.settings.logging.level, configuration.settings.logging.format)
-    with asyncio.Runner(loop_factory=_quicker_loop()) as runner:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(Service(store)))
 
 
@@ -56,8 +56,8 @@ def _why(error: OSError) -> str:
     return taken.get(error.errno or 0, str(error))
 
 
-def _quicker_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Give uvloop's loop where the extra `speed` is installed, else None for the standard one."""
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Give uvloop's loop where that is installed, else None for the standard one."""
     try:
         factory: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
     except ImportError:

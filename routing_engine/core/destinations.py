@@ -134,6 +134,8 @@ MAX_VALUE = 1000
 
 def clean_value(text: str) -> str:
     """Give a text that is safe as a channel variable: no control characters, nothing Asterisk would evaluate."""
+    if text.isprintable() and "$" not in text:
+        return text[:MAX_VALUE]
     return _EVALUATED.sub("", _CONTROL.sub(" ", text[:MAX_VALUE]))
 
 
