@@ -13,8 +13,15 @@ RoutingEngineError
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+
+def places(error: BaseException) -> list[str]:
+    """Give where an error arose, frame by frame, for a log: without its text, which may hold a number or a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
 
 
 class RoutingEngineError(Exception):

@@ -39,7 +39,6 @@ def set_up_log(level: str, form: Literal["auto", "json", "text"], stream: TextIO
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks if not text else structlog.processors.format_exc_info,
             _one_line,
             renderer,
         ],
@@ -50,15 +49,9 @@ def set_up_log(level: str, form: Literal["auto", "json", "text"], stream: TextIO
 
 
 def _one_line(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Put time, level and event first, and take control characters out of every text: no value begins a line.
-
-    Only a traceback keeps its lines.
-    """
+    """Put time, level and event first, and take control characters out of every text: no value begins a line."""
     first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
-    return first | {
-        key: _CONTROL.sub(" ", value) if isinstance(value, str) and key != "exception" else value
-        for key, value in event.items()
-    }
+    return first | {key: _CONTROL.sub(" ", value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def log_call(event: CallRouted | CallAbandoned, plain_numbers: bool) -> None:

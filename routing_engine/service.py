@@ -24,7 +24,7 @@ from routing_engine.core.events import CallAbandoned, CallRouted
 from routing_engine.core.model import Caller, Decision, Find, Found, SourceDown
 from routing_engine.core.numbers import read_number
 from routing_engine.core.ports import Lookup, Provider
-from routing_engine.errors import ChannelError, Problem, RouteError
+from routing_engine.errors import ChannelError, Problem, RouteError, places
 from routing_engine.integration import Integration
 from routing_engine.log import log_call
 from routing_engine.lookup.search import Search
@@ -113,9 +113,16 @@ class Service:
             try:
                 await asyncio.wait_for(self._stopping.wait(), POLL_S)
             except TimeoutError:
-                if await asyncio.to_thread(self._store.changed):
-                    await self.reload()
+                await self._look_for_changes()
         await self._drain()
+
+    async def _look_for_changes(self) -> None:
+        """Reload when the folder changed. Whatever goes wrong here, the calls go on with what is in force."""
+        try:
+            if await asyncio.to_thread(self._store.changed):
+                await self.reload()
+        except Exception as error:
+            self._log.error("configuration.unreadable", error=type(error).__name__, traceback=places(error))
 
     @property
     def stopping(self) -> bool:
@@ -182,6 +189,11 @@ class Service:
             why = str(channel.lost or error) or "the service stopped"
             event = CallAbandoned(channel.caller, channel.route, why, (time.monotonic() - began) * 1000)
             raise
+        except Exception as error:
+            self._report(error)
+            event = CallAbandoned(
+                channel.caller, channel.route, type(error).__name__, (time.monotonic() - began) * 1000
+            )
         finally:
             taken.calls -= 1
             if event is not None:
@@ -190,7 +202,7 @@ class Service:
                 await self._close_unused()
 
     def _report(self, error: Exception) -> None:
-        self._log.error("call.error", error=type(error).__name__, exc_info=error)
+        self._log.error("call.error", error=type(error).__name__, traceback=places(error))
 
     async def _drain(self) -> None:
         settings = self._alive[-1].configuration.settings

@@ -13,8 +13,9 @@ import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from routing_engine.errors import RouteError
+from routing_engine.errors import RouteError, places
 from routing_engine.log import set_up_log
+from routing_engine.routes.store import RouteStore
 from routing_engine.service import Service, open_store
 from tests.fakes import Asterisk
 
@@ -190,3 +191,42 @@ async def test_an_unknown_route_is_warned_of_with_the_reason(
     event = next(json.loads(line) for line in capsys.readouterr().err.splitlines() if "call.routed" in line)
     assert (found["ROUTE_STATUS"], "ROUTE_KIND" in found) == ("FALLBACK", False)
     assert (event["level"], event["why"]) == ("warning", "route: there is no route 'suport'")
+
+
+class UnreadableStore(RouteStore):
+    """A store whose folder cannot be looked at once it is loaded: a file system that has gone."""
+
+    def __init__(self, folder: Path) -> None:
+        store = open_store(folder)
+        super().__init__(folder, store._providers, store._environment)
+        self.looked = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def changed(self) -> bool:
+        self._loop.call_soon_threadsafe(self.looked.set)
+        raise OSError("the file system has gone")
+
+
+async def test_a_folder_that_cannot_be_looked_at_ends_no_service(tmp_path: Path) -> None:
+    async with middleware() as (_, address):
+        store = UnreadableStore(write(tmp_path, address))
+        service = Service(store)
+        await service.start()
+        running = asyncio.create_task(service.run())
+        await asyncio.wait_for(store.looked.wait(), 5)
+        found = await call(int(service.addresses[0].rpartition(":")[2]))
+        service.stop()
+        await running
+    assert found["ROUTE_TARGET"] == "vip"
+
+
+async def test_an_error_of_ours_is_logged_with_its_place_and_without_its_text() -> None:
+    def fails() -> None:
+        raise ValueError("the secret is 4711")
+
+    try:
+        fails()
+    except ValueError as error:
+        found = places(error)
+    assert found[-1].endswith("in fails")
+    assert not any("4711" in place for place in found)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Mapping
 
 import structlog
 
 from routing_engine.core.model import Find, Found, Source, SourceDown
 from routing_engine.core.ports import Clock, Provider, Query
-from routing_engine.errors import ProviderError
+from routing_engine.errors import ProviderError, places
 
 _log = structlog.get_logger(__name__)
 _LONGEST_WHY = 200
@@ -70,7 +69,7 @@ class Search:
                 integration=source.integration,
                 source=source.name,
                 error=type(error).__name__,
-                traceback=_places(error),
+                traceback=places(error),
             )
         return self._is_down(source, f"{source.integration}: an unexpected error in the engine", took_ms)
 
@@ -95,8 +94,3 @@ def _we_are_cancelled() -> bool:
     """Tell being cancelled from a provider that lets the end of a task of its own escape."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0
-
-
-def _places(error: BaseException) -> list[str]:
-    frames = traceback.extract_tb(error.__traceback__)
-    return [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
