@@ -110,8 +110,9 @@ class Asterisk:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The channel variables that were set."""
-        return {words[2]: words[3] for words in self.commands if words[:2] == ["SET", "VARIABLE"]}
+        """The channel variables that were set, without the watchdog's."""
+        set_ones = (words[2:] for words in self.commands if words[:2] == ["SET", "VARIABLE"])
+        return {name: value for name, value in set_ones if name != "TIMEOUT(absolute)"}
 
     @property
     def lines(self) -> list[str]:

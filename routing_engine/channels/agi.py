@@ -19,6 +19,8 @@ from routing_engine.core.ports import Now
 from routing_engine.errors import CallerHungUp, ChannelBroken, ChannelError
 
 KEYS = "0123456789*#"
+#: The dialplan's limit for an engine that accepts a call and stays silent.
+WATCHDOG = "TIMEOUT(absolute)"
 #: How long Asterisk may take for a command that does nothing but answer.
 PROMPT_REPLY_S = 10.0
 _RECEIVE = 64 * 1024
@@ -45,7 +47,7 @@ class AgiChannel:
     async def begin(self, longest_s: float, language: str, variables: Sequence[str]) -> Caller:
         """Move the dialplan's watchdog to `longest_s`, set the language, read channel variables."""
         self._session.give_up_after(longest_s + self._session.reply_timeout_s)
-        await self._command("SET VARIABLE", "TIMEOUT(absolute)", f"{longest_s:.0f}")
+        await self._command("SET VARIABLE", WATCHDOG, f"{longest_s:.0f}")
         language = self._language or language
         if language and language != self.caller.language:
             await self._command("SET VARIABLE", "CHANNEL(language)", language)
@@ -101,7 +103,11 @@ class AgiChannel:
             await self._end_filler(ending)
 
     async def hand_back(self, variables: Sequence[tuple[str, str]]) -> None:
-        """Set all variables in one burst, close our half, and see that every one was taken."""
+        """Set all variables in one burst, close our half, and see that every one was taken.
+
+        The watchdog's limit goes first: a dialplan that does not clear it itself would cut a long conversation.
+        """
+        variables = [(WATCHDOG, "0"), *variables]
         lines = [command("SET VARIABLE", name, value) for name, value in variables]
         replies = await self._session.burst(lines)
         refused = [name for (name, _), reply in zip(variables, replies, strict=False) if reply.code != 200]
