@@ -354,6 +354,7 @@ class AgiServer:
         self.reply_timeout_s = reply_timeout_s
         self.buffer = memoryview(bytearray(_RECEIVE))
         self._sessions: set[_Session] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._stopping = False
         self.refused = 0
@@ -366,7 +367,7 @@ class AgiServer:
     @property
     def calls(self) -> int:
         """How many calls are being carried now."""
-        return sum(session.task is not None for session in self._sessions)
+        return len(self._tasks)
 
     async def listen(self, host: str, port: int) -> None:
         """Open the listener. Raises `OSError` when the address is taken or not ours."""
@@ -387,10 +388,9 @@ class AgiServer:
         for session in tuple(self._sessions):
             if session.task is None:
                 session.close()  # its call has not begun: the dialplan asks the next engine
-        tasks = {session.task for session in self._sessions if session.task is not None}
         late: set[asyncio.Task[None]] = set()
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=drain_s)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=drain_s)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
@@ -400,9 +400,8 @@ class AgiServer:
 
     def end_now(self) -> None:
         """End every call under way: whoever waits for `stop` waits no longer."""
-        for session in self._sessions:
-            if session.task is not None:
-                session.task.cancel()
+        for task in self._tasks:
+            task.cancel()
 
     # ------------------------------------------------------------------------- what sessions call
 
@@ -416,9 +415,13 @@ class AgiServer:
 
     def begin(self, session: _Session, environment: Environment) -> None:
         """Carry the call that an environment opened, in a task of its own."""
-        session.task = asyncio.get_running_loop().create_task(self._carry(session, environment))
+        task = asyncio.get_running_loop().create_task(self._carry(session, environment))
+        session.task = task
+        # In books of its own: a task may outlast its connection by a moment, and who stops waits for it.
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         # Not a `finally` in the task: one that is cancelled before its first step never gets there.
-        session.task.add_done_callback(lambda _: session.close())
+        task.add_done_callback(lambda _: session.close())
 
     def forget(self, session: _Session) -> None:
         """Strike a closed connection off the books."""
