@@ -22,14 +22,21 @@ from routing_engine.core.model import (
     Find,
     Found,
     Input,
+    Menu,
+    Observe,
+    Observed,
     Open,
     Opened,
     Play,
     Route,
+    Sound,
     SourceDown,
+    Spoken,
     Step,
+    Switch,
+    Typed,
 )
-from routing_engine.core.ports import Channel, Clock, Lookup
+from routing_engine.core.ports import Channel, Clock, Lookup, Speech
 from routing_engine.errors import CallerHungUp
 
 #: A sound that the caller hears to its end is taken to last at most this long, for the watchdog's limit.
@@ -51,6 +58,7 @@ class Call:
         profile: Mapping[str, str],
         clock: Clock,
         report: Callable[[Exception], None],
+        speech: Speech | None = None,
     ) -> None:
         self._channel = channel
         self._lookup = lookup
@@ -58,6 +66,7 @@ class Call:
         self._profile = profile
         self._clock = clock
         self._report = report
+        self._speech = speech
         self._answered = False
         self._searched_s = 0.0
 
@@ -113,13 +122,37 @@ class Call:
     async def _begin(self, route: Route) -> Caller:
         return await self._channel.begin(longest_s(route), route.language, route.variables)
 
-    async def _answer(self, route: Route, ask: Play | Collect | Find) -> Answer:
+    async def _answer(self, route: Route, ask: Play | Collect | Find | Switch | Observe) -> Answer:
         if isinstance(ask, Find):
             return await self._find(route, ask)
+        if isinstance(ask, Observe):
+            return Observed(await self._channel.observe(ask.lefts))
+        if isinstance(ask, Switch):
+            await self._channel.switch(ask.language)
+            return Typed()
         await self._make_audible(route)
         before = self._clock()
-        typed = await (self._channel.play(ask) if isinstance(ask, Play) else self._channel.collect(ask))
-        return replace(typed, took_ms=(self._clock() - before) * 1000)
+        if isinstance(ask, Play):
+            sounds, unsaid = await self._synthesised(ask.sounds)
+            typed = await self._channel.play(replace(ask, sounds=sounds))
+        else:
+            sounds, unsaid = await self._synthesised(ask.prompt)
+            typed = await self._channel.collect(replace(ask, prompt=sounds))
+        return replace(typed, missing=(*unsaid, *typed.missing), took_ms=(self._clock() - before) * 1000)
+
+    async def _synthesised(self, sounds: tuple[Sound, ...]) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
+        """Turn texts into sounds; give also those that nobody could say. Without `speech` all stays as it is."""
+        if self._speech is None or not any(isinstance(sound, Spoken) and sound.kind == "speech" for sound in sounds):
+            return sounds, ()
+        said: list[Sound] = []
+        unsaid: list[str] = []
+        for sound in sounds:
+            if isinstance(sound, Spoken) and sound.kind == "speech":
+                name = await self._speech.sound(sound.text, self._channel.caller.language)
+                (said if name else unsaid).append(name or str(sound))
+            else:
+                said.append(sound)
+        return tuple(said), tuple(unsaid)
 
     async def _make_audible(self, route: Route) -> None:
         """Answer the call, once, as the route says: before its first prompt or before what fills a long look-up."""
@@ -188,6 +221,7 @@ class _Filling:
 def longest_s(route: Route) -> float:
     """Give the seconds that a route can need at most: every sound, every try, every look-up."""
     sounds = len(route.instruction) + sum(_sounds(one) for one in route.inputs) + _longest_play(route)
+    sounds += max((_menu_sounds(source.when_many) for source in route.sources), default=0)
     waits = sum(
         one.attempts * (one.first_digit_timeout_s + one.max * one.inter_digit_timeout_s) for one in route.inputs
     )
@@ -198,8 +232,14 @@ def _sounds(one: Input) -> int:
     return one.attempts * len(one.prompt) + (one.attempts - 1) * len(one.retry_prompt) + len(one.final_prompt)
 
 
+def _menu_sounds(many: object) -> int:
+    """A menu's labels are short: all of it is taken to last as long as three sounds a try."""
+    return 3 * Input().attempts if isinstance(many, Menu) else 0
+
+
 def _longest_play(route: Route) -> int:
     own = [route.default, route.anonymous, *(one.on_failure for one in route.inputs)]
+    own += [rule.act for rule in route.rules]
     for source in route.sources:
         own += [rule.act for rule in source.rules]
         own += [action for action in (source.when_down, source.when_many) if isinstance(action, Action)]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, cast
 from urllib.parse import unquote
 
 from routing_engine.channels.agi_wire import AgiWire, Arrival, Environment, Hangup, Reply, command, read_call
-from routing_engine.core.model import Caller, Collect, Filler, Play, Typed
+from routing_engine.core.model import Caller, Collect, Filler, Left, Play, Sound, Spoken, Typed, Value
 from routing_engine.core.ports import Now
 from routing_engine.errors import CallerHungUp, ChannelBroken, ChannelError
 
@@ -93,6 +93,15 @@ class AgiChannel:
                 break
         return Typed(digits[: one.max], missing)
 
+    async def switch(self, language: str) -> None:
+        """Set the channel's language."""
+        await self._command("SET VARIABLE", "CHANNEL(language)", language)
+        self.caller = replace(self.caller, language=language)
+
+    async def observe(self, lefts: Sequence[Left]) -> Mapping[Left, Value]:
+        """Tell what live left sides are now."""
+        return {}
+
     async def fill(self, filler: Filler | None) -> None:
         """Start or end what the caller hears during a look-up. A call that we did not answer just rings."""
         if filler is not None:
@@ -116,7 +125,9 @@ class AgiChannel:
 
     async def _first_key(self, ask: Collect) -> tuple[str, tuple[str, ...]]:
         """Play the prompt and wait for one key; "" is silence. The last sound and the wait are one command."""
-        *before, last = ask.prompt or ("",)
+        last = ask.prompt[-1] if ask.prompt else ""
+        before = ask.prompt[:-1] if isinstance(last, str) else ask.prompt
+        last = last if isinstance(last, str) else ""
         key, missing = await self._stream(before, KEYS)
         if key:
             return key, missing
@@ -133,10 +144,13 @@ class AgiChannel:
             raise CallerHungUp("GET DATA ended with -1")
         return reply.result, reply.rest == "(timeout)"
 
-    async def _stream(self, sounds: Sequence[str], keys: str) -> tuple[str, tuple[str, ...]]:
+    async def _stream(self, sounds: Sequence[Sound], keys: str) -> tuple[str, tuple[str, ...]]:
         """Play sounds until one of `keys`; give the key and the sounds that are missing."""
         missing: list[str] = []
         for sound in sounds:
+            if isinstance(sound, Spoken):
+                missing.append(str(sound))
+                continue
             reply = await self._command("STREAM FILE", sound, keys)
             if reply.result == "-1":
                 if reply.rest not in ("", "endpos=0"):

@@ -6,19 +6,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from routing_engine.core.model import Caller, Collect, Filler, Play, Typed
+from routing_engine.core.model import Caller, Collect, Filler, Left, Play, Typed, Value
 from routing_engine.errors import ChannelError
 
 
 class DryChannel:
-    """Keeps the port `core.ports.Channel`. `inputs` are what is typed at each try, then silence."""
+    """Keeps the port `core.ports.Channel`.
 
-    def __init__(self, caller: Caller, inputs: Sequence[str], variables: Mapping[str, str]) -> None:
+    `inputs` are what is typed at each try, then silence; `states` what is live.
+    """
+
+    def __init__(
+        self,
+        caller: Caller,
+        inputs: Sequence[str],
+        variables: Mapping[str, str],
+        states: Mapping[Left, Value] | None = None,
+    ) -> None:
         self.caller = caller
         self.played: list[str] = []
         self.handed_back: list[tuple[str, str]] = []
         self._inputs = iter(inputs)
         self._variables = variables
+        self._states = states or {}
 
     @property
     def lost(self) -> ChannelError | None:
@@ -36,16 +46,24 @@ class DryChannel:
 
     async def play(self, ask: Play) -> Typed:
         """Remember what would be played."""
-        self.played += ask.sounds
+        self.played += map(str, ask.sounds)
         return Typed()
 
     async def collect(self, ask: Collect) -> Typed:
         """Give the next input, up to its terminator."""
-        self.played += ask.prompt
+        self.played += map(str, ask.prompt)
         typed = next(self._inputs, "")
         if ask.input.terminator:
             typed = typed.split(ask.input.terminator, 1)[0]
         return Typed(typed)
+
+    async def switch(self, language: str) -> None:
+        """Remember the language."""
+        self.caller = replace(self.caller, language=language)
+
+    async def observe(self, lefts: Sequence[Left]) -> Mapping[Left, Value]:
+        """Give the states that the test names."""
+        return {left: self._states[left] for left in lefts if left in self._states}
 
     async def fill(self, filler: Filler | None) -> None:
         """Nobody is there to hear."""

@@ -127,7 +127,7 @@ def as_json(found: DryRun) -> dict[str, Any]:
         "reason": decision.reason,
         "rule": decision.rule or None,
         "destination": destination,
-        "play": list(decision.play),
+        "play": [str(sound) for sound in decision.play],
         "source": decision.source or None,
         "record": None if record is None else dict(record.fields),
         "record_url": record.url if record is not None and record.url else None,
@@ -145,7 +145,7 @@ def _print(found: DryRun) -> None:
     decision = found.decision
     print(paint(where(decision), "good" if decision.reason == "matched" else "bold"))
     if decision.play:
-        print(f"  after playing   {', '.join(decision.play)}")
+        print(f"  after playing   {', '.join(map(str, decision.play))}")
     for name, value in decision.sets:
         print(f"  setting         {name} = {value}")
     if decision.record is not None:

@@ -1,4 +1,4 @@
-"""The conversation: `decide` asks Play, Collect, Find or Open, is told, and returns a Decision with its trail.
+"""The conversation: `decide` asks Play, Collect, Find, ..., is told, and returns a Decision with its trail.
 
 Meaning of the route language: design contract, section 2. This is its only implementation: live calls, `run-test`,
 the examples beside the routes and the tests all drive this generator.
@@ -6,139 +6,133 @@ the examples beside the routes and the tests all drive this generator.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+import re
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeAlias, TypeVar, cast
+from typing import cast
 
 from routing_engine.core.checks import why_invalid
-from routing_engine.core.destinations import check_target, clean_value
+from routing_engine.core.landing import default_of, land, land_nowhere
 from routing_engine.core.model import (
     Action,
-    Answer,
-    Ask,
     Caller,
     Collect,
     Decision,
-    Destination,
     Find,
     Found,
     Input,
-    Left,
+    Menu,
     Open,
     Opened,
-    Play,
-    Reason,
+    Prefer,
     Record,
     Route,
     Rule,
+    Sound,
     Source,
     SourceDown,
+    Spoken,
     Step,
-    To,
     Typed,
 )
 from routing_engine.core.operators import as_moment, why_not
-from routing_engine.core.templates import Facts, as_text, render
-
-T = TypeVar("T")
-Conversation: TypeAlias = Generator[Ask, Answer, T]
+from routing_engine.core.talk import Conversation, Talk, fill_prompts, observe, play, switch
+from routing_engine.core.templates import as_text, render
 
 #: How many routes one call may pass through, so that two routes that name each other cannot hold it for ever.
 MAX_ROUTES = 8
-
-
-@dataclass
-class _Talk:
-    """What has been said so far on one route."""
-
-    route: Route
-    caller: Caller
-    trail: list[Step]
-    #: Sensitive digits typed on this or an earlier route of the call.
-    secrets: list[str] = field(default_factory=list)
-    typed: dict[str, str] = field(default_factory=dict)
-    down: str = ""
-
-    def note(self, step: str, outcome: str, took_ms: float | None = None) -> None:
-        self.trail.append(Step(step, outcome, took_ms))
-
-    def hides(self, left: Left) -> bool:
-        """Whether a left side holds digits that must not be shown."""
-        return left.room == "input" and any(one.sensitive for one in self.route.inputs if left.name in ("", one.name))
+#: Our own prompts of the menu for several records: `For` NAME `press` KEY.
+CHOOSE_FOR, CHOOSE_PRESS = "choose-for", "choose-press"
 
 
 def decide(route: Route, caller: Caller) -> Conversation[Decision]:
     """Find out where a call goes. Yields asks, is sent their answers, returns the decision.
 
-    Play and Collect are answered with `Typed`, Find with `Found` or `SourceDown`, Open with `Opened`.
+    Play, Collect and Switch are answered with `Typed`, Find with `Found` or `SourceDown`, Open with `Opened`, Observe
+    with `Observed`.
     """
     trail: list[Step] = []
     secrets: list[str] = []
     for _ in range(MAX_ROUTES):
-        talk = _Talk(route, caller, trail, secrets)
+        talk = Talk(route, caller, trail, secrets)
         decision = yield from _follow(talk)
         if decision.destination is None or decision.destination.kind != "route":
             return _without_secrets(talk, decision)
         opened = cast(Opened, (yield Open(decision.destination.target)))
         if opened.route is None:
             talk.note("route", f"there is no route '{decision.destination.target}'")
-            return _without_secrets(talk, (yield from _give_up(talk)))
+            return _without_secrets(talk, (yield from land_nowhere(talk)))
         talk.note("route", f"going on with '{opened.route.name}'")
-        trail[:], route, caller = _without_secrets(talk, decision).trail, opened.route, opened.caller or caller
+        trail[:] = _without_secrets(talk, decision).trail
+        route, caller = opened.route, opened.caller or talk.caller
     talk.note("route", f"{MAX_ROUTES} routes were passed: they may lead to one another")
-    return _without_secrets(talk, (yield from _give_up(talk)))
+    return _without_secrets(talk, (yield from land_nowhere(talk)))
 
 
 def fall_back(route: Route, caller: Caller, why: str) -> Decision:
     """Give the route's default as a decision that the engine, not the route, made: status FALLBACK, reason `error`."""
-    talk = _Talk(route, caller, [Step("engine", why)])
-    destination = _resolve(talk, route.default.to, Facts(caller, {}))
+    talk = Talk(route, caller, [Step("engine", why)])
+    destination = default_of(talk, route)
     if destination is not None and destination.kind == "route":
         destination = None
     return Decision(route.name, route.revision, "error", destination, trail=tuple(talk.trail), failed=True)
 
 
-def _follow(talk: _Talk) -> Conversation[Decision]:
+def _follow(talk: Talk) -> Conversation[Decision]:
     """Follow one route from its instruction to a decision."""
     route = talk.route
+    if route.languages is not None:
+        yield from _speak_language(talk)
+    decision = yield from _run_rules(talk, route.rules[: route.early])
+    if decision is not None:
+        return decision
     if talk.caller.number is None and route.anonymous is not None:
         talk.note("caller", "the number is hidden or no number")
-        return (yield from _land(talk, route.anonymous, "anonymous"))
-    ahead = yield from _play(talk, "instruction", route.instruction)
-    for one in route.inputs:
-        digits = yield from _ask_digits(talk, one, ahead)
-        if digits is None:
-            return (yield from _land(talk, one.on_failure or route.default, "no_input"))
-        talk.typed[one.name], ahead = digits, ""
-        if one.sensitive and len(digits) > 2:
-            talk.secrets.append(digits)
+        return (yield from land(talk, route.anonymous, "anonymous"))
+    failed = yield from _ask_inputs(talk)
+    if failed is not None:
+        return (yield from land(talk, failed.on_failure or route.default, "no_input"))
+    decision = yield from _run_rules(talk, route.rules[route.early :])
+    if decision is not None:
+        return decision
     for source in route.sources:
         decision = yield from _search(talk, source)
         if decision is not None:
             return decision
-    return (yield from _land(talk, route.default, "source_down" if talk.down else "no_record", source=talk.down))
+    return (yield from land(talk, route.default, "source_down" if talk.down else "no_record", source=talk.down))
 
 
-def _play(talk: _Talk, step: str, sounds: tuple[str, ...], barge_in: bool = True) -> Conversation[str]:
-    """Play sounds; give the digit that ended them, "" for none."""
-    if not sounds:
-        return ""
-    heard = cast(Typed, (yield Play(sounds, barge_in)))
-    outcome = "played, ended by a key" if heard.digits else "played"
-    if heard.missing:
-        outcome = f"could not be played: {', '.join(heard.missing)}"
-    talk.note(f"{step} {' '.join(sounds)}", outcome, heard.took_ms)
-    return heard.digits
+def _speak_language(talk: Talk) -> Conversation[None]:
+    languages = talk.route.languages
+    assert languages is not None
+    value = render(languages.by, talk.facts().look)
+    yield from switch(talk, languages.cases.get(value, languages.otherwise))
 
 
-def _ask_digits(talk: _Talk, one: Input, ahead: str) -> Conversation[str | None]:
+# --------------------------------------------------------------------------------------------------- the input
+
+
+def _ask_inputs(talk: Talk) -> Conversation[Input | None]:
+    """Play the instruction and ask for every input; give the one that was never valid, None when all were."""
+    ahead = yield from play(talk, "instruction", fill_prompts(talk, talk.route.instruction))
+    for one in talk.route.inputs:
+        digits = yield from _ask_digits(talk, one, fill_prompts(talk, one.prompt), ahead)
+        if digits is None:
+            return one
+        talk.typed[one.name], ahead = digits, ""
+        if one.sensitive and len(digits) > 2:
+            talk.secrets.append(digits)
+        yield from switch(talk, one.languages.get(digits, ""))
+    return None
+
+
+def _ask_digits(talk: Talk, one: Input, prompt: tuple[Sound, ...], ahead: str = "") -> Conversation[str | None]:
     """Ask up to `attempts` times; None when no try was valid. Digits typed ahead belong to the first try."""
     if ahead == one.terminator:
         ahead = ""  # it has ended the instruction and is no digit
     for attempt in range(1, one.attempts + 1):
-        prompt = one.prompt if attempt == 1 else one.retry_prompt + one.prompt
-        heard = cast(Typed, (yield Collect(one, prompt, ahead)))
+        sounds = prompt if attempt == 1 else fill_prompts(talk, one.retry_prompt) + prompt
+        heard = cast(Typed, (yield Collect(one, sounds, ahead)))
         digits, ahead = heard.digits[: one.max], ""
         fault = why_invalid(one, digits)
         shown = "*" * len(digits) if one.sensitive else digits
@@ -147,17 +141,20 @@ def _ask_digits(talk: _Talk, one: Input, ahead: str) -> Conversation[str | None]
             talk.note("prompt", f"could not be played: {', '.join(heard.missing)}")
         if not fault:
             return digits
-    yield from _play(talk, "final prompt", one.final_prompt, barge_in=False)
+    yield from play(talk, "final prompt", fill_prompts(talk, one.final_prompt), barge_in=False)
     return None
 
 
-def _search(talk: _Talk, source: Source) -> Conversation[Decision | None]:
+# ------------------------------------------------------------------------------------------------- the sources
+
+
+def _search(talk: Talk, source: Source) -> Conversation[Decision | None]:
     """Ask one source; None sends the search on to the next."""
     step = f"source {source.name}"
     if source.by_caller and talk.caller.number is None:
         talk.note(step, "skipped: the caller's number is hidden or no number")
         return None
-    value = render(source.by, Facts(talk.caller, talk.typed).look)
+    value = render(source.by, talk.facts().look)
     if not value:
         talk.note(step, "skipped: there is nothing to search by")
         return None
@@ -165,34 +162,51 @@ def _search(talk: _Talk, source: Source) -> Conversation[Decision | None]:
     if isinstance(answer, SourceDown):
         return (yield from _when_down(talk, source, answer))
     if not answer.records:
-        talk.note(step, "no record", answer.took_ms)
+        talk.note(step, f"no record{_strangers(answer)}", answer.took_ms)
         return None
     return (yield from _choose(talk, source, answer))
 
 
-def _when_down(talk: _Talk, source: Source, answer: SourceDown) -> Conversation[Decision | None]:
+def _strangers(answer: Found) -> str:
+    return f" ({answer.strangers} more with another number than the caller's)" if answer.strangers else ""
+
+
+def _when_down(talk: Talk, source: Source, answer: SourceDown) -> Conversation[Decision | None]:
     talk.note(f"source {source.name}", f"down: {answer.why}", answer.took_ms)
     talk.down = talk.down or source.name
     if source.when_down == "next":
         return None
     action = talk.route.default if source.when_down == "default" else source.when_down
-    return (yield from _land(talk, action, "source_down", source=source.name))
+    return (yield from land(talk, action, "source_down", source=source.name))
 
 
-def _choose(talk: _Talk, source: Source, answer: Found) -> Conversation[Decision]:
+def _choose(talk: Talk, source: Source, answer: Found) -> Conversation[Decision]:
     """Take one of the records as `when_many` says, then run the source's rules on it."""
-    records, record = answer.records, answer.records[0]
-    outcome = "1 record" if len(records) == 1 else f"{len(records)} records, taking the first"
-    if len(records) > 1 and source.newest_by:
-        record = _newest(records, source.newest_by, talk.caller)
-        outcome = f"{len(records)} records, taking the newest by {source.newest_by}"
-    if len(records) > 1 and isinstance(source.when_many, Action):
-        talk.note(
-            f"source {source.name}", f"{len(records)} records, which have a destination of their own", answer.took_ms
-        )
-        return (yield from _land(talk, source.when_many, "matched", source=source.name))
-    talk.note(f"source {source.name}", outcome, answer.took_ms)
-    return (yield from _run_rules(talk, source, record))
+    records, many, step = answer.records, source.when_many, f"source {source.name}"
+    count = f"{len(records)} record{'s' if len(records) > 1 else ''}{_strangers(answer)}"
+    if len(records) == 1:
+        talk.note(step, count, answer.took_ms)
+        return (yield from _decide_on(talk, source, records[0]))
+    if isinstance(many, Action):
+        talk.note(step, f"{count}, which have a destination of their own", answer.took_ms)
+        return (yield from land(talk, many, "matched", source=source.name))
+    if isinstance(many, Menu):
+        return (yield from _let_choose(talk, source, many, answer, count))
+    record, how = _pick(talk, source, records)
+    talk.note(step, f"{count}, taking the {how}", answer.took_ms)
+    return (yield from _decide_on(talk, source, record))
+
+
+def _pick(talk: Talk, source: Source, records: tuple[Record, ...]) -> tuple[Record, str]:
+    """Give one of several records, and which it is."""
+    if source.newest_by:
+        return _newest(records, source.newest_by, talk.caller), f"newest by {source.newest_by}"
+    if isinstance(source.when_many, Prefer):
+        for place, record in enumerate(records, start=1):
+            if not why_not(source.when_many.when, talk.facts(record), talk.hides):
+                return record, f"one that is preferred (number {place})"
+        return records[0], "first: none is one of those preferred"
+    return records[0], "first"
 
 
 def _newest(records: tuple[Record, ...], by: str, caller: Caller) -> Record:
@@ -207,81 +221,70 @@ def _newest(records: tuple[Record, ...], by: str, caller: Caller) -> Record:
     return max(records, key=moment)
 
 
-def _run_rules(talk: _Talk, source: Source, record: Record) -> Conversation[Decision]:
-    """Take the first rule that holds; later sources are not tried when none does."""
-    facts = Facts(talk.caller, talk.typed, record)
-    for rule in source.rules:
-        why = why_not(rule.when, facts, talk.hides)
+def _let_choose(talk: Talk, source: Source, menu: Menu, answer: Found, count: str) -> Conversation[Decision]:
+    """Build a keypad menu from the records: `for Acme press 1, ...`."""
+    offered = answer.records[: menu.at_most]
+    talk.note(f"source {source.name}", f"{count}, asking the caller to choose of {len(offered)}", answer.took_ms)
+    prompt = fill_prompts(talk, menu.prompt)
+    for key, record in enumerate(offered, start=1):
+        label = fill_prompts(talk, menu.label, record)
+        prompt += (CHOOSE_FOR, *label, CHOOSE_PRESS, Spoken("digits", str(key))) if label else ()
+    choice = Input(name="choice", max=1, pattern=re.compile(f"[1-{len(offered)}]"))
+    digits = yield from _ask_digits(talk, choice, prompt)
+    if digits is None:
+        return (yield from land(talk, menu.otherwise or talk.route.default, "no_input", source=source.name))
+    return (yield from _decide_on(talk, source, offered[int(digits) - 1]))
+
+
+# --------------------------------------------------------------------------------------------------- the rules
+
+
+def _decide_on(talk: Talk, source: Source, record: Record) -> Conversation[Decision]:
+    """Take the first rule of the source that holds; later sources are not tried when none does."""
+    decision = yield from _run_rules(talk, source.rules, source.name, record)
+    if decision is not None:
+        return decision
+    return (yield from land(talk, talk.route.default, "no_rule", source=source.name, record=record))
+
+
+def _run_rules(
+    talk: Talk, rules: tuple[Rule, ...], source: str = "", record: Record | None = None
+) -> Conversation[Decision | None]:
+    """Land on the first rule that holds; None when none does."""
+    if not rules:
+        return None
+    facts = talk.facts(record)
+    for rule in rules:
+        why = _asleep(rule, talk.caller.at)
+        if not why and rule.live:
+            yield from observe(talk, rule.live)
+        why = why or why_not(rule.when, facts, talk.hides)
         talk.note(f"rule {rule.name}", why or "matched")
         if not why:
-            return (yield from _land(talk, rule.act, "matched", rule, source.name, record))
-    return (yield from _land(talk, talk.route.default, "no_rule", source=source.name, record=record))
-
-
-def _land(
-    talk: _Talk,
-    action: Action,
-    reason: Reason,
-    rule: Rule | None = None,
-    source: str = "",
-    record: Record | None = None,
-) -> Conversation[Decision]:
-    """Turn an action into a decision: check its target, then play what it plays."""
-    facts = Facts(talk.caller, talk.typed, record)
-    destination = _resolve(talk, action.to, facts)
-    if destination is None and action is not talk.route.default:
-        talk.note("destination", "none that is allowed: the route's default is taken")
-        return (yield from _land(talk, talk.route.default, "error", rule, source, record))
-    yield from _play(talk, "play", action.play, barge_in=False)
-    return Decision(
-        route=talk.route.name,
-        revision=talk.route.revision,
-        reason=reason if destination is not None else "error",
-        destination=destination,
-        play=action.play,
-        rule=rule.name if rule is not None else "",
-        source=source,
-        record=record,
-        sets=tuple((name, clean_value(render(text, facts.look))) for name, text in rule.sets) if rule else (),
-        trail=tuple(talk.trail),
-        failed=destination is None,
-    )
-
-
-def _give_up(talk: _Talk) -> Conversation[Decision]:
-    """Land on the default of a route whose way leads nowhere; on nothing when that is a route again."""
-    decision = yield from _land(talk, talk.route.default, "error")
-    if decision.destination is not None and decision.destination.kind == "route":
-        return replace(decision, destination=None, failed=True)
-    return decision
-
-
-def _resolve(talk: _Talk, to: To, facts: Facts) -> Destination | None:
-    """Give the first destination of `to` and its `else` branches whose target is allowed."""
-    branch: To | None = to
-    while branch is not None:
-        try:
-            return Destination(branch.kind, _target(branch, facts), branch.priority)
-        except ValueError as refusal:
-            hidden = any(talk.hides(left) for left in branch.target.lefts)
-            talk.note(f"destination {branch.kind}", f"refused: {'it is not what was allowed' if hidden else refusal}")
-        branch = branch.otherwise
+            return (yield from land(talk, rule.act, "matched", rule, source, record))
     return None
 
 
-def _target(to: To, facts: Facts) -> str:
-    """Fill the target and check it. A value may never bring a comma: it would become another part of the place."""
-    for left in to.target.lefts:
-        if "," in as_text(facts.look(left)):
-            raise ValueError(f"'{left}' holds a comma, which no target may get from a value")
-    return check_target(to.kind, render(to.target, facts.look))
+def _asleep(rule: Rule, now: datetime) -> str:
+    """Say why a rule does not count at all; "" when it does."""
+    if rule.disabled:
+        return "disabled"
+    if rule.until is not None and now.replace(tzinfo=None) > rule.until:
+        return f"expired: it held until {rule.until:%Y-%m-%d %H:%M}"
+    return ""
 
 
-def _without_secrets(talk: _Talk, decision: Decision) -> Decision:
+# ------------------------------------------------------------------------------------------------- the secrets
+
+
+def _without_secrets(talk: Talk, decision: Decision) -> Decision:
     """Mask digits marked sensitive wherever the trail or the record repeats them."""
     trail = tuple(talk.trail)
     for secret in talk.secrets:
-        trail = tuple(replace(step, outcome=step.outcome.replace(secret, "***")) for step in trail)
+        trail = tuple(
+            replace(step, step=step.step.replace(secret, "***"), outcome=step.outcome.replace(secret, "***"))
+            for step in trail
+        )
     return replace(decision, trail=trail, record=_mask_record(decision.record, talk.secrets))
 
 

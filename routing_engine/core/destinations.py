@@ -90,7 +90,13 @@ SIDE_EFFECTS: Mapping[str, str] = {
     "language": "CHANNEL(language)",
     "music": "CHANNEL(musicclass)",
     "account": "CHANNEL(accountcode)",
+    "alert_info": "ROUTE_ALERT_INFO",
+    "announce": "ROUTE_ANNOUNCE",
+    "record": "ROUTE_RECORD",
 }
+#: `header.NAME` of `set` is a SIP header on the way to whoever is rung; this is what the dialplan finds it under.
+HEADER = "ROUTE_HEADER_"
+_HEADER_NAME = re.compile(r"(X-[A-Za-z0-9\-]{1,38}|User-to-User|Call-Info|Subject)\Z", re.ASCII)
 
 _VARIABLE = re.compile(r"_{0,2}[A-Z][A-Z0-9_]{0,59}\Z", re.ASCII)
 #: Variables that Asterisk or the engine owns: setting them fails silently or breaks the dialplan.
@@ -118,6 +124,10 @@ def check_target(kind: str, target: str) -> str:
 
 def check_variable(name: str) -> None:
     """Raise `ValueError` with a sentence when a rule may not set this channel variable."""
+    if name.startswith("header."):
+        if not _HEADER_NAME.match(name.removeprefix("header.")):
+            raise ValueError(f"'{name}' is no SIP header of ours: write header.X-NAME")
+        return
     bare = name.lstrip("_")
     if not _VARIABLE.match(name):
         raise ValueError(f"'{name}' is no channel variable: write capital letters, digits and '_'")
@@ -141,6 +151,8 @@ def clean_value(text: str) -> str:
 
 def place(destination: Destination, profile: Mapping[str, str]) -> tuple[str, str, str]:
     """Give context, exten and priority of a destination in a dialplan profile."""
+    if destination.kind == "route":  # in a chain: the call comes back to us
+        return "routing-engine", destination.target, "1"
     where = destination.target if destination.kind == "dialplan" else profile[destination.kind]
     context, exten, priority = where.replace("{target}", destination.target).split(",")
     return context, exten, priority
@@ -148,7 +160,7 @@ def place(destination: Destination, profile: Mapping[str, str]) -> tuple[str, st
 
 def variables(decision: Decision, call_id: str, profile: Mapping[str, str]) -> list[tuple[str, str]]:
     """Give the dialplan variables of a decision in the order they are set; `ROUTE_STATUS` is the last."""
-    found = [(SIDE_EFFECTS.get(name, name), value) for name, value in decision.sets]
+    found = _side_effects(decision.sets)
     found += [
         ("ROUTE_REASON", decision.reason),
         ("ROUTE_NAME", decision.route),
@@ -158,14 +170,49 @@ def variables(decision: Decision, call_id: str, profile: Mapping[str, str]) -> l
         ("ROUTE_RECORD_URL", decision.record.url if decision.record is not None else ""),
     ]
     if decision.destination is not None:
-        found += _destination_variables(decision.destination, profile)
+        found += _destination_variables(decision.destination, decision.chain, profile)
     found = [(name, clean_value(value)) for name, value in found]
     return [*found, ("ROUTE_STATUS", "FALLBACK" if decision.failed else "OK")]
 
 
-def _destination_variables(destination: Destination, profile: Mapping[str, str]) -> list[tuple[str, str]]:
+def _side_effects(sets: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+    """Give what `set` sets. Headers are numbered, `__` lets the channels that are rung inherit them."""
+    found, headers = [], 0
+    for name, value in sets:
+        if name.startswith("header."):
+            headers += 1
+            found.append((f"__{HEADER}{headers}", f"{name.removeprefix('header.')}: {value}"))
+        else:
+            found.append((SIDE_EFFECTS.get(name, name), value))
+    return found
+
+
+def _destination_variables(
+    destination: Destination, chain: tuple[Destination, ...], profile: Mapping[str, str]
+) -> list[tuple[str, str]]:
     context, exten, priority = place(destination, profile)
     found = [("ROUTE_KIND", destination.kind), ("ROUTE_TARGET", destination.target)]
     if destination.priority is not None:
         found.append(("QUEUE_PRIO", str(destination.priority)))
+    if destination.ring_s is not None:
+        found.append(("ROUTE_RING_S", str(destination.ring_s)))
+    if chain:
+        found.append(("ROUTE_CHAIN", _chain(chain, profile)))
     return [*found, ("ROUTE_CONTEXT", context), ("ROUTE_EXTEN", exten), ("ROUTE_PRIORITY", priority)]
+
+
+def _chain(chain: tuple[Destination, ...], profile: Mapping[str, str]) -> str:
+    """Join as many entries as a variable holds whole."""
+    text = ""
+    for one in chain:
+        longer = "&".join([text, _chained(one, profile)]) if text else _chained(one, profile)
+        if len(longer) > MAX_VALUE:
+            break
+        text = longer
+    return text
+
+
+def _chained(destination: Destination, profile: Mapping[str, str]) -> str:
+    """Give one entry of ROUTE_CHAIN: `kind:target:priority:ring_s:context:exten:label`; no target holds `:` or `&`."""
+    given = ["" if value is None else str(value) for value in (destination.priority, destination.ring_s)]
+    return ":".join([destination.kind, destination.target, *given, *place(destination, profile)])

@@ -50,13 +50,22 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a condition or a template looks at: `room` is `record`, `call` or `input`, `name` the field there."""
+    """What a condition or a template looks at: a room, and the name of a value there.
 
-    room: Literal["record", "call", "input"]
+    `list` and `device` hold NAME, `queue` holds NAME.members and the like, `data` origin and age_s. `share` and
+    `last_agent` have one value each and no name; `input` without a name is the first input.
+    """
+
+    room: Literal["record", "call", "input", "list", "data", "share", "device", "queue", "last_agent"]
     name: str
 
     def __str__(self) -> str:
-        return self.name if self.room == "record" else f"{self.room}.{self.name}"
+        return self.name if self.room == "record" else f"{self.room}.{self.name}" if self.name else self.room
+
+    @property
+    def live(self) -> bool:
+        """Whether only the channel can tell it, at the moment of the question."""
+        return self.room in ("device", "queue", "last_agent") or (self.room, self.name) == ("call", "attestation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,45 @@ class Template:
     def lefts(self) -> tuple[Left, ...]:
         """The values that the template needs."""
         return tuple(part for part in self.parts if isinstance(part, Left))
+
+
+# ---------------------------------------------------------------------------------------------------- prompts
+
+SayingKind: TypeAlias = Literal["sound", "digits", "number", "letters", "date", "time", "speech"]
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """A prompt made of values: a sound whose name holds some, or something to be said (`speech` is any text)."""
+
+    kind: SayingKind
+    text: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A `Saying` with its values in: `text` is digits, a whole number, letters, an ISO moment or free text."""
+
+    kind: SayingKind
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.text}"
+
+
+#: What a route writes: the name of a sound, or what is made of values.
+Prompt: TypeAlias = str | Saying
+#: What a channel plays: the name of a sound, or what Asterisk or a speech synthesiser says.
+Sound: TypeAlias = str | Spoken
+
+
+@dataclass(frozen=True, slots=True)
+class Languages:
+    """The language by a value: `cases` as they are written, else `otherwise` ("" leaves it as it is)."""
+
+    by: Template
+    cases: Mapping[str, str]
+    otherwise: str = ""
 
 
 # ------------------------------------------------------------------------------------------------- conditions
@@ -95,33 +143,65 @@ class Group:
 Condition: TypeAlias = Test | Group
 
 
+class Calendar(Protocol):
+    """Opening hours with their holidays and one-off overrides."""
+
+    def state(self, at: datetime) -> Literal["open", "closed", "holiday"]:
+        """Give what a moment is. The calendar's own time zone counts."""
+
+
+class NumberList(Protocol):
+    """A list of numbers, some blocked, some allowed."""
+
+    def verdict(self, number: Number | None) -> Literal["allowed", "blocked", "unlisted"]:
+        """Give what a caller is (None: hidden or malformed). `allowed` wins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all routes of a configuration share: calendars and number lists by name."""
+
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    lists: Mapping[str, NumberList] = field(default_factory=dict)
+
+
 # ------------------------------------------------------------------------------------------------------ route
 
 
 @dataclass(frozen=True, slots=True)
 class To:
-    """A destination as written: the target may be a template; `otherwise` is the `else:` branch."""
+    """A destination as written: the target may be a template; `otherwise` is the `else:` branch.
+
+    Kind `last_agent` has the number of days as its target. An entry of a chain is `chained`: it is taken only when it
+    is reachable, and `then` is the next one. `ring_s` says how long it rings before the dialplan goes on.
+    """
 
     kind: str
     target: Template
     priority: int | None = None
     otherwise: To | None = None
+    ring_s: int | None = None
+    chained: bool = False
+    then: To | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What to play (names of sounds), then where to go."""
+    """What to play, then where to go."""
 
     to: To
-    play: tuple[str, ...] = ()
+    play: tuple[Prompt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """Digits to ask for. Lengths in digits, timeouts in seconds; `final_prompt` plays after the last failed attempt."""
+    """Digits to ask for. Lengths in digits, timeouts in seconds; `final_prompt` plays after the last failed attempt.
+
+    `accept_early` goes on as soon as what is typed is valid; `languages` sets the prompts' language by what was typed.
+    """
 
     name: str = "input"
-    prompt: tuple[str, ...] = ()
+    prompt: tuple[Prompt, ...] = ()
     attempts: int = 3
     min: int = 1
     max: int = 20
@@ -130,21 +210,52 @@ class Input:
     terminator: str = "#"
     first_digit_timeout_s: float = 5.0
     inter_digit_timeout_s: float = 3.0
-    retry_prompt: tuple[str, ...] = ()
-    final_prompt: tuple[str, ...] = ()
+    retry_prompt: tuple[Prompt, ...] = ()
+    final_prompt: tuple[Prompt, ...] = ()
     on_failure: Action | None = None
     sensitive: bool = False
+    accept_early: bool = False
+    languages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Conditions, what to play, where to go. `sets` are side effects in order; `line` is where the rule is written."""
+    """Conditions, what to play, where to go. `sets` are side effects in order; `line` is where the rule is written.
+
+    `until` is the last moment it holds, in the site's time without a zone. `live` are the left sides of its conditions
+    that only the channel can tell. `owner` and `comment` are for people.
+    """
 
     name: str
     act: Action
     when: Condition | None = None
     sets: tuple[tuple[str, Template], ...] = ()
     line: int = 0
+    disabled: bool = False
+    until: datetime | None = None
+    live: tuple[Left, ...] = ()
+    owner: str = ""
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prefer:
+    """Of several records take the first for which this holds, else the first."""
+
+    when: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """Let the caller choose among several records: `label` names one, at most `at_most` are offered.
+
+    `otherwise` is for a caller who chooses none; None is the route's default.
+    """
+
+    label: tuple[Prompt, ...]
+    prompt: tuple[Prompt, ...] = ()
+    at_most: int = 9
+    otherwise: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +273,7 @@ class Source:
     field: str = ""
     timeout_s: float | None = None
     when_down: Literal["next", "default"] | Action = "next"
-    when_many: Literal["first"] | Action = "first"
+    when_many: Literal["first"] | Action | Prefer | Menu = "first"
     newest_by: str = ""
     rules: tuple[Rule, ...] = ()
 
@@ -183,21 +294,30 @@ class Filler:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One YAML file of `config/routes`: from instruction to default. `deadline_s` bounds all look-ups of one call."""
+    """One YAML file of `config/routes`: from instruction to default. `deadline_s` bounds all look-ups of one call.
+
+    `rules` are about the call itself; the first `early` of them run when it arrives, the others after the input.
+    `languages` overrides `language` for the calls that it names.
+    """
 
     name: str
     default: Action
     description: str = ""
+    owner: str = ""
     language: str = ""
-    instruction: tuple[str, ...] = ()
+    languages: Languages | None = None
+    instruction: tuple[Prompt, ...] = ()
     answer: Literal["before_prompts", "early_media", "never"] = "before_prompts"
     inputs: tuple[Input, ...] = ()
     deadline_s: float = 3.0
     filler: Filler = Filler()
+    rules: tuple[Rule, ...] = ()
+    early: int = 0
     sources: tuple[Source, ...] = ()
     anonymous: Action | None = None
     revision: str = ""
     variables: tuple[str, ...] = ()
+    site: Site = field(default_factory=Site)
 
 
 # --------------------------------------------------------------------------------------- records and decisions
@@ -225,31 +345,34 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a call goes: kind and target, checked against what that kind allows."""
+    """Where a call goes: kind and target, checked against what that kind allows. `ring_s`: how long it rings there."""
 
     kind: str
     target: str
     priority: int | None = None
+    ring_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Where the call goes and why. `destination` is None only when there was no route to follow.
 
-    `sets` are the rule's side effects, rendered. `failed` marks a decision that the engine, not the route, made.
+    `sets` are the rule's side effects, rendered. `chain` is where the call goes on when nobody answers there, in
+    order. `failed` marks a decision that the engine, not the route, made.
     """
 
     route: str
     revision: str
     reason: Reason
     destination: Destination | None
-    play: tuple[str, ...] = ()
+    play: tuple[Sound, ...] = ()
     rule: str = ""
     source: str = ""
     record: Record | None = None
     sets: tuple[tuple[str, str], ...] = ()
     trail: tuple[Step, ...] = ()
     failed: bool = False
+    chain: tuple[Destination, ...] = ()
 
 
 # ------------------------------------------------------------------------------ the conversation: asks, answers
@@ -259,7 +382,7 @@ class Decision:
 class Play:
     """Ask: play these sounds. With `barge_in` a digit ends them and is answered as `Typed`."""
 
-    sounds: tuple[str, ...]
+    sounds: tuple[Sound, ...]
     barge_in: bool = True
 
 
@@ -268,7 +391,7 @@ class Collect:
     """Ask: play `prompt`, then read digits as `input` says. `typed` are digits that came before (type-ahead)."""
 
     input: Input
-    prompt: tuple[str, ...]
+    prompt: tuple[Sound, ...]
     typed: str = ""
 
 
@@ -292,6 +415,20 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """Ask: prompts in this language from now on."""
+
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """Ask: what these left sides are now (device states, queues, attestation, the last agent)."""
+
+    lefts: tuple[Left, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Typed:
     """Answer: what the caller typed, "" for silence. `missing` names sounds that could not be played."""
 
@@ -302,10 +439,14 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Answer: the records that were found, in the source's order; none is an empty tuple."""
+    """Answer: the records that were found, in the source's order; none is an empty tuple.
+
+    `strangers` counts those left out because their number is not the caller's.
+    """
 
     records: tuple[Record, ...] = ()
     took_ms: float | None = None
+    strangers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,5 +465,15 @@ class Opened:
     caller: Caller | None = None
 
 
-Ask: TypeAlias = Play | Collect | Find | Open
-Answer: TypeAlias = Typed | Found | SourceDown | Opened
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Answer: the values; a left side that is not there could not be told.
+
+    Of `last_agent` it is the extension and the ISO moment of that call, ("201", "2026-11-01T10:00:00+01:00").
+    """
+
+    values: Mapping[Left, Value] = field(default_factory=dict)
+
+
+Ask: TypeAlias = Play | Collect | Find | Open | Switch | Observe
+Answer: TypeAlias = Typed | Found | SourceDown | Opened | Observed

@@ -66,6 +66,15 @@ def read_number(text: str, region: str) -> Number | None:
     return Number(received, digits, e164, re.sub(r"[^0-9]", "", national))
 
 
+@lru_cache(maxsize=4096)
+def country_of(number: Number) -> str:
+    """Give the country of a public number (ISO 3166, `AT`); "" for an extension and numbers of no country."""
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(number.e164, None)) or ""
+    except phonenumbers.NumberParseException:
+        return ""
+
+
 def same_number(one: Number | None, other: Number | None) -> bool:
     """Tell whether two numbers are the same line: equal in E.164, never by their last digits."""
     return one is not None and other is not None and one.e164 == other.e164

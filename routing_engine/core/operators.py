@@ -244,6 +244,8 @@ def _test_why_not(test: Test, facts: Facts, hide: Callable[[Left], bool]) -> str
         return f"{test.left} {operator.says} what the rule asks"
     if actual is None and test.left.room == "record":
         return f"the record has no '{test.left}'"
+    if actual is None:
+        return f"{test.left} is not known"
     return f"{test.left} is {_quoted(actual)}: it {operator.says} {_quoted(test.expected)}{_near(test, actual, now)}"
 
 

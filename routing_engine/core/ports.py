@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from routing_engine.core.model import Caller, Collect, Filler, Find, Found, Play, Record, SourceDown, Typed
+from routing_engine.core.model import (
+    Caller,
+    Collect,
+    Filler,
+    Find,
+    Found,
+    Left,
+    Play,
+    Record,
+    SourceDown,
+    Typed,
+    Value,
+)
 from routing_engine.core.numbers import Number
 from routing_engine.errors import ChannelError
 
@@ -36,6 +48,12 @@ class Channel(Protocol):
 
     async def collect(self, ask: Collect) -> Typed:
         """Read digits: without the terminator, at most `max` of them."""
+
+    async def switch(self, language: str) -> None:
+        """Play prompts in this language from now on."""
+
+    async def observe(self, lefts: Sequence[Left]) -> Mapping[Left, Value]:
+        """Tell what live left sides are now; one that cannot be told is left out."""
 
     async def fill(self, filler: Filler | None) -> None:
         """Start what the caller hears during a look-up; None ends it."""
@@ -72,6 +90,13 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Release connections. Called once, after the last look-up."""
+
+
+class Speech(Protocol):
+    """Text to speech."""
+
+    async def sound(self, text: str, language: str) -> str | None:
+        """Give the name of a sound that says the text; None when it cannot be made in time. Never raises."""
 
 
 class Lookup(Protocol):

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import blake2b
 
-from routing_engine.core.model import Caller, Left, Record, Template, Value
+from routing_engine.core.model import Caller, Left, Record, Site, Template, Value
+from routing_engine.core.numbers import country_of
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\- ]{0,63}\Z")
 _VARIABLE = re.compile(r"variable\.[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
+_CALENDAR = re.compile(r"calendar(\.[A-Za-z0-9][A-Za-z0-9_\-]{0,63})?\Z")
+_DEVICE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_\-]{0,79}\Z")
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 #: What may follow `call.`, and what it gives. `call.variable.NAME` is a channel variable.
 CALL_FIELDS: Mapping[str, str] = {
     "caller": "the caller's number in E.164, empty when it is hidden",
+    "country": "the caller's country, two letters (ISO 3166), empty when it is not known",
     "called": "the number that was dialled",
     "name": "the caller's name as it arrived",
     "input": "the digits that were typed",
@@ -25,26 +30,86 @@ CALL_FIELDS: Mapping[str, str] = {
     "weekday": "the day of the week, monday to sunday",
     "date": "the day at the site, YYYY-MM-DD",
     "id": "the id of the call",
+    "attestation": "STIR/SHAKEN: A, B or C as verified, `failed`, or `none`",
+}
+
+#: What is known of a record beside its fields.
+DATA_FIELDS: Mapping[str, str] = {
+    "origin": "where the record came from: live, cache, snapshot or canned",
+    "age_s": "how many seconds ago it was read from there",
+}
+
+#: What may follow `queue.NAME.`.
+QUEUE_FIELDS: Mapping[str, str] = {
+    "members": "members that are logged in",
+    "free": "members that could take a call now",
+    "waiting": "callers who wait",
 }
 
 
 def read_left(text: str) -> Left:
-    """Read a left side: `input`, `input.NAME`, `call.FIELD`, `call.variable.NAME`, else a field of the record.
+    """Read a left side: `input`, `call.FIELD`, `list.NAME`, `queue.NAME.waiting`, ..., else a field of the record.
 
     Raises `ValueError` with a sentence.
     """
     room, _, name = text.partition(".")
     if text in ("input", "call.input"):
         return Left("input", "")
-    if room == "input" and name:
-        return Left("input", name)
-    if room == "call":
-        if name in CALL_FIELDS or _VARIABLE.match(name):
-            return Left("call", name)
-        raise ValueError(f"'{text}' is not known; after 'call.' there is {', '.join(CALL_FIELDS)} or variable.NAME")
+    if text == "share":
+        return Left("share", "")
+    if room in _ROOMS:
+        return _ROOMS[room](text, name)
     if not _NAME.match(text):
         raise ValueError(f"'{text}' is no field name")
     return Left("record", text)
+
+
+def _call_left(text: str, name: str) -> Left:
+    if name in CALL_FIELDS or _VARIABLE.match(name) or _CALENDAR.match(name):
+        return Left("call", name)
+    known = [*CALL_FIELDS, "calendar.NAME", "variable.NAME"]
+    raise ValueError(f"'{text}' is not known; after 'call.' there is {', '.join(known[:-1])} or {known[-1]}")
+
+
+def _input_left(text: str, name: str) -> Left:
+    if not _NAME.match(name):
+        raise ValueError(f"'{text}' is no input's name")
+    return Left("input", name)
+
+
+def _list_left(text: str, name: str) -> Left:
+    if not _NAME.match(name):
+        raise ValueError(f"'{text}' is no list's name")
+    return Left("list", name)
+
+
+def _data_left(text: str, name: str) -> Left:
+    if name not in DATA_FIELDS:
+        raise ValueError(f"'{text}' is not known; after 'data.' there is {' and '.join(DATA_FIELDS)}")
+    return Left("data", name)
+
+
+def _device_left(text: str, name: str) -> Left:
+    if not _DEVICE.match(name):
+        raise ValueError(f"'{text}' is no extension")
+    return Left("device", name)
+
+
+def _queue_left(text: str, name: str) -> Left:
+    queue, _, what = name.rpartition(".")
+    if not _DEVICE.match(queue) or what not in QUEUE_FIELDS:
+        raise ValueError(f"'{text}' is not known; write queue.NAME. with {', '.join(QUEUE_FIELDS)}")
+    return Left("queue", name)
+
+
+_ROOMS: Mapping[str, Callable[[str, str], Left]] = {
+    "call": _call_left,
+    "input": _input_left,
+    "list": _list_left,
+    "data": _data_left,
+    "device": _device_left,
+    "queue": _queue_left,
+}
 
 
 def read_template(text: str) -> Template:
@@ -88,11 +153,17 @@ def as_text(value: Value) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that conditions and templates may look at: the call, the digits by input name, and the record."""
+    """All that conditions and templates may look at: the call, the digits by input name, the record, what was observed.
+
+    `salt` tells one percentage split from another: the name of the route.
+    """
 
     caller: Caller
     typed: Mapping[str, str]
     record: Record | None = None
+    site: Site = field(default_factory=Site)
+    seen: Mapping[Left, Value] = field(default_factory=dict)
+    salt: str = ""
 
     def look(self, left: Left) -> Value:
         """Give the value of a left side; None when there is none."""
@@ -100,7 +171,37 @@ class Facts:
             return self.record.fields.get(left.name) if self.record is not None else None
         if left.room == "input":
             return self.typed.get(left.name) if left.name else next(iter(self.typed.values()), "")
-        return _call_field(self.caller, left.name)
+        if left.live:
+            return self.seen.get(left)
+        if left.room == "call":
+            return self._call(left.name)
+        if left.room == "data":
+            return self._data(left.name)
+        if left.room == "list":
+            known = self.site.lists.get(left.name)
+            return known.verdict(self.caller.number) if known is not None else None
+        return share_of(self.caller, self.salt)
+
+    def _call(self, name: str) -> Value:
+        if not name.startswith("calendar"):
+            return _call_field(self.caller, name)
+        calendar = self.site.calendars.get(name.removeprefix("calendar").removeprefix("."))
+        return calendar.state(self.caller.at) if calendar is not None else None
+
+    def _data(self, name: str) -> Value:
+        if self.record is None:
+            return None
+        return self.record.origin if name == "origin" else self.record.age_s
+
+
+def share_of(caller: Caller, salt: str) -> float:
+    """Give where a caller stands in a percentage split: 0 up to, not including, 100; the same at every call.
+
+    A caller without a number is split by the call's id, so at random.
+    """
+    who = caller.number.e164 if caller.number is not None else caller.call_id
+    digest = blake2b(f"{salt}\n{who}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) % 10_000 / 100
 
 
 def _call_field(caller: Caller, name: str) -> Value:
@@ -108,6 +209,8 @@ def _call_field(caller: Caller, name: str) -> Value:
         return caller.variables.get(name.removeprefix("variable."), "")
     if name == "caller":
         return caller.number.e164 if caller.number is not None else ""
+    if name == "country":
+        return country_of(caller.number) if caller.number is not None else ""
     if name == "time":
         return caller.at.strftime("%H:%M")
     if name == "date":

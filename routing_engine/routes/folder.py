@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-#: Folders of the configuration, and what a file in each is.
-INTEGRATIONS, ROUTES = "integrations", "routes"
+#: Folders of the configuration, and how a file in each ends. `state` is what commands write: no part of the revision.
+INTEGRATIONS, ROUTES, CALENDARS, LISTS, STATE = "integrations", "routes", "calendars", "lists", "state"
+_YAML = (".yaml", ".yml")
+_ROOMS = {INTEGRATIONS: _YAML, ROUTES: _YAML, CALENDARS: (".ics",), LISTS: (".txt", ".csv"), STATE: _YAML}
 _ENGINE = ("engine.yaml", "engine.yml")
 _LARGEST = 1 << 20
 
@@ -31,11 +33,13 @@ class Unreadable:
 class Snapshot:
     """The texts of all files by relative name, `routes/support.yaml`. `revision` differs with the content only.
 
-    `missing` names the folder itself when it is not there.
+    `content` differs also with what commands have written below `state`. `missing` names the folder itself when it is
+    not there.
     """
 
     texts: Mapping[str, str | Unreadable]
     revision: str
+    content: str
     missing: str = ""
 
     def under(self, folder: str) -> dict[str, str | Unreadable]:
@@ -51,14 +55,16 @@ class Snapshot:
 def read_folder(folder: Path) -> Snapshot:
     """Read every configuration file below `folder`."""
     if not folder.is_dir():
-        return Snapshot({}, "missing", str(folder))
+        return Snapshot({}, "missing", "missing", str(folder))
     contents = {name: _read_bytes(path) for name, path in sorted(_files(folder))}
-    return Snapshot({name: _as_text(content) for name, content in contents.items()}, _revision(contents))
+    written = {name: content for name, content in contents.items() if not name.startswith(STATE + "/")}
+    texts = {name: _as_text(content) for name, content in contents.items()}
+    return Snapshot(texts, _revision(written), _revision(contents))
 
 
 def signature(folder: Path) -> Signature:
     """Give a sign of the folder's state; as cheap as one `stat` a file."""
-    paths = [("", folder), *((name, folder / name) for name in (INTEGRATIONS, ROUTES)), *sorted(_files(folder))]
+    paths = [("", folder), *((name, folder / name) for name in _ROOMS), *sorted(_files(folder))]
     return tuple(_sign(name, path) for name, path in paths)
 
 
@@ -72,18 +78,18 @@ def _sign(name: str, path: Path) -> tuple[str, ...] | tuple[str, str, int, int, 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     yield from ((name, folder / name) for name in _ENGINE if os.path.lexists(folder / name))
-    for room in (INTEGRATIONS, ROUTES):
-        for name in _names(folder / room):
+    for room, endings in _ROOMS.items():
+        for name in _names(folder / room, endings):
             yield f"{room}/{os.fsencode(name).decode('utf-8', 'replace')}", folder / room / name
 
 
-def _names(folder: Path) -> list[str]:
-    """Names of YAML files: no hidden ones (ConfigMap's `..data`, lock files), no backups of editors."""
+def _names(folder: Path, endings: tuple[str, ...]) -> list[str]:
+    """Names of files that end so: no hidden ones (ConfigMap's `..data`, lock files), no backups of editors."""
     try:
         names = os.listdir(folder)
     except OSError:
         return []
-    return [name for name in names if name.endswith((".yaml", ".yml")) and not name.startswith((".", "#", "~"))]
+    return [name for name in names if name.endswith(endings) and not name.startswith((".", "#", "~"))]
 
 
 def _read_bytes(path: Path) -> bytes | Unreadable:

@@ -44,7 +44,7 @@ class RouteStore:
         with self._lock:
             self._seen = signature(self.folder)  # before reading: what is written meanwhile is seen the next time
             snapshot = read_folder(self.folder)
-            self._tried = snapshot.revision
+            self._tried = snapshot.content
             self._in_force = configure(snapshot, self._providers, self._environment, examples)
             return self._in_force
 
@@ -58,7 +58,7 @@ class RouteStore:
             now = signature(self.folder)
             if now == self._seen:
                 return False
-            revision = read_folder(self.folder).revision
-            if revision == self._tried:
+            content = read_folder(self.folder).content
+            if content == self._tried:
                 self._seen = now  # touched, moved or linked anew, but the same in content
-            return revision != self._tried
+            return content != self._tried

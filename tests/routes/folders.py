@@ -27,7 +27,7 @@ PROVIDERS = {"fake": read_fake}
 
 
 def snapshot(texts: Mapping[str, str], revision: str = "r") -> Snapshot:
-    return Snapshot(dict(texts), revision)
+    return Snapshot(dict(texts), revision, revision)
 
 
 def problems_of(texts: Mapping[str, str]) -> list[str]:

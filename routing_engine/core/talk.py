@@ -1,0 +1,109 @@
+"""What has been said so far on one route, and the small asks that every part of the conversation needs."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias, TypeVar, cast
+
+from routing_engine.core.model import (
+    Answer,
+    Ask,
+    Caller,
+    Left,
+    Observe,
+    Observed,
+    Play,
+    Prompt,
+    Record,
+    Route,
+    Sound,
+    Step,
+    Switch,
+    Typed,
+    Value,
+)
+from routing_engine.core.prompts import LANGUAGE, speak
+from routing_engine.core.templates import Facts, as_text
+
+T = TypeVar("T")
+Conversation: TypeAlias = Generator[Ask, Answer, T]
+
+
+@dataclass
+class Talk:
+    """What has been said so far on one route."""
+
+    route: Route
+    caller: Caller
+    trail: list[Step]
+    #: Sensitive digits typed on this or an earlier route of the call.
+    secrets: list[str] = field(default_factory=list)
+    typed: dict[str, str] = field(default_factory=dict)
+    seen: dict[Left, Value] = field(default_factory=dict)
+    down: str = ""
+
+    def note(self, step: str, outcome: str, took_ms: float | None = None) -> None:
+        """Add a step to the trail."""
+        self.trail.append(Step(step, outcome, took_ms))
+
+    def hides(self, left: Left) -> bool:
+        """Whether a left side holds digits that must not be shown."""
+        if left.room != "input":
+            return False
+        inputs = self.route.inputs
+        return any(one.sensitive for one in (inputs if left.name else inputs[:1]) if left.name in ("", one.name))
+
+    def facts(self, record: Record | None = None) -> Facts:
+        """Give all that conditions and templates may look at now."""
+        return Facts(self.caller, self.typed, record, self.route.site, self.seen, self.route.name)
+
+
+def play(talk: Talk, step: str, sounds: tuple[Sound, ...], barge_in: bool = True) -> Conversation[str]:
+    """Play sounds; give the digit that ended them, "" for none."""
+    if not sounds:
+        return ""
+    heard = cast(Typed, (yield Play(sounds, barge_in)))
+    outcome = "played, ended by a key" if heard.digits else "played"
+    if heard.missing:
+        outcome = f"could not be played: {', '.join(heard.missing)}"
+    talk.note(f"{step} {' '.join(map(str, sounds))}", outcome, heard.took_ms)
+    return heard.digits
+
+
+def fill_prompts(talk: Talk, prompts: tuple[Prompt, ...], record: Record | None = None) -> tuple[Sound, ...]:
+    """Put values into prompts; one that cannot be said is left out, and the trail says why."""
+    if all(isinstance(prompt, str) for prompt in prompts):
+        return cast(tuple[Sound, ...], prompts)
+    facts, sounds = talk.facts(record), list[Sound]()
+    for prompt in prompts:
+        try:
+            sounds.append(prompt if isinstance(prompt, str) else speak(prompt, facts.look, talk.caller.at))
+        except ValueError as refusal:
+            talk.note("prompt", f"left out: {refusal}")
+    return tuple(sounds)
+
+
+def switch(talk: Talk, language: str) -> Conversation[None]:
+    """Go on in another language; one that is none is left out."""
+    language = language.strip()
+    if not language or language == talk.caller.language:
+        return
+    if not LANGUAGE.match(language):
+        talk.note("language", f"left as it is: '{language[:80]}' is no language")
+        return
+    yield Switch(language)
+    talk.caller = replace(talk.caller, language=language)
+    talk.note("language", language)
+
+
+def observe(talk: Talk, lefts: Iterable[Left]) -> Conversation[None]:
+    """Look at live state, once for each left side and call."""
+    wanted = tuple(left for left in lefts if left not in talk.seen)
+    if not wanted:
+        return
+    observed = cast(Observed, (yield Observe(wanted)))
+    for left in wanted:
+        value = observed.values.get(left)
+        talk.seen[left] = value
+        talk.note(f"state {left}", "not known" if value is None else as_text(value))
