@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import yaml
 
 from routing_engine.core.destinations import KINDS, SIDE_EFFECTS, check_target, check_variable
 from routing_engine.core.model import Action, Left, Template, To
 from routing_engine.marked import Section, is_null, section_of, suggest, text_of
-from routing_engine.routes.later import later, refuse_later
-from routing_engine.routes.page import Page, read_sounds, refuse_empty, scalar
+from routing_engine.routes.page import Page, refuse_empty, scalar
+from routing_engine.routes.prompts import read_prompts
 
 #: Kinds that may be written without a target, and the target they then have.
 _BARE: Mapping[str, Template] = {
     "hangup": Template(("normal",)),
     "callback": Template((Left("call", "caller"),)),
 }
+#: Every kind that may be written; `last_agent` becomes an extension once it is known who that was.
+_WRITTEN = (*KINDS, "last_agent")
+#: What rings, and so may ring for a time.
+_RINGING = ("extension", "queue", "ring_group", "external", "last_agent")
+_DAYS = re.compile(r"([1-9][0-9]{0,2}) days?\Z")
+_LONGEST_CHAIN = 9
 _EXAMPLE = "to: {queue: sales}"
 
 
@@ -32,8 +40,8 @@ def read_action(node: yaml.Node, page: Page, what: str, has_record: bool) -> Act
 
 def take_action(section: Section, page: Page, has_record: bool) -> Action | None:
     """Take `play` and `to` from a section that may hold more."""
-    play = read_sounds(section, "play")
-    for kind in (name for name in section.names() if name in KINDS and not section.has("to")):
+    play = read_prompts(section, "play", page, has_record)
+    for kind in (name for name in section.names() if name in _WRITTEN and not section.has("to")):
         section.take(kind)
         section.take("to")
         section.note(kind, f"'{kind}' stands where 'to' belongs", f"write to: {{{kind}: ...}}")
@@ -44,10 +52,9 @@ def take_action(section: Section, page: Page, has_record: bool) -> Action | None
 
 
 def read_to(node: yaml.Node, page: Page, has_record: bool) -> To | None:
-    """Read a destination: `{KIND: target, priority, else}` or a kind that needs no target."""
+    """Read a destination: `{KIND: target, ...}`, a kind that needs no target, or a list of them, which is a chain."""
     if isinstance(node, yaml.SequenceNode):
-        _note_later(node, page, "to", "a list")
-        return None
+        return _read_chain(node, page, has_record)
     bare = scalar(node)
     if bare is not None:
         return _bare(node, page, bare)
@@ -67,16 +74,34 @@ def _bare(node: yaml.Node, page: Page, kind: str) -> To | None:
     return None
 
 
-def _note_later(node: yaml.Node, page: Page, place: str, word: str) -> None:
-    found = later(place, word)
-    if found:
-        page.notes.note(node, *found)
+def _read_chain(node: yaml.SequenceNode, page: Page, has_record: bool) -> To | None:
+    """Read a chain; each entry knows the next."""
+    if not 1 <= len(node.value) <= _LONGEST_CHAIN:
+        page.notes.note(node, f"a chain has 1 to {_LONGEST_CHAIN} destinations", f"write for example [{_EXAMPLE[4:]}]")
+        return None
+    entries = [_read_entry(entry, page, has_record) for entry in node.value]
+    chain: To | None = None
+    for entry in reversed(entries):
+        if entry is None:
+            return None
+        chain = replace(entry, chained=True, then=chain)
+    return chain
+
+
+def _read_entry(node: yaml.Node, page: Page, has_record: bool) -> To | None:
+    if isinstance(node, yaml.SequenceNode):
+        page.notes.note(node, "a chain in a chain", "write its destinations into the one list")
+        return None
+    entry = read_to(node, page, has_record)
+    if entry is not None and entry.otherwise is not None:
+        page.notes.note(node, "'else' has no place in a chain", "the next entry is what happens otherwise")
+        return None
+    return entry
 
 
 def _read_mapping(section: Section, page: Page, has_record: bool) -> To | None:
-    refuse_later(section, "to")
-    refuse_empty(section, "else", "priority")
-    kinds = [name for name in section.names() if name in KINDS]
+    refuse_empty(section, "else", "priority", "ring_s")
+    kinds = [name for name in section.names() if name in _WRITTEN]
     if len(kinds) != 1:
         _note_kinds(section, kinds)
         return None
@@ -84,11 +109,14 @@ def _read_mapping(section: Section, page: Page, has_record: bool) -> To | None:
     priority = section.whole("priority", 0, 0, 1_000_000) if section.has("priority") else None
     if priority is not None and kind != "queue":
         section.note("priority", f"a destination '{kind}' has no priority", "remove it: only a queue has one")
+    ring_s = section.whole("ring_s", 0, 1, 3600) or None
+    if ring_s is not None and kind not in _RINGING:
+        section.note("ring_s", f"a destination '{kind}' does not ring", f"remove it: {', '.join(_RINGING)} ring")
     otherwise = section.take("else")
     branch = None if otherwise is None else read_to(otherwise, page, has_record)
     target = _read_target(section, kind, page, has_record)
     section.close("a destination")
-    return None if target is None else To(kind, target, priority, branch)
+    return None if target is None else To(kind, target, priority, branch, ring_s)
 
 
 def _note_kinds(section: Section, kinds: list[str]) -> None:
@@ -99,7 +127,7 @@ def _note_kinds(section: Section, kinds: list[str]) -> None:
         return
     strange = [name for name in section.names() if name not in ("priority", "else", "ring_s")]
     for name in strange:
-        section.note(name, f"'{name}' is no destination", suggest(name, KINDS))
+        section.note(name, f"'{name}' is no destination", suggest(name, _WRITTEN))
     if not strange:
         section.notes.note(section.line, "this names no destination", f"write for example {_EXAMPLE}")
 
@@ -111,10 +139,20 @@ def _read_target(section: Section, kind: str, page: Page, has_record: bool) -> T
             section.note(kind, f"'{kind}' needs a target", f"write {{{kind}: TARGET}}")
         return _BARE.get(kind)
     text = text_of(node, page.notes, f"the target of '{kind}'")
-    template = None if text is None else page.template(node, text, has_record)
+    if kind == "last_agent":
+        return None if text is None else _read_days(node, text, page)
+    template = None if text is None else page.template(node, text, has_record, shows=True)
     if text is None or template is None:
         return None
     return _checked(node, kind, text, template, page)
+
+
+def _read_days(node: yaml.Node, text: str, page: Page) -> Template | None:
+    days = _DAYS.match(text)
+    if days is None:
+        page.notes.note(node, f"'last_agent' cannot be '{text[:80]}'", "write how long it counts: last_agent: 14 days")
+        return None
+    return Template((days[1],))
 
 
 def _checked(node: yaml.Node, kind: str, text: str, template: Template, page: Page) -> Template | None:
@@ -132,29 +170,29 @@ def _checked(node: yaml.Node, kind: str, text: str, template: Template, page: Pa
     return template
 
 
-def read_sets(section: Section, page: Page) -> tuple[tuple[str, Template], ...]:
+def read_sets(section: Section, page: Page, has_record: bool = True) -> tuple[tuple[str, Template], ...]:
     """Take `set`: side effects in the order they are written, their names checked."""
     sets = section.section("set")
     if sets is None:
         return ()
-    found = [(name, _read_set(sets, name, page)) for name in sets.names()]
+    found = [(name, _read_set(sets, name, page, has_record)) for name in sets.names()]
     return tuple((name, template) for name, template in found if template is not None)
 
 
-def _read_set(sets: Section, name: str, page: Page) -> Template | None:
+def _read_set(sets: Section, name: str, page: Page, has_record: bool) -> Template | None:
     _check_set_name(sets, name)
     node = sets.take(name)
     if node is None:
         sets.note(name, f"'{name}' has no value", "write a text, or '' to empty it")
         return None
     text = text_of(node, page.notes, f"'{name}'")
-    return None if text is None else page.template(node, text)
+    return None if text is None else page.template(node, text, has_record, shows=True)
 
 
 def _check_set_name(sets: Section, name: str) -> None:
     if name in SIDE_EFFECTS:
         return
-    if name.islower():
+    if name.islower() and not name.startswith("header."):
         known = suggest(name, SIDE_EFFECTS)
         sets.note(name, f"'{name}' is no side effect of the engine", f"{known}; channel variables are upper-case")
         return

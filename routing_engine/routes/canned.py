@@ -16,6 +16,9 @@ from routing_engine.core.model import (
     Decision,
     Find,
     Found,
+    Left,
+    Observe,
+    Observed,
     Open,
     Opened,
     Record,
@@ -25,10 +28,11 @@ from routing_engine.core.model import (
     Typed,
     Value,
 )
-from routing_engine.core.templates import as_text
+from routing_engine.core.templates import as_text, read_left
 from routing_engine.marked import Notes, Section, is_null, read_yaml, section_of, value_of
 from routing_engine.routes.page import scalar
 
+_LIVE = "write device.EXT, queue.NAME.members, call.attestation or last_agent: [EXT, DATE]"
 #: What a source answers: its records (none is an empty tuple), or that it is down.
 Canned: TypeAlias = tuple[Record, ...] | SourceDown
 
@@ -39,10 +43,12 @@ def drive(
     inputs: Sequence[str],
     records: Mapping[str, Canned],
     routes: Mapping[str, Route] | None = None,
+    states: Mapping[Left, Value] | None = None,
 ) -> Decision:
     """Decide with canned answers: `inputs` one by one for each try ("" is silence), `records` by the source's name.
 
     A source without a canned answer has no record. `routes` are those that a destination `route` may go on with.
+    `states` are what live left sides are; one that is not there is not known.
     """
     typed = iter(inputs)
     talk = decide(route, caller)
@@ -54,6 +60,8 @@ def drive(
             return cast(Decision, end.value)
         if isinstance(ask, Collect):
             answer = Typed(_until_terminator(next(typed, ""), ask.input.terminator))
+        elif isinstance(ask, Observe):
+            answer = Observed(states or {})
         else:
             answer = _answer(ask, records, routes or {})
 
@@ -69,6 +77,29 @@ def _answer(ask: Ask, records: Mapping[str, Canned], routes: Mapping[str, Route]
         return Typed()
     canned = records.get(ask.source.name, ())
     return canned if isinstance(canned, SourceDown) else Found(canned)
+
+
+def states_of(section: Section) -> Mapping[Left, Value]:
+    """Take every key of a section as the state of a live left side: `device.200: busy`, `last_agent: [200, DATE]`."""
+    found = {}
+    for name in section.names():
+        value = _read_field(section, name)
+        left = _live_left(section, name)
+        if left is not None and value is not None:
+            found[left] = value
+    return found
+
+
+def _live_left(section: Section, name: str) -> Left | None:
+    try:
+        left = Left("last_agent", "") if name == "last_agent" else read_left(name)
+    except ValueError as error:
+        section.note(name, str(error), _LIVE)
+        return None
+    if not left.live:
+        section.note(name, f"'{name}' is no live state", _LIVE)
+        return None
+    return left
 
 
 def read_records(text: str, notes: Notes) -> Mapping[str, Canned]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, cast
 
@@ -21,10 +22,11 @@ _ELSEWHERE = {
     "lt": "less_than", "lte": "at_most", "max": "at_most", "exists": "is_empty", "empty": "is_empty",
 }  # fmt: skip
 _TEXTUAL = frozenset({"is", "is_not", "one_of", "none_of", "contains", "starts_with", "ends_with"})
+_EQUALITY = frozenset({"is", "is_not", "one_of", "none_of"})
 _ORDERING = frozenset({"more_than", "at_least", "less_than", "at_most", "between", "before", "after"})
 
 
-def read_when(node: yaml.Node, page: Page) -> Condition | None:
+def read_when(node: yaml.Node, page: Page, has_record: bool = True) -> Condition | None:
     """Read a mapping of conditions, all of which must hold; None, with the problems noted, when it has none."""
     section = section_of(node, page.notes, "a condition")
     if section is None:
@@ -34,7 +36,7 @@ def read_when(node: yaml.Node, page: Page) -> Condition | None:
         return None
     found: list[Condition] = []
     for name in section.names():
-        found += _read_entry(section, name, page)
+        found += _read_entry(section, name, page, has_record)
     return _join("all", found)
 
 
@@ -44,11 +46,11 @@ def _join(join: Literal["all", "any", "none"], found: list[Condition]) -> Condit
     return found[0] if len(found) == 1 and join != "none" else Group(join, tuple(found))
 
 
-def _read_entry(section: Section, name: str, page: Page) -> list[Condition]:
+def _read_entry(section: Section, name: str, page: Page, has_record: bool) -> list[Condition]:
     node = section.take(name)
     if name in _JOINS:
-        return _read_group(section, cast(Literal["all", "any", "none"], name), page)
-    left = page.left(section.key_node(name), name)
+        return _read_group(section, cast(Literal["all", "any", "none"], name), page, has_record)
+    left = page.left(section.key_node(name), name, has_record)
     if node is None:
         section.note(name, f"'{name}' is compared with nothing", f"write {name}: {{is_empty: true}}, or a value")
         return []
@@ -60,14 +62,41 @@ def _read_entry(section: Section, name: str, page: Page) -> list[Condition]:
         section.note(name, f"'{name}' cannot be a list", f"write {name}: {{one_of: [...]}}")
         return []
     value = _read_value(node, page, name)
-    return [] if value is None else [Test(left, "is", value)]
+    if value is None or not _can_be(node, left, value, page):
+        return []
+    return [Test(left, "is", value)]
 
 
-def _read_group(section: Section, join: Literal["all", "any", "none"], page: Page) -> list[Condition]:
+#: What left sides with few values can be: anything else would never match.
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "list": ("allowed", "blocked", "unlisted"),
+    "calendar": ("open", "closed", "holiday"),
+    "attestation": ("A", "B", "C", "failed", "none"),
+    "weekday": ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+    "origin": ("live", "cache", "snapshot", "canned"),
+    "device": (
+        "not_inuse", "inuse", "busy", "invalid", "unavailable", "ringing", "ringinuse", "onhold", "unknown",
+    ),
+}  # fmt: skip
+
+
+def _can_be(node: yaml.Node, left: Left, value: Value, page: Page) -> bool:
+    """Refuse a value that a left side never has, and a share that is compared for equality."""
+    if left.room == "share":
+        page.notes.note(node, "'share' is compared, not equal", f"write share: {{less_than: {value}}}")
+        return False
+    word = left.name.partition(".")[0] if left.room in ("call", "data") else left.room
+    if word in _WORDS and value not in _WORDS[word]:
+        page.notes.note(node, f"'{left}' is never '{value}'", suggest(str(value), _WORDS[word]))
+        return False
+    return True
+
+
+def _read_group(section: Section, join: Literal["all", "any", "none"], page: Page, has_record: bool) -> list[Condition]:
     nodes = section.items(join)
     if not nodes and (not section.has(join) or isinstance(section.take(join), yaml.SequenceNode)):
         section.note(join, f"'{join}' holds no condition", f"write a list: {join}: [{{tier: gold}}, {{vip: true}}]")
-    parts = [part for node in nodes if (part := read_when(node, page)) is not None]
+    parts = [part for node in nodes if (part := read_when(node, page, has_record)) is not None]
     group = _join(join, parts)
     return [] if group is None else [group]
 
@@ -94,7 +123,12 @@ def _read_operator(section: Section, name: str, left: Left, loosely: bool, page:
     if loosely and operator not in _TEXTUAL:
         section.note("loosely", f"'{name}' does not compare text, 'loosely' means nothing here", "remove 'loosely'")
     expected = _read_expected(node, operator, page)
-    return None if expected is None else Test(left, operator, expected, loosely)
+    if expected is None:
+        return None
+    compared = expected if isinstance(expected, tuple) else (expected,)
+    if operator in _EQUALITY and not all(_can_be(node, left, cast(Scalar, value), page) for value in compared):
+        return None
+    return Test(left, operator, expected, loosely)
 
 
 def _read_expected(node: yaml.Node, operator: str, page: Page) -> Value | Pattern | None:

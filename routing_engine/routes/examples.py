@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import get_args
 
+import yaml
+
 from routing_engine.core.destinations import check_target
-from routing_engine.core.model import Caller, Decision, Destination, Reason, Route
+from routing_engine.core.model import Caller, Decision, Destination, Left, Reason, Route, Value
 from routing_engine.core.numbers import HIDDEN_WORDS, read_number
 from routing_engine.marked import Section, suggest
 from routing_engine.routes.actions import read_to
-from routing_engine.routes.canned import Canned, drive, records_of
+from routing_engine.routes.canned import Canned, drive, records_of, states_of
 from routing_engine.routes.page import Names, Page, read_name, scalar
-from routing_engine.routes.walk import actions_of, branches_of
+from routing_engine.routes.walk import actions_of, branches_of, rules_of
 
 #: When examples happen that do not say `at`: a Monday morning, always the same, so that none fails by the clock.
 USUAL_MOMENT = datetime(2026, 1, 5, 10, 0)
@@ -25,10 +27,13 @@ _REASONS: tuple[str, ...] = get_args(Reason)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What an example expects. Empty texts, also of a destination's target, and None are not compared."""
+    """What an example expects. Empty texts, also of a destination's target, and none at all are not compared.
+
+    `to` is where the call goes, then where its chain goes on.
+    """
 
     rule: str = ""
-    to: Destination | None = None
+    to: tuple[Destination, ...] = ()
     reason: str = ""
     source: str = ""
 
@@ -37,7 +42,8 @@ class Expected:
 class Example:
     """One call that is played through: who calls, what is typed, what the sources answer, what must come of it.
 
-    `caller` is a number or `anonymous`; `at` without a zone is the site's time. `line` is where it is written.
+    `caller` is a number or `anonymous`; `at` without a zone is the site's time. `states` is what is live. `line` is
+    where it is written.
     """
 
     name: str
@@ -48,6 +54,7 @@ class Example:
     language: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     records: Mapping[str, Canned] = field(default_factory=dict)
+    states: Mapping[Left, Value] = field(default_factory=dict)
     expect: Expected = Expected()
     line: int = 0
 
@@ -73,7 +80,7 @@ def decide_example(
         hidden=example.caller.strip().lower() in HIDDEN_WORDS,
         variables=example.variables,
     )
-    return drive(route, caller, example.input, example.records, routes)
+    return drive(route, caller, example.input, example.records, routes, example.states)
 
 
 def _at_site(at: datetime, zone: tzinfo | None) -> datetime:
@@ -90,8 +97,12 @@ def failures(example: Example, decision: Decision) -> list[str]:
     ):
         if wanted and wanted != got:
             found.append(f"{what} should be '{wanted}', but is {_or_none(got)}{_because(decision)}")
-    if expect.to is not None and not _same_place(expect.to, decision.destination):
-        found.append(f"the call should go to {_place(expect.to)}, but goes to {_place(decision.destination)}")
+    gone = [decision.destination, *decision.chain]
+    for place, to in enumerate(expect.to):
+        there = gone[place] if place < len(gone) else None
+        if not _same_place(to, there):
+            found.append(f"the call should {'then ' if place else ''}go to {_place(to)}, but goes to {_place(there)}")
+            break
     return found
 
 
@@ -140,6 +151,7 @@ def _read_example(section: Section, page: Page, route: Route, position: int) -> 
         language=section.text("language"),
         variables=_read_variables(section),
         records=_read_records(section, route),
+        states=_read_states(section),
         expect=_read_expected(section, page, route),
         line=section.line,
     )
@@ -178,6 +190,11 @@ def _read_records(section: Section, route: Route) -> Mapping[str, Canned]:
     return records_of(records)
 
 
+def _read_states(section: Section) -> Mapping[Left, Value]:
+    states = section.section("states")
+    return {} if states is None else states_of(states)
+
+
 def _leads_on(route: Route) -> bool:
     """Whether a call may go on with another route, whose sources may be answered for too."""
     return any(to.kind == "route" for action in actions_of(route) for to in branches_of(action.to))
@@ -196,10 +213,10 @@ def _read_expected(section: Section, page: Page, route: Route) -> Expected:
         section.note("expect", "'expect' expects nothing", "write at least one of rule, to, reason and source")
     rule, source = expect.text("rule"), expect.text("source")
     if not _leads_on(route):
-        _check_known(expect, "rule", rule, [rule.name for source in route.sources for rule in source.rules])
+        _check_known(expect, "rule", rule, [rule.name for rule in rules_of(route)])
         _check_known(expect, "source", source, [source.name for source in route.sources])
     reason = expect.choice("reason", _REASONS, "") if expect.has("reason") else ""
-    to = _read_destination(expect, page)
+    to = _read_destinations(expect, page)
     expect.close("'expect'")
     return Expected(rule, to, reason, source)
 
@@ -209,14 +226,22 @@ def _check_known(expect: Section, key: str, name: str, names: list[str]) -> None
         expect.note(key, f"the route has no {key} '{name}'", _one_of(name, names))
 
 
-def _read_destination(expect: Section, page: Page) -> Destination | None:
+def _read_destinations(expect: Section, page: Page) -> tuple[Destination, ...]:
     node = expect.take("to")
-    to = None if node is None else read_to(node, page, has_record=True)
-    if node is None or to is None:
+    if isinstance(node, yaml.SequenceNode):
+        found = [_read_destination(entry, expect, page) for entry in node.value]
+    else:
+        found = [] if node is None else [_read_destination(node, expect, page)]
+    return tuple(destination for destination in found if destination is not None)
+
+
+def _read_destination(node: yaml.Node, expect: Section, page: Page) -> Destination | None:
+    to = read_to(node, page, has_record=True)
+    if to is None:
         return None
     if scalar(node) == "callback":
         return Destination("callback", "")
-    if to.target.lefts or to.otherwise is not None:
+    if to.target.lefts or to.otherwise is not None or to.kind == "last_agent":
         expect.note("to", "an expected destination is a fixed one", "write the target that this call must reach")
         return None
     return Destination(to.kind, check_target(to.kind, "".join(map(str, to.target.parts))), to.priority)

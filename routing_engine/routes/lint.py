@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
 
-from routing_engine.core.model import Action, Condition, Rule, Source, Test
+from routing_engine.core.model import Action, Condition, Route, Rule, Source, Test
 from routing_engine.errors import Problem
 from routing_engine.integration import IntegrationFacts
 from routing_engine.marked import suggest
 from routing_engine.routes.read import RouteFile
-from routing_engine.routes.walk import branches_of, lefts_of, lefts_of_rule
+from routing_engine.routes.walk import branches_of, lefts_of, lefts_of_rule, rules_of
 
 
 def lint(
@@ -17,21 +18,31 @@ def lint(
     found: RouteFile,
     integrations: Mapping[str, IntegrationFacts],
     proven: Collection[tuple[str, str]] | None = None,
+    now: datetime = datetime.min,
 ) -> list[Problem]:
-    """Give the remarks on a route's file. `proven` are the (source, rule) pairs that examples came to, if they ran."""
-    remarks = [*_of_route(file, found)]
-    for source in found.route.sources:
-        remarks += _hidden_rules(file, source)
+    """Give the remarks on a route's file.
+
+    `proven` are the (source, rule) pairs that examples came to, if they ran; `now` is the site's time without a zone.
+    """
+    route = found.route
+    remarks = [*_of_route(file, found), *_hidden_rules(file, route.rules)]
+    for source in route.sources:
+        remarks += _hidden_rules(file, source.rules)
         remarks += _unmapped_fields(file, source, integrations)
-        if found.examples and proven is not None:
-            remarks += _unproven(file, source, proven)
+    for rule in rules_of(route):
+        remarks += _asleep(file, rule, now)
+    if found.examples and proven is not None:
+        remarks += _unproven(file, route, proven, now)
     return remarks
 
 
 def _of_route(file: str, found: RouteFile) -> Iterator[Problem]:
     route = found.route
-    if route.inputs and not any(left.room == "input" for left in lefts_of(route)):
-        yield Problem(file, 0, "the input is asked for, but nothing uses it", "search by input, or remove 'input'")
+    used = {left.name for left in lefts_of(route) if left.room == "input"}
+    for one in route.inputs:
+        if not one.languages and one.name not in used and "" not in used:
+            called = "input" if one.name == "input" else f"input '{one.name}'"
+            yield Problem(file, 0, f"the {called} is asked for, but nothing uses it", "search by it, or remove it")
     if not found.examples:
         yield Problem(file, 0, "the route has no examples", "add 'examples:': they are checked before each reload")
     if not _is_sure(route.default):
@@ -46,9 +57,10 @@ def _is_sure(action: Action) -> bool:
     return any(not to.target.lefts for to in branches_of(action.to))
 
 
-def _hidden_rules(file: str, source: Source) -> Iterator[Problem]:
-    for position, rule in enumerate(source.rules):
-        hiding = next((one for one in source.rules[:position] if _needs(one.when) <= _needs(rule.when)), None)
+def _hidden_rules(file: str, rules: tuple[Rule, ...]) -> Iterator[Problem]:
+    for position, rule in enumerate(rules):
+        always = (one for one in rules[:position] if not one.disabled and one.until is None)
+        hiding = next((one for one in always if _needs(one.when) <= _needs(rule.when)), None)
         if hiding is not None:
             yield Problem(
                 file,
@@ -93,7 +105,18 @@ def _fields(rule: Rule) -> set[str]:
     return {left.name for left in lefts_of_rule(rule) if left.room == "record"}
 
 
-def _unproven(file: str, source: Source, proven: Collection[tuple[str, str]]) -> Iterator[Problem]:
-    for rule in source.rules:
-        if (source.name, rule.name) not in proven:
+def _asleep(file: str, rule: Rule, now: datetime) -> Iterator[Problem]:
+    if rule.disabled:
+        yield Problem(file, rule.line, f"the rule '{rule.name}' is disabled", "remove it when it is not needed again")
+    elif rule.until is not None and rule.until < now:
+        sentence = f"the rule '{rule.name}' expired on {rule.until:%Y-%m-%d}"
+        yield Problem(file, rule.line, sentence, "remove it, or write a later 'until'")
+
+
+def _unproven(file: str, route: Route, proven: Collection[tuple[str, str]], now: datetime) -> Iterator[Problem]:
+    pairs = [("", rule) for rule in route.rules]
+    pairs += [(source.name, rule) for source in route.sources for rule in source.rules]
+    for source, rule in pairs:
+        counts = not rule.disabled and (rule.until is None or rule.until >= now)
+        if counts and (source, rule.name) not in proven:
             yield Problem(file, rule.line, f"no example proves the rule '{rule.name}'", "add one that comes to it")

@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import re2
 import yaml
 
-from routing_engine.core.model import Filler, Left, Pattern, Template
+from routing_engine.core.model import Filler, Left, Pattern, Site, Template
+from routing_engine.core.prompts import SOUND
 from routing_engine.core.templates import read_left, read_template
 from routing_engine.integration import IntegrationFacts
-from routing_engine.marked import Notes, Section, is_null, section_of, text_of
-from routing_engine.routes.later import later_left
+from routing_engine.marked import Notes, Section, is_null, section_of, suggest, text_of
 
-_SOUND = re.compile(r"(?!.*\.\.)/?[A-Za-z0-9_][A-Za-z0-9_.\-/@+]{0,119}\Z", re.ASCII)
-_FORMAT = re.compile(r"\.(wav|wav49|gsm|alaw|ulaw|al|ul|g722|g729|sln\d*|mp3|ogg|opus)\Z", re.I)
-_BRACES = re.compile(r"\{([^{}]*)\}")
 _NEEDED_BYTES = 1 << 20
 _LONGEST_PATTERN = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One route's file while it is read. `routes` are the names of all routes; None when they are not known."""
+    """One route's file while it is read, and what it may use.
+
+    `routes` are the names of all routes; None when they are not known. `inputs` fills as they are read: name, and
+    whether its digits are sensitive.
+    """
 
     notes: Notes
     integrations: Mapping[str, IntegrationFacts]
-    has_input: bool = False
     routes: Collection[str] | None = None
+    site: Site = field(default_factory=Site)
+    inputs: dict[str, bool] = field(default_factory=dict)
 
     def left(self, node: yaml.Node, text: str, has_record: bool = True) -> Left | None:
         """Read a left side that stands at a node; None, with the problem noted, when it cannot be used there."""
-        refused = later_left(text)
-        if refused:
-            self.notes.note(node, *refused)
-            return None
         try:
             left = read_left(text)
         except ValueError as error:
@@ -44,32 +41,90 @@ class Page:
             return None
         return left if self._may_use(node, left, has_record) else None
 
-    def template(self, node: yaml.Node, text: str, has_record: bool = True) -> Template | None:
-        """Read a template that stands at a node; None, with every problem noted, when it cannot be used there."""
-        refused = [found for name in _BRACES.findall(text) if (found := later_left(name.strip()))]
-        for sentence, remedy in refused:
-            self.notes.note(node, sentence, remedy)
-        if refused:
-            return None
+    def template(self, node: yaml.Node, text: str, has_record: bool = True, shows: bool = False) -> Template | None:
+        """Read a template that stands at a node; None, with every problem noted, when it cannot be used there.
+
+        `shows` is for texts that leave the engine, where sensitive digits have no place.
+        """
         try:
             template = read_template(text)
         except ValueError as error:
             self.notes.note(node, str(error), "write values as {field}, {call.caller} or {input}; {{ and }} are braces")
             return None
         usable = [self._may_use(node, left, has_record) for left in template.lefts]
+        usable += [self._may_show(node, left, shows) for left in template.lefts]
         return template if all(usable) else None
 
     def _may_use(self, node: yaml.Node, left: Left, has_record: bool) -> bool:
-        if left.room == "record" and not has_record:
-            self.notes.note(node, f"there is no record here that '{left}' could come from", "use call.FIELD or input")
+        fault = _RECORDLESS if left.room in ("record", "data") and not has_record else self._stranger(left)
+        if fault:
+            self.notes.note(node, fault[0].format(left), fault[1])
+        return not fault
+
+    def _stranger(self, left: Left) -> tuple[str, str] | None:
+        """Say what is wrong with a left side that names something nobody has made."""
+        if left.room == "input":
+            return self._no_input(left)
+        if left.room == "list" and left.name not in self.site.lists:
+            return f"there is no list '{left.name}'", _found(left.name, self.site.lists, "lists: in engine.yaml")
+        if left.room == "call" and left.name.startswith("calendar"):
+            return self._no_calendar(left.name.partition(".")[2])
+        return None
+
+    def _no_input(self, left: Left) -> tuple[str, str] | None:
+        if not self.inputs:
+            return "this uses the input, but the route asks for none", "add 'input:' to the route, above what uses it"
+        if not left.name and len(self.inputs) > 1:
+            return "it is not said which input is meant", f"write input.{next(iter(self.inputs))}"
+        if left.name and left.name not in self.inputs:
+            return f"there is no input '{left.name}'", suggest(left.name, self.inputs)
+        return None
+
+    def _no_calendar(self, name: str) -> tuple[str, str] | None:
+        named = [one for one in self.site.calendars if one]
+        if name in self.site.calendars:
+            return None
+        if not name and named:
+            return "it is not said which calendar is meant", f"write call.calendar.{named[0]}, or call one 'default'"
+        return f"there is no calendar '{name}'", _found(name, named, "calendars: in engine.yaml")
+
+    def _may_show(self, node: yaml.Node, left: Left, shows: bool) -> bool:
+        if left.live:
+            self.notes.note(node, f"'{left}' can only be looked at in 'when'", "write a rule for it")
             return False
-        if left.room == "input" and not self.has_input:
-            self.notes.note(node, "this uses the input, but the route asks for none", "add 'input:' to the route")
-            return False
-        if left.room == "input" and left.name not in ("", "input"):
-            self.notes.note(node, f"there is no input '{left.name}'", "write input")
+        sensitive = next(iter(self.inputs.values()), False) if not left.name else self.inputs.get(left.name, False)
+        if shows and left.room == "input" and sensitive:
+            sentence = f"'{left}' is sensitive and may not leave the engine"
+            self.notes.note(node, sentence, "search by it or compare it, or remove 'sensitive'")
             return False
         return True
+
+
+_RECORDLESS = ("there is no record here that '{}' could come from", "use call.FIELD or input")
+
+
+def _found(name: str, known: Collection[str], place: str) -> str:
+    return suggest(name, known) if known else f"make it under {place}"
+
+
+NOTHING = Template(())
+_BY = {"caller": Left("call", "caller"), "called": Left("call", "called"), "input": Left("input", "")}
+
+
+def read_by(node: yaml.Node, page: Page) -> Template:
+    """Read `by`: caller, input, called, a left side of the call, or a template of them."""
+    text = text_of(node, page.notes, "'by'")
+    if text is None:
+        return NOTHING
+    if "{" in text or "}" in text:
+        return page.template(node, text, has_record=False) or NOTHING
+    text = str(_BY.get(text, text))
+    if text.partition(".")[0].strip() not in ("call", "input"):
+        page.notes.note(
+            node, f"'by' cannot be '{text[:80]}'", "write caller, input, called, call.FIELD or '{call.FIELD}'"
+        )
+        return NOTHING
+    return page.template(node, "{" + text + "}", has_record=False) or NOTHING
 
 
 @dataclass(slots=True)
@@ -98,17 +153,6 @@ def read_name(section: Section, default: str, longest: int = 80) -> str:
     return name
 
 
-def read_sounds(section: Section, key: str) -> tuple[str, ...]:
-    """Take one sound or a list of sounds, named as Asterisk names them: without their format."""
-    sounds = section.texts(key)
-    for sound in sounds:
-        if not _SOUND.match(sound):
-            section.note(key, f"'{sound[:80]}' is no sound's name", "write letters, digits, '.', '-', '_' and '/'")
-        elif _FORMAT.search(sound):
-            section.note(key, f"'{sound}' names a format", f"write {_FORMAT.sub('', sound)}: Asterisk picks the format")
-    return sounds
-
-
 def read_filler(section: Section, default: Filler) -> Filler:
     """Take `filler`: `{after_s, music | ringing | sound}` or `none`; what it leaves out comes from `default`."""
     node = section.take("filler")
@@ -128,11 +172,14 @@ def read_filler(section: Section, default: Filler) -> Filler:
 
 
 def _filler_kinds(section: Section) -> list[Filler]:
-    music, sounds = section.text("music"), read_sounds(section, "sound")
-    if music and not _SOUND.match(music):
+    music, sounds = section.text("music"), section.texts("sound")
+    if music and not SOUND.match(music):
         section.note("music", f"'{music[:80]}' is no music class", "name a class of musiconhold.conf, such as default")
     if len(sounds) > 1:
         section.note("sound", "'sound' is one sound", "keep one of them")
+    for sound in sounds:
+        if not SOUND.match(sound):
+            section.note("sound", f"'{sound[:80]}' is no sound's name", "write letters, digits, '.', '-', '_' and '/'")
     found = [Filler(kind="ringing", name="")] if section.flag("ringing", False) else []
     found += [Filler(kind="music", name=music)] if music else []
     return found + [Filler(kind="sound", name=sound) for sound in sounds[:1]]

@@ -1,4 +1,4 @@
-"""The sources of a route, and the rules of each."""
+"""The sources of a route: what to search, by what, and what happens when there is nothing, much or no answer."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from typing import Literal
 
 import yaml
 
-from routing_engine.core.model import Action, Left, Rule, Source, Template
-from routing_engine.marked import Section, suggest, text_of
-from routing_engine.routes.actions import read_action, read_sets, take_action
+from routing_engine.core.model import Action, Left, Menu, Prefer, Saying, Source, Template
+from routing_engine.marked import Section, section_of, suggest
+from routing_engine.routes.actions import read_action
 from routing_engine.routes.conditions import read_when
-from routing_engine.routes.later import later, refuse_later
-from routing_engine.routes.page import Names, Page, read_name, refuse_empty, scalar
+from routing_engine.routes.later import refuse_later
+from routing_engine.routes.page import NOTHING, Names, Page, read_by, read_name, refuse_empty, scalar
+from routing_engine.routes.prompts import read_prompts
+from routing_engine.routes.rules import read_rules
+from routing_engine.routes.walk import of_condition
 
-_BY = {"caller": Left("call", "caller"), "called": Left("call", "called"), "input": Left("input", "")}
 _SEARCH = "search: {field: phone, by: caller}"
-_NOTHING = Template(())
+#: `when_many: ask`: the records are told apart by their names.
+_BY_NAME = Menu((Saying("speech", Template((Left("record", "name"),))),))
 
 
 def read_sources(route: Section, page: Page, timeout_s: float | None) -> tuple[Source, ...]:
@@ -45,7 +48,7 @@ def _read_source(section: Section, page: Page, timeout_s: float | None) -> Sourc
         when_down=_read_when_down(section, page),
         when_many=when_many,
         newest_by=newest_by,
-        rules=_read_rules(section, page),
+        rules=read_rules(section, page, has_record=True),
     )
     section.close("a source")
     return source
@@ -71,29 +74,12 @@ def _read_search(section: Section, page: Page) -> tuple[str, Template]:
     section.require("search", _SEARCH)
     search = section.section("search")
     if search is None:
-        return "", _NOTHING
+        return "", NOTHING
     node = search.require("by", "by: caller")
-    by = _NOTHING if node is None else _read_by(node, page)
+    by = NOTHING if node is None else read_by(node, page)
     name = search.text("field")
     search.close("'search'")
     return name, by
-
-
-def _read_by(node: yaml.Node, page: Page) -> Template:
-    text = text_of(node, page.notes, "'by'")
-    if text is None:
-        return _NOTHING
-    if "{" in text or "}" in text:
-        return page.template(node, text, has_record=False) or _NOTHING
-    if text in _BY:
-        text = str(_BY[text])
-    if text.partition(".")[0].strip() not in ("call", "input"):
-        page.notes.note(
-            node, f"'by' cannot be '{text[:80]}'", "write caller, input, called, call.FIELD or '{call.FIELD}'"
-        )
-        return _NOTHING
-    left = page.left(node, text.rstrip("."), has_record=False)
-    return _NOTHING if left is None else Template((left,))
 
 
 def _read_when_down(section: Section, page: Page) -> Literal["next", "default"] | Action:
@@ -109,40 +95,53 @@ def _read_when_down(section: Section, page: Page) -> Literal["next", "default"] 
     return "default" if word == "default" else "next"
 
 
-def _read_when_many(section: Section, page: Page) -> tuple[Literal["first"] | Action, str]:
+def _read_when_many(section: Section, page: Page) -> tuple[Literal["first"] | Action | Prefer | Menu, str]:
     refuse_empty(section, "when_many")
     node = section.take("when_many")
     if node is None:
         return "first", ""
     word = scalar(node)
     if word is None:
-        return read_action(node, page, "'when_many'", has_record=False) or "first", ""
+        return _read_choice(node, page) or "first", ""
+    if word == "ask":
+        return _BY_NAME, ""
     if word.startswith("newest by ") and word.removeprefix("newest by ").strip():
         return "first", word.removeprefix("newest by ").strip()
     if word != "first":
-        other = f"'when_many' cannot be '{word[:80]}'", "write first, newest by FIELD, or {play, to}"
-        section.note("when_many", *(later("when_many", word) or other))
+        remedy = "write first, newest by FIELD, ask, {ask: ...}, {prefer: ...} or {play, to}"
+        section.note("when_many", f"'when_many' cannot be '{word[:80]}'", remedy)
     return "first", ""
 
 
-def _read_rules(source: Section, page: Page) -> tuple[Rule, ...]:
-    names = Names("the rule")
-    rules = []
-    for position, section in enumerate(source.sections("rules"), start=1):
-        rule = _read_rule(section, page, position)
-        names.enter(section, rule[0])
-        rules += [rule[1]] if rule[1] is not None else []
-    return tuple(rules)
+def _read_choice(node: yaml.Node, page: Page) -> Action | Prefer | Menu | None:
+    """Read how one of several records is chosen: by a condition, by the caller, or not at all."""
+    section = section_of(node, page.notes, "'when_many'")
+    if section is None:
+        return None
+    if section.has("prefer"):
+        return _read_prefer(section, page)
+    if section.has("ask"):
+        return _read_menu(section, page)
+    return read_action(node, page, "'when_many'", has_record=False)
 
 
-def _read_rule(section: Section, page: Page, position: int) -> tuple[str, Rule | None]:
-    refuse_later(section, "rule")
-    refuse_empty(section, "set")
-    name = read_name(section, f"rule {position}")
-    node = section.take("when")
-    if node is None and "when" in section.names():
-        section.note("when", "'when' has no condition", "write one, or remove 'when': the rule then always matches")
+def _read_prefer(section: Section, page: Page) -> Prefer | None:
+    node = section.take("prefer")
     when = None if node is None else read_when(node, page)
-    act, sets = take_action(section, page, has_record=True), read_sets(section, page)
-    section.close("a rule")
-    return name, None if act is None else Rule(name, act, when, sets, section.line)
+    section.close("'when_many'")
+    if any(left.live for left in of_condition(when)):
+        section.note("prefer", "'prefer' chooses by the record, not by live state", "write a rule for that")
+        return None
+    return None if when is None else Prefer(when)
+
+
+def _read_menu(section: Section, page: Page) -> Menu:
+    otherwise = section.take("else")
+    menu = Menu(
+        label=read_prompts(section, "ask", page, has_record=True),
+        prompt=read_prompts(section, "prompt", page),
+        at_most=section.whole("at_most", 9, 2, 9),
+        otherwise=None if otherwise is None else read_action(otherwise, page, "'else'", has_record=False),
+    )
+    section.close("'when_many'")
+    return menu

@@ -4,37 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from routing_engine.core.model import Action, Condition, Left, Route, Rule, Source, Test, To
+from routing_engine.core.model import Action, Condition, Left, Menu, Prefer, Prompt, Route, Rule, Source, Test, To
 
 
 def lefts_of(route: Route) -> set[Left]:
-    """Give every left side that a route looks at: conditions, searches, targets and side effects."""
-    found: set[Left] = set()
+    """Give every left side that a route looks at: conditions, searches, targets, prompts and side effects."""
+    found: set[Left] = {*_of_prompts(route.instruction), *(route.languages.by.lefts if route.languages else ())}
+    for one in route.inputs:
+        found.update(_of_prompts((*one.prompt, *one.retry_prompt, *one.final_prompt)))
+    for rule in rules_of(route):
+        found.update(lefts_of_rule(rule))
     for source in route.sources:
-        found.update(source.by.lefts)
-        for rule in source.rules:
-            found.update(lefts_of_rule(rule))
+        found.update(_of_source(source))
     for action in actions_of(route):
         found.update(_of_action(action))
     return found
 
 
+def rules_of(route: Route) -> Iterator[Rule]:
+    """Give the rules of the route itself and of all its sources."""
+    yield from route.rules
+    for source in route.sources:
+        yield from source.rules
+
+
 def lefts_of_rule(rule: Rule) -> set[Left]:
     """Give every left side of one rule."""
     sets = {left for _, template in rule.sets for left in template.lefts}
-    return {*_of_condition(rule.when), *_of_action(rule.act), *sets}
+    return {*of_condition(rule.when), *_of_action(rule.act), *sets}
+
+
+def _of_source(source: Source) -> Iterator[Left]:
+    yield from source.by.lefts
+    if isinstance(source.when_many, Menu):
+        yield from _of_prompts((*source.when_many.label, *source.when_many.prompt))
+    if isinstance(source.when_many, Prefer):
+        yield from of_condition(source.when_many.when)
 
 
 def _of_action(action: Action) -> Iterator[Left]:
-    return (left for to in branches_of(action.to) for left in to.target.lefts)
+    yield from _of_prompts(action.play)
+    yield from (left for to in branches_of(action.to) for left in to.target.lefts)
 
 
-def _of_condition(condition: Condition | None) -> Iterator[Left]:
+def _of_prompts(prompts: tuple[Prompt, ...]) -> Iterator[Left]:
+    return (left for prompt in prompts if not isinstance(prompt, str) for left in prompt.text.lefts)
+
+
+def of_condition(condition: Condition | None) -> Iterator[Left]:
+    """Give the left sides of a condition."""
     if isinstance(condition, Test):
         yield condition.left
     elif condition is not None:
         for part in condition.conditions:
-            yield from _of_condition(part)
+            yield from of_condition(part)
 
 
 def actions_of(route: Route) -> Iterator[Action]:
@@ -43,18 +66,19 @@ def actions_of(route: Route) -> Iterator[Action]:
     yield from (one.on_failure for one in route.inputs if one.on_failure is not None)
     if route.anonymous is not None:
         yield route.anonymous
+    yield from (rule.act for rule in rules_of(route))
     for source in route.sources:
         yield from _actions_of_source(source)
 
 
 def _actions_of_source(source: Source) -> Iterator[Action]:
-    yield from (rule.act for rule in source.rules)
-    yield from (action for action in (source.when_down, source.when_many) if isinstance(action, Action))
+    many = source.when_many.otherwise if isinstance(source.when_many, Menu) else source.when_many
+    yield from (action for action in (source.when_down, many) if isinstance(action, Action))
 
 
 def branches_of(to: To) -> Iterator[To]:
-    """Give a destination and all its `else` branches."""
+    """Give a destination, all its `else` branches and the rest of its chain."""
     branch: To | None = to
     while branch is not None:
         yield branch
-        branch = branch.otherwise
+        branch = branch.then or branch.otherwise
