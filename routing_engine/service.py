@@ -21,7 +21,7 @@ from routing_engine.call import Call
 from routing_engine.channels.agi import AgiChannel, AgiServer
 from routing_engine.channels.dry import DryChannel
 from routing_engine.core.events import CallAbandoned, CallRouted
-from routing_engine.core.model import Caller, Decision, Find, Found, SourceDown
+from routing_engine.core.model import Caller, Decision, Find, Found, Left, SourceDown, Value
 from routing_engine.core.numbers import read_number
 from routing_engine.core.ports import Lookup, Provider
 from routing_engine.errors import ChannelError, Problem, RouteError, places
@@ -270,7 +270,8 @@ class DryRun:
 class DryCall:
     """A call to try.
 
-    `at` is the moment, None is now; `records` are canned answers by source, None asks the real ones.
+    `at` is the moment, None is now; `records` are canned answers by source, None asks the real ones; `states` are what
+    only a channel can tell.
     """
 
     route: str
@@ -281,6 +282,7 @@ class DryCall:
     at: datetime | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     records: Mapping[str, Canned] | None = None
+    states: Mapping[Left, Value] = field(default_factory=dict)
 
 
 class _CannedLookup:
@@ -308,7 +310,7 @@ async def dry_run(configuration: Configuration, wanted: DryCall) -> DryRun:
     providers = {name: _open(found, configuration.settings) for name, found in every.items()}
     canned = None if wanted.records is None else _CannedLookup(wanted.records, configuration.integrations)
     lookup = canned or _search(configuration, providers)
-    channel = DryChannel(_caller(configuration.settings, wanted), wanted.inputs, wanted.variables)
+    channel = DryChannel(_caller(configuration.settings, wanted), wanted.inputs, wanted.variables, wanted.states)
     try:
         decision = await _call(channel, lookup, configuration, _raise).carry(wanted.route)
     finally:

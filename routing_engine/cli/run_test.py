@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
-from routing_engine.core.model import Decision, Step
+from routing_engine.core.model import Decision, Destination, Left, Step, Value
 from routing_engine.core.numbers import read_number
 from routing_engine.core.templates import as_text
 from routing_engine.log import set_up_log
 from routing_engine.marked import Notes, suggest
-from routing_engine.routes.canned import read_records
+from routing_engine.routes.canned import live_left, read_records
 from routing_engine.routes.store import Configuration
 from routing_engine.service import DryCall, DryRun, dry_run, open_store
 
@@ -35,6 +35,14 @@ def add(commands: Commands) -> None:
     parser.add_argument("--language", default="", help="the channel's language")
     parser.add_argument(
         "--variable", action="append", default=[], type=_pair, metavar="NAME=VALUE", help="a channel variable"
+    )
+    parser.add_argument(
+        "--state",
+        action="append",
+        default=[],
+        type=_state,
+        metavar="NAME=VALUE",
+        help="a live state: device.200=busy, queue.sales.waiting=3, call.attestation=A, last_agent=200,2026-11-02",
     )
     parser.add_argument(
         "--records", type=Path, metavar="FILE", help="canned answers by source instead of the real ones"
@@ -88,6 +96,7 @@ def _call(options: argparse.Namespace, configuration: Configuration) -> DryCall 
         options.at,
         dict(options.variable),
         records,
+        dict(options.state),
     )
 
 
@@ -116,17 +125,32 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
+def _place(to: Destination) -> dict[str, Any]:
+    return {name: value for name, value in asdict(to).items() if value is not None}
+
+
+def _state(text: str) -> tuple[Left, Value]:
+    name, value = _pair(text)
+    try:
+        left = live_left(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if left.room == "last_agent":
+        return left, tuple(value.split(",", 1))
+    return left, int(value) if value.isascii() and value.isdigit() else value
+
+
 def as_json(found: DryRun) -> dict[str, Any]:
     """Give a dry run in the shape of the contract, section 4."""
     decision = found.decision
     to, record = decision.destination, decision.record
-    destination = None if to is None else {name: value for name, value in asdict(to).items() if value is not None}
     return {
         "route": decision.route,
         "revision": decision.revision,
         "reason": decision.reason,
         "rule": decision.rule or None,
-        "destination": destination,
+        "destination": None if to is None else _place(to),
+        "chain": [_place(one) for one in decision.chain],
         "play": [str(sound) for sound in decision.play],
         "source": decision.source or None,
         "record": None if record is None else dict(record.fields),
@@ -144,6 +168,8 @@ def _ms(step: Step) -> float | None:
 def _print(found: DryRun) -> None:
     decision = found.decision
     print(paint(where(decision), "good" if decision.reason == "matched" else "bold"))
+    for one in decision.chain:
+        print(f"  if not taken    {one.kind} {one.target}" + (f", for {one.ring_s} s" if one.ring_s else ""))
     if decision.play:
         print(f"  after playing   {', '.join(map(str, decision.play))}")
     for name, value in decision.sets:
@@ -164,5 +190,5 @@ def where(decision: Decision) -> str:
     to = decision.destination
     place = "nowhere" if to is None else f"{to.kind} {to.target}"
     priority = f", priority {to.priority}" if to is not None and to.priority is not None else ""
-    by = f", by rule '{decision.rule}' of {decision.source}" if decision.rule else ""
+    by = f", by rule '{decision.rule}' of {decision.source or 'the route'}" if decision.rule else ""
     return f"{place}{priority}{by} ({decision.reason})"

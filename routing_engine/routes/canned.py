@@ -84,21 +84,20 @@ def states_of(section: Section) -> Mapping[Left, Value]:
     found = {}
     for name in section.names():
         value = _read_field(section, name)
-        left = _live_left(section, name)
-        if left is not None and value is not None:
-            found[left] = value
+        try:
+            left = live_left(name)
+        except ValueError as error:
+            section.note(name, str(error), _LIVE)
+        else:
+            found.update({left: value} if value is not None else {})
     return found
 
 
-def _live_left(section: Section, name: str) -> Left | None:
-    try:
-        left = Left("last_agent", "") if name == "last_agent" else read_left(name)
-    except ValueError as error:
-        section.note(name, str(error), _LIVE)
-        return None
+def live_left(name: str) -> Left:
+    """Read the name of a live state: `device.EXT`, `queue.NAME.waiting`, ... Raises `ValueError` with a sentence."""
+    left = Left("last_agent", "") if name == "last_agent" else read_left(name)
     if not left.live:
-        section.note(name, f"'{name}' is no live state", _LIVE)
-        return None
+        raise ValueError(f"'{name}' is no live state")
     return left
 
 
