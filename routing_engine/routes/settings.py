@@ -12,6 +12,7 @@ import phonenumbers
 
 from routing_engine.core.destinations import KINDS, PROFILES, check_target
 from routing_engine.core.model import Filler
+from routing_engine.core.prompts import LANGUAGE
 from routing_engine.marked import Notes, Section, read_yaml, suggest
 from routing_engine.routes.later import refuse_later
 from routing_engine.routes.page import read_filler
@@ -53,6 +54,13 @@ class Limits:
     environment_timeout_s: float = 5.0
 
 
+#: How Asterisk tells the state of an extension, by dialplan profile.
+EXTENSION_STATES: Mapping[str, str] = {
+    "plain": "DEVICE_STATE(PJSIP/{target})",
+    "freepbx": "EXTENSION_STATE({target}@ext-local)",
+}
+_EXPRESSION = re.compile(r"[A-Z_]+\([A-Za-z0-9_/@.\-]*\{target\}[A-Za-z0-9_/@.\-]*\)\Z", re.ASCII)
+
 _BOUNDED = "none: deadline_s alone bounds it"
 FASTAGI = Address("127.0.0.1", 4573)
 
@@ -63,13 +71,16 @@ class Settings:
 
     `region` (ISO 3166) says how national numbers are read; "" reads only numbers with a +. `listeners` are by name;
     one that is not there is not opened. `places` is the dialplan's `context,exten,priority` by destination kind, with
-    `{target}`. `timezone` None is the system's.
+    `{target}`; `extension_state` is the dialplan function that tells a device's state. `fallback_language` is where
+    sounds come from that are missing in the call's. `timezone` None is the system's.
     """
 
     region: str = ""
     listeners: Mapping[str, Address] = field(default_factory=lambda: {"fastagi": FASTAGI})
     profile: str = "plain"
     places: Mapping[str, str] = field(default_factory=lambda: PROFILES["plain"])
+    extension_state: str = EXTENSION_STATES["plain"]
+    fallback_language: str = "en"
     defaults: Defaults = Defaults()
     timezone: ZoneInfo | None = None
     logging: Logging = Logging()
@@ -83,12 +94,14 @@ def read_settings(text: str, notes: Notes) -> Settings | None:
     if section is None:
         return None
     refuse_later(section, "engine")
-    profile, places = _read_dialplan(section)
+    profile, places, extension_state = _read_dialplan(section)
     settings = Settings(
         region=_read_region(section),
         listeners=_read_listeners(section),
         profile=profile,
         places=places,
+        extension_state=extension_state,
+        fallback_language=_read_fallback_language(section),
         defaults=_read_defaults(section),
         timezone=_read_timezone(section),
         logging=_read_logging(section),
@@ -127,15 +140,31 @@ def _read_address(listeners: Section, text: str) -> Address | None:
     return Address(found[1].strip("[]"), int(found[2]))
 
 
-def _read_dialplan(section: Section) -> tuple[str, Mapping[str, str]]:
+def _read_fallback_language(section: Section) -> str:
+    language = section.text("fallback_language", "en")
+    if not LANGUAGE.match(language):
+        section.note("fallback_language", f"'{language[:80]}' is no language", "write a code such as en, de or pt_BR")
+    return language
+
+
+def _read_dialplan(section: Section) -> tuple[str, Mapping[str, str], str]:
     dialplan = section.section("dialplan")
     if dialplan is None:
-        return "plain", PROFILES["plain"]
+        return "plain", PROFILES["plain"], EXTENSION_STATES["plain"]
     profile = dialplan.choice("profile", tuple(PROFILES), "plain")
     own = dialplan.section("destinations")
     places = {**PROFILES[profile], **(_read_places(own) if own is not None else {})}
+    state = _read_extension_state(dialplan, profile)
     dialplan.close("'dialplan'")
-    return profile, places
+    return profile, places, state
+
+
+def _read_extension_state(dialplan: Section, profile: str) -> str:
+    state = dialplan.text("extension_state", EXTENSION_STATES[profile])
+    if not _EXPRESSION.match(state):
+        remedy = f"write a dialplan function with {{target}}, such as {EXTENSION_STATES['plain']}"
+        dialplan.note("extension_state", f"'{state[:80]}' tells no state", remedy)
+    return state
 
 
 def _read_places(own: Section) -> Mapping[str, str]:
