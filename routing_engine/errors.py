@@ -4,8 +4,11 @@ RoutingEngineError
 ├── RouteError             the author of a YAML file: carries every Problem found
 ├── ProviderError          a look-up did not answer; the route's `when_down` decides what that means
 │   ├── ProviderUnreachable    time: nobody answered, or not in time
+│   │   ├── ProviderThrottled      the other side: asked us to wait
+│   │   └── ProviderHeld           nobody: we spare a system that is failing or at its limits
 │   ├── ProviderRefused        an administrator: credentials, rights, address, quota
 │   └── ProviderMisread        us, or the other side's developer: the answer has an unexpected shape
+├── SpeechError            an administrator: the synthesiser did not speak; the caller does not hear the text
 └── ChannelError           the conversation with Asterisk
     ├── CallerHungUp           nobody: the caller has gone, the work stops quietly
     └── ChannelBroken          an administrator: the other side does not speak FastAGI, or stopped in mid-call
@@ -58,12 +61,28 @@ class ProviderUnreachable(ProviderError):
     """Nobody answered, or not in time: it may be better the next time."""
 
 
+class ProviderThrottled(ProviderUnreachable):
+    """The system answered that it is asked too much. `retry_after_s` is how long it wants to be left alone."""
+
+    def __init__(self, text: str, retry_after_s: float) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+
+
+class ProviderHeld(ProviderUnreachable):
+    """The system was not asked: it failed too often, or its limits are used up."""
+
+
 class ProviderRefused(ProviderError):
     """The system answered that it will not serve us: an administrator must look at credentials, rights or address."""
 
 
 class ProviderMisread(ProviderError):
     """The system answered something that is neither a record nor "no record"."""
+
+
+class SpeechError(RoutingEngineError):
+    """A text was not spoken. Its own text is shown in logs: it never holds what was to be said."""
 
 
 class ChannelError(RoutingEngineError):

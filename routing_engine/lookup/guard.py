@@ -1,0 +1,148 @@
+"""What may be asked of one integration now: circuit breaker, limits on calls at a time and a second, `Retry-After`.
+
+Everything here is bookkeeping on the event loop: no lock, and no wait that the look-up's own deadline does not bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from routing_engine.core.ports import Clock
+from routing_engine.errors import ProviderHeld
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How an integration is spared.
+
+    `at_a_time` and `per_second` bound what is asked of it; None leaves the rate alone. After `failures` in a row
+    nobody asks for `pause_s`; then one look-up tries, and the others wait for what comes of it.
+    """
+
+    at_a_time: int = 100
+    per_second: float | None = None
+    failures: int = 5
+    pause_s: float = 5.0
+
+
+class Guard:
+    """The state of one integration. `enter` before every request, then `succeeded`, `failed` or `leave`."""
+
+    def __init__(self, name: str, limits: Limits, clock: Clock) -> None:
+        self._name, self._limits, self._clock = name, limits, clock
+        self._running = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._failures = 0
+        self._closed_until = 0.0
+        self._probing = False
+        self._told_to_wait_until = 0.0
+        self._tokens, self._counted_at = self._burst, clock()
+
+    @property
+    def _burst(self) -> float:
+        return max(1.0, self._limits.per_second or 1.0)
+
+    async def enter(self, early: bool = False) -> None:
+        """Wait for a place. Raises `ProviderHeld` at once when it is not to be asked now.
+
+        `early` is for a look-up that nobody waits for yet: it takes no place that another may need, and never waits.
+        """
+        self._refuse_when_held()
+        if early and (self._running * 2 >= self._limits.at_a_time or self._free_tokens() < self._burst / 2):
+            raise ProviderHeld(f"{self._name}: not asked early, its limits are needed for others")
+        if self._running >= self._limits.at_a_time:
+            await self._wait_for_place()
+        else:
+            self._running += 1
+        try:
+            await self._wait_for_rate()
+            self._refuse_when_held()  # it may have failed while we waited
+        except BaseException:
+            self.leave()
+            raise
+        if self._failures >= self._limits.failures:
+            self._probing = True
+
+    def succeeded(self) -> None:
+        """Note that it answered; "no record" and a refusal are answers too."""
+        self._failures, self._probing = 0, False
+        self.leave()
+
+    def failed(self, retry_after_s: float | None = None) -> None:
+        """Note that it did not answer; with `retry_after_s` it asked to be left alone for that long instead."""
+        self._probing = False
+        if retry_after_s is not None:
+            self._told_to_wait_until = max(self._told_to_wait_until, self._clock() + retry_after_s)
+        else:
+            self._failures += 1
+            if self._failures >= self._limits.failures:
+                self._closed_until = self._clock() + self._limits.pause_s
+        self.leave()
+
+    def leave(self) -> None:
+        """Give the place back without a verdict: the look-up was cancelled."""
+        self._probing = False
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)  # the place passes on; nobody can take it in between
+                return
+        self._running -= 1
+
+    @property
+    def open(self) -> bool:
+        """Whether the breaker is open: too many failures in a row."""
+        return self._failures >= self._limits.failures
+
+    def _refuse_when_held(self) -> None:
+        now = self._clock()
+        if now < self._told_to_wait_until:
+            raise ProviderHeld(
+                f"{self._name}: not asked, it wants to be left alone for {_s(self._told_to_wait_until - now)}"
+            )
+        if self._failures < self._limits.failures:
+            return
+        if now < self._closed_until:
+            again = _s(self._closed_until - now)
+            raise ProviderHeld(
+                f"{self._name}: not asked, it failed {self._failures} times in a row; next try in {again}"
+            )
+        if self._probing:
+            raise ProviderHeld(f"{self._name}: not asked, it failed {self._failures} times in a row and is being tried")
+
+    async def _wait_for_place(self) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self.leave()  # the place had been given to us in the same moment
+            raise
+
+    def _free_tokens(self) -> float:
+        """Fill the bucket up to now; a bucket without a rate is always full."""
+        rate, now = self._limits.per_second, self._clock()
+        if rate is None:
+            return self._burst
+        self._tokens = min(self._burst, self._tokens + (now - self._counted_at) * rate)
+        self._counted_at = now
+        return self._tokens
+
+    async def _wait_for_rate(self) -> None:
+        if self._limits.per_second is None:
+            return
+        left = self._free_tokens() - 1
+        self._tokens = left  # below zero it is a place in the queue
+        if left < 0:
+            try:
+                await asyncio.sleep(-left / self._limits.per_second)
+            except asyncio.CancelledError:
+                self._tokens += 1
+                raise
+
+
+def _s(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds >= 1 else "a moment"

@@ -1,0 +1,141 @@
+"""The guard of one integration: breaker, places, rate, and being asked to wait."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from fakes import FakeClock
+
+from routing_engine.errors import ProviderHeld
+from routing_engine.lookup.guard import Guard, Limits
+
+
+def guard(clock: FakeClock | None = None, **limits: float) -> tuple[Guard, FakeClock]:
+    clock = clock or FakeClock()
+    return Guard("crm", Limits(**limits), clock), clock  # type: ignore[arg-type]
+
+
+async def fail(one: Guard, times: int = 1, retry_after_s: float | None = None) -> None:
+    for _ in range(times):
+        await one.enter()
+        one.failed(retry_after_s)
+
+
+async def test_the_breaker_opens_after_failures_in_a_row() -> None:
+    one, _ = guard(failures=3)
+    await fail(one, 3)
+    with pytest.raises(ProviderHeld, match="crm: not asked, it failed 3 times running; next try in 5 s"):
+        await one.enter()
+
+
+async def test_a_success_in_between_keeps_the_breaker_closed() -> None:
+    one, _ = guard(failures=3)
+    await fail(one, 2)
+    await one.enter()
+    one.succeeded()
+    await fail(one, 2)
+    await one.enter()
+    assert not one.open
+
+
+async def test_after_the_pause_one_look_up_tries_and_the_others_are_held() -> None:
+    one, clock = guard(failures=1, pause_s=10)
+    await fail(one)
+    clock.now_s += 10
+    await one.enter()
+    with pytest.raises(ProviderHeld, match="is being tried"):
+        await one.enter()
+    one.succeeded()
+    await one.enter()
+    assert not one.open
+
+
+async def test_a_try_that_fails_begins_the_pause_anew() -> None:
+    one, clock = guard(failures=1, pause_s=10)
+    await fail(one)
+    clock.now_s += 10
+    await fail(one)
+    clock.now_s += 9
+    with pytest.raises(ProviderHeld, match="next try in 1 s"):
+        await one.enter()
+
+
+async def test_a_try_whose_caller_hangs_up_lets_the_next_one_try() -> None:
+    one, clock = guard(failures=1, pause_s=10)
+    await fail(one)
+    clock.now_s += 10
+    await one.enter()
+    one.leave()
+    await one.enter()
+
+
+async def test_being_asked_to_wait_is_no_failure() -> None:
+    one, clock = guard(failures=1)
+    await fail(one, retry_after_s=30)
+    assert not one.open
+    with pytest.raises(ProviderHeld, match="wants to be left alone for 30 s"):
+        await one.enter()
+    clock.now_s += 30
+    await one.enter()
+
+
+async def test_who_comes_when_all_places_are_taken_waits_for_one() -> None:
+    one, _ = guard(at_a_time=1)
+    await one.enter()
+    second = asyncio.create_task(one.enter())
+    await asyncio.sleep(0)
+    assert not second.done()
+    one.succeeded()
+    await second
+
+
+async def test_places_go_in_the_order_of_coming_and_past_those_who_left() -> None:
+    one, _ = guard(at_a_time=1)
+    await one.enter()
+    second, third = asyncio.create_task(one.enter()), asyncio.create_task(one.enter())
+    await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.sleep(0)
+    one.succeeded()
+    await asyncio.wait_for(third, 1)
+    one.leave()
+    await asyncio.wait_for(one.enter(), 1)
+
+
+async def test_a_place_given_to_one_who_is_cancelled_in_that_moment_is_not_lost() -> None:
+    one, _ = guard(at_a_time=1)
+    await one.enter()
+    second = asyncio.create_task(one.enter())
+    await asyncio.sleep(0)
+    one.succeeded()
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    await asyncio.wait_for(one.enter(), 1)
+
+
+async def test_the_rate_lets_a_burst_through_and_then_makes_wait() -> None:
+    one, _ = guard(per_second=100)
+    for _ in range(100):
+        await one.enter()
+        one.succeeded()
+    late = asyncio.create_task(one.enter())
+    await asyncio.sleep(0)
+    assert not late.done()
+    await asyncio.wait_for(late, 1)
+
+
+async def test_an_early_look_up_takes_no_place_that_another_may_need() -> None:
+    one, _ = guard(at_a_time=2)
+    await one.enter()
+    with pytest.raises(ProviderHeld, match="not asked early"):
+        await one.enter(early=True)
+
+
+async def test_an_early_look_up_leaves_half_of_the_rate() -> None:
+    one, _ = guard(per_second=4)
+    for _ in range(3):
+        await one.enter()
+        one.succeeded()
+    with pytest.raises(ProviderHeld, match="not asked early"):
+        await one.enter(early=True)
