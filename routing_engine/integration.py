@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from routing_engine.core.model import Template
+from routing_engine.core.numbers import FORMS, LAST_FEWEST, LAST_MOST, last_digits
 from routing_engine.core.templates import read_template
 from routing_engine.marked import Section, section_of, suggest, text_of
 
@@ -15,12 +16,31 @@ from routing_engine.marked import Section, section_of, suggest, text_of
 class Model:
     """A data model: `fields` maps our names to theirs (or to a JSONPath); empty takes fields as they come.
 
-    `record_url` is a template over our field names and `id`; None when records have no page.
+    `record_url` is a template over our field names and `id`; None when records have no page. `numbers` are our fields
+    that hold phone numbers. `forms` are the spellings to search a caller's number by, in the order they are tried
+    (`Number.form`): those of the whole integration.
     """
 
     name: str
     fields: Mapping[str, str]
     record_url: Template | None = None
+    numbers: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ("e164",)
+
+    def checked_fields(self, searched: str) -> tuple[str, ...]:
+        """Give the fields that must hold the caller's number, when `searched` is the field of a search by it."""
+        return tuple(dict.fromkeys((*self.numbers, *([searched] if searched else []))))
+
+    def why_unsafe(self, searched: str) -> tuple[str, str] | None:
+        """Say why a search by the caller's number would give strangers, and the remedy; None when it is safe.
+
+        `searched` is the field that the route names, "" for none.
+        """
+        loose = next((form for form in self.forms if last_digits(form)), "")
+        if not loose or self.numbers or (searched and (not self.fields or searched in self.fields)):
+            return None
+        sentence = f"'number_form: {loose}' finds strangers too, and the model '{self.name}' has no number to check"
+        return sentence, f"add numbers: [phone] to the model '{self.name}', with its fields that hold phone numbers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +58,52 @@ IntegrationFacts: TypeAlias = Mapping[str, Model] | None
 
 
 def read_models(section: Section) -> Mapping[str, Model]:
-    """Take `models` from an integration's section. At least one is needed; every problem is noted."""
+    """Take `models` and `number_form` from an integration's section.
+
+    At least one model is needed; every problem is noted.
+    """
+    forms = _read_forms(section)
     section.require("models", "models: {contact: {fields: {id: id, name: name}}}")
     models = section.section("models")
     if models is None:
         return {}
     if not models.names():
         section.note("models", "'models' is empty", "add for example: contact: {fields: {id: id, name: name}}")
-    return {name: _read_model(name, models) for name in models.names()}
+    return {name: _read_model(name, models, forms) for name in models.names()}
 
 
-def _read_model(name: str, models: Section) -> Model:
+def _read_forms(section: Section) -> tuple[str, ...]:
+    """Take `number_form`: one spelling, or a list of those to try one after the other."""
+    forms = section.texts("number_form")
+    if section.has("number_form") and not forms:
+        section.note("number_form", "'number_form' names no spelling", "write number_form: e164")
+    for form in forms:
+        fault = _fault_of(form)
+        if fault:
+            section.note("number_form", *fault)
+    for form in sorted({form for form in forms if forms.count(form) > 1}):
+        section.note("number_form", f"'number_form' has '{form}' twice", "keep one of them")
+    return forms or ("e164",)
+
+
+def _fault_of(form: str) -> tuple[str, str] | None:
+    count = last_digits(form)
+    if form in FORMS or LAST_FEWEST <= count <= LAST_MOST:
+        return None
+    if count > LAST_MOST:
+        return f"no number has {count} digits", f"write last {LAST_MOST}, or fewer"
+    if count or form == "last 0":
+        return f"too many numbers end in the same {count} digits", f"write last {LAST_FEWEST}, or more: last 8 is usual"
+    return f"'number_form' cannot be '{form[:80]}'", suggest(form, (*FORMS, "last 8"))
+
+
+def _read_model(name: str, models: Section, forms: tuple[str, ...]) -> Model:
     node = models.take(name)
     section = None if node is None else section_of(node, models.notes, f"the model '{name}'")
     if section is None:
-        return Model(name, {})
+        return Model(name, {}, forms=forms)
     fields = _read_fields(section)
-    model = Model(name, fields, _read_record_url(section, fields))
+    model = Model(name, fields, _read_record_url(section, fields), _read_numbers(section, fields), forms)
     section.close(f"the model '{name}'")
     return model
 
@@ -73,6 +122,14 @@ def _their_name(fields: Section, name: str) -> str:
         fields.note(name, f"the field '{name}' has no value", f"write what the other side calls it: {name}: {name}")
         return ""
     return text_of(node, fields.notes, f"the field '{name}'") or ""
+
+
+def _read_numbers(section: Section, fields: Mapping[str, str]) -> tuple[str, ...]:
+    numbers = section.texts("numbers")
+    for name in numbers:
+        if fields and name not in fields:
+            section.note("numbers", f"the model has no field '{name}'", suggest(name, fields))
+    return numbers
 
 
 def _read_record_url(section: Section, fields: Mapping[str, str]) -> Template | None:

@@ -237,8 +237,9 @@ def _call(
 
 
 def _search(configuration: Configuration, providers: Mapping[str, Provider]) -> Search:
-    defaults = configuration.settings.defaults
-    return Search(providers, defaults.timeout_s or LONGEST_SOURCE_S, time.monotonic)
+    settings = configuration.settings
+    models = {name: integration.models for name, integration in configuration.integrations.items()}
+    return Search(providers, models, settings.region, settings.defaults.timeout_s or LONGEST_SOURCE_S, time.monotonic)
 
 
 def _differ(one: Settings, other: Settings, key: str) -> bool:

@@ -69,6 +69,8 @@ class Query:
     `field` is the field (our name) that `value` is searched in; "" leaves the choice to the provider. `by_caller`
     says that the search is for the caller's number: `value` is then that number in E.164. `caller` is the calling
     number also when the search is for something else, and None when it is hidden: then it must not be sent.
+    `form` is the spelling of it that the integration wants, as `Number.form` names them, and `number` is that text.
+    A provider may give strangers too: what does not hold the caller's number is left out behind it.
     """
 
     model: str
@@ -76,6 +78,12 @@ class Query:
     value: str
     by_caller: bool
     caller: Number | None
+    form: str = "e164"
+
+    @property
+    def number(self) -> str:
+        """The calling number in `form`; "" when it is hidden."""
+        return self.caller.form(self.form) if self.caller is not None else ""
 
 
 class Provider(Protocol):

@@ -4,28 +4,44 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
 
-from routing_engine.core.model import Find, Found, Source, SourceDown
+from routing_engine.core.model import Find, Found, Record, Source, SourceDown
 from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.errors import ProviderError, places
+from routing_engine.integration import Model
+from routing_engine.lookup.verify import queries, sift
 
 _log = structlog.get_logger(__name__)
 _LONGEST_WHY = 200
 
 
 class Search:
-    """The port `Lookup` over the providers by their integrations' names. `timeout_s` is for sources without one."""
+    """The port `Lookup` over the providers by their integrations' names.
 
-    def __init__(self, providers: Mapping[str, Provider], timeout_s: float, clock: Clock) -> None:
+    `models` are the integrations' models by name, `region` is the site's: what is found by the caller's number is
+    checked with them, whatever the provider. `timeout_s` is for sources without one.
+    """
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        models: Mapping[str, Mapping[str, Model]],
+        region: str,
+        timeout_s: float,
+        clock: Clock,
+    ) -> None:
         self._providers = providers
+        self._models = models
+        self._region = region
         self._timeout_s = timeout_s
         self._clock = clock
         self._down: set[tuple[str, str]] = set()
 
     async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
-        """Give the records in the provider's order, or that the source is down and why.
+        """Give the caller's records in the provider's order, or that the source is down and why.
 
         The first of the source's time-out and `left_s` ends it. Being cancelled passes through.
         """
@@ -47,16 +63,28 @@ class Search:
         except Exception as error:
             return self._is_broken(ask.source, error, self._ms_since(began))
         self._is_up(ask.source)
-        return Found(answer.records, self._ms_since(began))
+        return replace(answer, took_ms=self._ms_since(began))
 
     async def _ask(self, ask: Find, limit_s: float) -> Found:
         source = ask.source
         provider = self._providers.get(source.integration)
         if provider is None:
             raise ProviderError(f"there is no integration '{source.integration}'")
-        query = Query(source.model, source.field, ask.value, source.by_caller, ask.caller)
         async with asyncio.timeout(limit_s):
-            return Found(tuple(await provider.find(query)))
+            return await self._ask_by_forms(provider, ask)
+
+    async def _ask_by_forms(self, provider: Provider, ask: Find) -> Found:
+        """Ask for one spelling of the caller after the other, until there is a record that is the caller's."""
+        source = ask.source
+        model = self._models.get(source.integration, {}).get(source.model) or Model(source.model, {})
+        fields = model.checked_fields(source.field)
+        strangers: set[str] = set()
+        for query in queries(Query(source.model, source.field, ask.value, source.by_caller, ask.caller), model.forms):
+            callers, others = sift(await provider.find(query), query, fields, self._region)
+            strangers.update(map(_identity, others))
+            if callers:
+                return Found(tuple(callers), strangers=len(strangers))
+        return Found(strangers=len(strangers))
 
     def _ms_since(self, began: float) -> float:
         return round((self._clock() - began) * 1000, 3)
@@ -83,6 +111,11 @@ class Search:
         if _key(source) in self._down:
             self._down.discard(_key(source))
             _log.info("source.up", integration=source.integration, source=source.name)
+
+
+def _identity(record: Record) -> str:
+    """Tell one record from the next: the same stranger may be found by two spellings."""
+    return record.id or repr(sorted(record.fields.items(), key=str))
 
 
 def _key(source: Source) -> tuple[str, str]:

@@ -44,14 +44,13 @@ class HttpSettings:
     address: str = field(repr=False)
     method: str = "GET"
     parameters: Parameters = Parameters()
-    number_form: str = "e164"
     max_answer_bytes: int = _MIB
     auth: Auth = field(default_factory=Auth)
     tls: ssl.SSLContext | None = None
 
 
 def read_settings(section: Section, name: str, folder: Path | None = None) -> HttpSettings:
-    """Take and close all keys of a middleware's integration; `provider` and `models` were taken before."""
+    """Take and close all keys of a middleware's integration; those of every integration were taken before."""
     check_paths(section)
     place = folder_of(section, folder)
     auth = read_auth(section, place)
@@ -59,7 +58,6 @@ def read_settings(section: Section, name: str, folder: Path | None = None) -> Ht
         read_address(section, "address"),
         section.choice("method", ("GET", "POST"), "GET"),
         _read_parameters(section),
-        section.choice("number_form", ("e164", "national", "digits", "as_received"), "e164"),
         section.whole("max_answer_bytes", _MIB, 1024, 64 * _MIB),
         auth,
         _read_tls(section, auth, place),

@@ -21,10 +21,9 @@ def parameters(query: Query, settings: HttpSettings, shape: Shape) -> dict[str, 
     is searched in. The result is empty when nothing is left to search by: then nobody may be asked, because the
     answer would be anybody's.
     """
-    names, caller = settings.parameters, query.caller
+    names, number = settings.parameters, query.number
     searched = "" if query.by_caller else query.value
     field = "" if query.by_caller or not query.field else shape.their_name(query.field)
-    number = caller.form(settings.number_form) if caller is not None else ""
     asked = bool(number if query.by_caller else searched)
     if not asked or not ((names.customer_id and number) or (names.customer_input and searched)):
         return {}

@@ -45,7 +45,7 @@ class RecordsSettings:
 
 
 def read_settings(section: Section, name: str, folder: Path | None = None) -> RecordsSettings:
-    """Take and close all keys of a file's integration; `provider` and `models` were taken before."""
+    """Take and close all keys of a file's integration; those of every integration were taken before."""
     check_paths(section)
     section.require("file", "file: customers.csv")
     file = config_file(section, "file", folder_of(section, folder)) or Path()

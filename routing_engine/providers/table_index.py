@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from routing_engine.core.numbers import read_number
+from routing_engine.core.numbers import lines_in
 from routing_engine.core.templates import as_text
 from routing_engine.providers.table_file import Row, columns_of
 from routing_engine.providers.values import read_value
 
 #: Value -> places of the rows it stands in.
 Index: TypeAlias = Mapping[str, Sequence[int]]
-
-# Past the cache of `read_number`: a large table would push out the numbers of the calls under way.
-_read_number = read_number.__wrapped__
 
 
 class Table:
@@ -52,11 +49,4 @@ class Table:
             if not phones:
                 yield from [text] if text else []
             else:
-                yield from self._lines(text)
-
-    def _lines(self, text: str) -> Iterator[str]:
-        """A cell may hold several numbers: `+43 1 2345678; 0664 1234567`."""
-        for part in text.replace(",", ";").split(";"):
-            number = _read_number(part, self._region)
-            if number is not None:
-                yield number.e164
+                yield from lines_in(text, self._region)

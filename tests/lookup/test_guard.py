@@ -25,7 +25,7 @@ async def fail(one: Guard, times: int = 1, retry_after_s: float | None = None) -
 async def test_the_breaker_opens_after_failures_in_a_row() -> None:
     one, _ = guard(failures=3)
     await fail(one, 3)
-    with pytest.raises(ProviderHeld, match="crm: not asked, it failed 3 times running; next try in 5 s"):
+    with pytest.raises(ProviderHeld, match="crm: not asked, it failed 3 times in a row; next try in 5 s"):
         await one.enter()
 
 

@@ -12,10 +12,12 @@ from routing_engine.core.model import Find, Found, Left, Record, Source, SourceD
 from routing_engine.core.numbers import read_number
 from routing_engine.core.ports import Query
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
+from routing_engine.integration import Model
 from routing_engine.lookup.search import Search
 
 CALLER = read_number("+43 664 1234567", "AT")
 ANNA = Record({"name": "Anna"}, id="7")
+MODELS = {"contact": Model("contact", {})}
 
 
 class Fake:
@@ -61,7 +63,7 @@ def silent(cancelled: list[bool]) -> Fake:
 
 def search(fake: Fake, ticks: Sequence[float] = (), timeout_s: float = 5) -> Search:
     times = iter(ticks)
-    return Search({"erp": fake}, timeout_s, lambda: next(times, 0.0))
+    return Search({"erp": fake}, {"erp": MODELS}, "AT", timeout_s, lambda: next(times, 0.0))
 
 
 def ask(timeout_s: float | None = None, by: str = "caller", model: str = "contact") -> Find:
@@ -183,4 +185,4 @@ async def test_a_model_that_fails_does_not_speak_for_another() -> None:
 
 
 async def test_an_integration_that_is_not_there_is_down() -> None:
-    assert await Search({}, 3, lambda: 0.0).find(ask(), 3) == SourceDown("there is no integration 'erp'", 0.0)
+    assert await Search({}, {}, "AT", 3, lambda: 0.0).find(ask(), 3) == SourceDown("there is no integration 'erp'", 0.0)

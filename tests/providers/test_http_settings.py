@@ -18,7 +18,6 @@ FAULTS = [
     ("address: https://e.x/#a", "'address' ends in a fragment (#), which is never sent"),
     ("address: https://e.x/ö", "'address' holds a space or a character that is not ASCII"),
     ("address: https://e.x/\nmethod: PUT", "'method' cannot be 'PUT'"),
-    ("address: https://e.x/\nnumber_form: E164", "'number_form' cannot be 'E164'"),
     ("address: https://e.x/\nmax_answer_bytes: 0", "'max_answer_bytes' must be a number from 1024"),
     ("address: https://e.x/\ntimeout: 3", "the integration 'erp' has no key 'timeout'"),
     ("address: https://e.x/\nparameters: {preset: voice}", "'preset' cannot be 'voice'"),

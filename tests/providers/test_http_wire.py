@@ -31,6 +31,11 @@ BY_INPUT_MAPPED = Query("contact", "name", "0042", False, CALLER)
 HIDDEN = Query("contact", "number", "0042", False, None)
 NO_FIELD = Query("contact", "", "0042", False, CALLER)
 
+
+def spelled(form: str) -> Query:
+    return Query("contact", "", "+436641234567", True, CALLER, form)
+
+
 WIRE = [
     ("", BY_CALLER, "customer_id=%2B436641234567&field_name=id,full_name,tier"),
     ("", BY_CALLER_IN_FIELD, "customer_id=%2B436641234567&field_name=id,full_name,tier"),
@@ -46,9 +51,10 @@ WIRE = [
     ),
     ("", HIDDEN, "field_name=id,full_name,tier&customer_input=0042&customer_input_field_name=number"),
     ("", NO_FIELD, "customer_id=%2B436641234567&field_name=id,full_name,tier&customer_input=0042"),
-    ("number_form: national", BY_CALLER, "customer_id=06641234567&field_name=id,full_name,tier"),
-    ("number_form: digits", BY_CALLER, "customer_id=436641234567&field_name=id,full_name,tier"),
-    ("number_form: as_received", BY_CALLER, "customer_id=0664%20123%2045%2067&field_name=id,full_name,tier"),
+    ("", spelled("national"), "customer_id=06641234567&field_name=id,full_name,tier"),
+    ("", spelled("digits"), "customer_id=436641234567&field_name=id,full_name,tier"),
+    ("", spelled("as_received"), "customer_id=0664%20123%2045%2067&field_name=id,full_name,tier"),
+    ("", spelled("last 8"), "customer_id=41234567&field_name=id,full_name,tier"),
     ("parameters: {preset: legacy}", BY_CALLER, "customer_id=%2B436641234567"),
     ("parameters: {preset: legacy}", BY_INPUT, "customer_id=%2B436641234567"),
     (
@@ -192,11 +198,11 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40
 async def test_any_text_arrives_as_it_was_sent_and_in_no_other_parameter(data: st.DataObject) -> None:
     sent = {name: data.draw(TEXT) for name in ("customer_id", "customer_input", "customer_input_field_name")}
     number = Number(sent["customer_id"], "", "", "")
-    query = Query("contact", sent["customer_input_field_name"], sent["customer_input"], False, number)
+    query = Query("contact", sent["customer_input_field_name"], sent["customer_input"], False, number, "as_received")
     seen = Middleware()
     async with serving(seen.handle) as address:
         for method in ("GET", "POST"):
-            provider = erp(address, f"method: {method}\nnumber_form: as_received", "{}")
+            provider = erp(address, f"method: {method}", "{}")
             seen.body = b"{}"
             await provider.find(query)
             await provider.close()

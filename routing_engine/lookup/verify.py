@@ -1,0 +1,66 @@
+"""Whose record it is: what a search by the caller's number has found is checked before anybody believes it.
+
+Systems search by spellings, by the last digits, or by "contains": among what they find are strangers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from routing_engine.core.model import Record, Value
+from routing_engine.core.numbers import Number, holds_line, last_digits
+from routing_engine.core.ports import Query
+from routing_engine.core.templates import as_text
+
+
+def queries(first: Query, forms: Sequence[str]) -> Iterator[Query]:
+    """Give what to ask one after the other until something is found: a question for each spelling of the caller.
+
+    Spellings that are the same are asked for once. A search for anything else is one question.
+    """
+    if not first.by_caller or first.caller is None:
+        yield _spelled(first, forms[0])
+        return
+    asked = {""}
+    for form in forms:
+        query = _spelled(first, form)
+        if query.number not in asked:
+            asked.add(query.number)
+            yield query
+
+
+def _spelled(query: Query, form: str) -> Query:
+    return Query(query.model, query.field, query.value, query.by_caller, query.caller, form)
+
+
+def sift(
+    found: Sequence[Record], query: Query, fields: Sequence[str], region: str
+) -> tuple[list[Record], list[Record]]:
+    """Part what was found into the caller's records and those of strangers; without a search by the caller all stay.
+
+    `fields` are those that hold phone numbers, by our names.
+    """
+    caller = query.caller
+    if not query.by_caller or caller is None:
+        return list(found), []
+    callers, strangers = list[Record](), list[Record]()
+    for record in found:
+        (callers if _is_of(record, caller, query.form, fields, region) else strangers).append(record)
+    return callers, strangers
+
+
+def _is_of(record: Record, caller: Number, form: str, fields: Sequence[str], region: str) -> bool:
+    """Tell whether a record is the caller's: one of its numbers must be the caller's.
+
+    A record that shows no number at all is taken at its word where the whole number was asked for, and never where
+    only the last digits were.
+    """
+    held = [text for name in fields for text in _texts(record.fields.get(name))]
+    if not held:
+        return not last_digits(form)
+    return any(holds_line(text, caller, region, form) for text in held)
+
+
+def _texts(value: Value) -> list[str]:
+    every = value if isinstance(value, tuple) else (value,)
+    return [text for item in every if (text := as_text(item).strip())]
