@@ -57,7 +57,7 @@ def read_left(text: str) -> Left:
         return Left("input", "")
     if text == "share":
         return Left("share", "")
-    if room in _ROOMS:
+    if room in _ROOMS and "." in text:
         return _ROOMS[room](text, name)
     if not _NAME.match(text):
         raise ValueError(f"'{text}' is no field name")

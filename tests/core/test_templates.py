@@ -55,6 +55,8 @@ def test_a_broken_template_is_refused(text: str, sentence: str) -> None:
         ("tier", Left("record", "tier")),
         ("Customer No.", Left("record", "Customer No.")),
         ("address.city", Left("record", "address.city")),
+        ("queue", Left("record", "queue")),
+        ("data", Left("record", "data")),
         ("input", Left("input", "")),
         ("call.input", Left("input", "")),
         ("input.pin", Left("input", "pin")),
