@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 import socket
 import struct
@@ -10,7 +11,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from routing_engine.core.model import Caller, Collect, Decision, Filler, Find, Found, Play, Record, SourceDown, Typed
+from routing_engine.core.model import (
+    Caller,
+    Collect,
+    Decision,
+    Filler,
+    Find,
+    Found,
+    Left,
+    Play,
+    Record,
+    SourceDown,
+    Typed,
+    Value,
+)
 from routing_engine.errors import CallerHungUp, ChannelError
 
 #: Instead of a reply: Asterisk closes the connection, or resets it, or says nothing more.
@@ -52,9 +66,10 @@ def environment(**changed: str) -> bytes:
 class Asterisk:
     """Asterisk's side of one session.
 
-    `typed` are the results of GET DATA in order, `keys` those of STREAM FILE; `tries` are instead the keys that the
-    caller presses at each try, and `missing` the sounds that are not installed. `on` gives the whole text that follows
-    a command that begins so, instead of its reply. `commands` are the command lines that came, in words.
+    `typed` are the results of GET DATA in order, `keys` those of STREAM FILE and SAY; `tries` are instead the keys that
+    the caller presses at each try, and `missing` the sounds that are not installed. `known` are variables and what
+    dialplan functions give, percent-encoded. `on` gives the whole text that follows a command that begins so, instead
+    of its reply. `commands` are the command lines that came, in words.
     """
 
     typed: Sequence[str] = ()
@@ -141,10 +156,13 @@ class Asterisk:
             return f"200 result={self._data(words[2], int(words[4]))}"
         if line.startswith("STREAM FILE"):
             if words[2] in self.missing:
-                return "200 result=-1 endpos=0"
-            return f"200 result={next(self._keys, '0 endpos=24000')}"
+                return f"200 result=-1 endpos={words[4] if words[4:] else 0}"
+            return f"200 result={'0 endpos=7290' if words[4:] else next(self._keys, '0 endpos=24000')}"
+        if line.startswith("SAY "):
+            return f"200 result={next(self._keys, '0').split()[0]}"
         if line.startswith("GET FULL VARIABLE ${URIENCODE(${"):
-            return f"200 result=1 ({self.known.get(words[3][len('${URIENCODE(${') : -3], '')})"
+            names = re.findall(r"\$\{([^{}]*)\}", words[3])
+            return f"200 result=1 ({'%2C'.join(self.known.get(name, '') for name in names)})"
         if line.startswith("GET FULL VARIABLE"):
             return f"200 result=1 ({words[3]})"
         return "200 result=1" if line.startswith("SET VARIABLE") else "200 result=0"
@@ -165,7 +183,7 @@ class Asterisk:
         return f"{before} (timeout)"
 
 
-Method = Literal["begin", "answer", "play", "collect", "fill", "hand_back"]
+Method = Literal["begin", "answer", "play", "collect", "switch", "observe", "fill", "hand_back"]
 
 
 class FakeChannel:
@@ -178,12 +196,14 @@ class FakeChannel:
         key: str = "",
         raises: Mapping[Method, Exception] | None = None,
         missing: Sequence[str] = (),
+        states: Mapping[Left, Value] | None = None,
     ) -> None:
         self.caller = caller
         self.lost: ChannelError | None = None
         self.said: list[tuple[str, object]] = []
         self.filling = asyncio.Event()
         self._typed, self._key, self._raises, self._missing = iter(typed), key, raises or {}, set(missing)
+        self._states = states or {}
 
     def _note(self, method: Method, what: object) -> None:
         self.said.append((method, what))
@@ -217,11 +237,19 @@ class FakeChannel:
     async def play(self, ask: Play) -> Typed:
         self._note("play", ask.sounds)
         key, self._key = (self._key, "") if ask.barge_in else ("", self._key)
-        return Typed(key, tuple(sound for sound in ask.sounds if sound in self._missing))
+        return Typed(key, tuple(str(sound) for sound in ask.sounds if str(sound) in self._missing))
 
     async def collect(self, ask: Collect) -> Typed:
         self._note("collect", ask.prompt)
         return Typed(ask.typed + next(self._typed, ""))
+
+    async def switch(self, language: str) -> None:
+        self._note("switch", language)
+        self.caller = replace(self.caller, language=language)
+
+    async def observe(self, lefts: Sequence[Left]) -> Mapping[Left, Value]:
+        self._note("observe", tuple(lefts))
+        return {left: self._states[left] for left in lefts if left in self._states}
 
     async def fill(self, filler: Filler | None) -> None:
         self.filling.set()

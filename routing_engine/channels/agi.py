@@ -1,4 +1,4 @@
-"""The FastAGI server: a protocol class around `agi_wire`, and the conversation with one call.
+"""The FastAGI server: a protocol class around `agi_wire`. The conversation with one call is `agi_call.AgiChannel`.
 
 Asterisk takes one command at a time and answers each with one reply; only the closing burst, behind which we close
 our half of the connection, may hold several (a line that lies in Asterisk's buffer is not seen until more bytes come).
@@ -8,201 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Literal, cast
-from urllib.parse import unquote
+from collections.abc import Awaitable, Callable, Sequence
+from typing import cast
 
-from routing_engine.channels.agi_wire import AgiWire, Arrival, Environment, Hangup, Reply, command, read_call
-from routing_engine.core.model import Caller, Collect, Filler, Left, Play, Sound, Spoken, Typed, Value
+from routing_engine.channels.agi_call import AgiChannel, Site
+from routing_engine.channels.agi_state import EXTENSION_STATE
+from routing_engine.channels.agi_wire import AgiWire, Environment, Hangup, Reply, read_call
 from routing_engine.core.ports import Now
 from routing_engine.errors import CallerHungUp, ChannelBroken, ChannelError
 
-KEYS = "0123456789*#"
-#: The dialplan's limit for an engine that accepts a call and stays silent.
-WATCHDOG = "TIMEOUT(absolute)"
+__all__ = ["AgiChannel", "AgiServer"]
+
 #: How long Asterisk may take for a command that does nothing but answer.
 PROMPT_REPLY_S = 10.0
 _RECEIVE = 64 * 1024
 #: More replies than any closing burst has commands: nobody asked for them.
 MAX_UNREAD_REPLIES = 1000
-
-
-class AgiChannel:
-    """One call over FastAGI. Keeps the port `core.ports.Channel`."""
-
-    def __init__(self, session: _Session, arrival: Arrival) -> None:
-        self._session = session
-        self.route = arrival.route
-        self.caller: Caller = arrival.caller
-        self._language = arrival.language
-        self._filling: Filler | None = None
-        self._audible = False
-
-    @property
-    def lost(self) -> CallerHungUp | ChannelBroken | None:
-        """Why the conversation is over before its end; None while it goes on."""
-        return self._session.lost
-
-    async def begin(self, longest_s: float, language: str, variables: Sequence[str]) -> Caller:
-        """Move the dialplan's watchdog to `longest_s`, set the language, read channel variables."""
-        self._session.give_up_after(longest_s + self._session.reply_timeout_s)
-        await self._command("SET VARIABLE", WATCHDOG, f"{longest_s:.0f}")
-        language = self._language or language
-        if language and language != self.caller.language:
-            await self._command("SET VARIABLE", "CHANNEL(language)", language)
-        found = {name: await self._variable(name) for name in variables}
-        if language or found:
-            self.caller = replace(self.caller, language=language or self.caller.language, variables=found)
-        return self.caller
-
-    async def answer(self, how: Literal["before_prompts", "early_media", "never"]) -> None:
-        """Make prompts audible. ANSWER on a call that is up changes nothing."""
-        self._audible = how != "never"
-        if how == "before_prompts":
-            await self._command("ANSWER")
-        elif how == "early_media":
-            await self._command("EXEC", "Progress", "")
-
-    async def play(self, ask: Play) -> Typed:
-        """Play sounds; with `barge_in` any key ends them. The `#` that ends a prompt is no digit."""
-        key, missing = await self._stream(ask.sounds, KEYS if ask.barge_in else "")
-        return Typed("" if key == "#" else key, missing)
-
-    async def collect(self, ask: Collect) -> Typed:
-        """Read digits. The first key has its own timeout, so it is asked for alone; then Asterisk gathers the rest.
-
-        Asterisk loses keys that are pressed while no command runs: the fewer commands, the fewer such moments.
-        """
-        one, digits = ask.input, ask.typed
-        missing: tuple[str, ...] = ()
-        if not digits:
-            key, missing = await self._first_key(ask)
-            if key == one.terminator:
-                return Typed("", missing)
-            digits = key
-        while digits and len(digits) < one.max:
-            want = one.max - len(digits) if one.terminator == "#" else 1
-            more, ended = await self._get_data("", one.inter_digit_timeout_s, want)
-            if not ended and len(more) < want and one.terminator != "#":
-                more = "#"
-            if more == one.terminator:
-                break
-            digits += more
-            if ended or one.terminator == "#":
-                break
-        return Typed(digits[: one.max], missing)
-
-    async def switch(self, language: str) -> None:
-        """Set the channel's language."""
-        await self._command("SET VARIABLE", "CHANNEL(language)", language)
-        self.caller = replace(self.caller, language=language)
-
-    async def observe(self, lefts: Sequence[Left]) -> Mapping[Left, Value]:
-        """Tell what live left sides are now."""
-        return {}
-
-    async def fill(self, filler: Filler | None) -> None:
-        """Start or end what the caller hears during a look-up. A call that we did not answer just rings."""
-        if filler is not None:
-            self._filling = filler if self._audible or filler.kind == "none" else replace(filler, kind="ringing")
-            await self._fill(self._filling)
-        elif self._filling is not None:
-            ending, self._filling = self._filling, None
-            await self._end_filler(ending)
-
-    async def hand_back(self, variables: Sequence[tuple[str, str]]) -> None:
-        """Set all variables in one burst, close our half, and see that every one was taken.
-
-        The watchdog's limit goes first: a dialplan that does not clear it itself would cut a long conversation.
-        """
-        variables = [(WATCHDOG, "0"), *variables]
-        lines = [command("SET VARIABLE", name, value) for name, value in variables]
-        replies = await self._session.burst(lines)
-        refused = [name for (name, _), reply in zip(variables, replies, strict=False) if reply.code != 200]
-        if refused or len(replies) < len(lines):
-            raise ChannelBroken(f"{len(lines) - len(replies)} variables were not answered, refused: {refused}")
-
-    async def _first_key(self, ask: Collect) -> tuple[str, tuple[str, ...]]:
-        """Play the prompt and wait for one key; "" is silence. The last sound and the wait are one command."""
-        last = ask.prompt[-1] if ask.prompt else ""
-        before = ask.prompt[:-1] if isinstance(last, str) else ask.prompt
-        last = last if isinstance(last, str) else ""
-        key, missing = await self._stream(before, KEYS)
-        if key:
-            return key, missing
-        digits, ended = await self._get_data(last, ask.input.first_digit_timeout_s, 1)
-        if digits == "-1" and last:
-            missing = (*missing, last)
-            digits, ended = await self._get_data("", ask.input.first_digit_timeout_s, 1)
-        return digits or ("" if ended else "#"), missing
-
-    async def _get_data(self, sound: str, timeout_s: float, most: int) -> tuple[str, bool]:
-        """Give the digits and whether time ended them; `#` ends them too, "-1" is a missing sound or a hang-up."""
-        reply = await self._command("GET DATA", sound, str(max(1, round(timeout_s * 1000))), str(most))
-        if reply.result == "-1" and not sound:
-            raise CallerHungUp("GET DATA ended with -1")
-        return reply.result, reply.rest == "(timeout)"
-
-    async def _stream(self, sounds: Sequence[Sound], keys: str) -> tuple[str, tuple[str, ...]]:
-        """Play sounds until one of `keys`; give the key and the sounds that are missing."""
-        missing: list[str] = []
-        for sound in sounds:
-            if isinstance(sound, Spoken):
-                missing.append(str(sound))
-                continue
-            reply = await self._command("STREAM FILE", sound, keys)
-            if reply.result == "-1":
-                if reply.rest not in ("", "endpos=0"):
-                    raise CallerHungUp("STREAM FILE broke off")  # with AGISIGHUP=no nothing else tells
-                missing.append(sound)
-            elif reply.result not in ("0", ""):
-                return _key(reply.result), tuple(missing)
-        return "", tuple(missing)
-
-    async def _fill(self, filler: Filler) -> None:
-        if filler.kind == "music":
-            await self._command("SET MUSIC", "ON", filler.name)
-        elif filler.kind == "ringing":
-            # On a call that is not up this is the signalling's own ringing, otherwise a tone like Playtones'.
-            await self._command("EXEC", *(("Playtones", "ring") if self._audible else ("Ringing", "")))
-        elif filler.kind == "sound":
-            self._session.send(command("STREAM FILE", filler.name, ""))
-
-    async def _end_filler(self, filler: Filler) -> None:
-        if filler.kind == "music":
-            await self._command("SET MUSIC", "OFF")
-        elif filler.kind == "ringing":
-            await self._command("EXEC", "StopPlaytones", "")
-        elif filler.kind == "sound":
-            await self._synchronise()
-
-    async def _synchronise(self) -> None:
-        """Cut a running STREAM FILE. It may or may not answer, so read on to the answer of a command we know."""
-        self._session.send(command("GET FULL VARIABLE", "SYNCHRONISED"))
-        while (await self._session.reply()).value != "SYNCHRONISED":
-            pass
-
-    async def _variable(self, name: str) -> str:
-        """Read a channel variable percent-encoded: whatever is in it, the reply stays one line."""
-        reply = await self._command("GET FULL VARIABLE", f"${{URIENCODE(${{{name}}})}}")
-        return unquote(reply.value)
-
-    async def _command(self, verb: str, *values: str) -> Reply:
-        """Send a command and give its reply. 510, 511 and 520 end the call's work in an error of their own."""
-        reply = await self._session.ask(command(verb, *values))
-        if reply.code == 511:
-            raise CallerHungUp(f"{verb} on a dead channel")
-        if reply.code != 200:
-            raise ChannelBroken(f"{verb} was answered {reply.code} {reply.rest}"[:200])
-        return reply
-
-
-def _key(result: str) -> str:
-    """Give the key of an ASCII code, as STREAM FILE answers it."""
-    code = int(result) if result.isascii() and result.isdigit() and len(result) < 4 else 0
-    return chr(code) if chr(code) in KEYS else ""
-
 
 Handler = Callable[[AgiChannel], Awaitable[None]]
 
@@ -359,11 +180,14 @@ class AgiServer:
         sessions: int = 2000,
         environment_timeout_s: float = 5.0,
         reply_timeout_s: float = PROMPT_REPLY_S,
+        fallback_language: str = "en",
+        extension_state: str = EXTENSION_STATE,
     ) -> None:
         self._handler = handler
         self._region = region
         self._now = now
         self._most = sessions
+        self._site = Site(fallback_language, extension_state)
         self.environment_timeout_s = environment_timeout_s
         self.reply_timeout_s = reply_timeout_s
         self.buffer = memoryview(bytearray(_RECEIVE))
@@ -373,10 +197,19 @@ class AgiServer:
         self._stopping = False
         self.refused = 0
 
-    def change(self, region: str, now: Now, sessions: int, environment_timeout_s: float) -> None:
-        """Take what a reload brings: it counts from the next call on."""
+    def change(
+        self,
+        region: str,
+        now: Now,
+        sessions: int,
+        environment_timeout_s: float,
+        fallback_language: str = "en",
+        extension_state: str = EXTENSION_STATE,
+    ) -> None:
+        """Take what a reload brings: it counts from the next call on. What was found out of Asterisk is forgotten."""
         self._region, self._now, self._most = region, now, sessions
         self.environment_timeout_s = environment_timeout_s
+        self._site = Site(fallback_language, extension_state)
 
     @property
     def calls(self) -> int:
@@ -443,7 +276,7 @@ class AgiServer:
 
     async def _carry(self, session: _Session, environment: Environment) -> None:
         try:
-            await self._handler(AgiChannel(session, read_call(environment, self._region, self._now)))
+            await self._handler(AgiChannel(session, read_call(environment, self._region, self._now), self._site))
         except asyncio.CancelledError:
             if session.lost is None:
                 raise

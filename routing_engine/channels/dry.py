@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from routing_engine.core.model import Caller, Collect, Filler, Left, Play, Typed, Value
+from routing_engine.core.checks import why_invalid
+from routing_engine.core.model import Caller, Collect, Filler, Input, Left, Play, Typed, Value
 from routing_engine.errors import ChannelError
 
 
@@ -50,12 +51,12 @@ class DryChannel:
         return Typed()
 
     async def collect(self, ask: Collect) -> Typed:
-        """Give the next input, up to its terminator."""
+        """Give the next input, up to its terminator, or as soon as it is valid where the input says so."""
         self.played += map(str, ask.prompt)
         typed = next(self._inputs, "")
         if ask.input.terminator:
             typed = typed.split(ask.input.terminator, 1)[0]
-        return Typed(typed)
+        return Typed(_earliest(ask.input, typed) if ask.input.accept_early else typed)
 
     async def switch(self, language: str) -> None:
         """Remember the language."""
@@ -71,3 +72,9 @@ class DryChannel:
     async def hand_back(self, variables: Sequence[tuple[str, str]]) -> None:
         """Remember the variables that the dialplan would get."""
         self.handed_back = list(variables)
+
+
+def _earliest(one: Input, typed: str) -> str:
+    """Give the digits after which a live call would go on."""
+    starts = (typed[:count] for count in range(1, len(typed) + 1))
+    return next((start for start in starts if not why_invalid(one, start)), typed)

@@ -7,28 +7,44 @@ is for channels with a caller at the other end, who may press keys at any moment
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
-from routing_engine.core.model import Collect, Filler, Input, Play, Typed
+from routing_engine.core.model import Collect, Filler, Input, Left, Play, Spoken, Typed, Value
 from routing_engine.core.ports import Channel
 from routing_engine.errors import CallerHungUp, ChannelError
 
 Talk = Callable[[Channel], Awaitable[object]]
 
 SIX = Input(prompt=("enter",), min=4, max=6)
+EARLY = Input(min=2, max=6, pattern=re.compile("7[0-9]{3}|8[0-9]"), accept_early=True)
+DEVICE, FREE, AGENT = Left("device", "201"), Left("queue", "sales.free"), Left("last_agent", "")
+STATES: Mapping[Left, Value] = {
+    DEVICE: "not_inuse",
+    Left("device", "202"): "inuse",
+    FREE: 3,
+    Left("queue", "sales.members"): 5,
+    Left("queue", "sales.waiting"): 0,
+    Left("call", "attestation"): "A",
+    AGENT: ("201", "2026-11-01T10:00:00+01:00"),
+}
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """The other end: a key pressed during what is played first, what is typed per try, and when the caller hangs up."""
+    """The other end: a key pressed during what is played first, what is typed per try, and when the caller hangs up.
+
+    `states` are live states; what is not among them cannot be told.
+    """
 
     key: str = ""
     typed: Sequence[str] = ()
     missing: Sequence[str] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    states: Mapping[Left, Value] = field(default_factory=dict)
     hangs_up: bool = False
 
 
@@ -42,6 +58,15 @@ class Seen:
     variables: list[tuple[str, str]] = field(default_factory=list)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+SPOKEN = [
+    Spoken("digits", "12*#"),
+    Spoken("number", "-21"),
+    Spoken("letters", "AB 12"),
+    Spoken("date", "2027-01-03T00:00:00+01:00"),
+    Spoken("time", "2027-01-03T16:35:00+01:00"),
+]
 
 
 class ChannelContract:
@@ -81,6 +106,37 @@ class ChannelContract:
             return [(await channel.collect(Collect(SIX, ("enter",)))).digits for _ in range(3)]
 
         assert (await self.carried(Scenario(typed=["1", "123456"]), talk)).gave == ["1", "123456", ""]
+
+    @pytest.mark.parametrize(("typed", "given"), [("7123456", "7123"), ("81", "81"), ("811", "81"), ("912", "912")])
+    async def test_what_is_valid_may_be_taken_at_once(self, typed: str, given: str) -> None:
+        seen = await self.carried(Scenario(typed=[typed]), lambda channel: channel.collect(Collect(EARLY, ("enter",))))
+        assert seen.gave == Typed(given)
+
+    @pytest.mark.parametrize("spoken", SPOKEN, ids=str)
+    async def test_values_are_said(self, spoken: Spoken) -> None:
+        seen = await self.carried(Scenario(), lambda channel: channel.play(Play(("your-order", spoken))))
+        assert seen.gave == Typed("")
+
+    async def test_a_prompt_may_end_in_a_value(self) -> None:
+        ask = Collect(SIX, ("enter", Spoken("digits", "4")))
+        seen = await self.carried(Scenario(typed=["1234"]), lambda channel: channel.collect(ask))
+        assert seen.gave == Typed("1234")
+
+    async def test_the_caller_has_the_language_that_was_switched_to(self) -> None:
+        async def talk(channel: Channel) -> object:
+            await channel.switch("de")
+            return channel.caller.language
+
+        assert (await self.carried(Scenario(), talk)).gave == "de"
+
+    async def test_live_state_is_told(self) -> None:
+        seen = await self.carried(Scenario(states=STATES), lambda channel: channel.observe(tuple(STATES)))
+        assert seen.gave == STATES
+
+    async def test_state_that_cannot_be_told_is_left_out(self) -> None:
+        scenario = Scenario(states={DEVICE: "busy"})
+        seen = await self.carried(scenario, lambda channel: channel.observe((FREE, AGENT, DEVICE)))
+        assert seen.gave == {DEVICE: "busy"}
 
     @pytest.mark.parametrize("kind", ["music", "ringing", "sound", "none"])
     async def test_a_filler_begins_and_ends(self, kind: str) -> None:
@@ -125,6 +181,22 @@ class LiveChannelContract(ChannelContract):
     async def test_a_missing_sound_is_skipped_and_named(self) -> None:
         seen = await self.carried(Scenario(missing=["a"]), lambda channel: channel.play(Play(("a", "b"))))
         assert seen.gave == Typed("", ("a",))
+
+    @pytest.mark.parametrize("spoken", SPOKEN, ids=str)
+    async def test_a_key_ends_what_is_said_and_is_given(self, spoken: Spoken) -> None:
+        seen = await self.carried(Scenario(key="5"), lambda channel: channel.play(Play((spoken, "a"))))
+        assert seen.gave == Typed("5")
+
+    async def test_text_that_no_synthesiser_turned_into_a_sound_is_named(self) -> None:
+        ask = Play((Spoken("speech", "Good morning"), "a"))
+        assert (await self.carried(Scenario(), lambda channel: channel.play(ask))).gave == Typed(
+            "", ("speech Good morning",)
+        )
+
+    async def test_what_cannot_be_said_for_want_of_sounds_is_named(self) -> None:
+        scenario = Scenario(missing=["en/digits/1", "digits/1"])
+        seen = await self.carried(scenario, lambda channel: channel.play(Play((Spoken("digits", "12"), "a"))))
+        assert seen.gave == Typed("", ("digits 12",))
 
     async def test_a_missing_prompt_does_not_lose_the_digits(self) -> None:
         scenario = Scenario(typed=["1234"], missing=["enter"])

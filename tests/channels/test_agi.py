@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 from core.build import GOLD, NUMBER, SALES, route, source
@@ -16,13 +17,13 @@ from fakes import CLOSE, DEAD, RESET, SILENCE, Asterisk, FakeLookup, environment
 from routing_engine.call import Call
 from routing_engine.channels.agi import AgiChannel, AgiServer
 from routing_engine.core.destinations import PROFILES
-from routing_engine.core.model import Collect, Filler, Input, Play, Typed
+from routing_engine.core.model import Collect, Filler, Input, Left, Play, Typed, Value
 from routing_engine.core.ports import Channel
 from routing_engine.errors import CallerHungUp, ChannelBroken
 
 from .contract import LiveChannelContract, Scenario, Seen, Talk
 
-NOW = datetime(2026, 11, 18, 10, 30)
+NOW = datetime(2026, 11, 18, 10, 30, tzinfo=ZoneInfo("Europe/Vienna"))
 Handler = Callable[[AgiChannel], Awaitable[None]]
 
 
@@ -77,11 +78,27 @@ async def finished(channel: Channel) -> None:
     await channel.hand_back([("ROUTE_STATUS", "OK")])
 
 
+def functions(states: Mapping[Left, Value]) -> dict[str, str]:
+    """Give what Asterisk's functions tell when the states are these."""
+    found = {"QUEUE_EXISTS(sales)": "1"} if any(left.room == "queue" for left in states) else {}
+    for left, value in states.items():
+        if left.room == "device":
+            found[f"DEVICE_STATE(PJSIP/{left.name})"] = str(value).upper()
+        elif left.room == "last_agent":
+            found["DB(routing-engine-agent/+436641234567)"] = "201%2C1793523600"
+        elif left.room == "call":
+            found |= {"STIR_SHAKEN(count)": "1", "STIR_SHAKEN(0,verify_result)": "success"}
+            found["STIR_SHAKEN(0,attestation)"] = str(value)
+    members, waiting = states.get(Left("queue", "sales.members")), states.get(Left("queue", "sales.waiting"))
+    found |= {"QUEUE_MEMBER(sales,logged)": str(members), "QUEUE_WAITING_COUNT(sales)": str(waiting)}
+    return found | {"QUEUE_MEMBER(sales,free)": str(states.get(Left("queue", "sales.free")))}
+
+
 class TestAgiChannel(LiveChannelContract):
     """FastAGI keeps the contract of every channel."""
 
     async def carried(self, scenario: Scenario, talk: Talk) -> Seen:
-        known = {name: quote(value) for name, value in scenario.variables.items()}
+        known = {name: quote(value) for name, value in scenario.variables.items()} | functions(scenario.states)
         keys = [f"{ord(scenario.key)} endpos=1280"] if scenario.key else []
         asterisk = Asterisk(keys=keys, tries=scenario.typed, missing=scenario.missing, known=known)
         seen = Seen()

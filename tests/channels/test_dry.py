@@ -11,6 +11,6 @@ from .contract import ChannelContract, Scenario, Seen, Talk
 
 class TestDryChannel(ChannelContract):
     async def carried(self, scenario: Scenario, talk: Talk) -> Seen:
-        channel = DryChannel(ANNA, scenario.typed, scenario.variables)
+        channel = DryChannel(ANNA, scenario.typed, scenario.variables, scenario.states)
         gave = await talk(channel)
         return Seen(gave, variables=channel.handed_back)
