@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +17,7 @@ from fakes import CLOSE, DEAD, RESET, SILENCE, Asterisk, FakeLookup, environment
 
 from routing_engine.call import Call
 from routing_engine.channels.agi import AgiChannel, AgiServer
+from routing_engine.channels.agi_call import Site
 from routing_engine.core.destinations import PROFILES
 from routing_engine.core.model import Collect, Filler, Input, Left, Play, Typed, Value
 from routing_engine.core.ports import Channel
@@ -28,9 +30,12 @@ Handler = Callable[[AgiChannel], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def serving(handler: Handler, **limits: float) -> AsyncIterator[AgiServer]:
+async def serving(handler: Handler, site: Site | None = None, **limits: float) -> AsyncIterator[AgiServer]:
     """Run a server, and see that no task and no session is left of it."""
-    server = AgiServer(handler, "AT", lambda: NOW, **limits)  # type: ignore[arg-type]
+    about = (
+        {} if site is None else {"fallback_language": site.fallback_language, "extension_state": site.extension_state}
+    )
+    server = AgiServer(handler, "AT", lambda: NOW, **limits, **about)  # type: ignore[arg-type]
     await server.listen("127.0.0.1", 0)
     async with asyncio.timeout(10):  # what waits for ever is a failure, not a hanging test
         try:
@@ -46,10 +51,10 @@ def port(server: AgiServer) -> int:
     return int(server.addresses[0].rpartition(":")[2])
 
 
-async def held(talk: Talk, asterisk: Asterisk, **changed: str) -> Seen:
+async def held(talk: Talk, asterisk: Asterisk, site: Site | None = None, **changed: str) -> Seen:
     """Hold a talk on one call, to the end of its connection."""
     seen = Seen()
-    async with serving(holding(talk, seen)) as server:
+    async with serving(holding(talk, seen), site) as server:
         await asterisk.call(port(server), **changed)
         await seen.over.wait()
     return seen
@@ -119,6 +124,7 @@ class TestAgiChannel(LiveChannelContract):
 
 NUM = Input(min=4, max=6, first_digit_timeout_s=5, inter_digit_timeout_s=2.5)
 STAR, NONE = replace(NUM, terminator="*"), replace(NUM, terminator="")
+EARLY = replace(NUM, accept_early=True, pattern=re.compile("1.*|9.{5}"))
 
 #: the input, digits typed ahead, the results of GET DATA, the digits that are given, the GET DATA that are sent.
 COLLECTS = [
@@ -142,6 +148,23 @@ COLLECTS = [
     (NONE, "", ["1", "2", "3", "4", "5", "6"], "123456", ["enter 5000 1", *[" 2500 1"] * 5]),
     (NONE, "", ["1", "", "2", " (timeout)"], "1#2", ["enter 5000 1", *[" 2500 1"] * 3]),
     (NONE, "", [" (timeout)"], "", ["enter 5000 1"]),
+    (EARLY, "", ["1", "234"], "1234", ["enter 5000 1", " 2500 3"]),
+    (EARLY, "", ["9", "234", "5", "6"], "923456", ["enter 5000 1", " 2500 3", *[" 2500 1"] * 2]),
+    (EARLY, "", ["9", "234", "5", ""], "92345", ["enter 5000 1", " 2500 3", *[" 2500 1"] * 2]),
+    (EARLY, "", ["9", "234", " (timeout)"], "9234", ["enter 5000 1", " 2500 3", " 2500 1"]),
+    (EARLY, "", ["1", "23"], "123", ["enter 5000 1", " 2500 3"]),
+    (EARLY, "", ["1", "2 (timeout)"], "12", ["enter 5000 1", " 2500 3"]),
+    (EARLY, "1", ["234"], "1234", [" 2500 3"]),
+    (replace(EARLY, min=1), "", ["9", "2", "3", "4", "5", "6"], "923456", ["enter 5000 1", *[" 2500 1"] * 5]),
+    (replace(EARLY, min=1, pattern=None), "", ["1"], "1", ["enter 5000 1"]),
+    (replace(EARLY, terminator=""), "", ["1", "2", "3", "4"], "1234", ["enter 5000 1", *[" 2500 1"] * 3]),
+    (
+        replace(EARLY, pattern=None, check="luhn"),
+        "",
+        ["4", "242", "9"],
+        "4242",
+        ["enter 5000 1", " 2500 3"],
+    ),
 ]
 
 
