@@ -1,0 +1,76 @@
+"""The telephone of `routing-engine call`: what a person hears, types and is told."""
+
+from __future__ import annotations
+
+from routing_engine.channels.telephone import Telephone
+from routing_engine.core.model import Collect, Filler, Input, Left, Play, Spoken, Typed
+from routing_engine.core.ports import Channel
+
+from .contract import Seen, Talk
+from .test_agi import holding, port, serving
+
+
+async def called(talk: Talk, *tries: str, states: dict[str, str] | None = None) -> tuple[Seen, list[str]]:
+    """Hold a talk with somebody at the telephone; give what came of it, and what was heard."""
+    seen, heard, typed = Seen(), [], iter(tries)
+
+    async def keys() -> str | None:
+        return next(typed, "")
+
+    telephone = Telephone(heard.append, keys, states=states or {})
+    async with serving(holding(talk, seen)) as server:
+        await telephone.call("127.0.0.1", port(server), "support", "+43664", "217", "de")
+        await seen.over.wait()
+    return seen, heard
+
+
+async def test_values_are_shown_as_they_would_be_said() -> None:
+    said = (
+        "your-order",
+        Spoken("digits", "12*"),
+        Spoken("number", "-21"),
+        Spoken("letters", "AB"),
+        Spoken("date", "2027-01-03"),
+        Spoken("time", "2027-01-03T16:35:00+01:00"),
+    )
+    seen, heard = await called(lambda channel: channel.play(Play(said)))
+    assert heard == [
+        "your-order",
+        "[says digits 1 2 *]",
+        "[says number -21]",
+        "[says letters A B]",
+        "[says date 2027-01-03]",
+        "[says time 16:35]",
+    ]
+    assert seen.gave == Typed("")
+
+
+async def test_another_language_is_told() -> None:
+    _, heard = await called(lambda channel: channel.switch("fr"))
+    assert heard == ["[language fr]"]
+
+
+async def test_digits_are_typed_try_by_try() -> None:
+    async def talk(channel: Channel) -> object:
+        return [await channel.collect(Collect(Input(min=2, max=4), ("enter",))) for _ in range(3)]
+
+    seen, heard = await called(talk, "12#", "1234")
+    assert (seen.gave, heard) == ([Typed("12"), Typed("1234"), Typed("")], ["enter"] * 3)
+
+
+async def test_states_are_those_that_were_given_and_nothing_else() -> None:
+    lefts = (Left("device", "201"), Left("device", "202"), Left("queue", "vip.members"), Left("call", "attestation"))
+    states = {"DEVICE_STATE(PJSIP/201)": "INUSE", "QUEUE_EXISTS(vip)": "1", "QUEUE_MEMBER(vip,logged)": "2"}
+    seen, _ = await called(lambda channel: channel.observe(lefts), states=states)
+    assert seen.gave == {lefts[0]: "inuse", lefts[2]: 2}
+
+
+async def test_what_was_set_can_be_read_and_a_filler_ends() -> None:
+    async def talk(channel: Channel) -> object:
+        await channel.answer("before_prompts")
+        await channel.fill(Filler(0, "sound", "wait"))
+        await channel.fill(None)
+        return (await channel.begin(60, "fr", ("CHANNEL(language)", "NONE"))).variables
+
+    seen, heard = await called(talk)
+    assert (seen.gave, heard) == ({"CHANNEL(language)": "fr", "NONE": ""}, ["wait", "[language fr]"])
