@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
-from typing import cast
+from dataclasses import dataclass, replace
+from typing import TypeAlias, cast
 
 from routing_engine.core.decide import decide, fall_back
 from routing_engine.core.destinations import variables
 from routing_engine.core.model import (
     Action,
+    Ahead,
     Answer,
     Caller,
     Collect,
@@ -43,8 +44,36 @@ from routing_engine.errors import CallerHungUp
 LONGEST_SOUND_S = 60.0
 #: Nobody is asked in less than this: a loop's timer may fire a moment before the deadline.
 LEAST_LOOKUP_S = 0.01
+#: A look-up that nobody waits for yet may last as long as the longest that a route may allow.
+LONGEST_EARLY_S = 60.0
 #: No call stays with us longer, whatever its route says.
 LONGEST_CALL_S = 1800.0
+
+
+_Asked: TypeAlias = tuple[str, str, str, str]
+_Early: TypeAlias = asyncio.Task[Found | SourceDown]
+
+
+@dataclass(slots=True)
+class Heard:
+    """What a caller went through: seconds waited for look-ups, and the longest time without any sound.
+
+    Silence counts once we have answered the call: before that the caller's own telephone rings.
+    """
+
+    waited_s: float = 0.0
+    silence_s: float = 0.0
+    quiet_since: float | None = None
+
+    def falls_quiet(self, now: float) -> None:
+        """Note that nothing is to be heard from now on."""
+        self.quiet_since = now if self.quiet_since is None else self.quiet_since
+
+    def hears(self, now: float) -> None:
+        """Note that something is to be heard."""
+        if self.quiet_since is not None:
+            self.silence_s = max(self.silence_s, now - self.quiet_since)
+            self.quiet_since = None
 
 
 class Call:
@@ -68,7 +97,8 @@ class Call:
         self._report = report
         self._speech = speech
         self._answered = False
-        self._searched_s = 0.0
+        self._early: dict[_Asked, _Early] = {}
+        self.heard = Heard()
 
     async def carry(self, name: str) -> Decision:
         """Carry the call along the route of this name; give the decision that was handed back.
@@ -90,7 +120,10 @@ class Call:
                 name, "", "error", None, trail=(Step("route", f"there is no route '{name}'"),), failed=True
             )
         else:
-            decision = await self._decide(route)
+            try:
+                decision = self._with_heard(await self._decide(route))
+            finally:
+                self._drop_early()
         await self._channel.hand_back(variables(decision, self._channel.caller.call_id, self._profile))
         return decision
 
@@ -122,9 +155,21 @@ class Call:
     async def _begin(self, route: Route) -> Caller:
         return await self._channel.begin(longest_s(route), route.language, route.variables)
 
-    async def _answer(self, route: Route, ask: Play | Collect | Find | Switch | Observe) -> Answer:
+    def _with_heard(self, decision: Decision) -> Decision:
+        """Close the books on what the caller heard, and put it into the trail of a call that waited."""
+        heard = self.heard
+        heard.hears(self._clock())
+        if not heard.waited_s:
+            return decision
+        said = f"waited {heard.waited_s:.2f} s for look-ups; the longest silence was {heard.silence_s:.2f} s"
+        return replace(decision, trail=(*decision.trail, Step("caller", said)))
+
+    async def _answer(self, route: Route, ask: Play | Collect | Find | Ahead | Switch | Observe) -> Answer:
         if isinstance(ask, Find):
             return await self._find(route, ask)
+        if isinstance(ask, Ahead):
+            self._begin_early(ask)
+            return Typed()
         if isinstance(ask, Observe):
             return Observed(await self._channel.observe(ask.lefts))
         if isinstance(ask, Switch):
@@ -134,10 +179,13 @@ class Call:
         before = self._clock()
         if isinstance(ask, Play):
             sounds, unsaid = await self._synthesised(ask.sounds)
+            self.heard.hears(self._clock())
             typed = await self._channel.play(replace(ask, sounds=sounds))
         else:
             sounds, unsaid = await self._synthesised(ask.prompt)
+            self.heard.hears(self._clock())
             typed = await self._channel.collect(replace(ask, prompt=sounds))
+        self.heard.falls_quiet(self._clock())
         return replace(typed, missing=(*unsaid, *typed.missing), took_ms=(self._clock() - before) * 1000)
 
     async def _synthesised(self, sounds: tuple[Sound, ...]) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
@@ -159,6 +207,8 @@ class Call:
         if not self._answered:
             self._answered = True
             await self._channel.answer(route.answer)
+            if route.answer != "never":
+                self.heard.falls_quiet(self._clock())
 
     async def _fill(self, route: Route, begin: bool) -> None:
         """Begin or end what fills a look-up; ringing alone needs no answer. One that fails costs nobody the call."""
@@ -166,6 +216,10 @@ class Call:
             if begin and route.filler.kind in ("music", "sound"):
                 await self._make_audible(route)
             await self._channel.fill(route.filler if begin else None)
+            if begin and route.filler.kind != "none":
+                self.heard.hears(self._clock())
+            elif self._answered and route.answer != "never":
+                self.heard.falls_quiet(self._clock())
         except CallerHungUp:
             raise
         except Exception as error:
@@ -173,24 +227,76 @@ class Call:
                 raise
             self._report(error)
 
+    def _begin_early(self, ask: Ahead) -> None:
+        """Start look-ups that nobody waits for yet; each once."""
+        for find in ask.finds:
+            if _key(find) not in self._early:
+                early = self._lookup.find(replace(find, early=True), LONGEST_EARLY_S)
+                self._early[_key(find)] = asyncio.get_running_loop().create_task(early)
+
+    def _drop_early(self) -> None:
+        """Cancel what was started and is not needed any more."""
+        for task in self._early.values():
+            task.cancel()
+        self._early.clear()
+
     async def _find(self, route: Route, ask: Find) -> Found | SourceDown:
         """Ask the source in what is left of the route's deadline; fill the silence when that takes long."""
-        left_s = route.deadline_s - self._searched_s
+        left_s = route.deadline_s - self.heard.waited_s
+        early = self._early.pop(_key(ask), None)
+        if early is not None and early.done() and (found := await early) and not _was_held(found):
+            return _said_early(found)
         if left_s < LEAST_LOOKUP_S:
+            self._forget(early)
             return SourceDown(f"not asked: the route's {route.deadline_s:g} s for look-ups have passed")
         filling = _Filling(route.filler.after_s, lambda begin: self._fill(route, begin))
         before = self._clock()
         try:
-            answer = await self._lookup.find(ask, left_s)
+            answer = await self._wait(early, ask, left_s)
         except asyncio.CancelledError:
+            self._forget(early)
             filling.drop()
             raise
         except Exception:
             await filling.end()
             raise
-        self._searched_s += self._clock() - before
+        self.heard.waited_s += self._clock() - before
         await filling.end()
         return answer
+
+    async def _wait(self, early: _Early | None, ask: Find, left_s: float) -> Found | SourceDown:
+        """Wait for what was begun early, or ask now; also when what was begun early was not allowed to be sent."""
+        if early is None or early.done():
+            return await self._lookup.find(ask, left_s)
+        before = self._clock()
+        await asyncio.wait({early}, timeout=left_s)
+        if not early.done():
+            early.cancel()
+            return SourceDown(f"{ask.source.integration}: no answer in time", (self._clock() - before) * 1000)
+        found = early.result()
+        if _was_held(found) and (left_s := left_s - (self._clock() - before)) >= LEAST_LOOKUP_S:
+            return await self._lookup.find(ask, left_s)
+        return _said_early(found)
+
+    def _forget(self, early: _Early | None) -> None:
+        if early is not None:
+            early.cancel()
+
+
+def _key(find: Find) -> _Asked:
+    """Give what is asked: another route of the call may have a source of the same name."""
+    return find.source.integration, find.source.model, find.source.field, find.value
+
+
+def _was_held(found: Found | SourceDown) -> bool:
+    return isinstance(found, SourceDown) and not found.asked
+
+
+def _said_early(found: Found | SourceDown) -> Found | SourceDown:
+    """Say in the trail that it was asked before its turn."""
+    if isinstance(found, Found):
+        return replace(found, note=", ".join(filter(None, (found.note, "asked ahead"))))
+    return replace(found, why=f"{found.why} (asked ahead)")
 
 
 class _Filling:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
 
+from routing_engine.core.ahead import ask_ahead_of_prompts, ask_ahead_of_turn
 from routing_engine.core.checks import why_invalid
 from routing_engine.core.landing import default_of, land, land_nowhere
 from routing_engine.core.model import (
@@ -48,8 +49,8 @@ CHOOSE_FOR, CHOOSE_PRESS = "choose-for", "choose-press"
 def decide(route: Route, caller: Caller) -> Conversation[Decision]:
     """Find out where a call goes. Yields asks, is sent their answers, returns the decision.
 
-    Play, Collect and Switch are answered with `Typed`, Find with `Found` or `SourceDown`, Open with `Opened`, Observe
-    with `Observed`.
+    Play, Collect, Switch and Ahead are answered with `Typed`, Find with `Found` or `SourceDown`, Open with `Opened`,
+    Observe with `Observed`.
     """
     trail: list[Step] = []
     secrets: list[str] = []
@@ -89,13 +90,15 @@ def _follow(talk: Talk) -> Conversation[Decision]:
     if talk.caller.number is None and route.anonymous is not None:
         talk.note("caller", "the number is hidden or no number")
         return (yield from land(talk, route.anonymous, "anonymous"))
+    yield from ask_ahead_of_prompts(talk)
     failed = yield from _ask_inputs(talk)
     if failed is not None:
         return (yield from land(talk, failed.on_failure or route.default, "no_input"))
     decision = yield from _run_rules(talk, route.rules[route.early :])
     if decision is not None:
         return decision
-    for source in route.sources:
+    for turn, source in enumerate(route.sources):
+        yield from ask_ahead_of_turn(talk, turn)
         decision = yield from _search(talk, source)
         if decision is not None:
             return decision
@@ -162,7 +165,7 @@ def _search(talk: Talk, source: Source) -> Conversation[Decision | None]:
     if isinstance(answer, SourceDown):
         return (yield from _when_down(talk, source, answer))
     if not answer.records:
-        talk.note(step, f"no record{_strangers(answer)}", answer.took_ms)
+        talk.note(step, f"no record{_strangers(answer)}{f' ({answer.note})' if answer.note else ''}", answer.took_ms)
         return None
     return (yield from _choose(talk, source, answer))
 
@@ -184,6 +187,7 @@ def _choose(talk: Talk, source: Source, answer: Found) -> Conversation[Decision]
     """Take one of the records as `when_many` says, then run the source's rules on it."""
     records, many, step = answer.records, source.when_many, f"source {source.name}"
     count = f"{len(records)} record{'s' if len(records) > 1 else ''}{_strangers(answer)}"
+    count += f" ({answer.note})" if answer.note else ""
     if len(records) == 1:
         talk.note(step, count, answer.took_ms)
         return (yield from _decide_on(talk, source, records[0]))

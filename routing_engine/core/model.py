@@ -297,7 +297,7 @@ class Route:
     """One YAML file of `config/routes`: from instruction to default. `deadline_s` bounds all look-ups of one call.
 
     `rules` are about the call itself; the first `early` of them run when it arrives, the others after the input.
-    `languages` overrides `language` for the calls that it names.
+    `languages` overrides `language` for the calls that it names. `look_ahead` says what may be asked before its turn.
     """
 
     name: str
@@ -311,6 +311,7 @@ class Route:
     inputs: tuple[Input, ...] = ()
     deadline_s: float = 3.0
     filler: Filler = Filler()
+    look_ahead: Literal["certain", "next", "all"] = "certain"
     rules: tuple[Rule, ...] = ()
     early: int = 0
     sources: tuple[Source, ...] = ()
@@ -399,12 +400,20 @@ class Collect:
 class Find:
     """Ask: look for a record. `value` is what to search for; `caller` is None when it is hidden or malformed.
 
-    `timeout_s` of the source and the call's deadline bound the answer.
+    `timeout_s` of the source and the call's deadline bound the answer. `early` is one that nobody waits for yet.
     """
 
     source: Source
     value: str
     caller: Number | None
+    early: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Ask: begin these look-ups now; they are asked for later, or never. Answered with `Typed` at once."""
+
+    finds: tuple[Find, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,20 +450,26 @@ class Typed:
 class Found:
     """Answer: the records that were found, in the source's order; none is an empty tuple.
 
-    `strangers` counts those left out because their number is not the caller's.
+    `strangers` counts those left out because their number is not the caller's; `note` says where they come from when
+    that is not the system itself, now.
     """
 
     records: tuple[Record, ...] = ()
     took_ms: float | None = None
     strangers: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceDown:
-    """Answer: the source could not be asked or did not answer in time. `why` is a sentence without secrets."""
+    """Answer: the source could not be asked or did not answer in time. `why` is a sentence without secrets.
+
+    `asked` is False when nothing was sent: it is spared because it fails, or its limits are used up.
+    """
 
     why: str
     took_ms: float | None = None
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -475,5 +490,5 @@ class Observed:
     values: Mapping[Left, Value] = field(default_factory=dict)
 
 
-Ask: TypeAlias = Play | Collect | Find | Open | Switch | Observe
+Ask: TypeAlias = Play | Collect | Find | Ahead | Open | Switch | Observe
 Answer: TypeAlias = Typed | Found | SourceDown | Opened | Observed

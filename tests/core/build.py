@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 import re2
 
 from routing_engine.core.decide import decide
+from routing_engine.core.landing import LAST_AGENT
 from routing_engine.core.model import (
     Action,
+    Ahead,
     Answer,
     Ask,
     Caller,
@@ -23,15 +25,23 @@ from routing_engine.core.model import (
     Found,
     Group,
     Input,
+    Left,
+    Observe,
+    Observed,
     Open,
     Opened,
     Pattern,
     Play,
+    Prompt,
     Record,
     Route,
     Rule,
+    Saying,
+    SayingKind,
     Source,
     SourceDown,
+    Spoken,
+    Switch,
     Test,
     To,
     Typed,
@@ -39,6 +49,7 @@ from routing_engine.core.model import (
 )
 from routing_engine.core.numbers import read_number
 from routing_engine.core.templates import read_left, read_template
+from routing_engine.routes.walk import of_condition
 
 VIENNA = ZoneInfo("Europe/Vienna")
 #: A Wednesday morning.
@@ -53,8 +64,21 @@ def to(kind: str, target: str, otherwise: To | None = None, priority: int | None
     return To(kind, read_template(target), priority, otherwise)
 
 
-def go(kind: str, target: str, *play: str, otherwise: To | None = None, priority: int | None = None) -> Action:
+def go(kind: str, target: str, *play: Prompt, otherwise: To | None = None, priority: int | None = None) -> Action:
     return Action(to(kind, target, otherwise, priority), play)
+
+
+def chain(*entries: To) -> To:
+    """Join destinations as `to: [...]` does."""
+    first: To | None = None
+    for entry in reversed(entries):
+        first = replace(entry, chained=True, then=first)
+    assert first is not None
+    return first
+
+
+def say(kind: SayingKind, text: str) -> Saying:
+    return Saying(kind, read_template(text))
 
 
 def when(left: str, operator: str, expected: Value | Pattern, loosely: bool = False) -> Test:
@@ -66,7 +90,8 @@ def group(join: Literal["all", "any", "none"], *conditions: Condition) -> Group:
 
 
 def rule(name: str, act: Action, condition: Condition | None = None, **sets: str) -> Rule:
-    return Rule(name, act, condition, tuple((key, read_template(text)) for key, text in sets.items()))
+    made = Rule(name, act, condition, tuple((key, read_template(text)) for key, text in sets.items()))
+    return replace(made, live=tuple(left for left in of_condition(condition) if left.live))
 
 
 def source(name: str, *rules: Rule, by: str = "{call.caller}", **more: object) -> Source:
@@ -100,12 +125,28 @@ class Told:
         return [ask.source.name for ask in self.asks if isinstance(ask, Find)]
 
     @property
-    def played(self) -> list[str]:
+    def values(self) -> list[str]:
+        return [ask.value for ask in self.asks if isinstance(ask, Find)]
+
+    @property
+    def played(self) -> list[str | Spoken]:
         return [sound for ask in self.asks if isinstance(ask, Play) for sound in ask.sounds]
 
     @property
-    def prompts(self) -> list[tuple[str, ...]]:
+    def prompts(self) -> list[tuple[str | Spoken, ...]]:
         return [ask.prompt for ask in self.asks if isinstance(ask, Collect)]
+
+    @property
+    def observed(self) -> list[str]:
+        return [str(left) for ask in self.asks if isinstance(ask, Observe) for left in ask.lefts]
+
+    @property
+    def languages(self) -> list[str]:
+        return [ask.language for ask in self.asks if isinstance(ask, Switch)]
+
+    @property
+    def steps(self) -> list[str]:
+        return [f"{step.step}: {step.outcome}" for step in self.decision.trail]
 
     @property
     def outcomes(self) -> list[str]:
@@ -117,12 +158,13 @@ Answers = Mapping[str, Record | SourceDown | tuple[Record, ...]]
 
 @dataclass
 class _Other:
-    """The other side: one of `typed` per try, `ahead` during the first prompt, an answer per source."""
+    """The other side: one of `typed` per try, `ahead` during the first prompt, an answer per source and live state."""
 
     typed: Iterator[str]
     ahead: str
     found: Answers
     routes: Mapping[str, Route]
+    states: Mapping[Left, Value]
 
     def answer(self, ask: Ask) -> Answer:
         if isinstance(ask, Play):
@@ -132,6 +174,10 @@ class _Other:
             return Typed(ask.typed + next(self.typed, ""))
         if isinstance(ask, Open):
             return Opened(self.routes.get(ask.route))
+        if isinstance(ask, Observe):
+            return Observed({left: self.states[left] for left in ask.lefts if left in self.states})
+        if isinstance(ask, Switch | Ahead):
+            return Typed()
         answer = self.found.get(ask.source.name, ())
         if isinstance(answer, SourceDown):
             return answer
@@ -145,9 +191,11 @@ def converse(
     ahead: str = "",
     found: Answers | None = None,
     routes: Mapping[str, Route] | None = None,
+    states: Mapping[str, Value] | None = None,
 ) -> Told:
     """Hold the whole conversation, answered from the tables that are given."""
-    other, asks = _Other(iter(typed), ahead, found or {}, routes or {}), list[Ask]()
+    live = {LAST_AGENT if name == "last_agent" else read_left(name): value for name, value in (states or {}).items()}
+    other, asks = _Other(iter(typed), ahead, found or {}, routes or {}, live), list[Ask]()
     talk = decide(route, caller)
     try:
         ask = next(talk)
