@@ -13,7 +13,7 @@ from routing_engine.call import Call
 from routing_engine.core.destinations import PROFILES
 from routing_engine.core.model import Decision, Filler, Find, Found, Play, Route, SourceDown, Typed
 
-GREETED = route(source("customers", SALES), source("leads", SALES), instruction=("welcome",))
+GREETED = route(source("customers", SALES), source("leads", SALES, model="lead"), instruction=("welcome",))
 HELD = SourceDown("crm: not asked early", asked=False)
 
 
