@@ -124,7 +124,7 @@ def _parse(digits: str, region: str) -> phonenumbers.PhoneNumber | None:
 
 
 def _e164(parsed: phonenumbers.PhoneNumber) -> str:
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return f"+{parsed.country_code}{phonenumbers.national_significant_number(parsed)}"
 
 
 def _is_e164(digits: str) -> bool:

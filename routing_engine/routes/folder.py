@@ -16,6 +16,8 @@ _YAML = (".yaml", ".yml")
 _ROOMS = {INTEGRATIONS: _YAML, ROUTES: _YAML, CALENDARS: (".ics",), LISTS: (".txt", ".csv"), STATE: _YAML}
 _ENGINE = ("engine.yaml", "engine.yml")
 _LARGEST = 1 << 20
+#: 100,000 numbers with a remark each are some 5 MiB.
+_LARGEST_LIST = 16 << 20
 
 #: What `stat` says of every file and folder; it differs when anything was written, renamed or linked anew.
 Signature: TypeAlias = tuple[tuple[str, ...] | tuple[str, str, int, int, int, int], ...]
@@ -56,7 +58,7 @@ def read_folder(folder: Path) -> Snapshot:
     """Read every configuration file below `folder`."""
     if not folder.is_dir():
         return Snapshot({}, "missing", "missing", str(folder))
-    contents = {name: _read_bytes(path) for name, path in sorted(_files(folder))}
+    contents = {name: _read_bytes(path, _largest(name)) for name, path in sorted(_files(folder))}
     written = {name: content for name, content in contents.items() if not name.startswith(STATE + "/")}
     texts = {name: _as_text(content) for name, content in contents.items()}
     return Snapshot(texts, _revision(written), _revision(contents))
@@ -92,18 +94,22 @@ def _names(folder: Path, endings: tuple[str, ...]) -> list[str]:
     return [name for name in names if name.endswith(endings) and not name.startswith((".", "#", "~"))]
 
 
-def _read_bytes(path: Path) -> bytes | Unreadable:
+def _largest(name: str) -> int:
+    return _LARGEST_LIST if name.startswith(LISTS + "/") else _LARGEST
+
+
+def _read_bytes(path: Path, largest: int) -> bytes | Unreadable:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
             return Unreadable("this is no file", "put the configuration into a file, or rename this")
         with open(path, "rb") as file:
-            content = file.read(_LARGEST + 1)
+            content = file.read(largest + 1)
     except OSError as error:
         return Unreadable(
             f"this cannot be read: {error.strerror}", "make it readable for the engine's user, or remove it"
         )
-    if len(content) > _LARGEST:
-        return Unreadable("this is larger than 1 MiB", "split it into several files")
+    if len(content) > largest:
+        return Unreadable(f"this is larger than {largest >> 20} MiB", "split it into several files")
     return content
 
 
