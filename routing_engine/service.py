@@ -246,9 +246,10 @@ def _differ(one: Settings, other: Settings, key: str) -> bool:
     return bool(getattr(one, key) != getattr(other, key))
 
 
-def _site(settings: Settings) -> tuple[str, Callable[[], datetime], int, float]:
+def _site(settings: Settings) -> tuple[str, Callable[[], datetime], int, float, str, str]:
     """Give what the FastAGI server takes from the settings, in its order."""
-    return settings.region, _now(settings.timezone), settings.limits.sessions, settings.limits.environment_timeout_s
+    limits, sounds = settings.limits, (settings.fallback_language, settings.extension_state)
+    return settings.region, _now(settings.timezone), limits.sessions, limits.environment_timeout_s, *sounds
 
 
 def _now(zone: tzinfo | None) -> Callable[[], datetime]:

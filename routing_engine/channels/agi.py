@@ -179,9 +179,9 @@ class AgiServer:
         now: Now,
         sessions: int = 2000,
         environment_timeout_s: float = 5.0,
-        reply_timeout_s: float = PROMPT_REPLY_S,
         fallback_language: str = "en",
         extension_state: str = EXTENSION_STATE,
+        reply_timeout_s: float = PROMPT_REPLY_S,
     ) -> None:
         self._handler = handler
         self._region = region

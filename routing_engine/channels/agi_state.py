@@ -19,6 +19,7 @@ ATTESTATIONS = "STIR_SHAKEN(count)"
 ATTESTATION = "${STIR_SHAKEN(0,verify_result)},${STIR_SHAKEN(0,attestation)}"
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_\-]{0,79}\Z", re.ASCII)
+_AGENT = re.compile(r"[A-Za-z0-9_+*#][A-Za-z0-9_.+*#\-]{0,79}\Z", re.ASCII)
 _NUMBER = re.compile(r"\+?[0-9]{1,20}\Z", re.ASCII)
 _STATE = re.compile(r"[a-z_]{1,20}\Z", re.ASCII)
 _QUEUE = {
@@ -60,7 +61,7 @@ def meaning(left: Left, answer: str, zone: tzinfo | None) -> Value:
 
 
 def _agent(extension: str, epoch: str, zone: tzinfo | None) -> Value:
-    if not _NAME.match(extension) or not (epoch.isascii() and epoch.isdigit()) or len(epoch) > 11:
+    if not _AGENT.match(extension) or not (epoch.isascii() and epoch.isdigit()) or len(epoch) > 11:
         return None
     return extension, datetime.fromtimestamp(int(epoch), zone).isoformat()
 
