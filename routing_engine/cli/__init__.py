@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from routing_engine import __version__
-from routing_engine.cli import check, init, run_test, serve, telephone, test
+from routing_engine.cli import calendar, check, init, run_test, serve, telephone, test
 from routing_engine.cli.common import CONFIG_HELP
 from routing_engine.errors import RouteError
 
-COMMANDS = (serve, check, run_test, test, telephone, init)
+COMMANDS = (serve, check, run_test, test, telephone, calendar, init)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,0 +1,173 @@
+"""iCalendar files (RFC 5545): what they close, as values. Their text is somebody else's and is not trusted.
+
+Two libraries read them and work out what repeats. Some rules would keep these busy for ever ("every second", "every
+30 February"), so rules are looked at before, and what takes too long or is too much is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any, TypeAlias
+
+import recurring_ical_events
+from icalendar import Calendar
+from icalendar.cal import Component
+
+from routing_engine.core.calendars import Event, in_order, in_utc
+from routing_engine.marked import Notes
+
+Clock: TypeAlias = Callable[[], float]
+
+#: How many years before and after that of the reload are read.
+YEARS_BACK, YEARS_AHEAD = 1, 5
+MOST_EVENTS = 5_000
+MOST_OCCURRENCES = 20_000
+LONGEST_S = 5.0
+_MOST_ZONE_RULES = 100
+_LONGEST_RULE = 300
+_REMEDY = "export only what closes you, or leave the file out of 'ical'"
+
+_FREQUENCIES = {"VEVENT": {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}, "ZONE": {"YEARLY"}}
+_NEEDED = {"DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID"}
+_RULE = re.compile(r"RRULE(;[^:]*)?:(.*)\Z", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """What iCalendar files say: whole days with their names, which are holidays, and events with times, which close."""
+
+    days: Mapping[date, str] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+
+
+def read_ical(text: str, notes: Notes, zone: tzinfo | None, now: datetime, clock: Clock = time.monotonic) -> Agenda:
+    """Read an iCalendar file; its problems are noted. `zone` is for events without one, None is the system's."""
+    _look_at_rules(text, notes)
+    if notes.problems:
+        return Agenda()
+    first, last = date(now.year - YEARS_BACK, 1, 1), date(now.year + YEARS_AHEAD + 1, 1, 1)
+    days: dict[date, str] = {}
+    events: list[Event] = []
+    try:
+        calendars = Calendar.from_ical(text, multiple=True)
+        for calendar in calendars:
+            _note_errors(calendar, notes)
+        for one in _occurrences(calendars, first, last, clock):
+            start, end, name = _time(one, "DTSTART"), _time(one, "DTEND"), _name(one)
+            if str(one.get("STATUS", "")).upper() == "CANCELLED":
+                continue
+            if isinstance(start, datetime):
+                events.append(Event(in_utc(start, zone), in_utc(end, zone), name))
+            else:
+                days |= {day: name for day in _days(max(start, first), min(end, last)) if day not in days}
+    except _TooMuch as refusal:
+        notes.note(0, str(refusal), _REMEDY)
+    except Exception as error:  # the libraries raise whatever a strange file makes them stumble over
+        notes.note(0, f"this is no iCalendar file that can be read: {_short(error)}", "export it again, as .ics")
+    return Agenda() if notes.problems else Agenda(days, in_order(events))
+
+
+class _TooMuch(Exception):
+    """The file is too large, or takes too long."""
+
+
+def _short(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:120]
+
+
+# ----------------------------------------------------------------------------------- before the libraries see it
+
+
+def _look_at_rules(text: str, notes: Notes) -> None:
+    """Note every rule that would keep the libraries busy; with its line, which they do not know."""
+    events = rules = zone_rules = 0
+    kind = "VEVENT"
+    for line, content in _unfolded(text):
+        word = content.upper().rstrip()
+        if word in ("BEGIN:VEVENT", "BEGIN:VTIMEZONE"):
+            kind, rules = "VEVENT" if word.endswith("VEVENT") else "ZONE", 0
+            events += word.endswith("VEVENT")
+        found = _RULE.match(content)
+        if found:
+            rules, zone_rules = rules + 1, zone_rules + (kind == "ZONE")
+            why = _why_refused(found[2], kind) or ("an event has two rules" if kind != "ZONE" and rules > 1 else "")
+            if why:
+                notes.note(line, why, _REMEDY)
+    if events > MOST_EVENTS or zone_rules > _MOST_ZONE_RULES:
+        notes.note(0, f"there are more than {MOST_EVENTS} events or {_MOST_ZONE_RULES} rules of time zones", _REMEDY)
+
+
+def _unfolded(text: str) -> Iterator[tuple[int, str]]:
+    """Give the content lines, each with the number of the line where it begins (RFC 5545, 3.1)."""
+    begun, parts = 1, list[str]()
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+        if line[:1] in (" ", "\t") and parts:
+            parts.append(line[1:])
+            continue
+        if parts:
+            yield begun, "".join(parts)
+        begun, parts = number, [line]
+    yield begun, "".join(parts)
+
+
+def _why_refused(rule: str, kind: str) -> str:
+    """Say why a repetition is not worked out; "" when it is."""
+    parts = dict(part.upper().strip().partition("=")[::2] for part in rule.split(";"))
+    frequency, interval = parts.get("FREQ", ""), parts.get("INTERVAL", "1")
+    if len(rule) > _LONGEST_RULE:
+        return "a repetition is too long to be read"
+    if frequency not in _FREQUENCIES[kind]:
+        return f"a repetition is {frequency[:20] or 'without FREQ'}, which no opening hours need"
+    if not re.fullmatch("[1-9][0-9]{0,3}", interval):
+        return f"a repetition has the interval '{interval[:20]}'"
+    if any("," in parts.get(part, "") for part in ("BYHOUR", "BYMINUTE", "BYSECOND")):
+        return "a repetition comes several times a day"
+    return ""
+
+
+# --------------------------------------------------------------------------------------------------- what it says
+
+
+def _occurrences(calendars: Iterable[Component], first: date, last: date, clock: Clock) -> Iterator[Component]:
+    """Give every occurrence of every event that takes place, with its own start and end."""
+    end_s, count = clock() + LONGEST_S, 0
+    for series in (series for calendar in calendars for series in recurring_ical_events.of(calendar).series):
+        for found in series.between(_midnight(first), _midnight(last)):
+            count += 1
+            if count > MOST_OCCURRENCES:
+                raise _TooMuch(f"more than {MOST_OCCURRENCES} events take place within {last.year - first.year} years")
+            yield found.as_component(False)
+        if clock() > end_s:
+            raise _TooMuch(f"working out what repeats takes more than {LONGEST_S:g} seconds")
+
+
+def _time(event: Component, name: str) -> Any:
+    """Give a moment or a date, whichever it is."""
+    found: Any = event[name]
+    return found.dt
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time())
+
+
+def _note_errors(calendar: Component, notes: Notes) -> None:
+    """Note what the library could not read and left out: an event without its rule would close on one day only."""
+    for event in calendar.walk("VEVENT"):
+        for name, why in event.errors:
+            if name in _NEEDED:
+                notes.note(0, f"the event '{_name(event)}' has a {name} that cannot be read: {why[:80]}", _REMEDY)
+
+
+def _name(event: Component) -> str:
+    """Give what a person calls the event, in one line."""
+    return " ".join(str(event.get("SUMMARY", "")).split())[:80] or "without a name"
+
+
+def _days(start: date, end: date) -> list[date]:
+    """Give the days of an event; one that ends when it begins has its day nevertheless."""
+    return [start + timedelta(days=n) for n in range(max((end - start).days, 1))]
