@@ -7,6 +7,8 @@ from pathlib import Path
 HOST = "127.0.0.1"
 MANAGER_USER = "rig"
 CALL_ID = "RIG_CALL_ID"
+#: The music classes; all play the same.
+MUSIC = ("default", "lounge")
 
 DIRECTORIES = (
     ("astetcdir", "etc"), ("astvarlibdir", "lib"), ("astdbdir", "db"), ("astkeydir", "lib"), ("astdatadir", "data"),
@@ -56,7 +58,7 @@ def files(
         "extensions.conf": _extensions(wish.dialplan),
         "queues.conf": _queues(dict(wish.queues)),
         "voicemail.conf": _voicemail(wish.mailboxes),
-        "musiconhold.conf": f"[default]\nmode=files\ndirectory={directory}/music\n",
+        "musiconhold.conf": "".join(f"[{name}]\nmode=files\ndirectory={directory}/music\n" for name in MUSIC),
         "indications.conf": INDICATIONS,
         "cdr.conf": "[general]\nenable=yes\nunanswered=yes\nendbeforehexten=yes\n[csv]\nloguniqueid=yes\n",
         "cdr_custom.conf": "[mappings]\nCalls.csv => " + ",".join(f"${{CSV_QUOTE(${{CDR({f})}})}}" for f in CDR_FIELDS),

@@ -48,6 +48,7 @@ class Phone:
         self._came: asyncio.Queue[Call] = asyncio.Queue()
         self._jobs: set[asyncio.Task[None]] = set()
         self._answering = Answering()
+        self._closing = False
 
     @classmethod
     @asynccontextmanager
@@ -62,6 +63,7 @@ class Phone:
             await phone._close()
 
     async def _close(self) -> None:
+        self._closing = True
         for job in self._jobs:
             job.cancel()
         await asyncio.gather(*(call.hang_up(timeout_s=1.0) for call in self._calls.values()), return_exceptions=True)
@@ -167,7 +169,7 @@ class Phone:
         call = self._calls.get(request.call_id)
         if call and (parameter(request.header("to"), "tag") or request.method == "CANCEL"):
             call.on_request(request, address)
-        elif request.method == "INVITE" and not parameter(request.header("to"), "tag"):
+        elif request.method == "INVITE" and not parameter(request.header("to"), "tag") and not self._closing:
             self._start(self._take(request, address))
         elif request.method != "ACK":
             self._line.answer(request, _outside(request), address)

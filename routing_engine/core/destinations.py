@@ -176,13 +176,17 @@ def variables(decision: Decision, call_id: str, profile: Mapping[str, str]) -> l
 
 
 def _side_effects(sets: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-    """Give what `set` sets. Headers are numbered, `__` lets the channels that are rung inherit them."""
+    """Give what `set` sets. Headers are numbered, `__` lets the channels that are rung inherit them.
+
+    An empty header, and an announcement that is no sound, are left out: nobody would see or hear them.
+    """
     found, headers = [], 0
     for name, value in sets:
         if name.startswith("header."):
-            headers += 1
-            found.append((f"__{HEADER}{headers}", f"{name.removeprefix('header.')}: {value}"))
-        else:
+            if value.strip():
+                headers += 1
+                found.append((f"__{HEADER}{headers}", f"{name.removeprefix('header.')}: {value.strip()}"))
+        elif name != "announce" or KINDS["announcement"].allows.match(value):
             found.append((SIDE_EFFECTS.get(name, name), value))
     return found
 
@@ -202,14 +206,11 @@ def _destination_variables(
 
 
 def _chain(chain: tuple[Destination, ...], profile: Mapping[str, str]) -> str:
-    """Join as many entries as a variable holds whole."""
-    text = ""
-    for one in chain:
-        longer = "&".join([text, _chained(one, profile)]) if text else _chained(one, profile)
-        if len(longer) > MAX_VALUE:
-            break
-        text = longer
-    return text
+    """Join as many entries as a variable holds whole. The last, which is the route's default, is always one of them."""
+    *others, last = [_chained(one, profile) for one in chain]
+    while others and len("&".join([*others, last])) > MAX_VALUE:
+        others.pop()
+    return "&".join([*others, last])
 
 
 def _chained(destination: Destination, profile: Mapping[str, str]) -> str:

@@ -18,6 +18,8 @@ from .middleware import Middleware
 from .scenery import DIALPLAN, save_sounds
 from .stage import House, Stage, engine_of
 
+#: Nobody ever registers as 1004.
+PHONES = ("1001", "1002", "1003", "1004")
 placed = pytest.StashKey[tuple[int, float]]()
 
 
@@ -26,9 +28,9 @@ async def house(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.C
     began = monotonic()
     sounds: Path = tmp_path_factory.mktemp("sounds")
     save_sounds(sounds)
-    queues = {"vip": ["PJSIP/1002"], "sales": ["PJSIP/1002"], "number-7": ["PJSIP/1002"]}
+    queues = {"vip": ["PJSIP/1002"], "sales": ["PJSIP/1002"], "number-7": ["PJSIP/1002"], "deserted": []}
     async with (
-        Asterisk(DIALPLAN, sounds=sounds, queues=queues) as asterisk,
+        Asterisk(DIALPLAN, sounds=sounds, phones=PHONES, queues=queues) as asterisk,
         Phone.open() as phone,
         Middleware.serving() as middleware,
     ):

@@ -48,7 +48,7 @@ async def test_an_extension_rings_and_talks(stage: Stage) -> None:
         await taken.hears(sound(0.2, hz=880))
         await call.hears(sound(0.2, hz=440))
         landing = await stage.lands(call, "extension")
-        assert (landing.exten, landing.data, taken.caller) == ("1001", "PJSIP/1001,2", call.caller)
+        assert (landing.exten, landing.data[:12], taken.caller) == ("1001", "PJSIP/1001,2", call.caller)
 
 
 async def test_a_desk_that_is_busy_is_told_to_the_caller(stage: Stage) -> None:
@@ -78,7 +78,7 @@ async def test_a_ring_group_rings_all_and_one_answers(stage: Stage) -> None:
         call = await stage.call("ring_group")
         assert await quick.next_call()
         assert (await (await silent.next_call()).ended()).status == 487
-        assert (await stage.lands(call, "ring_group")).data == "PJSIP/1001&PJSIP/1002,2"
+        assert (await stage.lands(call, "ring_group")).data.startswith("PJSIP/1001&PJSIP/1002,2,")
 
 
 async def test_a_menu_is_heard(stage: Stage) -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from routing_engine.core.destinations import (
     CAUSES,
+    HEADER,
     KINDS,
+    MAX_VALUE,
     PROFILES,
     SIDE_EFFECTS,
     check_target,
@@ -180,10 +182,10 @@ def test_the_dialplan_tests_the_status_after_each_engine() -> None:
 
 
 def test_the_dialplan_uses_no_variable_of_the_engine_that_is_not_set() -> None:
-    act = source("customers", rule("vip", go("queue", "vip", priority=9)))
-    decision = converse(route(act), found={"customers": Record({})}).decision
-    known = {name for name, _ in variables(decision, "1", PROFILES["plain"])}
-    assert set(re.findall(r"\bROUTE_[A-Z_]+", DIALPLAN)) <= known
+    sets = tuple((name, "x") for name in (*SIDE_EFFECTS, "header.X-CRM"))
+    decision = replace(DECISION, destination=Destination("queue", "vip", 9, 20), sets=sets, chain=CHAIN)
+    known = {name.lstrip("_") for name, _ in variables(decision, "1", PROFILES["plain"])}
+    assert set(re.findall(r"\bROUTE_[A-Z_]+1?", DIALPLAN)) - {HEADER} <= known
 
 
 DECISION = Decision(
@@ -195,6 +197,7 @@ DECISION = Decision(
     record=Record({}, "7", "https://crm/7"),
     sets=(("caller_name", "Anna"), ("CRM_ID", "7")),
 )
+CHAIN = (Destination("extension", "201", ring_s=15), Destination("queue", "sales", 5), Destination("route", "night"))
 
 
 def test_the_variables_of_a_decision_in_their_order() -> None:
@@ -248,6 +251,70 @@ def test_every_side_effect_of_the_engine_reaches_its_function() -> None:
     sets = tuple((name, "x") for name in SIDE_EFFECTS)
     found = variables(replace(DECISION, sets=sets), "1", PROFILES["plain"])
     assert [name for name, _ in found[: len(sets)]] == list(SIDE_EFFECTS.values())
+
+
+def told(decision: Decision, profile: str = "plain") -> dict[str, str]:
+    return dict(variables(decision, "1", PROFILES[profile]))
+
+
+def test_a_chain_tells_where_to_go_on_and_how_long_to_ring() -> None:
+    entries = told(replace(DECISION, chain=CHAIN))["ROUTE_CHAIN"].split("&")
+    assert entries == [
+        "extension:201::15:routing-engine-extension:201:1",
+        "queue:sales:5::routing-engine-queue:sales:1",
+        "route:night:::routing-engine:night:1",
+    ]
+    assert told(replace(DECISION, destination=CHAIN[0]))["ROUTE_RING_S"] == "15"
+    assert {"ROUTE_CHAIN", "ROUTE_RING_S"}.isdisjoint(told(DECISION))
+
+
+def test_a_chain_that_is_too_long_keeps_its_end() -> None:
+    chain = tuple(Destination("queue", f"{number:080}") for number in range(20))
+    text = told(replace(DECISION, chain=chain))["ROUTE_CHAIN"]
+    assert (len(text) <= MAX_VALUE, text.split("&")[-1].split(":")[1]) == (True, chain[-1].target)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("mark", ":&")
+def test_nothing_that_divides_a_chain_stands_in_a_kind_or_its_target(kind: str, mark: str) -> None:
+    shapes = ("1{}1", "11{}", "{}11", "a{}a,a,1", "a,a{}a,1", "a,a,a{}a")
+    assert mark not in kind
+    for shape in shapes:
+        with pytest.raises(ValueError):
+            check_target(kind, shape.format(mark))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_nothing_that_divides_a_chain_stands_in_a_place(profile: str) -> None:
+    assert not set(":&") & set("".join(PROFILES[profile].values()))
+
+
+def test_headers_are_numbered_and_inherited_by_the_channels_that_are_rung() -> None:
+    sets = (("header.X-CRM", "7; a,b"), ("header.X-NOTE", "  "), ("header.Subject", "Anna: gold"))
+    found = variables(replace(DECISION, sets=sets), "1", PROFILES["plain"])
+    assert found[:2] == [("__ROUTE_HEADER_1", "X-CRM: 7; a,b"), ("__ROUTE_HEADER_2", "Subject: Anna: gold")]
+    assert not found[2][0].startswith("__")
+
+
+@pytest.mark.parametrize("name", ["custom/vip-caller", "agent-gold", "a.b"])
+def test_a_sound_is_announced_to_the_agent(name: str) -> None:
+    assert told(replace(DECISION, sets=(("announce", name),)))["ROUTE_ANNOUNCE"] == name
+
+
+@pytest.mark.parametrize("name", ["", "a,b", "a&b", "../x", "/etc/x", "a)U(evil", "http://x/y", "a b"])
+def test_what_is_no_sound_is_not_announced_to_the_agent(name: str) -> None:
+    assert "ROUTE_ANNOUNCE" not in told(replace(DECISION, sets=(("announce", name),)))
+
+
+@pytest.mark.parametrize("name", ["header.X-CRM-Id", "header.User-to-User", "header.Call-Info", "header.Subject"])
+def test_headers_that_a_rule_may_set(name: str) -> None:
+    check_variable(name)
+
+
+@pytest.mark.parametrize("name", ["header.", "header.X-", "header.Via", "header.X-A:b", "header.X-A b", "header.X-A\n"])
+def test_headers_that_no_rule_may_set(name: str) -> None:
+    with pytest.raises(ValueError):
+        check_variable(name)
 
 
 @pytest.mark.parametrize("url", ["https://crm/" + "x" * 70_000, "https://crm/7\nHANGUP", "https://crm/$${X}"])
