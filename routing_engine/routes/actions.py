@@ -20,7 +20,7 @@ _BARE: Mapping[str, Template] = {
     "callback": Template((Left("call", "caller"),)),
 }
 #: Every kind that may be written; `last_agent` becomes an extension once it is known who that was.
-_WRITTEN = (*KINDS, "last_agent")
+WRITTEN = (*KINDS, "last_agent")
 #: What rings, and so may ring for a time.
 _RINGING = ("extension", "queue", "ring_group", "external", "last_agent")
 _DAYS = re.compile(r"([1-9][0-9]{0,2}) days?\Z")
@@ -41,7 +41,7 @@ def read_action(node: yaml.Node, page: Page, what: str, has_record: bool) -> Act
 def take_action(section: Section, page: Page, has_record: bool) -> Action | None:
     """Take `play` and `to` from a section that may hold more."""
     play = read_prompts(section, "play", page, has_record)
-    for kind in (name for name in section.names() if name in _WRITTEN and not section.has("to")):
+    for kind in (name for name in section.names() if name in WRITTEN and not section.has("to")):
         section.take(kind)
         section.take("to")
         section.note(kind, f"'{kind}' stands where 'to' belongs", f"write to: {{{kind}: ...}}")
@@ -101,7 +101,7 @@ def _read_entry(node: yaml.Node, page: Page, has_record: bool) -> To | None:
 
 def _read_mapping(section: Section, page: Page, has_record: bool) -> To | None:
     refuse_empty(section, "else", "priority", "ring_s")
-    kinds = [name for name in section.names() if name in _WRITTEN]
+    kinds = [name for name in section.names() if name in WRITTEN]
     if len(kinds) != 1:
         _note_kinds(section, kinds)
         return None
@@ -127,7 +127,7 @@ def _note_kinds(section: Section, kinds: list[str]) -> None:
         return
     strange = [name for name in section.names() if name not in ("priority", "else", "ring_s")]
     for name in strange:
-        section.note(name, f"'{name}' is no destination", suggest(name, _WRITTEN))
+        section.note(name, f"'{name}' is no destination", suggest(name, WRITTEN))
     if not strange:
         section.notes.note(section.line, "this names no destination", f"write for example {_EXAMPLE}")
 

@@ -68,7 +68,7 @@ def _read_entry(section: Section, name: str, page: Page, has_record: bool) -> li
 
 
 #: What left sides with few values can be: anything else would never match.
-_WORDS: Mapping[str, tuple[str, ...]] = {
+WORDS: Mapping[str, tuple[str, ...]] = {
     "list": ("allowed", "blocked", "unlisted"),
     "calendar": ("open", "closed", "holiday"),
     "attestation": ("A", "B", "C", "failed", "none"),
@@ -86,8 +86,8 @@ def _can_be(node: yaml.Node, left: Left, value: Value, page: Page) -> bool:
         page.notes.note(node, "'share' is compared, not equal", f"write share: {{less_than: {value}}}")
         return False
     word = left.name.partition(".")[0] if left.room in ("call", "data") else left.room
-    if word in _WORDS and value not in _WORDS[word]:
-        page.notes.note(node, f"'{left}' is never '{value}'", suggest(str(value), _WORDS[word]))
+    if word in WORDS and value not in WORDS[word]:
+        page.notes.note(node, f"'{left}' is never '{value}'", suggest(str(value), WORDS[word]))
         return False
     return True
 

@@ -29,6 +29,7 @@ PLACES = [
     ("routes", "The route", ROUTE, "KEYS"),
     ("routes", "input", ROUTE, "input: KEYS"),
     ("routes", "digits", ROUTE, "input: {digits: KEYS}"),
+    ("routes", "The menu", ROUTE, "sources: [{when_many: KEYS}]"),
     ("routes", "filler", ROUTE, "filler: KEYS"),
     ("routes", "A source", ROUTE, "sources: [KEYS]"),
     ("routes", "search", ROUTE, "sources: [{search: KEYS}]"),
@@ -126,7 +127,10 @@ def check_choice(row: Row, problem: Problem) -> None:
 
 #: Where the keys of YAML are taken, and the page that names them.
 READERS = {
-    "routes": ["read.py", "sources.py", "actions.py", "conditions.py", "examples.py", "page.py", "settings.py"],
+    "routes": [
+        *("read.py", "inputs.py", "prompts.py", "rules.py", "sources.py", "actions.py", "conditions.py"),
+        *("examples.py", "page.py", "settings.py"),
+    ],
     ".": ["integration.py"],
     "providers": ["http_settings.py", "http_auth.py", "http_address.py", "records.py"],
 }

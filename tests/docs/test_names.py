@@ -11,12 +11,15 @@ from typing import get_args
 import pytest
 
 from routing_engine.cli import build_parser
-from routing_engine.core.destinations import CAUSES, KINDS, PROFILES, SIDE_EFFECTS, variables
+from routing_engine.core.destinations import CAUSES, HEADER, PROFILES, SIDE_EFFECTS, variables
 from routing_engine.core.model import Decision, Destination, Reason, Record
 from routing_engine.core.operators import OPERATORS, SYMBOLS
-from routing_engine.core.templates import CALL_FIELDS
+from routing_engine.core.templates import CALL_FIELDS, DATA_FIELDS, QUEUE_FIELDS
 from routing_engine.providers.http_settings import PRESETS
+from routing_engine.routes.actions import WRITTEN
+from routing_engine.routes.conditions import WORDS
 from routing_engine.routes.later import LATER
+from routing_engine.routes.prompts import SAYINGS
 
 from .pages import REFERENCE, ROOT, names, section, table, tables
 
@@ -36,18 +39,33 @@ def test_symbols_and_what_they_stand_for():
 
 
 def test_left_sides():
-    documented = names(REFERENCE / "conditions.md", "Left sides")
-    known = {f"call.{name}" for name in CALL_FIELDS} | {"input", "call.variable.NAME"}
-    assert documented == known
+    known = {f"call.{name}" for name in CALL_FIELDS} | {f"data.{name}" for name in DATA_FIELDS}
+    known |= {f"queue.NAME.{name}" for name in QUEUE_FIELDS} | {"call.calendar", "call.calendar.NAME"}
+    known |= {"call.variable.NAME", "input", "input.NAME", "list.NAME", "device.EXT", "share"}
+    assert names(REFERENCE / "conditions.md", "Left sides") == known
+
+
+def test_values_of_left_sides_that_have_few():
+    rows = table(REFERENCE / "conditions.md", "Their values")
+    documented = {re.split(r"\.", row.names[0].removeprefix("call.").removeprefix("data."))[0]: row for row in rows}
+    found = {name: tuple(re.findall(r"`([^`]+)`", row.cells[1])) for name, row in documented.items()}
+    assert {name: set(words) for name, words in found.items()} == {name: set(words) for name, words in WORDS.items()}
+
+
+def test_what_a_prompt_can_say():
+    rows = table(REFERENCE / "routes.md", "Prompts")
+    assert [row.names[0] for row in rows] == list(SAYINGS)
+    assert all(row.cells[2].startswith(f"`{{{row.names[0]}: ") for row in rows)
 
 
 def test_side_effects_and_what_they_set():
     rows = table(REFERENCE / "routes.md", "set")
-    assert {row.names[0]: row.cells[1].split("`")[1] for row in rows} == dict(SIDE_EFFECTS)
+    documented = {row.names[0]: row.cells[1].split("`")[1] for row in rows}
+    assert documented == {**SIDE_EFFECTS, "header.X-NAME": f"__{HEADER}1"}
 
 
 def test_kinds_of_destination():
-    assert names(REFERENCE / "destinations.md", "Kinds") == set(KINDS)
+    assert names(REFERENCE / "destinations.md", "Kinds") == set(WRITTEN)
 
 
 def test_each_kind_has_its_place_in_both_profiles():
