@@ -74,8 +74,9 @@ def read_models(section: Section) -> Mapping[str, Model]:
 
 def _read_forms(section: Section) -> tuple[str, ...]:
     """Take `number_form`: one spelling, or a list of those to try one after the other."""
+    known = len(section.notes.problems)
     forms = section.texts("number_form")
-    if section.has("number_form") and not forms:
+    if section.has("number_form") and not forms and len(section.notes.problems) == known:
         section.note("number_form", "'number_form' names no spelling", "write number_form: e164")
     for form in forms:
         fault = _fault_of(form)

@@ -35,6 +35,7 @@ def _read_source(section: Section, page: Page, timeout_s: float | None) -> Sourc
     refuse_later(section, "source")
     integration, model = _read_model(section, page)
     field_name, by = _read_search(section, page)
+    _refuse_strangers(section, page, (integration, model), field_name, by)
     when_many, newest_by = _read_when_many(section, page)
     source = Source(
         name=read_name(section, f"{integration}.{model}"),
@@ -80,6 +81,14 @@ def _read_search(section: Section, page: Page) -> tuple[str, Template]:
     name = search.text("field")
     search.close("'search'")
     return name, by
+
+
+def _refuse_strangers(section: Section, page: Page, place: tuple[str, str], field_name: str, by: Template) -> None:
+    """Refuse a search by the caller's last digits whose hits show no number to tell the caller from strangers."""
+    model = (page.integrations.get(place[0]) or {}).get(place[1])
+    fault = model.why_unsafe(field_name) if model is not None and Left("call", "caller") in by.lefts else None
+    if fault:
+        section.note("search", *fault)
 
 
 def _read_when_down(section: Section, page: Page) -> Literal["next", "default"] | Action:

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import phonenumbers
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from routing_engine.core.numbers import HIDDEN_WORDS, mask_number, read_number, same_number
+from routing_engine.core.numbers import (
+    HIDDEN_WORDS,
+    Number,
+    holds_line,
+    last_digits,
+    lines_in,
+    mask_number,
+    read_line,
+    read_number,
+    same_number,
+)
 
 #: region, as received, E.164, national.
 NUMBERS = [
@@ -12,6 +25,8 @@ NUMBERS = [
     ("AT", "0664/123 45 67", "+436641234567", "06641234567"),
     ("AT", "0043-664-1234567", "+436641234567", "06641234567"),
     ("AT", "+43 (0) 664 1234567", "+436641234567", "06641234567"),
+    ("AT", "0043 (0)664 1234567", "+436641234567", "06641234567"),
+    ("AT", "+39 (0)6 69812345", "+390669812345", "0669812345"),
     ("AT", "6641234567", "+436641234567", "06641234567"),
     ("AT", "01\u00a0515 50", "+43151550", "0151550"),
     ("AT", "+1 202-555-0143", "+12025550143", "2025550143"),
@@ -60,12 +75,28 @@ def test_what_is_no_number_is_none(text: str) -> None:
         ("national", "06641234567"),
         ("digits", "436641234567"),
         ("as_received", "0664/123 45 67"),
+        ("last 8", "41234567"),
+        ("last 15", "436641234567"),
     ],
 )
 def test_the_spellings_to_search_by(form: str, text: str) -> None:
     number = read_number("0664/123 45 67", "AT")
     assert number is not None
     assert number.form(form) == text
+
+
+@pytest.mark.parametrize(("extension", "spelling"), [("217", ""), ("12345", ""), ("123456", "123456")])
+def test_a_short_number_has_no_last_digits_to_search_by(extension: str, spelling: str) -> None:
+    number = read_number(extension, "AT")
+    assert number is not None
+    assert number.form("last 6") == spelling
+
+
+@pytest.mark.parametrize(
+    ("form", "count"), [("last 8", 8), ("last 0", 0), ("last 3", 3), ("e164", 0), ("last", 0), ("last 08", 0)]
+)
+def test_how_many_last_digits_a_form_wants(form: str, count: int) -> None:
+    assert last_digits(form) == count
 
 
 def test_two_spellings_are_the_same_line() -> None:
@@ -83,3 +114,129 @@ def test_two_hidden_numbers_are_not_the_same_line() -> None:
 @pytest.mark.parametrize(("text", "masked"), [("+436641234567", "...567"), ("12345", "..."), ("", "...")])
 def test_a_number_is_masked_for_logs(text: str, masked: str) -> None:
     assert mask_number(text) == masked
+
+
+# ---------------------------------------------------------------------------------------- numbers in a record
+
+ANNA = "+436641234567"
+#: What may stand in a field of a record, read for AT.
+TEXTS = [
+    ("0664 1234567", [ANNA]),
+    ("  +43 664 1234567\n", [ANNA]),
+    ("0043 664 / 123 45 67", [ANNA]),
+    ("(0664) 123.45.67", [ANNA]),
+    ("+43\u00a0664\u2009123\u202f45\u200967", [ANNA]),
+    ("+43\u2011664\u20131234567", [ANNA]),
+    ("\u202a+43 664 1234567\u202c", [ANNA]),
+    ("\uff0b\uff14\uff13\u3000\uff16\uff16\uff14 1234567", [ANNA]),
+    ("\u0660\u0666\u0666\u0664 \u0661\u0662\u0663\u0664\u0665\u0666\u0667", [ANNA]),
+    ("tel:+43-664-1234567", [ANNA]),
+    ("TEL: 0664 1234567", [ANNA]),
+    ("callto:+436641234567", [ANNA]),
+    ("tel:+43-664-1234567;ext=12", [ANNA]),
+    ("tel:1234567;phone-context=+49", []),
+    ("+43 1 234567 ext. 12", ["+431234567"]),
+    ("+43 1 234567 Extension 12", ["+431234567"]),
+    ("+43 1 234567x12", ["+431234567"]),
+    ("+43 1 234567 DW 12", ["+431234567"]),
+    ("+43 1 234567 (DW -12)", ["+431234567"]),
+    ("+43 1 234567/Kl. 12", ["+431234567"]),
+    ("+43 1 234567 #12", ["+431234567"]),
+    ("+43 1 234567,,12", ["+431234567"]),
+    ("+43 1 234567-12", ["+43123456712"]),
+    ("0664 1234567; 01 234567", [ANNA, "+431234567"]),
+    ("0664 1234567, 01 234567", [ANNA, "+431234567"]),
+    ("0664 1234567 | 100\n101", [ANNA, "100", "101"]),
+    ("100, 101", ["100", "101"]),
+    ("100", ["100"]),
+    ("", []),
+    ("Anna", []),
+    ("see notes 12", []),
+    ("anonymous", []),
+    ("0664 123xxxx", []),
+    ("0664 12345*7", []),
+    ("+43 664 1234567\u00b2", []),
+    ("12" * 501, []),
+    (" " * 90 + "100", []),
+]
+
+
+@pytest.mark.parametrize(("text", "lines"), TEXTS)
+def test_the_numbers_of_a_record_are_read(text: str, lines: list[str]) -> None:
+    assert list(lines_in(text, "AT")) == lines
+
+
+def anna(received: str = ANNA) -> Number:
+    number = read_number(received, "AT")
+    assert number is not None
+    return number
+
+
+def test_digits_without_a_plus_hold_a_number_only_where_they_were_asked_for() -> None:
+    assert holds_line("436641234567", anna(), "AT")
+    assert holds_line("436641234567", anna(), "DE", "digits")
+    assert not holds_line("436641234567", anna(), "DE")
+    assert not holds_line("41234567", anna(), "DE", "digits")
+
+
+REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
+KINDS = [phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE]
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> str:
+    """A number of some country, or one near to it."""
+    example = phonenumbers.example_number_for_type(draw(st.sampled_from(REGIONS)), draw(st.sampled_from(KINDS)))
+    text = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164) if example else ANNA
+    tail = draw(st.text("0123456789", max_size=4))
+    return text[: len(text) - len(tail)] + tail
+
+
+@st.composite
+def spellings(draw: st.DrawFn, line: str) -> str:
+    """A number with separators anywhere, in any digits, with something before and behind it."""
+    gap = st.sampled_from(["", "", "", " ", "-", ".", "/", "\u00a0", "\u2009", "\u2011", "\u200b", " / "])
+    zero = draw(st.sampled_from([48, 48, 48, 0x660, 0xFF10, 0x966]))
+    digits = "".join(chr(zero + int(digit)) + draw(gap) for digit in line[1:])
+    before = draw(st.sampled_from(["", "", " ", "tel:", "callto: "]))
+    behind = draw(st.sampled_from(["", "", " ext. 12", "x12", " DW 12", " (Kl. 7)", ",,12", ";ext=12", " #3"]))
+    return f"{before}+{digits}{behind}"
+
+
+@given(st.data(), st.sampled_from(["AT", "DE", "US", "IT", ""]))
+def test_a_spelling_holds_its_own_line_and_never_another(data: st.DataObject, region: str) -> None:
+    one, other = data.draw(lines()), data.draw(lines())
+    text = data.draw(spellings(one))
+    caller, stranger = read_number(one, region), read_number(other, region)
+    assert caller is not None
+    assert stranger is not None
+    assert holds_line(text, caller, region)
+    assert holds_line(text, stranger, region) is same_number(caller, stranger)
+
+
+@given(st.data(), st.sampled_from(["AT", "DE", "US", "GB"]))
+def test_a_national_spelling_is_the_line_of_the_sites_country_alone(data: st.DataObject, region: str) -> None:
+    code = phonenumbers.country_code_for_region(region)
+    stranger = read_number(data.draw(lines()), region)
+    home = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.FIXED_LINE)
+    text = phonenumbers.format_number(home, phonenumbers.PhoneNumberFormat.NATIONAL)
+    assert stranger is not None
+    if holds_line(text, stranger, region):
+        assert stranger.e164 == f"+{code}{home.national_number}"
+
+
+@given(
+    st.text(max_size=120) | st.text("0123456789+ ()/-.,;x#\u0660\u200b\u00b2", max_size=40), st.sampled_from(["AT", ""])
+)
+def test_any_text_of_a_record_is_read_or_left(text: str, region: str) -> None:
+    for line in lines_in(text, region):
+        assert line.removeprefix("+").isdecimal()
+
+
+@given(
+    st.from_regex(r"\+[0-9]{1,17}|0{0,2}[0-9]{1,14}", fullmatch=True) | lines() | st.text(max_size=20),
+    st.sampled_from(["AT", "DE", "US", "IT", "RU", ""]),
+)
+def test_the_short_way_reads_what_libphonenumber_reads(text: str, region: str) -> None:
+    number = read_number(text, region)
+    assert read_line(text, region) == (number.e164 if number is not None else None)
