@@ -7,13 +7,14 @@ the examples beside the routes and the tests all drive this generator.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import cast
 
 from routing_engine.core.ahead import ask_ahead_of_prompts, ask_ahead_of_turn
 from routing_engine.core.checks import why_invalid
 from routing_engine.core.landing import default_of, land, land_nowhere
+from routing_engine.core.masking import mask_secrets
 from routing_engine.core.model import (
     Action,
     Caller,
@@ -22,6 +23,7 @@ from routing_engine.core.model import (
     Find,
     Found,
     Input,
+    Left,
     Menu,
     Open,
     Opened,
@@ -35,10 +37,11 @@ from routing_engine.core.model import (
     Spoken,
     Step,
     Typed,
+    Value,
 )
 from routing_engine.core.operators import as_moment, why_not
 from routing_engine.core.talk import Conversation, Talk, fill_prompts, observe, play, switch
-from routing_engine.core.templates import as_text, render
+from routing_engine.core.templates import render
 
 #: How many routes one call may pass through, so that two routes that name each other cannot hold it for ever.
 MAX_ROUTES = 8
@@ -54,29 +57,36 @@ def decide(route: Route, caller: Caller) -> Conversation[Decision]:
     """
     trail: list[Step] = []
     secrets: list[str] = []
+    seen: dict[Left, Value] = {}
     for _ in range(MAX_ROUTES):
-        talk = Talk(route, caller, trail, secrets)
+        talk = Talk(route, caller, trail, secrets, seen=seen)
         decision = yield from _follow(talk)
         if decision.destination is None or decision.destination.kind != "route":
-            return _without_secrets(talk, decision)
+            return mask_secrets(talk, decision)
         opened = cast(Opened, (yield Open(decision.destination.target)))
         if opened.route is None:
             talk.note("route", f"there is no route '{decision.destination.target}'")
-            return _without_secrets(talk, (yield from land_nowhere(talk)))
+            return mask_secrets(talk, (yield from land_nowhere(talk)))
         talk.note("route", f"going on with '{opened.route.name}'")
-        trail[:] = _without_secrets(talk, decision).trail
+        trail[:] = mask_secrets(talk, decision).trail
         route, caller = opened.route, opened.caller or talk.caller
     talk.note("route", f"{MAX_ROUTES} routes were passed: they may lead to one another")
-    return _without_secrets(talk, (yield from land_nowhere(talk)))
+    return mask_secrets(talk, (yield from land_nowhere(talk)))
 
 
 def fall_back(route: Route, caller: Caller, why: str) -> Decision:
     """Give the route's default as a decision that the engine, not the route, made: status FALLBACK, reason `error`."""
     talk = Talk(route, caller, [Step("engine", why)])
-    destination = default_of(talk, route)
-    if destination is not None and destination.kind == "route":
-        destination = None
-    return Decision(route.name, route.revision, "error", destination, trail=tuple(talk.trail), failed=True)
+    places = [place for place in default_of(talk, route) if place.kind != "route"]
+    return Decision(
+        route=route.name,
+        revision=route.revision,
+        reason="error",
+        destination=places[0] if places else None,
+        trail=tuple(talk.trail),
+        failed=True,
+        chain=tuple(places[1:]),
+    )
 
 
 def _follow(talk: Talk) -> Conversation[Decision]:
@@ -226,18 +236,18 @@ def _newest(records: tuple[Record, ...], by: str, caller: Caller) -> Record:
 
 
 def _let_choose(talk: Talk, source: Source, menu: Menu, answer: Found, count: str) -> Conversation[Decision]:
-    """Build a keypad menu from the records: `for Acme press 1, ...`."""
-    offered = answer.records[: menu.at_most]
+    """Build a keypad menu from the records: `for Acme press 1, ...`. One that cannot be called anything is left out."""
+    labelled = ((record, fill_prompts(talk, menu.label, record)) for record in answer.records)
+    offered = list(islice(((record, label) for record, label in labelled if label), menu.at_most))
     talk.note(f"source {source.name}", f"{count}, asking the caller to choose of {len(offered)}", answer.took_ms)
     prompt = fill_prompts(talk, menu.prompt)
-    for key, record in enumerate(offered, start=1):
-        label = fill_prompts(talk, menu.label, record)
-        prompt += (CHOOSE_FOR, *label, CHOOSE_PRESS, Spoken("digits", str(key))) if label else ()
-    choice = Input(name="choice", max=1, pattern=re.compile(f"[1-{len(offered)}]"))
-    digits = yield from _ask_digits(talk, choice, prompt)
+    for key, (_, label) in enumerate(offered, start=1):
+        prompt += (CHOOSE_FOR, *label, CHOOSE_PRESS, Spoken("digits", str(key)))
+    choice = Input(name="choice", max=1, pattern=re.compile(f"[1-{len(offered) or 1}]"))
+    digits = (yield from _ask_digits(talk, choice, prompt)) if offered else None
     if digits is None:
         return (yield from land(talk, menu.otherwise or talk.route.default, "no_input", source=source.name))
-    return (yield from _decide_on(talk, source, offered[int(digits) - 1]))
+    return (yield from _decide_on(talk, source, offered[int(digits) - 1][0]))
 
 
 # --------------------------------------------------------------------------------------------------- the rules
@@ -276,28 +286,3 @@ def _asleep(rule: Rule, now: datetime) -> str:
     if rule.until is not None and now.replace(tzinfo=None) > rule.until:
         return f"expired: it held until {rule.until:%Y-%m-%d %H:%M}"
     return ""
-
-
-# ------------------------------------------------------------------------------------------------- the secrets
-
-
-def _without_secrets(talk: Talk, decision: Decision) -> Decision:
-    """Mask digits marked sensitive wherever the trail or the record repeats them."""
-    trail = tuple(talk.trail)
-    for secret in talk.secrets:
-        trail = tuple(
-            replace(step, step=step.step.replace(secret, "***"), outcome=step.outcome.replace(secret, "***"))
-            for step in trail
-        )
-    return replace(decision, trail=trail, record=_mask_record(decision.record, talk.secrets))
-
-
-def _mask_record(record: Record | None, secrets: list[str]) -> Record | None:
-    if record is None or not secrets:
-        return record
-    fields = {
-        name: "***" if any(one in as_text(value) for one in secrets) else value for name, value in record.fields.items()
-    }
-    url = "" if any(one in record.url for one in secrets) else record.url
-    record_id = "***" if any(one in record.id for one in secrets) else record.id
-    return replace(record, fields=fields, url=url, id=record_id)

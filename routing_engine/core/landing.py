@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
 from routing_engine.core.destinations import check_target, clean_value
-from routing_engine.core.model import Action, Decision, Destination, Left, Observed, Reason, Record, Route, Rule, To
-from routing_engine.core.operators import as_moment
-from routing_engine.core.prompts import LANGUAGE
+from routing_engine.core.model import (
+    Action,
+    Decision,
+    Destination,
+    Left,
+    Observed,
+    Reason,
+    Record,
+    Route,
+    Rule,
+    Saying,
+    Template,
+    To,
+)
+from routing_engine.core.operators import as_moment, as_number
+from routing_engine.core.prompts import check_language, speak
 from routing_engine.core.talk import Conversation, Talk, fill_prompts, observe, play, switch
 from routing_engine.core.templates import Facts, as_text, render
 
 #: Device states in which a telephone would not ring for a new call. One that is not known is tried.
 UNREACHABLE = frozenset({"busy", "inuse", "ringing", "ringinuse", "onhold", "unavailable", "invalid"})
 LAST_AGENT = Left("last_agent", "")
+#: Side effects that are a name of something: letters, digits and few signs, as sounds have them.
+_NAMES = frozenset({"announce", "music", "record"})
 
 
 def land(
@@ -28,10 +44,11 @@ def land(
 ) -> Conversation[Decision]:
     """Turn an action into a decision: check its target, set the language, then play what it plays."""
     facts = talk.facts(record)
-    destination, chain = yield from _resolve(talk, action.to, facts)
-    if destination is None and action is not talk.route.default:
+    is_default = action is talk.route.default
+    destination, chain = yield from _resolve(talk, action.to, facts, must=is_default)
+    if destination is None and not is_default:
         talk.note("destination", "none that is allowed and reachable: the route's default is taken")
-        reason = reason if action.to.chained else "error"
+        reason = reason if any(way.chained for way in _ways(action.to)) else "error"
         return (yield from land(talk, talk.route.default, reason, rule, source, record))
     sets = _sets(talk, rule, facts) if rule is not None and rule.sets else ()
     for name, value in sets:
@@ -63,38 +80,68 @@ def land_nowhere(talk: Talk) -> Conversation[Decision]:
     return decision
 
 
-def default_of(talk: Talk, route: Route) -> Destination | None:
-    """Give a route's default without asking anybody anything; None when it has none that is allowed."""
-    resolving = _resolve(talk, route.default.to, talk.facts())
+def default_of(talk: Talk, route: Route) -> list[Destination]:
+    """Give a route's default and the rest of its chain without asking anybody; nothing when none is allowed."""
+    resolving = _resolve(talk, route.default.to, talk.facts(), must=True)
     try:
         next(resolving)
         while True:
             resolving.send(Observed())
     except StopIteration as end:
-        return cast("tuple[Destination | None, tuple[Destination, ...]]", end.value)[0]
+        first, chain = cast("tuple[Destination | None, tuple[Destination, ...]]", end.value)
+        return [] if first is None else [first, *chain]
 
 
 def _sets(talk: Talk, rule: Rule, facts: Facts) -> tuple[tuple[str, str], ...]:
-    """Fill side effects. A language that is none is left out: Asterisk would look for its sounds anywhere."""
-    found = [(name, clean_value(render(text, facts.look))) for name, text in rule.sets]
-    for name, value in found:
-        if name == "language" and not LANGUAGE.match(value):
-            talk.note("language", f"left as it is: '{value[:80]}' is no language")
-    return tuple((name, value) for name, value in found if name != "language" or LANGUAGE.match(value))
+    """Fill side effects; one that is not what it must be is left out, and the trail says why."""
+    sets = []
+    for name, template in rule.sets:
+        try:
+            sets.append((name, _set(name, template, facts)))
+        except ValueError as refusal:
+            talk.note(name, f"left as it is: {refusal}")
+    return tuple(sets)
+
+
+def _set(name: str, template: Template, facts: Facts) -> str:
+    value = clean_value(render(template, facts.look))
+    if name == "language":  # Asterisk would look for the sounds of any other text anywhere
+        return check_language(value)
+    if name in _NAMES and value.strip():  # the dialplan puts it among the options of an application
+        return str(speak(Saying("sound", template), facts.look, facts.caller.at))
+    return value
 
 
 # ------------------------------------------------------------------------------------------- where a call goes
 
 
-def _resolve(talk: Talk, to: To, facts: Facts) -> Conversation[tuple[Destination | None, tuple[Destination, ...]]]:
-    """Give the first destination of `to` that is allowed (in a chain: and reachable), and the rest of its chain."""
-    branch: To | None = to
-    while branch is not None:
-        destination = yield from _allowed(talk, branch, facts)
-        if destination is not None and (not branch.chained or (yield from _reachable(talk, destination))):
-            return destination, (yield from _rest(talk, branch, destination, facts))
-        branch = branch.then or branch.otherwise
-    return None, ()
+def _resolve(
+    talk: Talk, to: To, facts: Facts, must: bool
+) -> Conversation[tuple[Destination | None, tuple[Destination, ...]]]:
+    """Give the first destination of `to` that is allowed (in a chain: and reachable), and the rest of its chain.
+
+    Where the call `must` land, in the route's default, an unreachable one is better than none.
+    """
+    unreachable: tuple[To, Destination] | None = None
+    for way in _ways(to):
+        destination = yield from _allowed(talk, way, facts)
+        if destination is None:
+            continue
+        if not way.chained or (yield from _reachable(talk, destination)):
+            return destination, (yield from _rest(talk, way, destination, facts))
+        unreachable = unreachable or (way, destination)
+    if unreachable is None or not must:
+        return None, ()
+    talk.note("destination", "none that is reachable: the first is tried all the same")
+    return unreachable[1], (yield from _rest(talk, *unreachable, facts))
+
+
+def _ways(to: To) -> Iterator[To]:
+    """Give a destination, then what is tried when it is not taken: the next of its chain, or its `else`."""
+    way: To | None = to
+    while way is not None:
+        yield way
+        way = way.then or way.otherwise
 
 
 def _allowed(talk: Talk, to: To, facts: Facts) -> Conversation[Destination | None]:
@@ -142,7 +189,7 @@ def _reachable(talk: Talk, destination: Destination) -> Conversation[bool]:
     if destination.kind == "queue":
         left = Left("queue", f"{destination.target}.members")
         yield from observe(talk, (left,))
-        if talk.seen[left] == 0:
+        if as_number(talk.seen[left]) == 0:
             talk.note(f"destination queue {destination.target}", "not reachable: it has no members")
             return False
     return True
@@ -152,16 +199,13 @@ def _rest(talk: Talk, taken: To, first: Destination, facts: Facts) -> Conversati
     """Give where a chain goes on when nobody answers: its other entries that are allowed, then the route's default."""
     if not taken.chained:
         return ()
-    found, branch = [first], taken.then
-    while branch is not None:
-        destination = yield from _allowed(talk, branch, facts)
-        if destination is not None and destination not in found:
-            found.append(destination)
-        branch = branch.then
-    default: To | None = talk.route.default.to
-    while default is not None:
-        last = yield from _allowed(talk, default, talk.facts())
-        if last is not None:
-            return tuple(found[1:]) if last in found else (*found[1:], last)
-        default = default.then or default.otherwise
+    found = [first]
+    for way in _ways(taken.then) if taken.then is not None else ():
+        destination = yield from _allowed(talk, way, facts)
+        found += [destination] if destination is not None and destination not in found else []
+    for way in _ways(talk.route.default.to):
+        last = yield from _allowed(talk, way, facts)
+        found += [last] if last is not None and last not in found else []
+        if last is not None and not way.chained:
+            break
     return tuple(found[1:])

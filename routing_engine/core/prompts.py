@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-from routing_engine.core.model import Left, Saying, Sound, Spoken, Value
+from routing_engine.core.model import Left, Saying, Sound, Spoken, Template, Value
 from routing_engine.core.operators import as_moment, as_number
 from routing_engine.core.templates import render
 
@@ -23,14 +23,28 @@ _LONGEST_SPEECH = 500
 _LONGEST_NUMBER = 2**31 - 1  # SAY NUMBER takes a C int
 
 
+def check_language(text: str) -> str:
+    """Give a language's code without spaces around it. Raises `ValueError` with a sentence when it is none."""
+    language = text.strip()
+    if not LANGUAGE.match(language):
+        raise ValueError(f"'{language[:80]}' is no language")
+    return language
+
+
 def speak(saying: Saying, look: Callable[[Left], Value], now: datetime) -> Sound:
     """Fill a `Saying` with values. Raises `ValueError` with a sentence when what comes out cannot be said."""
     text = render(saying.text, look).strip()
     if saying.kind == "sound":
-        if not SOUND.match(text):
+        if not SOUND.match(text) or (text[0] == "/" and not _is_absolute(saying.text)):
             raise ValueError(f"'{text[:80]}' is no sound's name")
         return text
     return Spoken(saying.kind, _SAID[saying.kind](text, now))
+
+
+def _is_absolute(template: Template) -> bool:
+    """Whether the route itself names a place on the disk: a value that does could play somebody's voicemail."""
+    first = template.parts[0]
+    return isinstance(first, str) and first.lstrip().startswith("/")
 
 
 def _digits(text: str, now: datetime) -> str:

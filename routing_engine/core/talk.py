@@ -23,10 +23,13 @@ from routing_engine.core.model import (
     Typed,
     Value,
 )
-from routing_engine.core.prompts import LANGUAGE, speak
+from routing_engine.core.prompts import check_language, speak
 from routing_engine.core.templates import Facts, as_text
+from routing_engine.core.visible import visible
 
 T = TypeVar("T")
+#: A trail is for people: what callers and CRMs wrote into it is cut and cannot do anything to a terminal.
+_LONGEST_STEP, _LONGEST_OUTCOME = 500, 1000
 Conversation: TypeAlias = Generator[Ask, Answer, T]
 
 
@@ -45,7 +48,7 @@ class Talk:
 
     def note(self, step: str, outcome: str, took_ms: float | None = None) -> None:
         """Add a step to the trail."""
-        self.trail.append(Step(step, outcome, took_ms))
+        self.trail.append(Step(visible(step, _LONGEST_STEP), visible(outcome, _LONGEST_OUTCOME), took_ms))
 
     def hides(self, left: Left) -> bool:
         """Whether a left side holds digits that must not be shown."""
@@ -89,8 +92,10 @@ def switch(talk: Talk, language: str) -> Conversation[None]:
     language = language.strip()
     if not language or language == talk.caller.language:
         return
-    if not LANGUAGE.match(language):
-        talk.note("language", f"left as it is: '{language[:80]}' is no language")
+    try:
+        check_language(language)
+    except ValueError as refusal:
+        talk.note("language", f"left as it is: {refusal}")
         return
     yield Switch(language)
     talk.caller = replace(talk.caller, language=language)

@@ -200,7 +200,7 @@ def share_of(caller: Caller, salt: str) -> float:
     A caller without a number is split by the call's id, so at random.
     """
     who = caller.number.e164 if caller.number is not None else caller.call_id
-    digest = blake2b(f"{salt}\n{who}".encode(), digest_size=8).digest()
+    digest = blake2b(f"{salt}\n{who}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest) % 10_000 / 100
 
 
