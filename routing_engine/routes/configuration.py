@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
@@ -16,7 +17,7 @@ from routing_engine.routes.examples import Example, decide_example, failures
 from routing_engine.routes.folder import INTEGRATIONS, ROUTES, Snapshot, Unreadable, read_folder
 from routing_engine.routes.lint import lint
 from routing_engine.routes.read import RouteFile, read_route
-from routing_engine.routes.settings import Settings, read_settings
+from routing_engine.routes.settings import ReadRoom, Settings, read_settings
 
 #: Reads a provider's own keys from an integration's section (`provider` and `models` are taken), closes the section,
 #: and gives what the provider is built from. It gets the integration's name too, and notes problems, never raises.
@@ -56,22 +57,33 @@ def configure(
     providers: Mapping[str, ReadProvider],
     environment: Environment = lambda _: None,
     examples: bool = True,
+    rooms: Mapping[str, ReadRoom] | None = None,
+    now: Callable[[], datetime] = datetime.now,
 ) -> Configuration:
     """Make a configuration of a folder's texts. Raises `RouteError` with all problems of all files.
 
-    An example that fails is one of them; without `examples` it stands in `failing` instead.
+    An example that fails is one of them; without `examples` it stands in `failing` instead. `rooms` read their own
+    keys of engine.yaml; `now` is for remarks on what has expired, and for calendars.
     """
     if snapshot.missing:
         sentence, remedy = "there is no such folder", "create it with 'routing-engine init'"
         raise RouteError([Problem(snapshot.missing, 0, sentence, remedy)])
-    return _Reading(snapshot, providers, environment).finish(examples)
+    return _Reading(snapshot, providers, environment, rooms or {}, now()).finish(examples)
 
 
 class _Reading:
     """One reading of a snapshot: collects problems over all files."""
 
-    def __init__(self, snapshot: Snapshot, providers: Mapping[str, ReadProvider], environment: Environment) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        providers: Mapping[str, ReadProvider],
+        environment: Environment,
+        rooms: Mapping[str, ReadRoom],
+        now: datetime,
+    ) -> None:
         self.snapshot, self.providers, self.environment = snapshot, providers, environment
+        self.rooms, self.now = rooms, now
         self.problems: list[Problem] = []
         self.file_of: dict[str, str] = {}
         self.settings = self._read_settings()
@@ -107,9 +119,9 @@ class _Reading:
 
     def _read_settings(self) -> Settings | None:
         if self.snapshot.engine is None:
-            return Settings()
+            return Settings(rooms={name: read(None) for name, read in self.rooms.items()})
         notes, text = self._open(*self.snapshot.engine)
-        settings = None if text is None else read_settings(text, notes)
+        settings = None if text is None else read_settings(text, notes, self.snapshot.texts, self.now, self.rooms)
         self.problems += notes.problems
         return settings
 
@@ -156,7 +168,8 @@ class _Reading:
     def _read_route(self, name: str, content: str | Unreadable) -> RouteFile | None:
         notes, text = self._open(self.file_of[name], content)
         defaults = (self.settings or Settings()).defaults
-        found = None if text is None else read_route(name, text, notes, defaults, self._facts(), self.file_of)
+        site = self.settings.site if self.settings is not None else None  # what is not known is not checked
+        found = None if text is None else read_route(name, text, notes, defaults, self._facts(), self.file_of, site)
         self.problems += notes.problems
         return found and replace(found, route=replace(found.route, revision=self.snapshot.revision))
 
@@ -183,8 +196,11 @@ class _Reading:
             remarks.append(Problem("engine.yaml", 0, "no listener is named: nobody can call the engine", _LISTENER))
         for name, file in files.items():
             came_to = {(source, rule) for route, source, rule in proven if route == name}
-            remarks += lint(self.file_of[name], file, self._facts(), came_to)
-        return remarks
+            remarks += lint(self.file_of[name], file, self._facts(), came_to, self._local_now(settings))
+        return remarks + list(settings.remarks)
+
+    def _local_now(self, settings: Settings) -> datetime:
+        return self.now.astimezone(settings.timezone).replace(tzinfo=None)
 
 
 def _strangers(example: Example, routes: Mapping[str, Route]) -> list[str]:

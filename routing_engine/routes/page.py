@@ -23,13 +23,13 @@ class Page:
     """One route's file while it is read, and what it may use.
 
     `routes` are the names of all routes; None when they are not known. `inputs` fills as they are read: name, and
-    whether its digits are sensitive.
+    whether its digits are sensitive. Without `site`, engine.yaml could not be read, and what it has is not known.
     """
 
     notes: Notes
     integrations: Mapping[str, IntegrationFacts]
     routes: Collection[str] | None = None
-    site: Site = field(default_factory=Site)
+    site: Site | None = None
     inputs: dict[str, bool] = field(default_factory=dict)
 
     def left(self, node: yaml.Node, text: str, has_record: bool = True) -> Left | None:
@@ -65,10 +65,12 @@ class Page:
         """Say what is wrong with a left side that names something nobody has made."""
         if left.room == "input":
             return self._no_input(left)
+        if self.site is None:
+            return None
         if left.room == "list" and left.name not in self.site.lists:
             return f"there is no list '{left.name}'", _found(left.name, self.site.lists, "lists: in engine.yaml")
         if left.room == "call" and left.name.startswith("calendar"):
-            return self._no_calendar(left.name.partition(".")[2])
+            return self._no_calendar(left.name.partition(".")[2], self.site.calendars)
         return None
 
     def _no_input(self, left: Left) -> tuple[str, str] | None:
@@ -80,9 +82,9 @@ class Page:
             return f"there is no input '{left.name}'", suggest(left.name, self.inputs)
         return None
 
-    def _no_calendar(self, name: str) -> tuple[str, str] | None:
-        named = [one for one in self.site.calendars if one]
-        if name in self.site.calendars:
+    def _no_calendar(self, name: str, calendars: Collection[str]) -> tuple[str, str] | None:
+        named = [one for one in calendars if one]
+        if name in calendars:
             return None
         if not name and named:
             return "it is not said which calendar is meant", f"write call.calendar.{named[0]}, or call one 'default'"

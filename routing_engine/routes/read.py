@@ -53,7 +53,7 @@ def read_route(
     section = read_yaml(text, notes)
     if section is None:
         return None
-    found = _read(name, section, Page(notes, integrations, routes, site or Site()), defaults)
+    found = _read(name, section, Page(notes, integrations, routes, site), defaults)
     return None if notes.problems else found
 
 
@@ -89,7 +89,7 @@ def _read(name: str, section: Section, page: Page, defaults: Defaults) -> RouteF
         early=count_early(rules),
         sources=read_sources(section, page, defaults.timeout_s),
         anonymous=_read_anonymous(section, page),
-        site=page.site,
+        site=page.site or Site(),
     )
     examples = read_examples(section, page, route)
     section.close("a route")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from datetime import datetime
+from typing import Literal, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 
 from routing_engine.core.destinations import KINDS, PROFILES, check_target
-from routing_engine.core.model import Filler
+from routing_engine.core.model import Filler, Site
 from routing_engine.core.prompts import LANGUAGE
+from routing_engine.errors import Problem
 from routing_engine.marked import Notes, Section, read_yaml, suggest
+from routing_engine.routes.calendars import Texts, read_calendars, read_zone
 from routing_engine.routes.later import refuse_later
+from routing_engine.routes.lists import read_lists
 from routing_engine.routes.page import read_filler
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_]+):([0-9]{1,5})\Z", re.ASCII)
@@ -65,6 +69,10 @@ _BOUNDED = "none: deadline_s alone bounds it"
 FASTAGI = Address("127.0.0.1", 4573)
 
 
+#: Reads a room's own keys from engine.yaml's section (None: there is no such file), gives its settings.
+ReadRoom: TypeAlias = Callable[[Section | None], object]
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All of engine.yaml.
@@ -72,7 +80,8 @@ class Settings:
     `region` (ISO 3166) says how national numbers are read; "" reads only numbers with a +. `listeners` are by name;
     one that is not there is not opened. `places` is the dialplan's `context,exten,priority` by destination kind, with
     `{target}`; `extension_state` is the dialplan function that tells a device's state. `fallback_language` is where
-    sounds come from that are missing in the call's. `timezone` None is the system's.
+    sounds come from that are missing in the call's. `timezone` None is the system's. `site` has calendars and lists,
+    `rooms` the settings of other rooms by name, `remarks` are no faults.
     """
 
     region: str = ""
@@ -83,27 +92,45 @@ class Settings:
     fallback_language: str = "en"
     defaults: Defaults = Defaults()
     timezone: ZoneInfo | None = None
+    site: Site = field(default_factory=Site)
+    rooms: Mapping[str, object] = field(default_factory=dict)
+    remarks: tuple[Problem, ...] = ()
     logging: Logging = Logging()
     limits: Limits = Limits()
     drain_s: float = 60.0
 
 
-def read_settings(text: str, notes: Notes) -> Settings | None:
-    """Read engine.yaml; None when there is any problem, and `notes` then holds all of them."""
+def read_settings(
+    text: str,
+    notes: Notes,
+    texts: Texts | None = None,
+    now: datetime | None = None,
+    rooms: Mapping[str, ReadRoom] | None = None,
+) -> Settings | None:
+    """Read engine.yaml; None when there is any problem, and `notes` then holds all of them.
+
+    `texts` are all files of the folder by name: calendars and lists are read from some. `now` says which years of
+    calendar files are worked out. `rooms` read what belongs to other rooms of the engine.
+    """
     section = read_yaml(text, notes)
     if section is None:
         return None
     refuse_later(section, "engine")
     profile, places, extension_state = _read_dialplan(section)
+    region, timezone = _read_region(section), read_zone(section)
+    calendars = read_calendars(section, texts or {}, timezone, now or datetime.now())
     settings = Settings(
-        region=_read_region(section),
+        region=region,
         listeners=_read_listeners(section),
         profile=profile,
         places=places,
         extension_state=extension_state,
         fallback_language=_read_fallback_language(section),
         defaults=_read_defaults(section),
-        timezone=_read_timezone(section),
+        timezone=timezone,
+        site=Site(calendars.by_name, read_lists(section, texts or {}, region)),
+        remarks=calendars.remarks,
+        rooms={name: read(section) for name, read in (rooms or {}).items()},
         logging=_read_logging(section),
         limits=_read_limits(section),
         drain_s=section.number("drain_s", 60, 0, 3600),
@@ -197,17 +224,6 @@ def _read_defaults(section: Section) -> Defaults:
     )
     defaults.close("'defaults'")
     return found
-
-
-def _read_timezone(section: Section) -> ZoneInfo | None:
-    name = section.text("timezone")
-    if not name:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):
-        section.note("timezone", f"there is no time zone '{name[:80]}'", "write a name such as Europe/Vienna")
-        return None
 
 
 def _read_logging(section: Section) -> Logging:

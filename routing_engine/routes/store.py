@@ -9,6 +9,7 @@ from pathlib import Path
 from routing_engine.errors import Problem, RouteError
 from routing_engine.routes.configuration import Configuration, Environment, ReadProvider, configure, read_configuration
 from routing_engine.routes.folder import read_folder, signature
+from routing_engine.routes.settings import ReadRoom
 
 __all__ = ["Configuration", "Environment", "ReadProvider", "RouteStore", "read_configuration"]
 
@@ -20,9 +21,13 @@ class RouteStore:
     """
 
     def __init__(
-        self, folder: Path, providers: Mapping[str, ReadProvider], environment: Environment = lambda _: None
+        self,
+        folder: Path,
+        providers: Mapping[str, ReadProvider],
+        environment: Environment = lambda _: None,
+        rooms: Mapping[str, ReadRoom] | None = None,
     ) -> None:
-        self.folder = folder
+        self.folder, self._rooms = folder, rooms
         self._providers, self._environment = providers, environment
         self._lock = threading.Lock()
         self._in_force: Configuration | None = None
@@ -45,7 +50,7 @@ class RouteStore:
             self._seen = signature(self.folder)  # before reading: what is written meanwhile is seen the next time
             snapshot = read_folder(self.folder)
             self._tried = snapshot.content
-            self._in_force = configure(snapshot, self._providers, self._environment, examples)
+            self._in_force = configure(snapshot, self._providers, self._environment, examples, self._rooms)
             return self._in_force
 
     def reload(self) -> Configuration:
