@@ -95,11 +95,11 @@ def blocks(page: Path) -> list[Block]:
 
 
 def files(page: Path) -> dict[str, str]:
-    """The configuration files on a page: YAML blocks whose first line is `# config/...`, by name below config/."""
+    """The configuration files on a page: blocks whose first line is `# config/...`, by name below config/."""
     found: dict[str, str] = {}
     for block in blocks(page):
-        match = re.match(r"# config/(\S+\.ya?ml)\n", block.text)
-        if block.language == "yaml" and match:
+        match = re.match(r"# config/(\S+\.(?:ya?ml|txt|csv))\n", block.text)
+        if block.language in ("yaml", "text", "csv") and match:
             assert match[1] not in found, f"{name_of(page)}: {match[1]} stands twice"
             found[match[1]] = block.text
     return found
