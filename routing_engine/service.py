@@ -10,10 +10,11 @@ import asyncio
 import gc
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import cast
 
 import structlog
 
@@ -21,7 +22,7 @@ from routing_engine.call import Call
 from routing_engine.channels.agi import AgiChannel, AgiServer
 from routing_engine.channels.dry import DryChannel
 from routing_engine.core.events import CallAbandoned, CallRouted
-from routing_engine.core.model import Caller, Decision, Find, Found, Left, SourceDown, Value
+from routing_engine.core.model import Caller, Decision, Find, Found, Left, Saying, SourceDown, Value
 from routing_engine.core.numbers import read_number
 from routing_engine.core.ports import Lookup, Provider
 from routing_engine.errors import ChannelError, Problem, RouteError, places
@@ -31,8 +32,11 @@ from routing_engine.lookup.search import Search
 from routing_engine.providers.answers import page_url
 from routing_engine.providers.table import known_providers, readers
 from routing_engine.routes.canned import Canned
-from routing_engine.routes.settings import Settings
+from routing_engine.routes.settings import ReadRoom, Settings
 from routing_engine.routes.store import Configuration, RouteStore
+from routing_engine.routes.walk import languages_of, prompts_of
+from routing_engine.speech.command import CommandSpeech
+from routing_engine.speech.settings import SpeechSettings, read_speech
 
 #: How often the configuration folder is looked at. One `stat` a file, in a thread.
 POLL_S = 1.0
@@ -42,7 +46,20 @@ LONGEST_SOURCE_S = 60.0
 
 def open_store(folder: Path) -> RouteStore:
     """Give the store of a configuration folder; nothing is read yet."""
-    return RouteStore(folder, readers(known_providers(), folder), os.environ.get)
+    return RouteStore(folder, readers(known_providers(), folder), os.environ.get, _ROOMS)
+
+
+#: Who reads which part of engine.yaml, beside the settings themselves.
+_ROOMS: Mapping[str, ReadRoom] = {
+    "speech": lambda engine: read_speech(None if engine is None else engine.section("speech")),
+}
+
+
+def unspoken(configuration: Configuration) -> list[Problem]:
+    """Give the remark on routes that say texts on a machine where nothing can speak."""
+    speech = _speech(None, configuration)
+    why = None if speech is None else speech.problem()
+    return [] if why is None else [Problem("engine.yaml", 0, "routes use 'say'", why)]
 
 
 def _open(integration: Integration, settings: Settings) -> Provider:
@@ -57,7 +74,13 @@ class _InForce:
     configuration: Configuration
     providers: Mapping[str, Provider]
     lookup: Lookup
+    speech: CommandSpeech | None
     calls: int = 0
+
+    @property
+    def parts(self) -> list[Provider | CommandSpeech]:
+        """What must be closed once nothing uses it any more."""
+        return [*self.providers.values(), *([self.speech] if self.speech is not None else [])]
 
 
 class Service:
@@ -163,18 +186,19 @@ class Service:
             name: _kept(before, configuration, name) or _open(found, configuration.settings)
             for name, found in configuration.integrations.items()
         }
-        self._alive.append(_InForce(configuration, providers, _search(configuration, providers)))
+        speech = _speech(before, configuration)
+        self._alive.append(_InForce(configuration, providers, _search(configuration, providers), speech))
+        if speech is not None:
+            speech.prepare(_fixed_texts(configuration))
 
     async def _close_unused(self) -> None:
         """Let go of configurations that no call uses any more, and close what nothing else holds."""
         *old, newest = self._alive
         done = [one for one in old if not one.calls]
         self._alive = [one for one in old if one.calls] + [newest]
-        held = {id(provider) for one in self._alive for provider in one.providers.values()}
-        gone = {id(provider): provider for one in done for provider in one.providers.values()}
-        for key, provider in gone.items():
-            if key not in held:
-                await provider.close()
+        held = {id(part) for one in self._alive for part in one.parts}
+        for part in {id(part): part for one in done for part in one.parts if id(part) not in held}.values():
+            await part.close()
 
     async def _carry(self, channel: AgiChannel) -> None:
         """Carry one call with what is in force at its arrival."""
@@ -183,7 +207,9 @@ class Service:
         began = time.monotonic()
         event: CallRouted | CallAbandoned | None = None
         try:
-            decision = await _call(channel, taken.lookup, taken.configuration, self._report).carry(channel.route)
+            decision = await _call(channel, taken.lookup, taken.configuration, self._report, taken.speech).carry(
+                channel.route
+            )
             event = CallRouted(channel.caller, decision, (time.monotonic() - began) * 1000)
         except (ChannelError, asyncio.CancelledError) as error:
             why = str(channel.lost or error) or "the service stopped"
@@ -218,9 +244,8 @@ class Service:
 
     async def close(self) -> None:
         """Close every connection."""
-        every = {id(provider): provider for one in self._alive for provider in one.providers.values()}
-        for provider in every.values():
-            await provider.close()
+        for part in {id(part): part for one in self._alive for part in one.parts}.values():
+            await part.close()
 
 
 def _kept(before: _InForce | None, configuration: Configuration, name: str) -> Provider | None:
@@ -230,10 +255,35 @@ def _kept(before: _InForce | None, configuration: Configuration, name: str) -> P
     return before.providers.get(name) if same else None
 
 
+def _speech(before: _InForce | None, configuration: Configuration) -> CommandSpeech | None:
+    """Give what speaks; None when no route has anything to say. It is kept while its settings stay the same."""
+    settings = cast(SpeechSettings, configuration.settings.rooms.get("speech", SpeechSettings()))
+    sayings = (prompt for route in configuration.routes.values() for prompt in prompts_of(route))
+    if not any(isinstance(prompt, Saying) and prompt.kind == "speech" for prompt in sayings):
+        return None
+    if before is not None and before.speech and before.configuration.settings.rooms.get("speech") == settings:
+        return before.speech
+    return CommandSpeech(settings)
+
+
+def _fixed_texts(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """Give the texts without values, each in the languages that its route names."""
+    for route in configuration.routes.values():
+        languages = languages_of(route) or {configuration.settings.fallback_language}
+        for prompt in prompts_of(route):
+            if isinstance(prompt, Saying) and prompt.kind == "speech" and not prompt.text.lefts:
+                yield from (("".join(map(str, prompt.text.parts)), language) for language in languages)
+
+
 def _call(
-    channel: AgiChannel | DryChannel, lookup: Lookup, configuration: Configuration, report: Callable[[Exception], None]
+    channel: AgiChannel | DryChannel,
+    lookup: Lookup,
+    configuration: Configuration,
+    report: Callable[[Exception], None],
+    speech: CommandSpeech | None = None,
 ) -> Call:
-    return Call(channel, lookup, configuration.routes.get, configuration.settings.places, time.monotonic, report)
+    places = configuration.settings.places
+    return Call(channel, lookup, configuration.routes.get, places, time.monotonic, report, speech)
 
 
 def _search(configuration: Configuration, providers: Mapping[str, Provider]) -> Search:

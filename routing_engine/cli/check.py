@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from routing_engine.cli.common import Commands, add_command, paint, print_json
 from routing_engine.errors import Problem, RouteError
-from routing_engine.service import open_store
+from routing_engine.service import open_store, unspoken
 
 
 def add(commands: Commands) -> None:
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     summary, revision = "", ""
     try:
         found = open_store(options.config).load()
-        remarks, revision = found.remarks, found.revision
+        remarks, revision = (*found.remarks, *unspoken(found)), found.revision
         summary = f"{_count(found.routes, 'route')}, {_count(found.integrations, 'integration')}, revision {revision}"
     except RouteError as error:
         problems = error.problems

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from routing_engine.core.model import Action, Condition, Left, Menu, Prefer, Prompt, Route, Rule, Source, Test, To
 
 
 def lefts_of(route: Route) -> set[Left]:
     """Give every left side that a route looks at: conditions, searches, targets, prompts and side effects."""
-    found: set[Left] = {*_of_prompts(route.instruction), *(route.languages.by.lefts if route.languages else ())}
-    for one in route.inputs:
-        found.update(_of_prompts((*one.prompt, *one.retry_prompt, *one.final_prompt)))
+    found: set[Left] = {*_of_prompts(prompts_of(route)), *(route.languages.by.lefts if route.languages else ())}
     for rule in rules_of(route):
         found.update(lefts_of_rule(rule))
     for source in route.sources:
@@ -36,8 +34,6 @@ def lefts_of_rule(rule: Rule) -> set[Left]:
 
 def _of_source(source: Source) -> Iterator[Left]:
     yield from source.by.lefts
-    if isinstance(source.when_many, Menu):
-        yield from _of_prompts((*source.when_many.label, *source.when_many.prompt))
     if isinstance(source.when_many, Prefer):
         yield from of_condition(source.when_many.when)
 
@@ -47,7 +43,7 @@ def _of_action(action: Action) -> Iterator[Left]:
     yield from (left for to in branches_of(action.to) for left in to.target.lefts)
 
 
-def _of_prompts(prompts: tuple[Prompt, ...]) -> Iterator[Left]:
+def _of_prompts(prompts: Iterable[Prompt]) -> Iterator[Left]:
     return (left for prompt in prompts if not isinstance(prompt, str) for left in prompt.text.lefts)
 
 
@@ -74,6 +70,25 @@ def actions_of(route: Route) -> Iterator[Action]:
 def _actions_of_source(source: Source) -> Iterator[Action]:
     many = source.when_many.otherwise if isinstance(source.when_many, Menu) else source.when_many
     yield from (action for action in (source.when_down, many) if isinstance(action, Action))
+
+
+def prompts_of(route: Route) -> Iterator[Prompt]:
+    """Give everything that a route may play or say."""
+    yield from route.instruction
+    for one in route.inputs:
+        yield from (*one.prompt, *one.retry_prompt, *one.final_prompt)
+    for source in route.sources:
+        if isinstance(source.when_many, Menu):
+            yield from (*source.when_many.prompt, *source.when_many.label)
+    for action in actions_of(route):
+        yield from action.play
+
+
+def languages_of(route: Route) -> set[str]:
+    """Give the languages that a route names; empty when it leaves that to the channel."""
+    chosen = {language for one in route.inputs for language in one.languages.values()}
+    by_value = {*route.languages.cases.values(), route.languages.otherwise} if route.languages else set[str]()
+    return {route.language, *chosen, *by_value} - {""}
 
 
 def branches_of(to: To) -> Iterator[To]:
