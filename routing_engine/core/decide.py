@@ -58,8 +58,9 @@ def decide(route: Route, caller: Caller) -> Conversation[Decision]:
     trail: list[Step] = []
     secrets: list[str] = []
     seen: dict[Left, Value] = {}
+    passed: list[tuple[str, str, str]] = []
     for _ in range(MAX_ROUTES):
-        talk = Talk(route, caller, trail, secrets, seen=seen)
+        talk = Talk(route, caller, trail, secrets, seen=seen, passed=passed)
         decision = yield from _follow(talk)
         if decision.destination is None or decision.destination.kind != "route":
             return mask_secrets(talk, decision)
@@ -68,6 +69,7 @@ def decide(route: Route, caller: Caller) -> Conversation[Decision]:
             talk.note("route", f"there is no route '{decision.destination.target}'")
             return mask_secrets(talk, (yield from land_nowhere(talk)))
         talk.note("route", f"going on with '{opened.route.name}'")
+        passed.append((decision.route, decision.source, decision.rule))
         trail[:] = mask_secrets(talk, decision).trail
         route, caller = opened.route, opened.caller or talk.caller
     talk.note("route", f"{MAX_ROUTES} routes were passed: they may lead to one another")

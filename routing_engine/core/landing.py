@@ -69,6 +69,7 @@ def land(
         trail=tuple(talk.trail),
         failed=destination is None,
         chain=chain,
+        passed=tuple(talk.passed),
     )
 
 

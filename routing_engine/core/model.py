@@ -359,7 +359,8 @@ class Decision:
     """Where the call goes and why. `destination` is None only when there was no route to follow.
 
     `sets` are the rule's side effects, rendered. `chain` is where the call goes on when nobody answers there, in
-    order. `failed` marks a decision that the engine, not the route, made.
+    order. `failed` marks a decision that the engine, not the route, made. `passed` are route, source and rule of those
+    that sent the call on to another route.
     """
 
     route: str
@@ -374,6 +375,7 @@ class Decision:
     trail: tuple[Step, ...] = ()
     failed: bool = False
     chain: tuple[Destination, ...] = ()
+    passed: tuple[tuple[str, str, str], ...] = ()
 
 
 # ------------------------------------------------------------------------------ the conversation: asks, answers

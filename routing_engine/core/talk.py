@@ -45,6 +45,8 @@ class Talk:
     typed: dict[str, str] = field(default_factory=dict)
     seen: dict[Left, Value] = field(default_factory=dict)
     down: str = ""
+    #: Route, source and rule of those that sent the call on to this route.
+    passed: list[tuple[str, str, str]] = field(default_factory=list)
 
     def note(self, step: str, outcome: str, took_ms: float | None = None) -> None:
         """Add a step to the trail."""

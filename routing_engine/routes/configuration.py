@@ -183,7 +183,7 @@ class _Reading:
         for name, file in files.items():
             for example in file.examples:
                 decision = decide_example(file.route, example, settings.region, routes, settings.timezone)
-                proven.add((decision.route, decision.source, decision.rule))
+                proven |= {(decision.route, decision.source, decision.rule), *decision.passed}
                 found = failures(example, decision) + _strangers(example, routes)
                 failing += [_failed(self.file_of[name], example, sentence) for sentence in found]
         return proven, failing
