@@ -24,6 +24,7 @@ _TIMES = "'18:00', 'tomorrow 08:00' or '2026-12-24 12:00'"
 _NONE = "engine.yaml names no calendar: write 'calendars: {office: {hours: ...}}'"
 _WRITABLE = "run this as the owner of that folder, or let its group write there"
 _NOT_TAKEN = "the service goes on without this until they are gone; 'routing-engine check' names them"
+_FARTHEST = datetime(9000, 1, 1, tzinfo=UTC)
 _CLOCK = re.compile(r"(tomorrow\s+)?([0-9]{1,2}):([0-9]{2})\Z", re.ASCII)
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}")
 
@@ -101,7 +102,7 @@ def read_until(text: str, zone: tzinfo | None, now: datetime) -> datetime | None
         else:
             wall = [datetime.fromisoformat(text)] if _MOMENT.match(text) else []
         moments = (in_utc(one.replace(fold=fold), zone) for one in wall for fold in (0, 1))
-        return next((moment for moment in moments if moment > now), None)
+        return next((moment for moment in moments if now < moment < _FARTHEST), None)
     except (ValueError, OverflowError):
         return None
 

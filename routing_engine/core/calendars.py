@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import chain
 from typing import Literal, Protocol, TypeAlias
 
 State: TypeAlias = Literal["open", "closed", "holiday"]
@@ -113,12 +114,15 @@ class OpeningHours:
         return self._look(at)[1]
 
     def next_change(self, at: datetime) -> datetime | None:
-        """Give the next moment with another state, in the calendar's zone; None when there is none for 400 days."""
+        """Give the next moment with another state, in the calendar's zone; None when there is none for 400 days.
+
+        Later than that it looks where events and overrides begin and end, and nowhere else.
+        """
         try:
             now, start, first = self.state(at), self._moment(at), self._wall(at).date()
             fixed = sorted(self._fixed())
-            later = (edge for n in range(_FARTHEST) for edge in self._edges(first + n * _DAY, fixed))
-            found = next((edge for edge in later if edge > start and self.state(edge) != now), None)
+            near = (edge for n in range(_FARTHEST) for edge in self._edges(first + n * _DAY, fixed))
+            found = next((edge for edge in chain(near, fixed) if edge > start and self.state(edge) != now), None)
         except (OverflowError, ValueError):  # the first or last days that a date can be
             return None
         return None if found is None else found.astimezone(self.zone)

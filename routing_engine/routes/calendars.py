@@ -56,7 +56,7 @@ def read_calendars(section: Section, texts: Texts, zone: tzinfo | None, now: dat
     overrides, remarks = read_overrides(texts.get(OVERRIDES), calendars.names())
     reading = _Reading(texts, zone, now, overrides)
     found = {name: reading.calendar(calendars, name) for name in calendars.names()}
-    return Calendars(_with_unnamed({name: one for name, one in found.items() if one is not None}), remarks)
+    return Calendars(_with_unnamed(found), remarks)
 
 
 def calendars_of(snapshot: Snapshot, now: datetime) -> Calendars:
@@ -99,14 +99,14 @@ class _Reading:
     now: datetime
     overrides: Mapping[str, tuple[Override, ...]]
 
-    def calendar(self, calendars: Section, name: str) -> OpeningHours | None:
+    def calendar(self, calendars: Section, name: str) -> OpeningHours:
         one = calendars.section(name)
         if not _NAME.match(name):
             calendars.note(name, f"a calendar cannot be called '{name[:80]}'", "use a-z A-Z 0-9 - and _")
         if one is None:
             if not calendars.has(name):
                 calendars.note(name, f"the calendar '{name[:80]}' has no hours", f"write {_HOURS_EXAMPLE} below it")
-            return None
+            return OpeningHours(((),) * 7, self.zone)  # a route that names it has no problem of its own
         zone = read_zone(one) or self.zone
         days, events = self._agenda(one, zone)
         found = OpeningHours(

@@ -29,9 +29,10 @@ MOST_OCCURRENCES = 20_000
 LONGEST_S = 5.0
 _MOST_ZONE_RULES = 100
 _LONGEST_RULE = 300
+_AGAIN = "export it again, as .ics"
 _REMEDY = "export only what closes you, or leave the file out of 'ical'"
 
-_FREQUENCIES = {"VEVENT": {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}, "ZONE": {"YEARLY"}}
+_FREQUENCIES = {"VEVENT": {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}, "VTIMEZONE": {"YEARLY"}}
 _NEEDED = {"DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID"}
 _RULE = re.compile(r"RRULE(;[^:]*)?:(.*)\Z", re.I)
 
@@ -46,17 +47,14 @@ class Agenda:
 
 def read_ical(text: str, notes: Notes, zone: tzinfo | None, now: datetime, clock: Clock = time.monotonic) -> Agenda:
     """Read an iCalendar file; its problems are noted. `zone` is for events without one, None is the system's."""
-    _look_at_rules(text, notes)
+    _look_at_lines(text, notes)
     if notes.problems:
         return Agenda()
     first, last = date(now.year - YEARS_BACK, 1, 1), date(now.year + YEARS_AHEAD + 1, 1, 1)
     days: dict[date, str] = {}
     events: list[Event] = []
     try:
-        calendars = Calendar.from_ical(text, multiple=True)
-        for calendar in calendars:
-            _note_errors(calendar, notes)
-        for one in _occurrences(calendars, first, last, clock):
+        for one in _occurrences(_parse(text, notes), first, last, clock):
             start, end, name = _time(one, "DTSTART"), _time(one, "DTEND"), _name(one)
             if str(one.get("STATUS", "")).upper() == "CANCELLED":
                 continue
@@ -67,7 +65,7 @@ def read_ical(text: str, notes: Notes, zone: tzinfo | None, now: datetime, clock
     except _TooMuch as refusal:
         notes.note(0, str(refusal), _REMEDY)
     except Exception as error:  # the libraries raise whatever a strange file makes them stumble over
-        notes.note(0, f"this is no iCalendar file that can be read: {_short(error)}", "export it again, as .ics")
+        notes.note(0, f"this is no iCalendar file that can be read: {_short(error)}", _AGAIN)
     return Agenda() if notes.problems else Agenda(days, in_order(events))
 
 
@@ -82,23 +80,28 @@ def _short(error: Exception) -> str:
 # ----------------------------------------------------------------------------------- before the libraries see it
 
 
-def _look_at_rules(text: str, notes: Notes) -> None:
-    """Note every rule that would keep the libraries busy; with its line, which they do not know."""
+def _look_at_lines(text: str, notes: Notes) -> None:
+    """Note, with its line, what the libraries let pass (a file that is cut off) and what would keep them busy."""
+    inside: list[str] = []
     events = rules = zone_rules = 0
-    kind = "VEVENT"
     for line, content in _unfolded(text):
-        word = content.upper().rstrip()
-        if word in ("BEGIN:VEVENT", "BEGIN:VTIMEZONE"):
-            kind, rules = "VEVENT" if word.endswith("VEVENT") else "ZONE", 0
-            events += word.endswith("VEVENT")
-        found = _RULE.match(content)
-        if found:
-            rules, zone_rules = rules + 1, zone_rules + (kind == "ZONE")
-            why = _why_refused(found[2], kind) or ("an event has two rules" if kind != "ZONE" and rules > 1 else "")
-            if why:
-                notes.note(line, why, _REMEDY)
+        begun, _, what = content.upper().strip().partition(":")
+        if begun == "BEGIN":
+            inside.append(what)
+            events, rules = events + (what == "VEVENT"), 0
+        elif begun == "END":
+            if not inside or inside.pop() != what:
+                return notes.note(line, f"'{content[:40]}' ends what has not begun", _AGAIN)
+        elif found := _RULE.match(content):
+            rules, zone_rules = rules + 1, zone_rules + ("VTIMEZONE" in inside)
+            why = _why_refused(found[2], "VTIMEZONE" if "VTIMEZONE" in inside else "VEVENT")
+            if why or (rules > 1 and inside[-1:] == ["VEVENT"]):
+                notes.note(line, why or "an event has two rules", _REMEDY)
+    if inside or "BEGIN:VCALENDAR" not in text.upper():
+        notes.note(0, "this is no whole iCalendar file: it is empty or cut off", _AGAIN)
     if events > MOST_EVENTS or zone_rules > _MOST_ZONE_RULES:
         notes.note(0, f"there are more than {MOST_EVENTS} events or {_MOST_ZONE_RULES} rules of time zones", _REMEDY)
+    return None
 
 
 def _unfolded(text: str) -> Iterator[tuple[int, str]]:
@@ -155,12 +158,17 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, datetime.min.time())
 
 
-def _note_errors(calendar: Component, notes: Notes) -> None:
-    """Note what the library could not read and left out: an event without its rule would close on one day only."""
-    for event in calendar.walk("VEVENT"):
+def _parse(text: str, notes: Notes) -> list[Component]:
+    """Give the calendars of a file; none when there is a problem.
+
+    What the library cannot read it leaves out, and an event without its rule would close on one day only.
+    """
+    calendars = list[Component](Calendar.from_ical(text, multiple=True))
+    for event in (event for calendar in calendars for event in calendar.walk("VEVENT")):
         for name, why in event.errors:
             if name in _NEEDED:
-                notes.note(0, f"the event '{_name(event)}' has a {name} that cannot be read: {why[:80]}", _REMEDY)
+                notes.note(0, f"the event '{_name(event)}' has a {name} that cannot be read: {why[:80]}", _AGAIN)
+    return [] if notes.problems else calendars
 
 
 def _name(event: Component) -> str:

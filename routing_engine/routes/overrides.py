@@ -97,7 +97,9 @@ def _text(path: Path) -> str | None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Let one command at a time change the folder, which is made when it is not there."""
-    folder.mkdir(exist_ok=True)
+    if not folder.is_dir():
+        folder.mkdir()
+        folder.chmod(0o755)  # as below: the service's user must look into it
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
