@@ -118,14 +118,15 @@ def _because(decision: Decision) -> str:
 def _same_place(wanted: Destination, got: Destination | None) -> bool:
     if got is None or wanted.kind != got.kind or wanted.target not in ("", got.target):
         return False
-    return wanted.priority is None or wanted.priority == got.priority
+    return wanted.priority in (None, got.priority) and wanted.ring_s in (None, got.ring_s)
 
 
 def _place(destination: Destination | None) -> str:
     if destination is None:
         return "nowhere"
     priority = f" with priority {destination.priority}" if destination.priority is not None else ""
-    return f"{destination.kind} {destination.target}{priority}"
+    ring = f" for {destination.ring_s} s" if destination.ring_s is not None else ""
+    return f"{destination.kind} {destination.target}{priority}{ring}"
 
 
 # ---------------------------------------------------------------------------------------------------- reading
@@ -230,6 +231,8 @@ def _read_destinations(expect: Section, page: Page) -> tuple[Destination, ...]:
     node = expect.take("to")
     if isinstance(node, yaml.SequenceNode):
         found = [_read_destination(entry, expect, page) for entry in node.value]
+        if not found:
+            expect.note("to", "'to' expects nothing", "write where the call goes, then where its chain goes on")
     else:
         found = [] if node is None else [_read_destination(node, expect, page)]
     return tuple(destination for destination in found if destination is not None)
@@ -240,8 +243,8 @@ def _read_destination(node: yaml.Node, expect: Section, page: Page) -> Destinati
     if to is None:
         return None
     if scalar(node) == "callback":
-        return Destination("callback", "")
+        return Destination("callback", "")  # whoever calls
     if to.target.lefts or to.otherwise is not None or to.kind == "last_agent":
         expect.note("to", "an expected destination is a fixed one", "write the target that this call must reach")
         return None
-    return Destination(to.kind, check_target(to.kind, "".join(map(str, to.target.parts))), to.priority)
+    return Destination(to.kind, check_target(to.kind, "".join(map(str, to.target.parts))), to.priority, to.ring_s)

@@ -54,14 +54,14 @@ def _of_route(file: str, found: RouteFile) -> Iterator[Problem]:
 
 
 def _is_sure(action: Action) -> bool:
-    return any(not to.target.lefts for to in branches_of(action.to))
+    return any(not to.target.lefts and to.kind != "last_agent" for to in branches_of(action.to))
 
 
 def _hidden_rules(file: str, rules: tuple[Rule, ...]) -> Iterator[Problem]:
     for position, rule in enumerate(rules):
         always = (one for one in rules[:position] if not one.disabled and one.until is None)
         hiding = next((one for one in always if _needs(one.when) <= _needs(rule.when)), None)
-        if hiding is not None:
+        if hiding is not None and not rule.disabled:
             yield Problem(
                 file,
                 rule.line,

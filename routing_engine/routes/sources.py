@@ -146,11 +146,14 @@ def _read_prefer(section: Section, page: Page) -> Prefer | None:
 
 def _read_menu(section: Section, page: Page) -> Menu:
     otherwise = section.take("else")
+    before = len(page.notes.problems)
     menu = Menu(
         label=read_prompts(section, "ask", page, has_record=True),
         prompt=read_prompts(section, "prompt", page),
         at_most=section.whole("at_most", 9, 2, 9),
         otherwise=None if otherwise is None else read_action(otherwise, page, "'else'", has_record=False),
     )
+    if not menu.label and len(page.notes.problems) == before:
+        section.note("ask", "'ask' says nothing", "say what tells the records apart: {ask: {say: '{name}'}}")
     section.close("'when_many'")
     return menu
