@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,13 @@ from hypothesis import strategies as st
 from routing_engine.core.lists import Fault
 from routing_engine.core.model import NumberList
 from routing_engine.core.numbers import read_number
+from routing_engine.errors import RouteError
 from routing_engine.marked import Notes, read_yaml
 from routing_engine.routes.folder import Unreadable
 from routing_engine.routes.lists import read_file, read_lists
+from routing_engine.routes.store import RouteStore
+
+from .folders import PROVIDERS, write
 
 ANNA, PAUL = "+43 664 1234567", "+43 676 7654321"
 
@@ -176,3 +181,44 @@ def test_any_text_in_a_list_file_is_read_or_told(text: str) -> None:
         lists, problems = read(f"lists: {{a: {{block: lists/{name.replace('_', '.')}}}}}", **{name: text})
         assert verdicts(lists, "a", "+436641234567")[0] in ("blocked", "unlisted")
         assert all(problem.startswith("lists/x.") for problem in problems)
+
+
+ROUTE = """
+rules: [{name: blocked, when: {list.callers: blocked}, to: {hangup: rejected}}]
+default: {to: {queue: reception}}
+examples:
+  - {name: Anna, caller: '0664 1234567', expect: {rule: blocked}}
+  - {name: Paul, caller: '0676 7654321', expect: {reason: no_record}}
+"""
+FOLDER = {
+    "engine.yaml": "region: AT\nlists: {callers: {block: lists/blocked.txt}}\n",
+    "lists/blocked.txt": f"{ANNA}\n",
+    "routes/support.yaml": ROUTE,
+}
+
+
+def test_a_changed_list_is_in_force_after_a_reload_and_a_broken_one_is_not(tmp_path: Path) -> None:
+    store = RouteStore(write(tmp_path, FOLDER), PROVIDERS)
+    before = store.load()
+    write(tmp_path, {"lists/blocked.txt": f"{ANNA}\nPaul\n"})
+    assert store.changed()
+    with pytest.raises(RouteError, match=r"lists/blocked\.txt:2: this is no telephone number"):
+        store.reload()
+    assert store.in_force is before
+    write(tmp_path, {"lists/blocked.txt": f"+43 664 *\n{ANNA}\n"})
+    store.reload()
+    assert verdicts(store.in_force.settings.site.lists, "callers", "0664 9999999") == ["blocked"]
+
+
+def test_an_example_keeps_a_list_from_blocking_the_wrong_caller(tmp_path: Path) -> None:
+    store = RouteStore(write(tmp_path, {**FOLDER, "lists/blocked.txt": f"{ANNA}\n{PAUL}\n"}), PROVIDERS)
+    with pytest.raises(RouteError, match="the example 'Paul' fails"):
+        store.load()
+
+
+def test_a_large_list_is_read_and_a_huge_one_is_refused(tmp_path: Path) -> None:
+    store = RouteStore(write(tmp_path, {**FOLDER, "lists/blocked.txt": f"{ANNA}\n#" + "x" * (2 << 20)}), PROVIDERS)
+    store.load()
+    write(tmp_path, {"lists/blocked.txt": "#" * (16 << 20) + "\n"})
+    with pytest.raises(RouteError, match=r"lists/blocked\.txt: this is larger than 16 MiB"):
+        store.reload()
