@@ -73,6 +73,7 @@ class AgiChannel:
         self._language = arrival.language
         self._filling: Filler | None = None
         self._audible = False
+        self._stray = ""
 
     @property
     def lost(self) -> CallerHungUp | ChannelBroken | None:
@@ -111,8 +112,11 @@ class AgiChannel:
         """
         one, digits = ask.input, ask.typed
         missing: tuple[str, ...] = ()
+        stray, self._stray = self._stray, ""
         if not digits:
             digits, missing = await self._first_key(ask)
+            if digits and digits == stray:  # of the input before, which did not wait for it: it has cut this prompt
+                digits, missing = await self._first_key(ask)
             if digits == one.terminator:
                 return Typed("", missing)
         while digits and len(digits) < one.max and not (one.accept_early and not why_invalid(one, digits)):
@@ -121,10 +125,11 @@ class AgiChannel:
             if not ended and len(more) < want and one.terminator != "#":
                 more = "#"
             if more == one.terminator:
-                break
+                return Typed(digits, missing)
             digits += more
             if ended or len(more) < want:
-                break
+                return Typed(digits, missing)
+        self._stray = one.terminator if digits else ""
         return Typed(digits[: one.max], missing)
 
     async def switch(self, language: str) -> None:

@@ -176,6 +176,25 @@ async def test_collect(one: Input, ahead: str, results: list[str], digits: str, 
     assert (seen.gave.digits, asterisk.lines) == (digits, [f"GET DATA {line}" for line in asked])
 
 
+STRAYS = [
+    (["1", "23456", "", "6", "54321"], "654321"),
+    (["1", "23456", "", ""], ""),
+    (["1", "23456", "", " (timeout)"], ""),
+    (["1", "2345", "", "6"], ""),
+    (["1", "2345 (timeout)", "", "6"], ""),
+]
+
+
+@pytest.mark.parametrize(("results", "second"), STRAYS)
+async def test_a_terminator_that_nobody_waited_for_is_not_the_next_input(results: list[str], second: str) -> None:
+    async def talk(channel: Channel) -> object:
+        return [(await channel.collect(Collect(NUM, ("enter",)))).digits for _ in range(2)]
+
+    seen = await held(talk, Asterisk(results))
+    assert isinstance(seen.gave, list)
+    assert seen.gave[1] == second
+
+
 async def test_of_several_prompts_the_last_waits_for_the_first_key() -> None:
     asterisk = Asterisk(["1", "23456"])
     await held(lambda channel: channel.collect(Collect(NUM, ("invalid", "again", "enter"))), asterisk)
