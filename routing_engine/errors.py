@@ -9,6 +9,7 @@ RoutingEngineError
 │   ├── ProviderRefused        an administrator: credentials, rights, address, quota
 │   └── ProviderMisread        us, or the other side's developer: the answer has an unexpected shape
 ├── SpeechError            an administrator: the synthesiser did not speak; the caller does not hear the text
+├── JournalError           an administrator: the journal cannot be written or read; the calls go on
 └── ChannelError           the conversation with Asterisk
     ├── CallerHungUp           nobody: the caller has gone, the work stops quietly
     └── ChannelBroken          an administrator: the other side does not speak FastAGI, or stopped in mid-call
@@ -83,6 +84,10 @@ class ProviderMisread(ProviderError):
 
 class SpeechError(RoutingEngineError):
     """A text was not spoken. Its own text is shown in logs: it never holds what was to be said."""
+
+
+class JournalError(RoutingEngineError):
+    """The journal's database does not work now, or not for us. Its text never holds what was to be written."""
 
 
 class ChannelError(RoutingEngineError):

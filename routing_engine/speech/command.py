@@ -1,0 +1,267 @@
+"""The port `Speech` over a command: each text is spoken once, by a program, and kept."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from routing_engine.core.prompts import LANGUAGE
+from routing_engine.errors import SpeechError, places
+from routing_engine.speech.cache import Cache
+from routing_engine.speech.program import Ended, run
+from routing_engine.speech.settings import SpeechSettings
+from routing_engine.speech.template import clean_text, fill, masked, uses
+from routing_engine.speech.wav import settle, sox
+
+_log = structlog.get_logger(__name__)
+
+#: The text goes to standard input, where espeak-ng knows no options. `-m` would switch markup on: it is not there.
+DEFAULT = ("espeak-ng", "-b", "1", "-z", "-s", "150", "-v", "{voice}", "--stdin", "-w", "{file}")
+#: A caller waits for `timeout_s`; the synthesis goes on for the next caller, but not longer than this.
+LONGEST_S = 30.0
+#: What `check` has spoken: no voice stumbles over it.
+_TRIAL = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A text to be spoken, with the name of its file. `text` is clean."""
+
+    text: str
+    language: str
+    voice: str
+    key: str
+
+
+@dataclass(eq=False, slots=True)
+class _Making:
+    """A synthesis under way or waiting for its turn, and how many wait for it."""
+
+    task: asyncio.Task[bool]
+    waiters: int = 0
+
+
+class CommandSpeech:
+    """Speaks by a program; `close` it after the last call.
+
+    `find` gives a program's path, None when it is not there. `longest_s` bounds a synthesis that nobody waits for.
+    """
+
+    def __init__(
+        self,
+        settings: SpeechSettings,
+        find: Callable[[str], str | None] = shutil.which,
+        longest_s: float = LONGEST_S,
+    ) -> None:
+        self._settings = settings
+        self._find = find
+        self._longest_s = longest_s
+        self._command = settings.command or DEFAULT
+        self._cache = Cache(settings.folder, settings.cache_mb * 1_000_000)
+        # Two at least: one that hangs, or one that is made ahead, does not keep a caller waiting.
+        self._turns = asyncio.Semaphore(max(2, os.cpu_count() or 2))
+        self._under_way: dict[str, _Making] = {}
+        self._speaking: set[str] = set()
+        self._ahead: asyncio.Task[None] | None = None
+        self._down: set[str] = set()
+
+    async def sound(self, text: str, language: str) -> str | None:
+        """Give the name of a sound that says the text, within `timeout_s`; None when there is none. Never raises."""
+        try:
+            wanted = self._wanted(text, language)
+            there = wanted.text and (
+                self._cache.touch(wanted.key) or await self._made(wanted, self._settings.timeout_s)
+            )
+            return self._settings.name(wanted.key) if there else None
+        except Exception as error:
+            self._report(error)
+            return None
+
+    def prepare(self, texts: Iterable[tuple[str, str]]) -> None:
+        """Speak fixed texts, each with its language, in the background; they stay until others are prepared."""
+        wanted = [one for one in (self._wanted(text, language) for text, language in texts) if one.text]
+        self._cache.spared = frozenset(one.key for one in wanted)
+        if self._ahead is not None:
+            self._ahead.cancel()
+        self._ahead = asyncio.get_running_loop().create_task(self._speak_ahead(wanted))
+
+    async def prepared(self) -> None:
+        """Wait until nothing is prepared any more."""
+        if self._ahead is not None:
+            await asyncio.wait({self._ahead})
+
+    def problem(self) -> str | None:
+        """Say why nothing can be spoken, as far as it can be seen without speaking; None when all is there."""
+        program = self._command[0]
+        missing = [name for name in (program, "sox") if self._find(name) is None]
+        if not self._settings.command and missing:
+            return f"no text can be spoken: {' and '.join(missing)} not found; on Debian: apt-get install espeak-ng sox"
+        if program in missing:
+            return f"no text can be spoken: the program '{program}' of speech.command is not found"
+        if not _is_writable(self._settings.folder):
+            remedy = "make it for the engine and Asterisk (docs/how-to/speak-values.md), or name another speech.folder"
+            return f"no text can be spoken: {self._settings.folder} cannot be written; {remedy}"
+        return None
+
+    async def check(self, languages: Iterable[str]) -> list[str]:
+        """Speak in these languages, anew; give a sentence for each that cannot be spoken. A cloud may charge for it."""
+        found = self.problem()
+        if found is not None:
+            return [found]
+        answers = [await self._try(self._wanted(_TRIAL, language)) for language in sorted(set(languages))]
+        return [answer for answer in answers if answer is not None]
+
+    async def close(self) -> None:
+        """End what is under way."""
+        tasks = [one.task for one in self._under_way.values()] + ([self._ahead] if self._ahead is not None else [])
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ------------------------------------------------------------------------------------- inside
+
+    def _wanted(self, text: str, language: str) -> Wanted:
+        language = language if LANGUAGE.match(language) else "en"
+        said, voice = clean_text(text), self._settings.voice(language)
+        parts = "\0".join((*self._command, "", voice, language, said))
+        return Wanted(said, language, voice, hashlib.sha256(parts.encode()).hexdigest()[:40])
+
+    async def _made(self, wanted: Wanted, limit_s: float | None) -> bool:
+        """Wait for a text that is made, by whoever asked first.
+
+        When the last of those who wait leaves before its turn has come, it is not made at all.
+        """
+        making = self._under_way.get(wanted.key)
+        if making is None:
+            task = asyncio.get_running_loop().create_task(self._make(wanted))
+            making = self._under_way[wanted.key] = _Making(task)
+        making.waiters += 1
+        try:
+            done, _ = await asyncio.wait({making.task}, timeout=limit_s)
+        finally:
+            making.waiters -= 1
+            if not making.waiters and wanted.key not in self._speaking and not making.task.done():
+                making.task.cancel()
+                self._forget(wanted.key, making.task)
+        if not done:
+            self._is_down(wanted.voice, f"it took longer than {limit_s:g} s")
+        return bool(done) and not making.task.cancelled() and making.task.result()
+
+    async def _make(self, wanted: Wanted) -> bool:
+        loop = asyncio.get_running_loop()
+        try:
+            async with self._turns:
+                began = loop.time()
+                why = await self._in_turn(wanted)
+                took_s = loop.time() - began
+        finally:
+            self._forget(wanted.key, asyncio.current_task())
+        if why is not None:
+            self._is_down(wanted.voice, why)
+        elif took_s <= self._settings.timeout_s:
+            self._is_up(wanted.voice)
+        return why is None
+
+    async def _in_turn(self, wanted: Wanted) -> str | None:
+        self._speaking.add(wanted.key)
+        try:
+            return await self._failure(wanted)
+        finally:
+            self._speaking.discard(wanted.key)
+
+    def _forget(self, key: str, task: asyncio.Task[bool] | None) -> None:
+        making = self._under_way.get(key)
+        if making is not None and making.task is task:
+            del self._under_way[key]
+
+    async def _failure(self, wanted: Wanted) -> str | None:
+        """Speak a text; give why that failed, None when it is there."""
+        try:
+            async with asyncio.timeout(self._longest_s):
+                await self._speak(wanted)
+        except TimeoutError:
+            return f"it took longer than {self._longest_s:g} s and was ended"
+        except SpeechError as error:
+            return str(error)
+        except OSError as error:
+            return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+        except Exception as error:
+            self._report(error)
+            return "an unexpected error in the engine"
+        return None
+
+    async def _speak(self, wanted: Wanted) -> None:
+        """Run the synthesiser, bring what it wrote into Asterisk's form, keep it. Raises `SpeechError` or `OSError`."""
+        work = await asyncio.to_thread(self._cache.open_work, wanted.text)
+        try:
+            spoken, made = work / "spoken.wav", work / "made.wav"
+            await self._run_synthesiser(wanted, work / "text", spoken)
+            if not await asyncio.to_thread(settle, spoken, made):
+                converted = work / "converted.wav"
+                await self._convert(wanted, spoken, converted)
+                if not await asyncio.to_thread(settle, converted, made):
+                    raise SpeechError("sox did not make a WAV file of 8 kHz, mono, 16 bit")
+            await asyncio.to_thread(self._cache.keep, wanted.key, made)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)  # a few small files; must happen, so nothing is awaited here
+
+    async def _run_synthesiser(self, wanted: Wanted, text_file: Path, spoken: Path) -> None:
+        values = {"text": wanted.text, "text_file": str(text_file), "file": str(spoken)}
+        words = fill(self._command, {**values, "language": wanted.language, "voice": wanted.voice})
+        reads = not uses(self._command, "text", "text_json", "text_file")
+        writes = not uses(self._command, "file")
+        ended = await run(words, f"{wanted.text}\n".encode() if reads else None, writes)
+        _check(words[0], ended, wanted.text)
+        if writes:
+            await asyncio.to_thread(spoken.write_bytes, ended.out)
+
+    async def _convert(self, wanted: Wanted, spoken: Path, converted: Path) -> None:
+        if self._find("sox") is None:
+            raise SpeechError("its sound is not 8 kHz, mono, 16 bit, and sox is not there to convert it (Debian: sox)")
+        _check("sox", await run(sox(spoken, converted), None, False), wanted.text)
+
+    async def _try(self, wanted: Wanted) -> str | None:
+        why = await self._failure(wanted)
+        return None if why is None else f"no text can be spoken in '{wanted.language}' (voice {wanted.voice}): {why}"
+
+    async def _speak_ahead(self, every: Iterable[Wanted]) -> None:
+        """Speak one after the other, so that callers find a turn; a voice that fails is left until it is needed."""
+        failed: set[str] = set()
+        for wanted in every:
+            there = self._cache.touch(wanted.key)
+            if not there and wanted.voice not in failed and not await self._made(wanted, None):
+                failed.add(wanted.voice)
+
+    def _report(self, error: Exception) -> None:
+        """A fault of ours. Its traceback is logged without the error's text, which may hold what was to be said."""
+        _log.error("speech.failed", error=type(error).__name__, traceback=places(error))
+
+    def _is_down(self, voice: str, why: str) -> None:
+        if voice not in self._down:
+            self._down.add(voice)
+            _log.warning("speech.down", voice=voice, why=why)
+
+    def _is_up(self, voice: str) -> None:
+        if voice in self._down:
+            self._down.discard(voice)
+            _log.info("speech.up", voice=voice)
+
+
+def _check(program: str, ended: Ended, text: str) -> None:
+    if ended.status:
+        how = f"ended with status {ended.status}" if ended.status > 0 else f"was ended by signal {-ended.status}"
+        said = masked(ended.err, text)
+        raise SpeechError(f"{program} {how}{': ' if said else ''}{said}")
+
+
+def _is_writable(folder: Path) -> bool:
+    """Tell whether we may write to a folder, or make it."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)

@@ -1,0 +1,79 @@
+"""A command's words, and what a text becomes before a synthesiser gets it."""
+
+import pytest
+
+from routing_engine.speech.template import clean_text, fill, masked, read_command, uses
+
+TEXTS = [
+    ("Good morning", "Good morning"),
+    ("  two\n lines\t", "two lines"),
+    ("a\0b\x01c\x1bd", "a b c d"),
+    ("[[h@l'oU]] Ann", "h@l'oU Ann"),
+    ("<speak>Ann</speak>", "speak Ann /speak"),
+    (r"\pause=9\ Ann", "pause=9 Ann"),
+    ("Müller & Söhne", "Müller & Söhne"),
+    ("-5 degrees", "-5 degrees"),
+    ("half \ud83d of one", "half of one"),
+    ("", ""),
+    (" - ... ? ", ""),
+    ("x" * 600, "x" * 500),
+]
+REFUSED = [
+    ("", "must begin with a program"),
+    ("{text}", "must begin with a program"),
+    ("say 'Ann", "no closing quotation"),
+    ("say {words}", "no placeholder {words}"),
+    ("say -H ${TOKEN}", "no placeholder {TOKEN}"),
+    ("sh -c 'say {text}'", "would be run"),
+    ("""cloud -d '{"input": "{text}"}'""", "would end the quotes"),
+]
+HOSTILE = ["-v fr", "--path=/etc", "@/etc/passwd", "file:///etc/passwd", "$(touch x)", "`touch x`", "a'b\"c", "{file}"]
+
+
+@pytest.mark.parametrize(("text", "said"), TEXTS)
+def test_a_text_becomes_one_line_without_markup(text, said):
+    assert clean_text(text) == said
+
+
+@pytest.mark.parametrize(("line", "sentence"), REFUSED)
+def test_a_command_in_which_a_text_could_be_more_than_text_is_refused(line, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        read_command(line)
+
+
+def test_a_command_is_split_once_with_the_rules_of_a_shell_and_no_shell():
+    assert read_command("say --name 'Big Ben' $HOME *.wav") == ("say", "--name", "Big Ben", "$HOME", "*.wav")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_text_stays_one_word_that_begins_with_a_space(text):
+    words = fill(read_command("say {text} --text={text}"), {"text": text})
+    assert words == ["say", f" {text}", f"--text= {text}"]
+
+
+def test_a_text_in_json_is_whole_with_its_quotes():
+    words = fill(read_command("""cloud -d '{"input": {text_json}}'"""), {"text": 'Ann "x" {voice}'})
+    assert words == ["cloud", "-d", r'{"input": "Ann \"x\" {voice}"}']
+
+
+def test_a_command_tells_what_it_uses():
+    command = read_command("say -v {voice} -o{file}")
+    assert uses(command, "file", "text")
+    assert not uses(command, "text", "text_file", "text_json")
+
+
+COMPLAINTS = [
+    ("cannot say Müller-Schmidt today", "Anna Müller-Schmidt", "cannot say * today"),
+    ("400 for q=Anna+M%C3%BCller&k=1", "Anna Müller", "400 for *"),
+    ('{"input":"M\\u00fcller"} refused', "Müller", "* refused"),
+    ("bad: MÃ¼LLER.", "Müller", "bad: *"),
+    ("no quota", "Anna", "no quota"),
+    ("order 4711 late", "Order 4711 is late.", "* * *"),
+    ("line\none", "Anna", "line one"),
+    ("word " * 100, "Anna", ("word " * 100)[:200]),
+]
+
+
+@pytest.mark.parametrize(("said", "text", "shown"), COMPLAINTS)
+def test_a_complaint_is_shown_without_the_words_of_the_text(said, text, shown):
+    assert masked(said, text) == shown
