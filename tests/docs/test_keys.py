@@ -44,6 +44,7 @@ PLACES = [
     ("engine", "defaults", ENGINE, "defaults: KEYS"),
     ("engine", "logging", ENGINE, "logging: KEYS"),
     ("engine", "limits", ENGINE, "limits: KEYS"),
+    ("calendars", "A calendar", ENGINE, "calendars: {office: KEYS}"),
     ("lists", "lists", ENGINE, "lists: {callers: KEYS}"),
     ("integrations", "http", INTEGRATION, "KEYS"),
     ("integrations", "records", INTEGRATION, "KEYS"),
@@ -130,7 +131,7 @@ def check_choice(row: Row, problem: Problem) -> None:
 READERS = {
     "routes": [
         *("read.py", "inputs.py", "prompts.py", "rules.py", "sources.py", "actions.py", "conditions.py"),
-        *("examples.py", "page.py", "settings.py", "lists.py"),
+        *("examples.py", "page.py", "settings.py", "lists.py", "calendars.py"),
     ],
     ".": ["integration.py"],
     "providers": ["http_settings.py", "http_auth.py", "http_address.py", "records.py"],
@@ -154,7 +155,7 @@ def keys_in_code() -> dict[str, str]:
 
 
 def test_no_key_of_the_code_is_missing_in_the_reference():
-    pages = ("routes", "conditions", "destinations", "engine", "lists", "integrations")
+    pages = ("routes", "conditions", "destinations", "engine", "lists", "calendars", "integrations")
     text = "".join((REFERENCE / f"{page}.md").read_text() for page in pages)
     missing = {key: place for key, place in keys_in_code().items() if not re.search(rf"`{key}\b", text)}
     assert missing == {}
