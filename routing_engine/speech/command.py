@@ -214,6 +214,8 @@ class CommandSpeech:
 
     async def _run_synthesiser(self, wanted: Wanted, text_file: Path, spoken: Path) -> None:
         values = {"text": wanted.text, "text_file": str(text_file), "file": str(spoken)}
+        if self._find(self._command[0]) is None:
+            raise SpeechError(f"the program '{self._command[0]}' is not found")
         words = fill(self._command, {**values, "language": wanted.language, "voice": wanted.voice})
         reads = not uses(self._command, "text", "text_json", "text_file")
         writes = not uses(self._command, "file")

@@ -272,7 +272,7 @@ async def test_one_voice_that_fails_does_not_hide_another(studio):
 
 
 FAILURES = [
-    (("no-such-program",), "No such file or directory: no-such-program"),
+    (("no-such-program",), "the program 'no-such-program' is not found"),
     (("true", "{file}"), "it wrote no sound"),
     (("true",), "it wrote no sound"),
     (("sh", "-c", "kill -9 $$"), "sh was ended by signal 9"),
