@@ -373,7 +373,7 @@ async def dry_run(configuration: Configuration, wanted: DryCall) -> DryRun:
 
 def _caller(settings: Settings, wanted: DryCall) -> Caller:
     number = read_number(wanted.caller, settings.region)
-    moment = wanted.at or datetime.now()
+    moment = wanted.at or datetime.now().astimezone(settings.timezone)
     at = moment if moment.tzinfo is not None else moment.replace(tzinfo=settings.timezone).astimezone(settings.timezone)
     return Caller(number, wanted.called, "", wanted.language, at, "run-test", number is None)
 

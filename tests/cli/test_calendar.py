@@ -12,6 +12,7 @@ import pytest
 
 from routing_engine.cli.calendar import read_until
 from routing_engine.routes.folder import read_folder
+from routing_engine.service import open_store
 from tests.cli.conftest import Run, as_json
 
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -178,3 +179,35 @@ def test_a_time_that_the_clocks_repeat_is_the_next_of_the_two() -> None:
     second = first + timedelta(hours=1)
     assert read_until("02:30", VIENNA, first) == first + timedelta(minutes=20)
     assert read_until("02:30", VIENNA, second) == second + timedelta(minutes=20)
+
+
+# ---------------------------------------------------------------------------------------- the running service
+
+
+def test_the_switch_is_a_change_that_the_running_service_takes(run: Run, folder: Path) -> None:
+    store = open_store(folder)
+    before = store.load()
+    now = datetime.now(UTC)
+    assert before.settings.site.calendars["office"].state(now) == "open"
+    run("calendar", "close", "office", "until", "2030-01-01 08:00", "--config", str(folder))
+    assert store.changed()
+    after = store.reload()
+    assert after.settings.site.calendars["office"].state(now + timedelta(seconds=1)) == "closed"
+    assert after.revision == before.revision
+
+
+def test_a_broken_file_of_overrides_is_a_remark_of_the_configuration(folder: Path) -> None:
+    (folder / "state").mkdir()
+    (folder / OVERRIDES).write_text("nonsense")
+    found = open_store(folder).load()
+    assert OVERRIDES in [remark.file for remark in found.remarks]
+
+
+def test_run_test_sees_the_calendar(run: Run, folder: Path) -> None:
+    rule = "rules: [{name: shut, when: {call.calendar.office: closed}, to: {queue: night}}]\n"
+    (folder / "routes" / "support.yaml").write_text(rule + "default: {to: {queue: sales}}\n")
+    where = ("--config", str(folder))
+    assert run("run-test", "support", *where)[0] == 1
+    run("calendar", "close", "office", "until", "2030-01-01 08:00", *where)
+    code, out, _ = run("run-test", "support", *where)
+    assert (code, out.splitlines()[0]) == (0, "queue night, by rule 'shut' of the route (matched)")
