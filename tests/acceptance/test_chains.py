@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from rig.sip import Phone, sound
@@ -11,6 +13,8 @@ from .stage import Stage, hears, told
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 
+#: A WAV file that holds no sound.
+EMPTY_WAV = 44
 DEFAULT = "default: {to: {hangup: rejected}}\n"
 PLACES = "{dialplan: 'nowhere,7,1'}, {ivr: nowhere}, {voicemail: '4711'}, {ring_group: nobody}, {queue: deserted}"
 CHAINS = {
@@ -98,6 +102,7 @@ async def test_a_caller_who_hangs_up_rings_nobody_else(stage: Stage) -> None:
         assert (await ringing.ended()).status == 487
         await stage.gone(call)
         assert await rings_nobody(deputy)
+        assert (await stage.asterisk.landed(call)).way[-1] == "routing-engine-extension,h,1 Hangup()"
 
 
 async def test_the_last_one_is_the_default_of_the_route(stage: Stage) -> None:
@@ -167,9 +172,39 @@ async def test_a_route_in_a_chain_begins_anew_and_keeps_nothing(stage: Stage) ->
         kept = {f"ROUTE_{name}": variables[f"ROUTE_{name}"] for name in ("CHAIN", "RING_S", "RECORD", "ANNOUNCE")}
         assert set(kept.values()) == {""}
         assert (variables["ROUTE_NAME"], variables["QUEUE_PRIO"]) == ("plain", "0")
+        await call.hang_up()
+        await stage.gone(call)
+        recording = stage.asterisk.directory / "spool" / "monitor" / f"{variables['ROUTE_CALL_ID']}.wav"
+        assert recording.stat().st_size == EMPTY_WAV
 
 
 async def test_routes_that_lead_to_one_another_are_an_emergency(stage: Stage) -> None:
     call = await stage.call("round", emergency="office,help,1")
     assert (await stage.asterisk.landed(call, "office", timeout_s=30)).exten == "help"
     assert len(stage.engine.lines("call.routed", route="round")) <= 9
+
+
+async def half_an_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An engine that dies once it has set a chain."""
+    await reader.readuntil(b"\n\n")
+    for name, value in (
+        ("__ROUTE_HEADER_1", "X-CRM: 7"),
+        ("ROUTE_KIND", "queue"),
+        ("QUEUE_PRIO", "9"),
+        ("ROUTE_CHAIN", "x"),
+    ):
+        writer.write(f'SET VARIABLE {name} "{value}"\n'.encode())
+        await reader.readline()
+    writer.close()
+
+
+async def test_nothing_is_kept_of_an_engine_that_died_in_the_middle_of_its_answer(stage: Stage) -> None:
+    async with (
+        desk(stage.asterisk, "1002") as callee,
+        await asyncio.start_server(half_an_answer, "127.0.0.1", 0) as dying,
+    ):
+        host, port = dying.sockets[0].getsockname()
+        call = await stage.call("plain", engines=[f"{host}:{port}", stage.engine.address])
+        assert (await callee.next_call()).invite.header("x-crm") == ""
+        variables = stage.asterisk.variables(await stage.asterisk.uniqueid(call))
+        assert [variables[name] for name in ("ROUTE_STATUS", "ROUTE_CHAIN", "QUEUE_PRIO")] == ["OK", "", "0"]

@@ -72,6 +72,19 @@ async def test_a_caller_without_a_number_that_may_be_shown_is_not_kept(stage: St
         assert await stage.asterisk.command(f"database show {AGENTS}") == before
 
 
+async def test_nobody_is_kept_where_the_site_says_so(stage: Stage) -> None:
+    async with desk(stage.asterisk, "1001") as agent:
+        caller, since = somebody(), len(stage.asterisk.events)
+        await stage.asterisk.command("dialplan set global ROUTING_ENGINE_LAST_AGENT no")
+        try:
+            await stage.call("desk", caller=caller)
+            await agent.next_call()
+            await noted(stage, since)
+        finally:
+            await stage.asterisk.command("dialplan set global ROUTING_ENGINE_LAST_AGENT yes")
+        assert (await kept(stage, caller))[0] == "Database entry not found."
+
+
 async def not_answered(stage: Stage, phone: Phone, route: str, caller: str) -> None:
     phone.answer_with(status=486)
     call = await stage.dial(route, caller=caller)
