@@ -1,0 +1,101 @@
+# What rig/get-asterisk and rig/get-speech share: Debian's packages in a private folder, without root.
+# Sourced, never run. Whoever sources it sets: name, for the messages; cache, the folder; suite, Debian's release; and
+# defines give_up, which ends with a sentence.
+# shellcheck shell=bash disable=SC2154
+
+say() { printf '%s: %s\n' "$name" "$*" >&2; }
+
+need_tools() {
+  local tool
+  for tool in apt-get apt-config dpkg dpkg-deb tar awk; do
+    command -v "$tool" >/dev/null || give_up "there is no usable $name here, and no $tool to fetch one with."
+  done
+}
+
+# The address of a Debian mirror, from apt's own reading of its configuration (both file formats).
+mirror() {
+  [[ -z ${ROUTING_ENGINE_MIRROR:-} ]] || { echo "$ROUTING_ENGINE_MIRROR"; return; }
+  apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Identifier: Packages' 2>/dev/null |
+    awk '$2 == "main" && $1 ~ /debian/ && $1 !~ /security|backports/ { print $1; exit }'
+}
+
+# An apt of our own in the folder $1: nothing of the host's is read but its keys and its proxy.
+private_apt() {
+  mkdir -p "$1"/{etc/parts,keys,state/lists/partial,cache/archives/partial}
+  : >"$1/state/status"
+  cp /usr/share/keyrings/debian-archive-*.gpg /etc/apt/trusted.gpg.d/*.{asc,gpg} "$1/keys/" 2>/dev/null || true
+  echo "deb $2 $suite main" >"$1/etc/sources.list"
+  {
+    apt-config dump | grep -iE '^Acquire::(https?|ftp)::(proxy|verify|cainfo|timeout)' || true
+    printf '%s "%s";\n' Dir::State "$1/state" Dir::State::status "$1/state/status" Dir::Cache "$1/cache" \
+      Dir::Etc "$1/etc" Dir::Etc::parts "$1/etc/parts" Dir::Etc::sourceparts "$1/etc/parts" \
+      Dir::Etc::trustedparts "$1/keys" APT::Architecture "$(dpkg --print-architecture)"
+    # A mirror frozen at one day is as good as a live one; apt's own user may not be allowed into the folder.
+    printf '%s;\n' 'Acquire::Check-Valid-Until "false"' 'APT::Sandbox::User ""' 'Acquire::Languages "none"' \
+      'Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false"' 'APT::Install-Recommends "false"' \
+      'Debug::NoLocking "true"' 'Acquire::Retries "2"'
+  } >"$1/apt.conf"
+  export APT_CONFIG=$1/apt.conf
+}
+
+# The package index of the suite, into the apt of the folder $1.
+read_index() {
+  local address
+  address=$(mirror)
+  [[ -n $address ]] || give_up 'apt on this machine knows no Debian mirror; ROUTING_ENGINE_MIRROR may name one.'
+  private_apt "$1" "$address"
+  say "reading the package index of Debian $suite"
+  # apt calls an unreachable mirror a warning, so what it brought is looked at too.
+  apt-get -qq update >"$1/log" 2>&1 && compgen -G "$1/state/lists/*_Packages*" >/dev/null ||
+    give_up "the package index could not be read: $(tail -n 2 "$1/log" | tr '\n' ' ')"
+}
+
+# What lies in the apt $1, into the folder $2.
+unpack() {
+  local package
+  say "unpacking into $cache"
+  mkdir -p "$2"
+  for package in "$1"/cache/archives/*.deb; do
+    dpkg-deb --fsys-tarfile "$package" | tar -x -C "$2" --no-same-owner --exclude=./usr/share/doc \
+      --exclude=./usr/share/man --exclude=./usr/share/locale
+  done
+}
+
+# A starter in the folder $1, with the name of the program $2, on the unpacked libraries, wherever the folder is moved to.
+# Further words go before those of the caller; they may name $libs, the folder of the libraries.
+write_wrapper() {
+  local root=$1 program=$2 folder loader
+  shift 2
+  folder=$(cd "$root" && dirname usr/lib/*/libc.so.6)
+  loader=$(cd "$root" && compgen -G "$folder/ld-linux-*.so.*" | head -n 1)
+  cat >"$root/${program##*/}" <<WRAPPER
+#!/bin/sh
+# Written by rig/get-$name: a program out of Debian's packages, on its own libraries.
+here=\$(dirname "\$(readlink -f "\$0")")
+libs=\$here/$folder
+exec "\$here/$loader" --library-path "\$libs:\$libs/pulseaudio" "\$here/$program" $* "\$@"
+WRAPPER
+  chmod 755 "$root/${program##*/}"
+}
+
+# Builds (the function build, into the folder it is given) what is not in the cache with the stamp $1; one run at a time.
+keep_in_cache() {
+  umask 022
+  mkdir -p "$cache" 2>/dev/null && [[ -w $cache ]] ||
+    give_up "$cache cannot be written; ROUTING_ENGINE_CACHE may name another folder."
+  exec 9>"$cache/lock"
+  flock -n 9 || { say "waiting for another run that is fetching $name"; flock 9; }
+  is_ready "$1" && return
+  rm -rf "$cache/stamp" "$cache"/new.*
+  need_tools
+  work=$(mktemp -d "$cache/new.XXXXXX")
+  trap 'rm -rf "$work"' EXIT # so work is no local name: it outlives the function
+  build "$work/apt" "$work/unpacked"
+  chmod -R u+w,a+rX "$work/unpacked"
+  rm -rf "$cache/unpacked"
+  mv "$work/unpacked" "$cache/unpacked"
+  echo "$1" >"$cache/stamp"
+  say "ready in $cache"
+}
+
+is_ready() { [[ -d $cache/unpacked && $(cat "$cache/stamp" 2>/dev/null) == "$1" ]]; }
