@@ -27,7 +27,7 @@ YEARS_BACK, YEARS_AHEAD = 1, 5
 MOST_EVENTS = 5_000
 MOST_OCCURRENCES = 20_000
 LONGEST_S = 5.0
-_MOST_ZONE_RULES = 100
+_MOST_ZONE_RULES = 40
 _LONGEST_RULE = 300
 _AGAIN = "export it again, as .ics"
 _REMEDY = "export only what closes you, or leave the file out of 'ical'"
@@ -167,13 +167,14 @@ def _parse(text: str, notes: Notes) -> list[Component]:
     for event in (event for calendar in calendars for event in calendar.walk("VEVENT")):
         for name, why in event.errors:
             if name in _NEEDED:
-                notes.note(0, f"the event '{_name(event)}' has a {name} that cannot be read: {why[:80]}", _AGAIN)
+                notes.note(0, f"{name} of the event '{_name(event)}' cannot be read: {why[:80]}", _AGAIN)
     return [] if notes.problems else calendars
 
 
 def _name(event: Component) -> str:
     """Give what a person calls the event, in one line."""
-    return " ".join(str(event.get("SUMMARY", "")).split())[:80] or "without a name"
+    title: Any = event.get("SUMMARY", "")
+    return " ".join(str(title[0] if isinstance(title, list) else title).split())[:80] or "without a name"
 
 
 def _days(start: date, end: date) -> list[date]:

@@ -310,8 +310,8 @@ def test_an_event_that_lasts_for_ever_is_cut_to_the_years_that_are_read() -> Non
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nEND:VCALENDAR\n", ":3: 'END:VCALENDAR' ends what has not begun"),
         ("BEGIN:VCALENDAR\nBEGIN:X\nno content line\nEND:X\nEND:VCALENDAR\n", "no iCalendar file that can be read"),
         (whole(event("DURATION:PT1H", begin="X-NO:start")), "no iCalendar file that can be read"),
-        (whole(event("DTEND:tomorrow")), "the event 'without a name' has a DTEND that cannot be read"),
-        (whole(event("SUMMARY:Party\nRRULE:FREQ=DAILY;COUNT=x")), "the event 'Party' has a RRULE that cannot be read"),
+        (whole(event("DTEND:tomorrow")), "DTEND of the event 'without a name' cannot be read"),
+        (whole(event("SUMMARY:Party\nRRULE:FREQ=DAILY;COUNT=x")), "RRULE of the event 'Party' cannot be read"),
     ],
 )
 def test_a_file_that_is_none_is_a_problem_with_its_name(text: str, part: str) -> None:
