@@ -79,6 +79,9 @@ class Template:
         """The values that the template needs."""
         return tuple(part for part in self.parts if isinstance(part, Left))
 
+    def __str__(self) -> str:
+        return "".join(part if isinstance(part, str) else f"{{{part}}}" for part in self.parts)
+
 
 # ---------------------------------------------------------------------------------------------------- prompts
 
@@ -124,11 +127,14 @@ class Languages:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One comparison: a left side, an operator of `operators.OPERATORS`, and what to compare with."""
+    """One comparison: a left side, an operator of `operators.OPERATORS`, and what to compare with.
+
+    A template is filled for each call: `input.pin: '{pin}'`.
+    """
 
     left: Left
     operator: str
-    expected: Value | Pattern
+    expected: Value | Pattern | Template
     loosely: bool = False
 
 
@@ -259,11 +265,26 @@ class Menu:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """How long an answer may be used again, in seconds from when it was read.
+
+    `ttl_s` for records, `negative_ttl_s` for "no record"; for `refresh_s` longer it is used and asked for anew
+    meanwhile. In an outage the last answer counts for `stale_for_s`.
+    """
+
+    ttl_s: float = 0.0
+    negative_ttl_s: float = 0.0
+    refresh_s: float = 0.0
+    stale_for_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One place to look for a record, and the rules for what is found.
 
     `by` is the value to search for, `field` the field to search it in (the provider's own default when empty).
-    `newest_by` names the date field that chooses among several records; empty takes the first.
+    `newest_by` names the date field that chooses among several records; empty takes the first. Without `keep` no
+    answer is used again.
     """
 
     name: str
@@ -275,6 +296,7 @@ class Source:
     when_down: Literal["next", "default"] | Action = "next"
     when_many: Literal["first"] | Action | Prefer | Menu = "first"
     newest_by: str = ""
+    keep: Keep | None = None
     rules: tuple[Rule, ...] = ()
 
     @property

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Literal, TypeAlias, cast
 
-from routing_engine.core.model import Condition, Group, Left, Pattern, Scalar, Test, Value
-from routing_engine.core.templates import Facts, as_text
+from routing_engine.core.model import Condition, Group, Left, Pattern, Scalar, Template, Test, Value
+from routing_engine.core.templates import Facts, as_text, render
 
 #: What stands right of the operator, after reading: a value, a list of them, a compiled pattern.
 Expected: TypeAlias = Value | Pattern
@@ -234,13 +234,19 @@ def _none_why_not(group: Group, facts: Facts, hide: Callable[[Left], bool]) -> s
 
 
 def _test_why_not(test: Test, facts: Facts, hide: Callable[[Left], bool]) -> str:
-    actual, expected, now = facts.look(test.left), test.expected, facts.caller.at
+    hidden = any(map(hide, _lefts_of(test)))
+    if isinstance(test.expected, Template):
+        filled = _fill(test.expected, facts)
+        if filled == "":
+            return f"{test.left} is compared with '{test.expected}', which is empty"
+        test = replace(test, expected=filled)
+    actual, expected, now = facts.look(test.left), cast(Expected, test.expected), facts.caller.at
     if test.loosely:
         actual, expected = _loose(actual), cast(Expected, _loose(cast(Value, expected)))
     operator = OPERATORS[test.operator]
     if operator.holds(actual, expected, now):
         return ""
-    if hide(test.left):
+    if hidden:
         return f"{test.left} {operator.says} what the rule asks"
     if actual is None and test.left.room == "record":
         return f"the record has no '{test.left}'"
@@ -249,9 +255,19 @@ def _test_why_not(test: Test, facts: Facts, hide: Callable[[Left], bool]) -> str
     return f"{test.left} is {_quoted(actual)}: it {operator.says} {_quoted(test.expected)}{_near(test, actual, now)}"
 
 
+def _lefts_of(test: Test) -> tuple[Left, ...]:
+    return (test.left, *test.expected.lefts) if isinstance(test.expected, Template) else (test.left,)
+
+
+def _fill(template: Template, facts: Facts) -> Scalar:
+    """Fill a right side; a number that stands there alone stays one, so that it is compared as a number."""
+    alone = facts.look(template.lefts[0]) if len(template.parts) == 1 else None
+    return alone if isinstance(alone, int | float) and not isinstance(alone, bool) else render(template, facts.look)
+
+
 def _near(test: Test, actual: Value, now: datetime) -> str:
     """The near miss that a person overlooks: white space, upper case, a number or date that is none."""
-    expected = test.expected
+    expected = cast(Expected, test.expected)
     if isinstance(actual, str) and not test.loosely and test.operator in ("is", "one_of", "contains", "starts_with"):
         if OPERATORS[test.operator].holds(_loose(actual), cast(Expected, _loose(cast(Value, expected))), now):
             return f" (nearly: only {_difference(test, actual, now)}; 'loosely: true' would match)"
@@ -263,9 +279,9 @@ def _near(test: Test, actual: Value, now: datetime) -> str:
 
 
 def _difference(test: Test, actual: str, now: datetime) -> str:
-    if OPERATORS[test.operator].holds(actual.strip(), test.expected, now):
+    if OPERATORS[test.operator].holds(actual.strip(), cast(Expected, test.expected), now):
         return "white space differs"
-    if OPERATORS[test.operator].holds(actual.casefold(), _folded(test.expected), now):
+    if OPERATORS[test.operator].holds(actual.casefold(), _folded(cast(Expected, test.expected)), now):
         return "upper or lower case differs"
     return "white space and upper or lower case differ"
 
@@ -291,7 +307,9 @@ def _loose(value: Value) -> Value:
     return value
 
 
-def _quoted(value: Expected) -> str:
+def _quoted(value: Expected | Template) -> str:
+    if isinstance(value, Template):
+        return f"'{value}'"
     if isinstance(value, tuple):
         return "[" + ", ".join(_quoted(item) for item in value) + "]"
     if isinstance(value, str):
@@ -304,7 +322,7 @@ def _quoted(value: Expected) -> str:
 def describe(condition: Condition, hide: Callable[[Left], bool] = lambda _: False) -> str:
     """Say a condition as a person would: `tier is 'gold' and balance at least 1000`."""
     if isinstance(condition, Test):
-        expected = "***" if hide(condition.left) else _quoted(condition.expected)
+        expected = "***" if any(map(hide, _lefts_of(condition))) else _quoted(condition.expected)
         return f"{condition.left} {condition.operator.replace('_', ' ')} {expected}"
     word = {"all": " and ", "any": " or ", "none": " nor "}[condition.join]
     text = word.join(describe(part, hide) for part in condition.conditions)

@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 import yaml
 
-from routing_engine.core.model import Condition, Group, Left, Pattern, Scalar, Test, Value
+from routing_engine.core.model import Condition, Group, Left, Pattern, Scalar, Template, Test, Value
 from routing_engine.core.operators import OPERATORS, SYMBOLS, as_moment, as_number
 from routing_engine.marked import Section, is_null, section_of, suggest, value_of
 from routing_engine.routes.page import Page, read_pattern
@@ -57,11 +57,11 @@ def _read_entry(section: Section, name: str, page: Page, has_record: bool) -> li
     if left is None:
         return []
     if isinstance(node, yaml.MappingNode):
-        return _read_operators(Section(node, page.notes), left, page)
+        return _read_operators(Section(node, page.notes), left, page, has_record)
     if isinstance(node, yaml.SequenceNode):
         section.note(name, f"'{name}' cannot be a list", f"write {name}: {{one_of: [...]}}")
         return []
-    value = _read_value(node, page, name)
+    value = _read_right(node, page, name, has_record)
     if value is None or not _can_be(node, left, value, page):
         return []
     return [Test(left, "is", value)]
@@ -80,13 +80,13 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def _can_be(node: yaml.Node, left: Left, value: Value, page: Page) -> bool:
+def _can_be(node: yaml.Node, left: Left, value: Value | Template, page: Page) -> bool:
     """Refuse a value that a left side never has, and a share that is compared for equality."""
     if left.room == "share":
         page.notes.note(node, "'share' is compared, not equal", f"write share: {{less_than: {value}}}")
         return False
     word = left.name.partition(".")[0] if left.room in ("call", "data") else left.room
-    if word in WORDS and value not in WORDS[word]:
+    if word in WORDS and not isinstance(value, Template) and value not in WORDS[word]:
         page.notes.note(node, f"'{left}' is never '{value}'", suggest(str(value), WORDS[word]))
         return False
     return True
@@ -101,16 +101,16 @@ def _read_group(section: Section, join: Literal["all", "any", "none"], page: Pag
     return [] if group is None else [group]
 
 
-def _read_operators(section: Section, left: Left, page: Page) -> list[Condition]:
+def _read_operators(section: Section, left: Left, page: Page, has_record: bool) -> list[Condition]:
     loosely = section.flag("loosely", False)
     names = [name for name in section.names() if name != "loosely"]
     if not names:
         page.notes.note(section.line, f"'{left}' has no operator", "write for example {is: gold, loosely: true}")
-    found = [test for name in names if (test := _read_operator(section, name, left, loosely, page))]
-    return list(found)
+    read = (_read_operator(section, name, left, loosely, page, has_record) for name in names)
+    return [test for test in read if test is not None]
 
 
-def _read_operator(section: Section, name: str, left: Left, loosely: bool, page: Page) -> Test | None:
+def _read_operator(section: Section, name: str, left: Left, loosely: bool, page: Page, has_record: bool) -> Test | None:
     operator, node = SYMBOLS.get(name, name), section.take(name)
     if operator not in OPERATORS:
         meant = _ELSEWHERE.get(name.lower())
@@ -122,24 +122,26 @@ def _read_operator(section: Section, name: str, left: Left, loosely: bool, page:
         return None
     if loosely and operator not in _TEXTUAL:
         section.note("loosely", f"'{name}' does not compare text, 'loosely' means nothing here", "remove 'loosely'")
-    expected = _read_expected(node, operator, page)
+    expected = _read_expected(node, operator, page, has_record)
     if expected is None:
         return None
     compared = expected if isinstance(expected, tuple) else (expected,)
-    if operator in _EQUALITY and not all(_can_be(node, left, cast(Scalar, value), page) for value in compared):
+    if operator in _EQUALITY and not all(
+        _can_be(node, left, cast(Scalar | Template, value), page) for value in compared
+    ):
         return None
     return Test(left, operator, expected, loosely)
 
 
-def _read_expected(node: yaml.Node, operator: str, page: Page) -> Value | Pattern | None:
+def _read_expected(node: yaml.Node, operator: str, page: Page, has_record: bool) -> Value | Pattern | Template | None:
     takes = OPERATORS[operator].takes
     if takes == "pattern":
         return read_pattern(node, page.notes, f"'{operator}'")
     if takes == "list" or takes == "pair":
         return _read_list(node, operator, page)
-    value = _read_value(node, page, operator)
-    if value is None:
-        return None
+    value = _read_right(node, page, operator, has_record) if takes == "value" else _read_value(node, page, operator)
+    if value is None or isinstance(value, Template):
+        return value
     wrong = _wrong(takes, value) or _unordered(operator, value)
     if wrong:
         page.notes.note(node, f"'{operator}' {wrong}, not '{str(value)[:80]}'", "correct the value or the operator")
@@ -199,6 +201,15 @@ def _is_in_order(node: yaml.Node, operator: str, values: tuple[Scalar, ...], pag
         page.notes.note(node, "'between' can never hold: the first value is above the second", "swap them")
         return False
     return True
+
+
+def _read_right(node: yaml.Node, page: Page, what: str, has_record: bool) -> Scalar | Template:
+    """Read what stands alone on the right: a value, or a text with values of the record and the call in it."""
+    value = _read_value(node, page, what)
+    if not isinstance(value, str) or ("{" not in value and "}" not in value):
+        return value
+    template = page.template(node, value, has_record)
+    return template if template is None or template.lefts else "".join(map(str, template.parts))
 
 
 def _read_value(node: yaml.Node, page: Page, what: str) -> Scalar:

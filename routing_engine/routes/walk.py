@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from routing_engine.core.model import Action, Condition, Left, Menu, Prefer, Prompt, Route, Rule, Source, Test, To
+from routing_engine.core.model import (
+    Action,
+    Condition,
+    Left,
+    Menu,
+    Prefer,
+    Prompt,
+    Route,
+    Rule,
+    Source,
+    Template,
+    Test,
+    To,
+)
 
 
 def lefts_of(route: Route) -> set[Left]:
@@ -51,6 +64,7 @@ def of_condition(condition: Condition | None) -> Iterator[Left]:
     """Give the left sides of a condition."""
     if isinstance(condition, Test):
         yield condition.left
+        yield from condition.expected.lefts if isinstance(condition.expected, Template) else ()
     elif condition is not None:
         for part in condition.conditions:
             yield from of_condition(part)
