@@ -108,8 +108,8 @@ def _set(name: str, template: Template, facts: Facts) -> str:
     value = clean_value(render(template, facts.look))
     if name == "language":  # Asterisk would look for the sounds of any other text anywhere
         return check_language(value)
-    if name in _NAMES and value.strip():  # the dialplan puts it among the options of an application
-        return str(speak(Saying("sound", template), facts.look, facts.caller.at))
+    if name in _NAMES:  # the dialplan puts it among the options of an application
+        return str(speak(Saying("sound", template), facts.look, facts.caller.at)) if value.strip() else ""
     return value
 
 
