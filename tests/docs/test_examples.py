@@ -46,6 +46,7 @@ def test_every_how_to_about_a_route_shows_one():
     shown = {page.name for page in WITH_FILES}
     assert {"vip-queue.md", "account-owner.md", "own-middleware.md", "several-sources.md"} <= shown
     assert {"when-the-crm-is-down.md", "freepbx.md", "own-prompts.md"} <= shown
+    assert {"pin-entry.md", "language-choice.md", "order-number.md"} <= shown
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=name_of)

@@ -76,6 +76,7 @@ def test_12_what_is_typed_during_the_greeting_is_not_lost() -> None:
 def test_14_sensitive_digits_stand_in_no_trail() -> None:
     told = play("14-sensitive", "wrong")
     assert "4711" not in repr(told.decision)
+    assert "rule the PIN is right: input.pin is not what the rule asks" in told.steps
     assert "pin, try 1 of 3: typed ****" in told.steps
 
 
