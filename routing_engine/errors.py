@@ -59,7 +59,14 @@ class ProviderError(RoutingEngineError):
 
 
 class ProviderUnreachable(ProviderError):
-    """Nobody answered, or not in time: it may be better the next time."""
+    """Nobody answered, or not in time: it may be better the next time.
+
+    `again` says that the same question may well be answered at once: the connection broke, a gateway was restarting.
+    """
+
+    def __init__(self, text: str, again: bool = False) -> None:
+        super().__init__(text)
+        self.again = again
 
 
 class ProviderThrottled(ProviderUnreachable):

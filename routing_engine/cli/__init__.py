@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from routing_engine import __version__
-from routing_engine.cli import calendar, check, init, run_test, serve, telephone, test
+from routing_engine.cli import calendar, calls, check, explain, forget, init, run_test, serve, telephone, test
 from routing_engine.cli.common import CONFIG_HELP
+from routing_engine.cli.screen import guarded
 from routing_engine.errors import RouteError
 
-COMMANDS = (serve, check, run_test, test, telephone, calendar, init)
+COMMANDS = (serve, check, run_test, test, telephone, explain, calls, forget, calendar, init)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -33,7 +34,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; give its exit code."""
-    options = build_parser().parse_args(arguments)
+    with guarded():
+        return _run(build_parser().parse_args(arguments))
+
+
+def _run(options: argparse.Namespace) -> int:
     options.config = options.config or _usual_folder()
     try:
         code: int = options.run(options)

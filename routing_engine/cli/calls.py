@@ -1,0 +1,102 @@
+"""`routing-engine calls`: the calls of the journal, one a line, the newest first."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, get_args
+
+from routing_engine.cli.common import Commands, add_command, misuse, paint
+from routing_engine.cli.journal import Place, add_options, as_json, find_journal, read_moment, said, where
+from routing_engine.core.model import Reason
+from routing_engine.core.numbers import read_number
+
+if TYPE_CHECKING:
+    from routing_engine.journal.reader import KeptCall, Wanted
+
+#: Columns of the table; the last is as long as it likes.
+_HEAD = ("arrived", "call", "caller", "dialled", "route", "reason", "took", "went to")
+_WIDEST = 28
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(commands, "calls", "list the calls of the journal, the newest first")
+    parser.add_argument("--route", default="", metavar="R", help="of this route")
+    parser.add_argument("--since", default="", metavar="TIME", help="arrived since: 2h, 7d, 10:30, 2026-11-20")
+    parser.add_argument("--until", default="", metavar="TIME", help="arrived until; a day alone is included")
+    parser.add_argument(
+        "--reason", default="", choices=(*get_args(Reason), "abandoned"), metavar="REASON", help="ended with"
+    )
+    parser.add_argument("--rule", default="", metavar="RULE", help="decided by the rule of this name")
+    parser.add_argument("--caller", default="", metavar="N", help="of this number")
+    parser.add_argument("--limit", type=int, default=50, metavar="COUNT", help="at most so many (default: 50)")
+    add_options(parser)
+    parser.set_defaults(run=said(run))
+
+
+def run(options: argparse.Namespace) -> int:
+    """List the calls that fit."""
+    from routing_engine.journal import reader  # late: it imports SQLAlchemy
+
+    place = find_journal(options, key=bool(options.caller))
+    try:
+        wanted = _wanted(options, place)
+    except ValueError as error:
+        return misuse(str(error))
+    with reader.open_to_read(place.file) as connection:
+        calls = reader.list_calls(connection, wanted, place.privacy)
+    more, calls = len(calls) > options.limit, calls[: options.limit]
+    if not options.plain:
+        calls = [reader.masked(call, place.region) for call in calls]
+    if options.json:
+        for call in calls:
+            print(json.dumps(as_json(call), ensure_ascii=False))
+    else:
+        _print(calls)
+    _hint(options, calls, more)
+    return 0
+
+
+def _wanted(options: argparse.Namespace, place: Place) -> Wanted:
+    from routing_engine.journal.reader import Wanted
+
+    now = datetime.now(place.zone) if place.zone is not None else datetime.now().astimezone()
+    since = read_moment(options.since, now, place.zone) if options.since else None
+    until = read_moment(options.until, now, place.zone, end=True) if options.until else None
+    caller = read_number(options.caller, place.region) if options.caller else None
+    if options.caller and caller is None:
+        raise ValueError(f"'{options.caller}' is no telephone number")
+    if not 0 < options.limit <= 1_000_000:
+        raise ValueError("--limit must be a number from 1 to 1000000")
+    return Wanted(options.route, options.reason, options.rule, _ms(since), _ms(until), caller, limit=options.limit + 1)
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else round(moment.timestamp() * 1000)
+
+
+def _print(calls: Sequence[KeptCall]) -> None:
+    rows = [_HEAD, *map(_row, calls)] if calls else []
+    widths = [min(max(len(row[n]) for row in rows), _WIDEST) for n in range(len(_HEAD) - 1)] if rows else []
+    for number, row in enumerate(rows):
+        line = "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]])
+        print(line if number else paint(line, "dim"))
+
+
+def _row(call: KeptCall) -> tuple[str, ...]:
+    to = f"{where(call)}, by rule '{call.rule}'" if call.rule else where(call)
+    at, took = f"{call.at:%Y-%m-%d %H:%M:%S}", f"{call.took_ms:.0f} ms"
+    return at, call.call_id, call.caller, call.called, call.route, call.reason or call.ended, took, to
+
+
+def _hint(options: argparse.Namespace, calls: Sequence[KeptCall], more: bool) -> None:
+    if not calls:
+        print("the journal has no such call", file=sys.stderr)
+    if more:
+        print(f"these are the newest {options.limit}; --limit shows more", file=sys.stderr)
+    if options.caller and any(call.numbers == "masked" for call in calls):
+        print("masked numbers show three digits: some of these may be of other callers", file=sys.stderr)

@@ -1,0 +1,88 @@
+"""`routing-engine explain`: one call of the journal as a person tells it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from routing_engine.cli.common import Commands, add_command, paint, print_json
+from routing_engine.cli.journal import add_options, as_json, find_journal, said, where
+
+if TYPE_CHECKING:
+    from routing_engine.journal.reader import KeptCall, KeptStep
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(commands, "explain", "tell one call: who, when, every step of the way, where it went and why")
+    parser.add_argument("call_id", metavar="CALL_ID", help="the call's id: call_id in the log, uniqueid in Asterisk")
+    add_options(parser)
+    parser.set_defaults(run=said(run))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Tell every call that has this id; 1 when there is none."""
+    from routing_engine.journal import reader  # late: it imports SQLAlchemy
+
+    place = find_journal(options)
+    with reader.open_to_read(place.file) as connection:
+        calls = reader.find_call(connection, options.call_id)
+    if not options.plain:
+        calls = [reader.masked(call, place.region) for call in calls]
+    if options.json:
+        print_json([as_json(call) for call in calls])
+    else:
+        print("\n\n".join(tell(call) for call in calls), end="\n" if calls else "")
+    if not calls:
+        print("the journal has no such call; 'routing-engine calls --since 1h' lists the last ones", file=sys.stderr)
+    return 0 if calls else 1
+
+
+def tell(call: KeptCall) -> str:
+    """Give a call in some lines."""
+    dialled = f" dialled {call.called}" if call.called else " called"
+    language = f", language {call.language}" if call.language else ""
+    lines = [
+        paint(f"{_outcome(call)}", "good" if call.reason == "matched" else "bold"),
+        f"  call      {call.call_id}, {call.at:%Y-%m-%d %H:%M:%S%z}",
+        f"  caller    {call.caller}{dialled}{language}",
+        f"  route     {call.route}" + (f", revision {call.revision}" if call.revision else ""),
+        *_details(call),
+        f"  took      {call.took_ms:.0f} ms",
+    ]
+    if call.trail:
+        lines += ["", "The way there", *map(_step, call.trail)]
+    return "\n".join(lines)
+
+
+def _outcome(call: KeptCall) -> str:
+    if call.ended == "abandoned":
+        return f"abandoned: {call.why}"
+    by = f", by rule '{call.rule}' of {call.source or 'the route'}" if call.rule else ""
+    engine = "; the engine decided, not the route" if call.ended == "fallback" else ""
+    return f"{where(call)}{by} ({call.reason}){engine}"
+
+
+def _details(call: KeptCall) -> list[str]:
+    """Give the lines that not every call has."""
+    lines = [
+        f"  then      {one.kind} {one.target}, if not taken" + (f" for {one.ring_s} s" if one.ring_s else "")
+        for one in call.chain
+    ]
+    if call.source:
+        lines.append(f"  source    {call.source}")
+    if call.record_id or call.record_url or call.record_fields:
+        origin = f" ({call.record_origin})" if call.record_origin != "live" else ""
+        lines.append(f"  record    {' '.join(filter(None, (call.record_id, call.record_url))) or 'without id'}{origin}")
+        lines.append(f"  fields    {', '.join(call.record_fields)}")
+    if call.played:
+        lines.append(f"  played    {', '.join(call.played)}")
+    if call.sets:
+        lines.append(f"  set       {', '.join(call.sets)}")
+    return lines
+
+
+def _step(step: KeptStep) -> str:
+    took = paint(f"  ({step.took_ms:.0f} ms)", "dim") if step.took_ms is not None and step.took_ms >= 1 else ""
+    return f"  {step.step}: {step.outcome}{took}"

@@ -1,0 +1,103 @@
+"""`routing-engine forget`: remove a number from all that the engine keeps, with a receipt."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
+from routing_engine.cli.journal import Place, add_options, find_journal, said
+from routing_engine.core.numbers import Number, mask_number, read_number
+from routing_engine.errors import JournalError
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What was done in one place: what was found, by its name on the receipt; what was not done, in sentences."""
+
+    place: str
+    found: Mapping[str, int]
+    complete: bool = True
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof of a removal. `number` is masked; `dry_run` says that nothing was removed."""
+
+    id: str
+    at: str
+    number: str
+    dry_run: bool
+    parts: Sequence[Part] = field(default_factory=tuple)
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(commands, "forget", "remove a number from all that the engine keeps, with a receipt")
+    parser.add_argument("number", metavar="NUMBER", help="the number, as people write it")
+    parser.add_argument("--dry-run", action="store_true", help="count only, remove nothing")
+    add_options(parser, plain=False)
+    parser.set_defaults(run=said(run))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Forget the number everywhere; 1 when something of it may be left."""
+    place = find_journal(options, key=True)
+    number = read_number(options.number, place.region)
+    if number is None:
+        return misuse(f"'{options.number}' is no telephone number")
+    parts = [_part(name, place, number, options.dry_run) for name in PLACES]
+    now = datetime.now(place.zone) if place.zone is not None else datetime.now().astimezone()
+    masked = mask_number(number.e164)
+    receipt = Receipt(secrets.token_hex(8), now.isoformat(timespec="seconds"), masked, options.dry_run, parts)
+    if options.json:
+        print_json(asdict(receipt))
+    else:
+        _print(receipt)
+    return 0 if all(part.complete for part in parts) else 1
+
+
+def _part(name: str, place: Place, number: Number, dry_run: bool) -> Part:
+    """Forget in one place; one that fails does not keep the number in the others."""
+    try:
+        return PLACES[name](place, number, dry_run)
+    except JournalError as error:
+        return Part(name, {}, False, (f"nothing was removed: {error}",))
+
+
+def from_journal(place: Place, number: Number, dry_run: bool) -> Part:
+    """Forget a number in the journal. Raises `JournalError`."""
+    from routing_engine.journal import forget  # late: it imports SQLAlchemy
+
+    if not place.settings.kept and not place.path.exists():
+        return Part("journal", {}, notes=("none is kept",))
+    found = (forget.find_traces if dry_run else forget.forget)(place.path, number, place.privacy)
+    notes = list(found.notes)
+    if found.perhaps:
+        notes.append(
+            f"{found.perhaps} of them show {mask_number(number.e164)} only: calls of other numbers that end so may be "
+            "among them; with journal.key every call is found by its number"
+        )
+    if found.unsearched:
+        notes.append(f"{found.unsearched} calls are hashed with another key and could not be searched: use that key")
+    counts = {"calls": found.deleted + found.perhaps, "mentions in other calls": found.cleaned}
+    return Part("journal", counts, not found.notes and not found.unsearched, notes)
+
+
+#: Every place that keeps numbers. Each removes one there and says what it did; a `JournalError` is a place that failed.
+PLACES: Mapping[str, Callable[[Place, Number, bool], Part]] = {"journal": from_journal}
+
+
+def _print(receipt: Receipt) -> None:
+    complete = all(part.complete for part in receipt.parts)
+    word = "would be forgotten" if receipt.dry_run else "is forgotten" if complete else "is not wholly forgotten"
+    print(paint(f"{receipt.number} {word}", "good" if complete else "bad"))
+    print(f"  receipt   {receipt.id}, {receipt.at}")
+    for part in receipt.parts:
+        counts = [", ".join(f"{count} {what}" for what, count in part.found.items())] if part.found else []
+        for number, line in enumerate([*counts, *part.notes]):
+            print(f"  {'' if number else part.place:<10}{line}")

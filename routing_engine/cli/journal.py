@@ -1,0 +1,174 @@
+"""What the commands that ask the journal share: where it lies, moments as people write them, a call as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from routing_engine.errors import JournalError, RouteError
+from routing_engine.journal.privacy import Privacy
+from routing_engine.journal.settings import JournalSettings, journal_path, read_journal
+from routing_engine.marked import Notes, read_yaml
+
+if TYPE_CHECKING:
+    from routing_engine.journal.reader import KeptCall
+
+_ENGINE = ("engine.yaml", "engine.yml")
+_AGO = re.compile(r"([0-9]{1,6})([smhdw])\Z", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A journal as engine.yaml describes it. `zone` None is the machine's."""
+
+    path: Path
+    settings: JournalSettings
+    region: str
+    zone: tzinfo | None
+
+    @property
+    def file(self) -> Path:
+        """The file to ask. Raises `JournalError` where none is kept and none is left of before."""
+        if not self.settings.kept and not self.path.exists():
+            raise JournalError("engine.yaml says 'journal: none': no call is kept")
+        return self.path
+
+    @property
+    def privacy(self) -> Privacy:
+        """How numbers are kept in it."""
+        return Privacy(self.settings.numbers, self.settings.key, self.region)
+
+
+def add_options(parser: argparse.ArgumentParser, plain: bool = True) -> None:
+    """Add the options that every question to the journal takes."""
+    parser.add_argument(
+        "--journal", type=Path, metavar="FILE", help="the journal's file (default: as engine.yaml says)"
+    )
+    if plain:
+        parser.add_argument("--plain", action="store_true", help="numbers as they are kept, not masked")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def find_journal(options: argparse.Namespace, key: bool = False) -> Place:
+    """Find the journal from engine.yaml alone: a broken route, or a CRM's secret that is not set, does not matter here.
+
+    With `key` its key must be there, too. Raises `RouteError` or `JournalError`.
+    """
+    file = next((options.config / name for name in _ENGINE if (options.config / name).is_file()), None)
+    if file is None:
+        settings, region, zone = JournalSettings(), "", None
+    else:
+        settings, region, zone = _read_engine(file, key)
+    if options.journal is None and not options.config.is_dir():
+        raise JournalError(f"there is no folder {options.config}; name it with --config, or the file with --journal")
+    return Place(options.journal or journal_path(settings, options.config), settings, region, zone)
+
+
+def _read_engine(file: Path, key: bool) -> tuple[JournalSettings, str, tzinfo | None]:
+    notes = Notes(file.name, os.environ.get)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise JournalError(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'not text'}") from None
+    section = read_yaml(text, notes)
+    if section is None:
+        raise RouteError(notes.problems)
+    region, zone = section.text("region").upper(), section.text("timezone")
+    known = len(notes.problems)
+    settings = read_journal(section)
+    problems = notes.problems[known:]
+    if key and problems:
+        raise RouteError(problems)
+    return settings, region, _zone(zone)
+
+
+def _zone(name: str) -> tzinfo | None:
+    try:
+        return ZoneInfo(name) if name else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def said(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """Let a command end with 1 and a sentence where the journal does not work."""
+
+    def command(options: argparse.Namespace) -> int:
+        try:
+            return run(options)
+        except JournalError as error:
+            print(f"routing-engine: the journal cannot be used: {error}", file=sys.stderr)
+            return 1
+
+    return command
+
+
+def read_moment(text: str, now: datetime, zone: tzinfo | None, end: bool = False) -> datetime:
+    """Read `2h`, `30m`, `7d`, `10:30` (today), `2026-11-20`, `2026-11-20T10:30`; a day alone begins, or ends, the day.
+
+    What names no zone is in the site's. Raises `ValueError`.
+    """
+    try:
+        ago = _AGO.match(text)
+        if ago:
+            return now.astimezone(UTC) - timedelta(seconds=int(ago[1]) * _SECONDS[ago[2]])
+        if len(text) <= 8 and ":" in text:
+            found = datetime.combine(now.date(), time.fromisoformat(text))
+        else:
+            found = datetime.fromisoformat(text)
+        if end and len(text) <= 10 and ":" not in text:
+            found += timedelta(days=1)
+        return (found if found.tzinfo is not None or zone is None else found.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"'{text}' is no time; write 2h, 7d, 10:30, 2026-11-20 or 2026-11-20T10:30") from None
+
+
+def as_json(call: KeptCall) -> dict[str, Any]:
+    """Give a call for programs: names as `run-test --json` has them where they are the same."""
+    return {
+        "id": call.id,
+        "call_id": call.call_id,
+        "at": call.at.isoformat(timespec="milliseconds"),
+        "took_ms": round(call.took_ms, 1),
+        "ended": call.ended,
+        "caller": call.caller,
+        "called": call.called,
+        "language": call.language,
+        "route": call.route,
+        "revision": call.revision,
+        "reason": call.reason or None,
+        "rule": call.rule or None,
+        "source": call.source or None,
+        "destination": None if call.destination is None else _place(asdict(call.destination)),
+        "chain": [_place(asdict(one)) for one in call.chain],
+        "play": list(call.played),
+        "sets": list(call.sets),
+        "record_id": call.record_id or None,
+        "record_url": call.record_url or None,
+        "record_origin": call.record_origin or None,
+        "record_fields": list(call.record_fields),
+        "why": call.why or None,
+        "trail": [asdict(step) for step in call.trail],
+    }
+
+
+def _place(one: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in one.items() if value is not None}
+
+
+def where(call: KeptCall) -> str:
+    """Say where a call went: `queue vip, priority 10`."""
+    if call.ended == "abandoned":
+        return "abandoned"
+    to = call.destination
+    if to is None:
+        return "nowhere"
+    return f"{to.kind} {to.target}" + (f", priority {to.priority}" if to.priority is not None else "")

@@ -1,0 +1,153 @@
+"""From an event to a row: what is kept of a call, and what is left out.
+
+Not kept: the caller's name, the values of the record's fields, channel variables, what was said of values. The trail
+tells those that the decision looked at, with its sensitive digits masked by the core.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from routing_engine.core.events import CallAbandoned, CallRouted
+from routing_engine.core.model import Decision, Destination, Record, Sound, Spoken, Step
+from routing_engine.core.numbers import Number
+from routing_engine.journal.privacy import Privacy
+
+Ended: TypeAlias = Literal["routed", "fallback", "abandoned"]
+#: Column -> value, see `tables.CALLS`.
+Row: TypeAlias = dict[str, Any]
+
+_LONGEST = 2000
+_EPOCH = datetime(1970, 1, 1)
+
+
+class Entry(NamedTuple):
+    """A call on its way to the disk: small, so that many may wait while the disk does not take them.
+
+    `decision` has no record; `fields` are the names of the record's fields. `why` is why the call was abandoned.
+    """
+
+    number: Number | None
+    called: str
+    language: str
+    call_id: str
+    at: datetime
+    took_ms: float
+    route: str
+    decision: Decision | None
+    record: tuple[str, str, str] = ("", "", "")
+    fields: tuple[str, ...] = ()
+    why: str = ""
+
+
+def entry_of(event: CallRouted | CallAbandoned) -> Entry:
+    """Take from an event what is kept of it. This runs on the call's path: it does nothing that can wait."""
+    caller = event.caller
+    about = caller.number, caller.called, caller.language, caller.call_id, caller.at, event.took_ms
+    if isinstance(event, CallAbandoned):
+        return Entry(*about, event.route, None, why=event.why)
+    decision, record = event.decision, event.decision.record
+    if record is None:
+        return Entry(*about, decision.route, decision)
+    return Entry(*about, decision.route, replace(decision, record=None), *_reference(record))
+
+
+def _reference(record: Record) -> tuple[tuple[str, str, str], tuple[str, ...]]:
+    return (record.id, record.url, record.origin), tuple(record.fields)
+
+
+def row_of(entry: Entry, privacy: Privacy) -> Row:
+    """Give an entry as it is written: numbers as the setting says, every text clean and of bounded length."""
+    number = entry.number
+
+    def text(value: str) -> str:
+        return privacy.text(clean(value), number)
+
+    def own(value: str) -> str:
+        return privacy.own(clean(value), number)
+
+    at_ms, offset_s = _moment(entry.at)
+    row: Row = {
+        "call_id": own(entry.call_id),
+        "at_ms": at_ms,
+        "offset_s": offset_s,
+        "took_ms": round(entry.took_ms, 3),
+        "caller": privacy.shown(number),
+        "token": privacy.token(number),
+        "numbers": privacy.mode,
+        "key_id": privacy.key_id,
+        "called": own(entry.called),
+        "language": clean(entry.language),
+        "route": clean(entry.route),
+        "record_id": own(entry.record[0]),
+        "record_url": own(entry.record[1]),
+        "record_origin": entry.record[2],
+        "record_fields": _json([clean(name) for name in entry.fields]),
+        "why": text(entry.why),
+    }
+    decision = entry.decision
+    if decision is None:
+        return row | _NOTHING_DECIDED
+    first = decision.destination
+    return row | {
+        "ended": "fallback" if decision.failed else "routed",
+        "revision": clean(decision.revision),
+        "reason": decision.reason,
+        "rule": clean(decision.rule),
+        "source": clean(decision.source),
+        "kind": first.kind if first is not None else "",
+        "target": text(first.target) if first is not None else "",
+        "priority": first.priority if first is not None else None,
+        "ring_s": first.ring_s if first is not None else None,
+        "chain": _json([_place(place, text(place.target)) for place in decision.chain]),
+        "played": _json([text(_name(sound)) for sound in decision.play]),
+        "sets": _json([clean(name) for name, _ in decision.sets]),
+        "trail": _json([_step(step, text(step.step), text(step.outcome)) for step in decision.trail]),
+    }
+
+
+#: What a call has that was abandoned.
+_NOTHING_DECIDED: Row = {
+    "ended": "abandoned",
+    **dict.fromkeys(("revision", "reason", "rule", "source", "kind", "target"), ""),
+    **dict.fromkeys(("priority", "ring_s")),
+    **dict.fromkeys(("chain", "played", "sets", "trail"), "[]"),
+}
+
+
+def clean(text: str) -> str:
+    """Give a text that can stand in every database and on every terminal: no control character, not too long."""
+    text = text[:_LONGEST]
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else " " if one.isspace() else "\ufffd" for one in text)
+
+
+def _place(place: Destination, target: str) -> dict[str, Any]:
+    return {"kind": place.kind, "target": target, "priority": place.priority, "ring_s": place.ring_s}
+
+
+def _name(sound: Sound) -> str:
+    """Give a sound's name; of what was said the kind alone: sensitive digits may have been among it."""
+    return sound.kind if isinstance(sound, Spoken) else clean(sound)
+
+
+def _step(step: Step, name: str, outcome: str) -> list[str | float | None]:
+    return [name, outcome, None if step.took_ms is None else round(step.took_ms, 1)]
+
+
+def _moment(at: datetime) -> tuple[int, int]:
+    """Give milliseconds since 1970 and the zone's offset in seconds; a moment without a zone counts as UTC.
+
+    Not timestamp(): that asks the machine's zone, and fails near the year 1.
+    """
+    offset = at.utcoffset() or timedelta(0)
+    return (at.replace(tzinfo=None) - _EPOCH - offset) // timedelta(milliseconds=1), round(offset.total_seconds())
+
+
+def _json(value: Sequence[object]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

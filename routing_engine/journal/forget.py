@@ -1,0 +1,145 @@
+"""Remove a number from the journal, and from the bytes of its file.
+
+Calls of the number go whole. Calls of others that mention it stay, without it. What the file held is overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
+
+from routing_engine.core.numbers import Number
+from routing_engine.journal.privacy import FORGOTTEN, Privacy, without
+from routing_engine.journal.reader import open_to_read, perhaps_by, surely_by
+from routing_engine.journal.tables import CALLS, connect, open_engine, prepare, told
+
+#: Texts that may hold a number; those of the second row are JSON.
+_TEXTS = (CALLS.c.called, CALLS.c.target, CALLS.c.record_id, CALLS.c.record_url, CALLS.c.why, CALLS.c.call_id)
+_LISTS = (CALLS.c.chain, CALLS.c.played, CALLS.c.trail)
+#: How long the service's own commit is waited for.
+_WAIT_S = 30.0
+_STEP = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was found, in calls.
+
+    `deleted` were of the number; `perhaps` are masked ones that only may have been, deleted too; `cleaned` are of
+    others who mentioned it. `unsearched` are hashed with another key: nobody can tell. `notes` say what is not done.
+    """
+
+    deleted: int = 0
+    perhaps: int = 0
+    cleaned: int = 0
+    unsearched: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def find_traces(path: Path, number: Number, privacy: Privacy) -> Forgotten:
+    """Count what `forget` would do. Raises `JournalError`."""
+    with open_to_read(path) as connection:
+        return _count(connection, number, privacy, len(list(_mentions(connection, number, privacy))))
+
+
+def forget(path: Path, number: Number, privacy: Privacy) -> Forgotten:
+    """Remove a number. The service may run meanwhile: its calls wait. Raises `JournalError`; all or nothing is done."""
+    with open_to_read(path) as connection:  # the long part, in which nobody waits for us
+        known = list(_mentions(connection, number, privacy))
+        last = _last(connection)
+    with told(), open_engine(path, True, _WAIT_S).connect() as connection:
+        prepare(connection)
+        with connection.begin():
+            mentions = dict([*known, *_mentions(connection, number, privacy, last)])
+            found = _count(connection, number, privacy, len(mentions))
+            connection.execute(delete(CALLS).where(_by(number, privacy)))
+            for key, texts in mentions.items():
+                connection.execute(update(CALLS).where(CALLS.c.id == key).values(texts))
+    if found.deleted or found.perhaps or found.cleaned:
+        found.notes.extend(_shrink(path))
+    return found
+
+
+def _by(number: Number, privacy: Privacy) -> Any:
+    return or_(surely_by(number, privacy), perhaps_by(number, privacy))
+
+
+def _count(connection: Connection, number: Number, privacy: Privacy, cleaned: int) -> Forgotten:
+    def count(*where: Any) -> int:
+        return int(connection.execute(select(func.count()).select_from(CALLS).where(*where)).scalar_one())
+
+    surely, perhaps = surely_by(number, privacy), perhaps_by(number, privacy)
+    foreign = and_(CALLS.c.numbers == "hashed", CALLS.c.key_id != privacy.key_id, CALLS.c.token != "")
+    return Forgotten(count(surely), count(perhaps), cleaned, count(foreign))
+
+
+def _last(connection: Connection) -> int:
+    return int(connection.execute(select(func.max(CALLS.c.id))).scalar() or 0)
+
+
+def _mentions(
+    connection: Connection, number: Number, privacy: Privacy, after: int = 0
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Give the calls of others that mention a number, and their texts without it."""
+    mine, clean = _by(number, privacy), _cleaner(number, privacy)
+    while True:
+        some = select(CALLS).where(CALLS.c.id > after, ~mine)
+        rows = connection.execute(some.order_by(CALLS.c.id).limit(_STEP)).all()
+        for row in rows:
+            after = row.id
+            texts = _cleaned(row, clean)
+            if texts:
+                yield row.id, texts
+        if len(rows) < _STEP:
+            return
+
+
+def _cleaner(number: Number, privacy: Privacy) -> Callable[[str], str]:
+    """Give what takes a number out of a text, in all its spellings and hashed. A masked one tells nothing: it stays."""
+    tokens = privacy.tokens(number)
+
+    def clean(text: str) -> str:
+        for token in tokens:
+            text = text.replace(token, FORGOTTEN)
+        return without(text, number)
+
+    return clean
+
+
+def _cleaned(row: Row[Any], clean: Callable[[str], str]) -> dict[str, str]:
+    """Give the texts of a row that change."""
+    texts = {column.name: clean(row._mapping[column.name]) for column in _TEXTS}
+    for column in _LISTS:
+        written = row._mapping[column.name]
+        inside = json.loads(written)
+        swapped = _deep(inside, clean)
+        texts[column.name] = written if swapped == inside else json.dumps(swapped, ensure_ascii=False)
+    return {name: text for name, text in texts.items() if text != row._mapping[name]}
+
+
+def _deep(value: Any, clean: Callable[[str], str]) -> Any:
+    if isinstance(value, list):
+        return [_deep(one, clean) for one in value]
+    if isinstance(value, dict):
+        return {key: _deep(one, clean) for key, one in value.items()}
+    return clean(value) if isinstance(value, str) else value
+
+
+def _shrink(path: Path) -> Iterator[str]:
+    """Write the file anew and empty its log, so that no byte of what was deleted is left; give what did not work."""
+    try:
+        with closing(connect(path, True, _WAIT_S)) as file:
+            file.execute("VACUUM")
+            busy = file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.Error as error:
+        yield f"the file was not written anew ({error}); what was deleted is overwritten: run this again for the rest"
+        return
+    if busy:
+        yield "the file's log could not be emptied while another program reads it: run this again"

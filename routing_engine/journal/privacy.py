@@ -1,0 +1,123 @@
+"""Numbers as the journal keeps them: plain, masked, or as a keyed hash; also where they stand within a text."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+
+from routing_engine.core.numbers import Number, mask_number, read_number
+from routing_engine.journal.settings import Mode
+
+ANONYMOUS, FORGOTTEN = "anonymous", "(forgotten)"
+#: As many digits may be somebody's number. Fewer are an extension, a year, a small sum.
+_FEWEST = 7
+
+# Between the digits of a number, also as an address writes it.
+_BETWEEN = r"(?:[\s\-\u2010-\u2015./()]|%20|%2D|%28|%29){0,3}"
+_DIGIT = re.compile(r"\d")
+_ESCAPED = re.compile("%2[0-9BD]")
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+#: Dates and addresses of machines look like numbers and are none: they stay.
+_TOKEN = re.compile(
+    r"(?P<kept>(?<!\d)(?:"
+    r"(?:19|20)\d\d-[01]\d-[0-3]\d(?:[T ][0-2]\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[+-]\d\d:\d\d)?)?"
+    r"|[0-3]\d\.[01]\d\.(?:19|20)\d\d"
+    rf"|{_OCTET}(?:\.{_OCTET}){{3}}(?!\.?\d)"
+    r")(?!\d))"
+    rf"|(?P<number>(?:\+|%2B)?\(?\d(?:{_BETWEEN}\d){{2,}})"
+)
+
+
+class Privacy:
+    """How numbers are kept. `key` "" has no keyed hash; `region` says how numbers without country code are read."""
+
+    def __init__(self, mode: Mode, key: str = "", region: str = "") -> None:
+        self.mode: Mode = mode
+        self._key = key.encode()
+        self._region = region
+        self._hash: Callable[[str], str] = lru_cache(maxsize=4096)(self._hashed)
+        #: Tells one key from another without telling the key; "" without a key.
+        self.key_id = self._hashed("which key")[1:9] if key else ""
+
+    def shown(self, number: Number | None) -> str:
+        """Give what stands for the caller."""
+        return ANONYMOUS if number is None else self._in_place_of(number.e164)
+
+    def token(self, number: Number | None) -> str:
+        """Give what a number is found by that is not kept plain; "" without a key."""
+        return "" if number is None or not self._key else self._hash(number.e164)
+
+    def text(self, text: str, own: Number | None) -> str:
+        """Give a text with the caller's number, and whatever else looks like a number, as the setting says."""
+        return text if self.mode == "plain" else _swap(text, own, self._in_place_of, self._anybodys)
+
+    def own(self, text: str, own: Number | None) -> str:
+        """Give a text with the caller's own number as the setting says: for ids and links, whose digits count."""
+        return text if own is None or self.mode == "plain" else _swap(text, own, self._in_place_of)
+
+    def tokens(self, number: Number) -> tuple[str, ...]:
+        """Give what a number may have become within texts; nothing without a key."""
+        spellings = {number.e164, number.e164.lstrip("+"), number.national, "00" + number.e164.lstrip("+")}
+        return tuple(sorted(map(self._hash, spellings))) if self._key else ()
+
+    def _in_place_of(self, e164: str) -> str:
+        if self.mode == "plain":
+            return e164
+        return self._hash(e164) if self.mode == "hashed" else mask_number(e164)
+
+    def _anybodys(self, digits: str) -> str:
+        if self.mode == "masked":
+            return mask_number(digits)
+        number = read_number(digits, self._region)
+        return self._hash(number.e164 if number is not None else digits)
+
+    def _hashed(self, e164: str) -> str:
+        return "#" + hmac.new(self._key, e164.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def without(text: str, number: Number) -> str:
+    """Give a text in which a number, in whatever spelling, is forgotten."""
+    return _swap(text, number, lambda _: FORGOTTEN) if _core(number)[-_FEWEST:] in _digits(text) else text
+
+
+def _swap(
+    text: str, number: Number | None, form: Callable[[str], str], others: Callable[[str], str] | None = None
+) -> str:
+    """Put something in the place of a number, and of whatever else looks like one where `others` is given."""
+    core = _core(number) if number is not None else ""
+
+    def put(found: re.Match[str]) -> str:
+        if found["kept"]:
+            return found[0]
+        digits = _digits(found[0])
+        if number is not None and _is(core, digits):
+            return form(number.e164)
+        plus = "+" if found[0].startswith(("+", "%2B")) else ""
+        anybodys = len(digits) >= _FEWEST or (plus and len(digits) > 4)
+        return others(plus + digits) if others is not None and anybodys else found[0]
+
+    return _TOKEN.sub(put, text) if _DIGIT.search(text) else text
+
+
+def _is(core: str, digits: str) -> bool:
+    """Tell whether digits are a number: its country code, a 00 or 0 may stand before, or its first ones be missing."""
+    if len(core) < _FEWEST:
+        return digits == core
+    return core in digits or (len(digits) >= _FEWEST and core.endswith(digits))
+
+
+@lru_cache(maxsize=4096)
+def _core(number: Number) -> str:
+    """Give the digits that every spelling of a number ends with."""
+    one, other = number.e164.lstrip("+"), number.national
+    length = next((n for n in range(min(len(one), len(other)), 0, -1) if one[-n:] == other[-n:]), 0)
+    return one[-length:] if length else one
+
+
+def _digits(text: str) -> str:
+    found = "".join(filter(str.isdecimal, _ESCAPED.sub("", text)))
+    return found if found.isascii() else "".join(str(unicodedata.decimal(digit)) for digit in found)

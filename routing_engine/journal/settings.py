@@ -1,0 +1,89 @@
+"""`journal` of engine.yaml. Every key has a default, and without the key a journal is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias, cast
+
+import yaml
+
+from routing_engine.marked import Section
+
+Mode: TypeAlias = Literal["masked", "plain", "hashed"]
+
+#: Where it lies without `path`: beside the configuration, or where a system keeps what services write.
+BESIDE, OF_THE_SYSTEM = "state/journal.db", "/var/lib/{name}/journal.db"
+_SYSTEM = Path("/etc")
+#: A key that is shorter can be found by trying.
+SHORTEST_KEY = 16
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """What is kept, and how.
+
+    `kept` False keeps none. `path` "" is the default of `journal_path`. `key` makes numbers findable that are not kept
+    plain ("" has none). Older than `keep_days`, or more than `max_mb` on the disk: the oldest calls go.
+    """
+
+    kept: bool = True
+    path: str = ""
+    numbers: Mode = "masked"
+    key: str = field(default="", repr=False)
+    keep_days: int = 90
+    max_mb: int = 2000
+
+
+def read_journal(engine: Section) -> JournalSettings:
+    """Take `journal` from engine.yaml: missing is the default, `none` keeps none. Every problem is noted."""
+    node = engine.take("journal")
+    if node is None:
+        return JournalSettings()
+    if isinstance(node, yaml.ScalarNode) and node.value == "none":
+        return JournalSettings(kept=False)
+    section = engine.section("journal")
+    if section is None:
+        return JournalSettings()
+    found = JournalSettings(
+        path=_read_path(section),
+        numbers=cast(Mode, section.choice("numbers", ("masked", "plain", "hashed"), "masked")),
+        key=_read_key(section),
+        keep_days=section.whole("keep_days", 90, 1, 3650),
+        max_mb=section.whole("max_mb", 2000, 10, 1_000_000),
+    )
+    if found.numbers == "hashed" and not section.has("key"):
+        section.note("numbers", "'hashed' needs a key", "add for example: key: '${JOURNAL_KEY}'")
+    section.close("'journal'")
+    return found
+
+
+def _read_path(section: Section) -> str:
+    path = section.text("path")
+    if "\0" in path or path.endswith("/"):
+        section.note("path", "'path' must name a file", "write for example: /var/lib/routing-engine/journal.db")
+        return ""
+    return path
+
+
+def _read_key(section: Section) -> str:
+    known = len(section.notes.problems)
+    key = section.secret("key")
+    if section.has("key") and len(key) < SHORTEST_KEY and len(section.notes.problems) == known:
+        section.note("key", f"the key has fewer than {SHORTEST_KEY} characters", "make one with: openssl rand -hex 32")
+        return ""
+    return key
+
+
+def journal_path(settings: JournalSettings, folder: Path) -> Path:
+    """Give the journal's file. `folder` is the configuration's: a relative path begins there.
+
+    By default `/etc/NAME` has its journal in `/var/lib/NAME`, and every other folder below itself: whoever asks the
+    journal finds the file that the service writes, whatever the user and the environment of each.
+    """
+    if settings.path:
+        return folder / settings.path
+    whole = folder.absolute()
+    if whole.parent == _SYSTEM:
+        return Path(OF_THE_SYSTEM.format(name=whole.name))
+    return folder / BESIDE

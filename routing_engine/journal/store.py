@@ -1,0 +1,86 @@
+"""The disk's side of the journal: one connection that is opened when it is needed, and again after a failure.
+
+Everything here waits for the disk: it belongs into the journal's own thread.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, insert, select
+
+from routing_engine.journal.entry import Row
+from routing_engine.journal.tables import CALLS, bytes_of, open_engine, prepare, set_wal, told
+
+#: Who called is nobody else's business. The folder is open: it may be that of other files, too.
+_FILE_MODE = 0o640
+#: How many calls are deleted in one step, so that new ones wait for some milliseconds only.
+_STEP = 500
+
+
+class Store:
+    """A journal's file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._engine = open_engine(path, write=True)
+        self._connection: Connection | None = None
+        self._file: tuple[int, int] = 0, 0
+
+    def open(self) -> Connection:
+        """Give the connection. A file that was moved away or removed is made anew. Raises `JournalError`."""
+        with told():
+            if self._connection is not None and self._file == self._sign():
+                return self._connection
+            self.close()
+            self._make_file()
+            self._connection = self._engine.connect()
+            prepare(self._connection)
+            set_wal(self._connection)
+            self._file = self._sign()
+            return self._connection
+
+    def save(self, rows: Sequence[Row]) -> None:
+        """Write calls, all or none. Raises `JournalError` when trying again may help, and others when it will not."""
+        with self._connected() as connection, connection.begin():
+            connection.execute(insert(CALLS), rows)
+
+    def expire(self, before_ms: int, most_bytes: int) -> int:
+        """Delete some calls that are older, or the oldest while there is too much; give how many. Again until 0."""
+        with self._connected() as connection:
+            oldest = select(CALLS.c.id).order_by(CALLS.c.at_ms).limit(_STEP)
+            if bytes_of(connection) <= most_bytes:
+                oldest = oldest.where(CALLS.c.at_ms < before_ms)
+            with connection.begin():
+                return connection.execute(delete(CALLS).where(CALLS.c.id.in_(oldest))).rowcount
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """Give the connection; after a failure the next one is a new one."""
+        try:
+            with told():
+                yield self.open()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):  # it may be broken already
+                connection.close()
+
+    def _make_file(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE))
+
+    def _sign(self) -> tuple[int, int]:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return 0, 0
+        return found.st_dev, found.st_ino

@@ -1,0 +1,179 @@
+"""The journal's tables, how a file becomes a journal, and how one of an older version is brought up to date."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    inspect,
+    select,
+)
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from routing_engine.errors import JournalError
+
+METADATA = MetaData()
+#: One row, `schema`: the number of the shape that the file has.
+ABOUT = Table("about", METADATA, Column("name", String(40), primary_key=True), Column("value", String(200)))
+#: One row a call. Asterisk's call id may stand here more than once: a call may ask several routes, and after a restart
+#: ids may come again. Lists are JSON: nobody searches by a step, and one row a call is written ten times faster.
+CALLS = Table(
+    "calls",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("call_id", String(2000), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),  # when the call arrived, milliseconds since 1970
+    Column("offset_s", Integer, nullable=False),  # what its time zone adds to that
+    Column("took_ms", Float, nullable=False),
+    Column("ended", String(20), nullable=False),  # routed, fallback (the engine decided, not the route), abandoned
+    Column("route", String(2000), nullable=False),
+    Column("revision", String(2000), nullable=False),
+    Column("reason", String(20), nullable=False),
+    Column("rule", String(2000), nullable=False),
+    Column("source", String(2000), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("target", String(2000), nullable=False),
+    Column("priority", BigInteger),
+    Column("ring_s", BigInteger),
+    Column("chain", Text, nullable=False),  # [{kind, target, priority, ring_s}]
+    Column("played", Text, nullable=False),  # [sound]
+    Column("sets", Text, nullable=False),  # [name of a side effect]
+    Column("caller", String(40), nullable=False),  # as `numbers` says
+    Column("token", String(40), nullable=False),  # the keyed hash; "" without a key
+    Column("numbers", String(10), nullable=False),  # plain, masked, hashed: what held when this was written
+    Column("key_id", String(20), nullable=False),
+    Column("called", String(2000), nullable=False),
+    Column("language", String(2000), nullable=False),
+    Column("record_id", String(2000), nullable=False),
+    Column("record_url", String(2000), nullable=False),
+    Column("record_origin", String(20), nullable=False),
+    Column("record_fields", Text, nullable=False),  # [name]
+    Column("why", String(2000), nullable=False),  # why it was abandoned
+    Column("trail", Text, nullable=False),  # [[step, outcome, milliseconds or null]]
+    Index("calls_at", "at_ms"),
+    Index("calls_call_id", "call_id"),
+    Index("calls_route", "route", "at_ms"),
+    Index("calls_reason", "reason", "at_ms"),
+    Index("calls_caller", "caller", "at_ms"),
+    Index("calls_token", "token", "at_ms"),
+)
+
+#: The shape that this version writes, and the statements from each older one to the next.
+SCHEMA = 1
+UPGRADES: Mapping[int, Sequence[str]] = {}
+
+_WAIT_S = 5.0
+_WAL_BYTES = 16 << 20
+
+
+def open_engine(path: Path, write: bool, wait_s: float = _WAIT_S) -> Engine:
+    """Give the way to a journal's file; nothing is opened yet. `wait_s` is how long another's lock is waited for.
+
+    A commit is on the disk when it returns (`synchronous=FULL`): it survives the end of the process in any way, and
+    of the machine. With one commit for a quarter of a second that costs nothing. What is deleted is overwritten.
+    """
+    engine = create_engine("sqlite://", creator=lambda: connect(path, write, wait_s), poolclass=NullPool)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def connect(path: Path, write: bool, wait_s: float = _WAIT_S) -> sqlite3.Connection:
+    """Open the file itself. Raises `sqlite3.Error`."""
+    address = f"file:{quote(str(path))}?mode={'rw' if write else 'ro'}"
+    found = sqlite3.connect(address, wait_s, isolation_level=None, check_same_thread=False, uri=True)
+    try:
+        found.execute("PRAGMA synchronous=FULL")
+        found.execute("PRAGMA secure_delete=ON")
+        found.execute(f"PRAGMA journal_size_limit={_WAL_BYTES}")
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
+def prepare(connection: Connection, schema: int = SCHEMA, upgrades: Mapping[int, Sequence[str]] = UPGRADES) -> None:
+    """Make the tables where the file is new, and upgrade an older journal. Raises `JournalError`."""
+    with connection.begin():
+        found = schema_of(connection, schema)
+        if found is None:
+            METADATA.create_all(connection)
+            connection.execute(ABOUT.insert(), {"name": "schema", "value": str(schema)})
+            return
+        for number in range(found, schema):
+            for statement in upgrades[number]:
+                connection.exec_driver_sql(statement)
+        if found < schema:
+            connection.execute(ABOUT.update().where(ABOUT.c.name == "schema"), {"value": str(schema)})
+
+
+def schema_of(connection: Connection, schema: int = SCHEMA) -> int | None:
+    """Give the schema of a file; None for a new one. Raises `JournalError` for one that we must not touch."""
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        return None
+    value = None
+    if "about" in tables and "calls" in tables:
+        value = connection.execute(select(ABOUT.c.value).where(ABOUT.c.name == "schema")).scalar()
+    if value is None or not value.isdecimal():
+        raise JournalError("this is a database of something else; name another file in journal.path")
+    if int(value) > schema:
+        raise JournalError(
+            f"a newer version of the engine wrote this (schema {value}, this one knows {schema}); "
+            "install that version, or name another file in journal.path"
+        )
+    return int(value)
+
+
+def set_wal(connection: Connection) -> None:
+    """Let others read while we write, and commits be one write to the end of a file."""
+    _ask(connection, "PRAGMA journal_mode=WAL")
+
+
+def bytes_of(connection: Connection) -> int:
+    """Give what the calls take on the disk, without the space that deleted ones have left."""
+    size, pages, free = (_ask(connection, f"PRAGMA {name}") for name in ("page_size", "page_count", "freelist_count"))
+    return int(size) * (int(pages) - int(free))
+
+
+def _ask(connection: Connection, statement: str) -> str:
+    """Run a statement of SQLite's own outside of any transaction."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return str(driver.execute(statement).fetchone()[0])
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what keeps a database from working into a `JournalError`, without the values that were on their way."""
+    try:
+        yield
+    except OSError as error:
+        raise JournalError(f"{error.filename}: {error.strerror or type(error).__name__}") from None
+    except sqlite3.Error as error:
+        raise JournalError(str(error)) from None
+    except DatabaseError as error:
+        if type(error) not in (OperationalError, DatabaseError):
+            raise  # of the data: trying again would not help
+        raise JournalError(str(error.orig)) from None

@@ -1,0 +1,261 @@
+"""The journal of a running service: calls go in without waiting, a thread of its own writes them to the disk.
+
+A thread, and not the event loop: what the disk does, and what turning calls into rows costs, never stands between two
+bytes of a call, and a commit does not wait for a loop that is busy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from routing_engine.core.events import CallAbandoned, CallRouted
+from routing_engine.errors import JournalError, places
+from routing_engine.journal.entry import Entry, Row, entry_of, row_of
+from routing_engine.journal.privacy import Privacy
+from routing_engine.journal.settings import JournalSettings
+
+if TYPE_CHECKING:
+    from routing_engine.journal.store import Store
+
+#: Calls gather so long before they are committed together: one wait for the disk for all of them.
+GATHER_S = 0.2
+#: How many calls may wait while the disk does not take them: some 30 MB, a quarter of an hour at ten calls a second.
+MOST_WAITING = 10_000
+RETRY_S = 2.0
+_BATCH = 500
+_UPKEEP_S, _UPKEEP_AGAIN_S = 3600.0, 60.0
+#: After so many calls it is looked whether there are too many.
+_UPKEEP_CALLS = 5000
+_DAY_MS = 86_400_000
+
+_log = structlog.get_logger(__name__)
+
+
+class Journal:
+    """`open` it, `record` every call, `close` it. Whatever the disk does, none of these raises."""
+
+    def __init__(
+        self,
+        path: Path,
+        settings: JournalSettings,
+        region: str = "",
+        *,
+        most_waiting: int = MOST_WAITING,
+        retry_s: float = RETRY_S,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._most_waiting, self._retry_s, self._now = most_waiting, retry_s, now
+        self.change(settings, region)
+        self._waiting: deque[Entry] = deque()
+        self._rows: deque[Row] = deque()  # what the thread holds in its hands
+        self._wake, self._hurry, self._ready = threading.Event(), threading.Event(), threading.Event()
+        self._turned = threading.Condition()
+        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
+        self._closing = self._full = False
+        self._taken = self._settled = self._failures = 0
+        self._refused = self._misfits = 0  # two counters: each has one thread that writes it
+        self._down = ""
+        self._upkeep_at, self._upkeep_after = 0.0, 0
+        self._expired = 0
+
+    def change(self, settings: JournalSettings, region: str) -> None:
+        """Take other settings, for what is written from now on. The file stays what it was."""
+        self._settings = settings
+        self._privacy = Privacy(settings.numbers, settings.key, region)
+
+    @property
+    def waiting(self) -> int:
+        """How many calls are not on the disk yet."""
+        return self._taken - self._settled
+
+    @property
+    def lost(self) -> int:
+        """How many calls will never be there."""
+        return self._refused + self._misfits
+
+    @property
+    def down(self) -> str:
+        """Why the database does not work; "" while it does."""
+        return self._down
+
+    def record(self, event: CallRouted | CallAbandoned) -> None:
+        """Take a call, in microseconds. When too many wait it is the new one that is lost."""
+        if len(self._waiting) >= self._most_waiting:
+            self._refuse()
+            return
+        try:
+            entry = entry_of(event)
+        except Exception as error:
+            self._misfit(error)
+            return
+        self._waiting.append(entry)
+        self._taken += 1
+        if not self._wake.is_set():
+            self._wake.set()
+
+    async def open(self) -> None:
+        """Begin to write; wait until the database is open, or has said that it cannot be."""
+        self._thread.start()
+        await asyncio.to_thread(self._ready.wait, 10)
+
+    async def flush(self, timeout_s: float = 5.0) -> bool:
+        """Wait until every call so far is settled; False when the database does not take them now."""
+        return await asyncio.to_thread(self._flush, timeout_s)
+
+    async def close(self, timeout_s: float = 5.0) -> None:
+        """Write what waits, and let go of the file. A disk that hangs is not waited for longer than `timeout_s`."""
+        self._closing = True
+        self._hurry.set()
+        self._wake.set()
+        if self._thread.ident is not None:
+            await asyncio.to_thread(self._thread.join, timeout_s)
+        if self.waiting:
+            _log.error("journal.cut", path=str(self._path), lost=self.waiting)
+
+    # ------------------------------------------------------------------------- on the event loop's side
+
+    def _refuse(self) -> None:
+        self._refused += 1
+        if not self._full:
+            self._full = True
+            _log.error("journal.full", path=str(self._path), waiting=self._most_waiting)
+
+    def _flush(self, timeout_s: float) -> bool:
+        with self._turned:
+            wanted, failures = self._taken, self._failures
+            self._hurry.set()
+            self._wake.set()
+            self._turned.wait_for(lambda: self._settled >= wanted or self._failures > failures, timeout_s)
+            return self._settled >= wanted
+
+    # ------------------------------------------------------------------------------- on the thread's side
+
+    def _work(self) -> None:
+        from routing_engine.journal.store import Store  # late: it imports SQLAlchemy
+
+        store = Store(self._path)
+        self._try_open(store)
+        self._ready.set()
+        closing = False
+        while not closing:
+            if not (self._rows or self._waiting):
+                self._wake.wait(self._rest_s())
+            self._wake.clear()
+            closing = self._closing
+            if self._rows or self._waiting:
+                self._hurry.wait(self._retry_s if self._down else GATHER_S)
+            self._hurry.clear()
+            self._drain(store)
+            if self._down and not self._rows:
+                self._try_open(store)
+            self._keep_up(store)
+        store.close()
+
+    def _rest_s(self) -> float:
+        return self._retry_s if self._down else min(max(0.0, self._upkeep_at - self._now()), _UPKEEP_S)
+
+    def _try_open(self, store: Store) -> None:
+        try:
+            store.open()
+            self._settle(0)
+        except Exception as error:
+            self._fail(error)
+
+    def _drain(self, store: Store) -> None:
+        """Write all that waits; stop at the first failure of the disk."""
+        working = True
+        while working and (self._rows or self._waiting):
+            self._take_rows()
+            working = self._save(store)
+            with self._turned:
+                self._turned.notify_all()
+
+    def _take_rows(self) -> None:
+        """Turn some calls into rows, giving way to the event loop after each: it waits for no more than one."""
+        while self._waiting and len(self._rows) < _BATCH:
+            entry = self._waiting.popleft()
+            try:
+                self._rows.append(row_of(entry, self._privacy))
+            except Exception as error:
+                self._misfit(error)
+                self._settled += 1
+            time.sleep(0)
+
+    def _save(self, store: Store) -> bool:
+        """Write the rows in hand; False when the disk did not take them all."""
+        if not self._rows:
+            return True
+        try:
+            store.save(list(self._rows))
+        except JournalError as error:
+            self._fail(error)
+            return False
+        except Exception:
+            return self._save_singly(store)
+        self._settle(len(self._rows))
+        self._rows.clear()
+        return True
+
+    def _save_singly(self, store: Store) -> bool:
+        """Write row by row, and leave out the one that no database takes: it must not hold up all others."""
+        while self._rows:
+            try:
+                store.save([self._rows[0]])
+                self._settle(1)
+            except JournalError as error:
+                self._fail(error)
+                return False
+            except Exception as error:
+                self._misfit(error)
+                self._settled += 1
+            self._rows.popleft()
+        return True
+
+    def _settle(self, count: int) -> None:
+        self._settled += count
+        self._upkeep_after -= count
+        if (self._down or self._full) and len(self._waiting) <= self._most_waiting // 2:
+            self._down, self._full = "", False
+            _log.info("journal.up", path=str(self._path), lost=self.lost)
+
+    def _misfit(self, error: Exception) -> None:
+        """Lose one call by a fault of ours."""
+        self._misfits += 1
+        if self._misfits == 1:
+            _log.error("journal.failed", error=type(error).__name__, traceback=places(error))
+
+    def _fail(self, error: Exception) -> None:
+        why = str(error) if isinstance(error, JournalError) else type(error).__name__
+        if not self._down:
+            _log.error("journal.down", path=str(self._path), why=why)
+        self._down = why
+        self._failures += 1
+
+    def _keep_up(self, store: Store) -> None:
+        """Delete what is older than it may be, or too much: some calls at a time, so that new ones do not wait."""
+        now = self._now()
+        if self._down or (now < self._upkeep_at and self._upkeep_after > 0):
+            return
+        before_ms = round(now * 1000) - self._settings.keep_days * _DAY_MS
+        try:
+            gone = store.expire(before_ms, self._settings.max_mb << 20)
+        except Exception:  # the next call that is written, or not, tells of it
+            self._upkeep_at, self._upkeep_after = now + _UPKEEP_AGAIN_S, _UPKEEP_CALLS
+            return
+        self._expired += gone
+        self._upkeep_at, self._upkeep_after = (now, 0) if gone else (now + _UPKEEP_S, _UPKEEP_CALLS)
+        if self._expired and not gone:
+            _log.info("journal.expired", path=str(self._path), calls=self._expired)
+            self._expired = 0
+
+
+__all__ = ["GATHER_S", "MOST_WAITING", "Journal"]
