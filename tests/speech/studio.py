@@ -49,7 +49,9 @@ class Studio:
     def settings(self, words: str = "{file}", rate: int = 8000, **changed: object) -> SpeechSettings:
         (self.home / "script.py").write_text(SCRIPT)
         program = shlex.join([sys.executable, "-I", "-S", str(self.home / "script.py"), str(self.home), str(rate)])
-        return SpeechSettings(**{"command": read_command(f"{program} {words}"), "folder": self.sounds, **changed})  # type: ignore[arg-type]
+        return SpeechSettings(
+            **{"command": read_command(f"{program} {words}"), "folder": self.sounds, "timeout_s": 20.0, **changed}
+        )  # type: ignore[arg-type]
 
     def runs(self) -> Sequence[dict[str, object]]:
         log = self.home / "runs"

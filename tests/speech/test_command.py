@@ -282,7 +282,7 @@ FAILURES = [
 
 @pytest.mark.parametrize(("command", "why"), FAILURES)
 async def test_a_command_that_does_not_speak_costs_the_caller_the_text_only(studio, command, why):
-    one = CommandSpeech(SpeechSettings(command, studio.sounds))
+    one = CommandSpeech(SpeechSettings(command, studio.sounds, timeout_s=20))
     with capture_logs() as logs:
         assert await one.sound("Hi", "en") is None
     assert [entry["why"] for entry in logs] == [why]
