@@ -296,6 +296,18 @@ class FakeLookup:
 
 
 @dataclass
+class FakeSpeech:
+    """Keeps the port `core.ports.Speech`: gives the sounds it is told, notes what it was asked in which language."""
+
+    sounds: Mapping[str, str]
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def sound(self, text: str, language: str) -> str | None:
+        self.asked.append((text, language))
+        return self.sounds.get(text)
+
+
+@dataclass
 class FakeClock:
     """Seconds that pass when the test says so."""
 

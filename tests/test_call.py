@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from core.build import ANNA, GOLD, NUMBER, SALES, go, route, rule, source
-from fakes import FakeChannel, FakeClock, FakeLookup
+from core.build import ANNA, GOLD, NUMBER, SALES, go, route, rule, say, source, when
+from fakes import FakeChannel, FakeClock, FakeLookup, FakeSpeech
 
 from routing_engine.call import LONGEST_CALL_S, Call, longest_s
 from routing_engine.core.destinations import PROFILES
-from routing_engine.core.model import Decision, Filler, Found, Record, Route, SourceDown
+from routing_engine.core.model import Decision, Filler, Found, Left, Record, Route, SourceDown, Spoken
 from routing_engine.errors import CallerHungUp, ChannelBroken
 
 ONE = route(source("customers", SALES))
@@ -27,6 +27,7 @@ async def carry(
     lookup: FakeLookup | None = None,
     clock: FakeClock | None = None,
     errors: list[Exception] | None = None,
+    speech: FakeSpeech | None = None,
 ) -> Decision:
     """Carry a call along the route `support`; an error of ours fails the test where `errors` does not take it."""
     known = {"support": routes} if isinstance(routes, Route) else routes
@@ -36,7 +37,7 @@ async def carry(
             raise AssertionError from error
         errors.append(error)
 
-    call = Call(channel, lookup or FakeLookup(), known.get, PROFILES["plain"], clock or FakeClock(), report)
+    call = Call(channel, lookup or FakeLookup(), known.get, PROFILES["plain"], clock or FakeClock(), report, speech)
     async with asyncio.timeout(10):  # what waits for ever is a failure, not a hanging test
         return await call.carry("support")
 
@@ -103,6 +104,47 @@ async def test_the_time_of_a_prompt_stands_in_the_trail() -> None:
 
     decision = await carry(replace(ONE, instruction=("welcome",)), Slow(ANNA), clock=clock)
     assert decision.trail[0].took_ms == 1500
+
+
+# What is said, in which language, and what is live
+
+
+HELLO = say("speech", "Hello {call.name}")
+
+
+async def test_a_text_is_played_as_the_sound_that_says_it() -> None:
+    channel, speech = FakeChannel(ANNA), FakeSpeech({"Hello Anna": "said/1"})
+    await carry(replace(ONE, instruction=("hi", HELLO, say("digits", "{call.called}"))), channel, speech=speech)
+    assert channel.of("play")[0] == ("hi", "said/1", Spoken("digits", "217"))
+    assert speech.asked == [("Hello Anna", "en")]
+
+
+async def test_a_text_that_nobody_could_say_is_left_out_and_named() -> None:
+    channel, asked = FakeChannel(ANNA, ["123456"]), replace(NUMBER, prompt=(HELLO, "enter"))
+    decision = await carry(replace(ONE, inputs=(asked,)), channel, speech=FakeSpeech({}))
+    assert channel.of("collect") == [("enter",)]
+    assert "could not be played: speech Hello Anna" in [step.outcome for step in decision.trail]
+
+
+async def test_without_a_synthesiser_the_channel_gets_the_text() -> None:
+    channel = FakeChannel(ANNA)
+    await carry(replace(ONE, instruction=(HELLO,)), channel)
+    assert channel.of("play")[0] == (Spoken("speech", "Hello Anna"),)
+
+
+async def test_the_language_that_was_switched_to_is_that_of_the_synthesiser_too() -> None:
+    channel, speech = FakeChannel(ANNA), FakeSpeech({"Hello Anna": "said/1"})
+    german = rule("german", go("queue", "sales", HELLO), language="de")
+    await carry(route(source("customers", german)), channel, FakeLookup({"customers": GOLD}), speech=speech)
+    assert (channel.of("switch"), speech.asked) == (["de"], [("Hello Anna", "de")])
+
+
+async def test_switching_and_looking_do_not_answer_the_call() -> None:
+    busy = rule("busy", go("hangup", "busy"), when("device.201", "is", "inuse"), language="de")
+    channel = FakeChannel(ANNA, states={Left("device", "201"): "inuse"})
+    decision = await carry(route(source("customers", busy)), channel, FakeLookup({"customers": GOLD}))
+    assert (decision.rule, channel.of("observe")) == ("busy", [(Left("device", "201"),)])
+    assert [name for name, _ in channel.said] == ["begin", "observe", "switch", "hand_back"]
 
 
 # Answering
