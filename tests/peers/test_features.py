@@ -147,7 +147,7 @@ def test_32_the_menu_is_made_of_the_records() -> None:
     told = play("32-ask", "the second is chosen")
     assert told.prompts == [
         (
-            "several-accounts",
+            "choose-account",
             *("choose-for", Spoken("speech", "Acme"), "choose-press", Spoken("digits", "1")),
             *("choose-for", Spoken("speech", "Household"), "choose-press", Spoken("digits", "2")),
         )

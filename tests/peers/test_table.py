@@ -40,7 +40,7 @@ def test_what_a_row_says_stands_in_its_files(one: Feature) -> None:
 def test_every_file_of_the_configuration_belongs_to_a_row() -> None:
     known = {path for one in features() for path in one.shown_in}
     shared = {CONFIG / "engine.yaml", CONFIG / "integrations" / "crm.yaml"}
-    assert set(CONFIG.rglob("*.yaml")) - known == shared
+    assert set(CONFIG.rglob("*.yaml")) == known | shared
 
 
 @pytest.mark.parametrize("one", features(), ids=lambda one: f"{one.row:02}")
