@@ -56,8 +56,8 @@ class Privacy:
         return text if self.mode == "plain" else _swap(text, own, self._in_place_of, self._anybodys)
 
     def own(self, text: str, own: Number | None) -> str:
-        """Give a text with the caller's own number as the setting says: for ids and links, whose digits count."""
-        return text if own is None or self.mode == "plain" else _swap(text, own, self._in_place_of)
+        """Give an id or a link, whose digits count: the caller's number as the setting says, and others with a +."""
+        return text if self.mode == "plain" else _swap(text, own, self._in_place_of, self._anybodys, marked=True)
 
     def tokens(self, number: Number) -> tuple[str, ...]:
         """Give what a number may have become within texts; nothing without a key."""
@@ -80,14 +80,23 @@ class Privacy:
 
 
 def without(text: str, number: Number) -> str:
-    """Give a text in which a number, in whatever spelling, is forgotten."""
+    """Give a text in which a number, in whatever spelling, is forgotten. An extension's few digits stay."""
+    if len(_core(number)) < _FEWEST:
+        return text
     return _swap(text, number, lambda _: FORGOTTEN) if _core(number)[-_FEWEST:] in _digits(text) else text
 
 
 def _swap(
-    text: str, number: Number | None, form: Callable[[str], str], others: Callable[[str], str] | None = None
+    text: str,
+    number: Number | None,
+    form: Callable[[str], str],
+    others: Callable[[str], str] | None = None,
+    marked: bool = False,
 ) -> str:
-    """Put something in the place of a number, and of whatever else looks like one where `others` is given."""
+    """Put something in the place of a number, and of whatever else looks like one where `others` is given.
+
+    `marked` takes others only where a + says that they are numbers.
+    """
     core = _core(number) if number is not None else ""
 
     def put(found: re.Match[str]) -> str:
@@ -97,7 +106,7 @@ def _swap(
         if number is not None and _is(core, digits):
             return form(number.e164)
         plus = "+" if found[0].startswith(("+", "%2B")) else ""
-        anybodys = len(digits) >= _FEWEST or (plus and len(digits) > 4)
+        anybodys = len(digits) > 4 if plus else len(digits) >= _FEWEST and not marked
         return others(plus + digits) if others is not None and anybodys else found[0]
 
     return _TOKEN.sub(put, text) if _DIGIT.search(text) else text

@@ -67,6 +67,7 @@ def test_an_extension_that_calls_is_masked_as_a_word() -> None:
 def test_digits_of_an_id_stay_unless_they_are_the_callers_number() -> None:
     assert MASKED.own("0012345678", ANNA) == "0012345678"
     assert MASKED.own("https://crm/?q=0664%201234567", ANNA) == "https://crm/?q=...567"
+    assert MASKED.own("https://crm/8812345678?other=%2B4315550199", None) == "https://crm/8812345678?other=...199"
 
 
 def test_other_peoples_numbers_are_hashed_too() -> None:

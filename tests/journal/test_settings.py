@@ -1,0 +1,76 @@
+"""`journal` of engine.yaml: every key, every default, every fault."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from routing_engine.errors import Problem
+from routing_engine.journal.settings import JournalSettings, journal_path, read_journal
+from routing_engine.marked import Notes, read_yaml
+
+ENVIRONMENT = {"JOURNAL_KEY": "0123456789abcdef", "SHORT": "abc"}
+
+
+def read(text: str) -> tuple[JournalSettings, list[Problem]]:
+    notes = Notes("engine.yaml", ENVIRONMENT.get)
+    section = read_yaml(text, notes)
+    assert section is not None
+    return read_journal(section), notes.problems
+
+
+@pytest.mark.parametrize("text", ["region: AT", "journal:"])
+def test_without_the_key_a_journal_is_kept_with_masked_numbers(text: str) -> None:
+    assert read(text) == (JournalSettings(kept=True, path="", numbers="masked", key="", keep_days=90, max_mb=2000), [])
+
+
+def test_none_keeps_none() -> None:
+    assert read("journal: none") == (JournalSettings(kept=False), [])
+
+
+def test_every_key() -> None:
+    found, problems = read(
+        "journal: {path: /srv/calls.db, numbers: hashed, key: '${JOURNAL_KEY}', keep_days: 7, max_mb: 10}"
+    )
+    assert (found, problems) == (JournalSettings(True, "/srv/calls.db", "hashed", "0123456789abcdef", 7, 10), [])
+
+
+def test_the_key_may_stand_in_a_file_and_is_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("a secret of some length\n")
+    found, problems = read(f"journal: {{key: {{file: {tmp_path / 'key'}}}}}")
+    assert (found.key, problems) == ("a secret of some length", [])
+    assert "secret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("journal: yes", "'journal' must be a mapping of keys"),
+        ("journal: {numbers: hashed}", "'hashed' needs a key"),
+        ("journal: {numbers: hidden}", "'numbers' cannot be 'hidden'"),
+        ("journal: {key: '${SHORT}'}", "the key has fewer than 16 characters"),
+        ("journal: {numbers: hashed, key: '${MISSING}'}", "the environment variable MISSING is not set"),
+        ("journal: {key: abcdefghijklmnopqrst}", "'key' holds a secret in plain text"),
+        ("journal: {keep_days: 0}", "'keep_days' must be a number from 1 to 3650, not '0'"),
+        ("journal: {max_mb: 1}", "'max_mb' must be a number from 10 to 1000000, not '1'"),
+        ("journal: {path: /var/lib/}", "'path' must name a file"),
+        ("journal: {days: 3}", "'journal' has no key 'days'"),
+    ],
+)
+def test_a_fault_is_noted_once(text: str, sentence: str) -> None:
+    assert [problem.sentence for problem in read(text)[1]] == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("folder", "path", "file"),
+    [
+        ("/etc/routing-engine", "", "/var/lib/routing-engine/journal.db"),
+        ("/etc/routing-engine-2", "", "/var/lib/routing-engine-2/journal.db"),
+        ("/home/anna/config", "", "/home/anna/config/state/journal.db"),
+        ("/etc/routing-engine", "calls.db", "/etc/routing-engine/calls.db"),
+        ("config", "/srv/calls.db", "/srv/calls.db"),
+    ],
+)
+def test_where_the_file_lies(folder: str, path: str, file: str) -> None:
+    assert journal_path(JournalSettings(path=path), Path(folder)) == Path(file)
