@@ -92,7 +92,7 @@ class Page:
 
     def _may_show(self, node: yaml.Node, left: Left, shows: bool) -> bool:
         if left.live:
-            self.notes.note(node, f"'{left}' can only be looked at on the left side of a condition", "write a rule for it")
+            self.notes.note(node, f"'{left}' can only stand on the left of a condition", "write a rule for it")
             return False
         sensitive = next(iter(self.inputs.values()), False) if not left.name else self.inputs.get(left.name, False)
         if shows and left.room == "input" and sensitive:

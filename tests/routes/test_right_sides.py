@@ -29,7 +29,7 @@ def test_braces_on_the_right_are_a_value() -> None:
     [
         ("{a: '{b'}", "a brace in '{b' has no partner"),
         ("{a: '{input}'}", "this uses the input, but the route asks for none"),
-        ("{a: '{device.200}'}", "'device.200' can only be looked at on the left side of a condition"),
+        ("{a: '{device.200}'}", "'device.200' can only stand on the left of a condition"),
     ],
 )
 def test_a_value_that_cannot_be_had_is_a_problem(when: str, sentence: str) -> None:
