@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
+
+import yaml
 
 from routing_engine.core.model import Template
 from routing_engine.core.numbers import FORMS, LAST_FEWEST, LAST_MOST, last_digits
@@ -44,6 +46,20 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How an integration is spared.
+
+    `at_a_time` and `per_second` bound what is asked of it; None leaves the rate alone. After `failures` in a row
+    nobody asks for `pause_s`, then one look-up tries; 0 failures is no breaker.
+    """
+
+    at_a_time: int = 100
+    per_second: float | None = None
+    failures: int = 5
+    pause_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
 class Integration:
     """One connection to a system that holds records. `settings` belong to its provider, which alone knows them."""
 
@@ -51,6 +67,7 @@ class Integration:
     provider: str
     models: Mapping[str, Model]
     settings: object
+    limits: Limits = Limits()
 
 
 #: What routes may know of an integration: its models by name; None when its file is broken and nothing is known.
@@ -70,6 +87,33 @@ def read_models(section: Section) -> Mapping[str, Model]:
     if not models.names():
         section.note("models", "'models' is empty", "add for example: contact: {fields: {id: id, name: name}}")
     return {name: _read_model(name, models, forms) for name in models.names()}
+
+
+def read_limits(section: Section) -> Limits:
+    """Take `limits` and `breaker` from an integration's section."""
+    usual = Limits()
+    limits, breaker = section.section("limits"), _read_breaker(section)
+    if limits is None:
+        return replace(usual, failures=breaker[0], pause_s=breaker[1])
+    rate = limits.number("per_second", 0, 0.01, 100_000, "none: nothing bounds the rate")
+    found = Limits(limits.whole("at_a_time", usual.at_a_time, 1, 10_000), rate or None, *breaker)
+    limits.close("'limits'")
+    return found
+
+
+def _read_breaker(section: Section) -> tuple[int, float]:
+    node = section.take("breaker")
+    if node is None or (isinstance(node, yaml.ScalarNode) and node.value == "none"):
+        return (Limits().failures if node is None else 0), Limits().pause_s
+    breaker = section_of(node, section.notes, "'breaker'")
+    if breaker is None:
+        return 0, Limits().pause_s
+    found = (
+        breaker.whole("failures", Limits().failures, 1, 1000),
+        breaker.number("pause_s", Limits().pause_s, 0.1, 3600),
+    )
+    breaker.close("'breaker'")
+    return found
 
 
 def _read_forms(section: Section) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from typing import TypeAlias
 
 from routing_engine.core.model import Find, Record
 
-#: Integration, model, field, value, the caller's number: all that can make an answer differ.
-Key: TypeAlias = tuple[str, str, str, str, str]
+#: Integration with a print of its models, model, field, value, the caller's number, and whether the search is by it
+#: (only then is what is found checked against it): all that can make an answer differ.
+Key: TypeAlias = tuple[str, str, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,12 @@ class Entry:
     strangers: int = 0
 
 
-def key_of(ask: Find) -> Key:
-    """Give the key of a look-up."""
+def key_of(ask: Find, print_: str = "") -> Key:
+    """Give the key of a look-up; `print_` differs when the integration's models or the site's region do."""
     source = ask.source
     caller = ask.caller.e164 if ask.caller is not None else ""
-    return source.integration, source.model, source.field, ask.value, caller
+    by = "caller" if source.by_caller else "other"
+    return f"{source.integration}@{print_}", source.model, source.field, ask.value, caller, by
 
 
 class Cache:

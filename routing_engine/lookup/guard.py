@@ -7,24 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 
 from routing_engine.core.ports import Clock
 from routing_engine.errors import ProviderHeld
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How an integration is spared.
-
-    `at_a_time` and `per_second` bound what is asked of it; None leaves the rate alone. After `failures` in a row
-    nobody asks for `pause_s`; then one look-up tries, and the others wait for what comes of it.
-    """
-
-    at_a_time: int = 100
-    per_second: float | None = None
-    failures: int = 5
-    pause_s: float = 5.0
+from routing_engine.integration import Limits
 
 
 class Guard:
@@ -62,8 +48,7 @@ class Guard:
         except BaseException:
             self.leave()
             raise
-        if self._failures >= self._limits.failures:
-            self._probing = True
+        self._probing = self.open
 
     def succeeded(self) -> None:
         """Note that it answered; "no record" and a refusal are answers too."""
@@ -76,10 +61,14 @@ class Guard:
         if retry_after_s is not None:
             self._told_to_wait_until = max(self._told_to_wait_until, self._clock() + retry_after_s)
         else:
-            self._failures += 1
-            if self._failures >= self._limits.failures:
-                self._closed_until = self._clock() + self._limits.pause_s
+            self.late()
         self.leave()
+
+    def late(self) -> None:
+        """Note that a look-up which has left already got no answer in time."""
+        self._failures += 1
+        if self.open:
+            self._closed_until = self._clock() + self._limits.pause_s
 
     def leave(self) -> None:
         """Give the place back without a verdict: the look-up was cancelled."""
@@ -94,7 +83,7 @@ class Guard:
     @property
     def open(self) -> bool:
         """Whether the breaker is open: too many failures in a row."""
-        return self._failures >= self._limits.failures
+        return 0 < self._limits.failures <= self._failures
 
     def _refuse_when_held(self) -> None:
         now = self._clock()
@@ -102,7 +91,7 @@ class Guard:
             raise ProviderHeld(
                 f"{self._name}: not asked, it wants to be left alone for {_s(self._told_to_wait_until - now)}"
             )
-        if self._failures < self._limits.failures:
+        if not self.open:
             return
         if now < self._closed_until:
             again = _s(self._closed_until - now)

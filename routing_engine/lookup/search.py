@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import structlog
 
 from routing_engine.core.model import Find, Found, Record, Source, SourceDown
 from routing_engine.core.ports import Clock, Provider, Query
-from routing_engine.errors import ProviderError, places
-from routing_engine.integration import Model
+from routing_engine.errors import ProviderError, ProviderHeld, ProviderThrottled, ProviderUnreachable, places
+from routing_engine.integration import Limits, Model
+from routing_engine.lookup.guard import Guard
 from routing_engine.lookup.verify import queries, sift
 
 _log = structlog.get_logger(__name__)
 _LONGEST_WHY = 200
+#: Before the one repetition: a server that has just closed its connections is there again.
+_PAUSE_S = 0.05
+#: A look-up that was given less than this and came late says little about the system.
+_FAIR_S = 0.5
+_UNGUARDED = Guard("", Limits(at_a_time=1_000_000, failures=0), lambda: 0.0)
 
 
 class Search:
     """The port `Lookup` over the providers by their integrations' names.
 
     `models` are the integrations' models by name, `region` is the site's: what is found by the caller's number is
-    checked with them, whatever the provider. `timeout_s` is for sources without one.
+    checked with them, whatever the provider. `timeout_s` is for sources without one. `guards` spare integrations.
     """
 
     def __init__(
@@ -32,12 +38,14 @@ class Search:
         region: str,
         timeout_s: float,
         clock: Clock,
+        guards: Mapping[str, Guard] | None = None,
     ) -> None:
         self._providers = providers
         self._models = models
         self._region = region
         self._timeout_s = timeout_s
         self._clock = clock
+        self._guards = guards or {}
         self._down: set[tuple[str, str]] = set()
 
     async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
@@ -51,9 +59,13 @@ class Search:
         limit_s = ask.source.timeout_s if ask.source.timeout_s is not None else self._timeout_s
         try:
             answer = await self._ask(ask, min(limit_s, left_s))
+        except ProviderHeld as error:
+            return SourceDown(str(error)[:_LONGEST_WHY], self._ms_since(began), asked=False)
         except ProviderError as error:
             return self._is_down(ask.source, str(error)[:_LONGEST_WHY], self._ms_since(began))
         except TimeoutError:
+            if left_s >= min(limit_s, _FAIR_S):
+                self._guard(ask.source).late()
             why = f"{ask.source.integration}: no answer in time"
             return self._is_down(ask.source, why, self._ms_since(began))
         except asyncio.CancelledError as error:
@@ -80,11 +92,44 @@ class Search:
         fields = model.checked_fields(source.field)
         strangers: set[str] = set()
         for query in queries(Query(source.model, source.field, ask.value, source.by_caller, ask.caller), model.forms):
-            callers, others = sift(await provider.find(query), query, fields, self._region)
+            callers, others = sift(await self._request(provider, query, ask), query, fields, self._region)
             strangers.update(map(_identity, others))
             if callers:
                 return Found(tuple(callers), strangers=len(strangers))
         return Found(strangers=len(strangers))
+
+    async def _request(self, provider: Provider, query: Query, ask: Find) -> Sequence[Record]:
+        """Ask once; a second time where the connection broke and the question may well be answered at once."""
+        try:
+            return await self._guarded(provider, query, ask)
+        except ProviderUnreachable as error:
+            if not error.again:
+                raise
+        await asyncio.sleep(_PAUSE_S)
+        return await self._guarded(provider, query, ask)
+
+    async def _guarded(self, provider: Provider, query: Query, ask: Find) -> Sequence[Record]:
+        guard = self._guard(ask.source)
+        await guard.enter(ask.early)
+        try:
+            found = await provider.find(query)
+        except ProviderThrottled as error:
+            guard.failed(error.retry_after_s)
+            raise
+        except ProviderUnreachable:
+            guard.failed()
+            raise
+        except ProviderError:
+            guard.succeeded()  # a refusal is an answer
+            raise
+        except BaseException:
+            guard.leave()
+            raise
+        guard.succeeded()
+        return found
+
+    def _guard(self, source: Source) -> Guard:
+        return self._guards.get(source.integration, _UNGUARDED)
 
     def _ms_since(self, began: float) -> float:
         return round((self._clock() - began) * 1000, 3)

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError
@@ -20,18 +21,35 @@ from yarl import URL
 from routing_engine import __version__
 from routing_engine.core.model import Record
 from routing_engine.core.ports import Clock, Provider, Query
-from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
+from routing_engine.errors import (
+    ProviderError,
+    ProviderMisread,
+    ProviderRefused,
+    ProviderThrottled,
+    ProviderUnreachable,
+)
 from routing_engine.integration import Model
 from routing_engine.providers.answers import read_answer, shape_of
 from routing_engine.providers.http_oauth import Token, Tokens
 from routing_engine.providers.http_settings import HttpSettings
 from routing_engine.providers.http_settings import read_settings as read_settings
-from routing_engine.providers.http_wire import parameters, what_broke, with_query
+from routing_engine.providers.http_wire import parameters, retry_after_s, what_broke, with_query
 
 _KEEP_ALIVE_S = 60.0
 _DNS_CACHE_S = 60
-_NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 _NO_RECORD = frozenset({204, 404})
+#: What gateways answer while the system behind them is restarted.
+_GATEWAY = frozenset({502, 503, 504})
+#: How long a server that says "too many requests" is left alone when it does not say itself.
+_THROTTLED_S = 1.0
+
+
+class _Answer(NamedTuple):
+    """A status, a body, and how long the server wants to be left alone (None: it does not say)."""
+
+    status: int
+    body: bytes
+    wait_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +96,12 @@ class HttpProvider:
         if not pairs:
             raise ProviderRefused(f"{self._name}: there is nothing to search by; look at 'parameters'")
         request = self._request(pairs)
-        status, body = await self._answer(request)
+        status, body, wait_s = await self._answer(request)
         if status in _NO_RECORD:
             return ()
         if 200 <= status < 300:
             return read_answer(body, shape)
-        raise self._refusal(status)
+        raise self._refusal(status, wait_s)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -100,23 +118,24 @@ class HttpProvider:
         address = with_query(self._address, tuple(pairs.items()))
         return _Request(URL(address, encoded=True), None, address.partition("?")[2].encode())
 
-    async def _answer(self, request: _Request) -> tuple[int, bytes]:
+    async def _answer(self, request: _Request) -> _Answer:
         if self._tokens is None:
             return await self._send(request, None)
         token = await self._tokens.token()
-        status, body = await self._send(request, token)
-        if status != 401:
-            return status, body
+        answer = await self._send(request, token)
+        if answer.status != 401:
+            return answer
         self._tokens.forget(token)
         return await self._send(request, await self._tokens.token())
 
-    async def _send(self, request: _Request, token: Token | None) -> tuple[int, bytes]:
+    async def _send(self, request: _Request, token: Token | None) -> _Answer:
         headers = self._headers_of(request, token)
         try:
             async with self._session().request(
                 self._settings.method, request.url, data=request.body, headers=headers, allow_redirects=False
             ) as response:
-                return response.status, await self._body(response)
+                wait_s = retry_after_s(response.headers.get("Retry-After", ""), self._unix_time())
+                return _Answer(response.status, await self._body(response), wait_s)
         except (aiohttp.ClientError, OSError) as error:
             # Not chained: aiohttp's errors hold the address of the request, and with it the caller's number.
             raise self._failure(error) from None
@@ -145,9 +164,12 @@ class HttpProvider:
                 raise ProviderMisread(f"{self._name}: the answer is larger than max_answer_bytes allows")
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _refusal(self, status: int) -> ProviderError:
-        if status >= 500 or status == 429:
-            return ProviderUnreachable(f"{self._name}: the server answered with status {status}")
+    def _refusal(self, status: int, wait_s: float | None) -> ProviderError:
+        said = f"{self._name}: the server answered with status {status}"
+        if status == 429 or (status == 503 and wait_s is not None):
+            return ProviderThrottled(said, _THROTTLED_S if wait_s is None else wait_s)
+        if status >= 500:
+            return ProviderUnreachable(said, again=status in _GATEWAY)
         if 300 <= status < 400:
             return ProviderRefused(f"{self._name}: the server redirects (status {status}), which is never followed")
         what = "our credentials" if status in (401, 403, 407) else "the request"
@@ -156,7 +178,10 @@ class HttpProvider:
     def _failure(self, error: Exception) -> ProviderError:
         if isinstance(error, aiohttp.ClientResponseError) or isinstance(error.__cause__, ContentEncodingError):
             return ProviderMisread(f"{self._name}: the answer is not HTTP as it should be")
-        return ProviderUnreachable(f"{self._name}: {what_broke(error)}")
+        if isinstance(error, aiohttp.ServerTimeoutError | TimeoutError):
+            return ProviderUnreachable(f"{self._name}: no connection within connect_timeout_s")
+        again = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError | ConnectionResetError)
+        return ProviderUnreachable(f"{self._name}: {what_broke(error)}", again)
 
     def _session(self) -> aiohttp.ClientSession:
         if self._client is None:
@@ -176,6 +201,6 @@ class HttpProvider:
             connector=connector,
             headers={"Accept": "application/json", "User-Agent": f"routing-engine/{__version__}"},
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=_NO_TIMEOUT,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._settings.connect_timeout_s),
             trust_env=False,
         )

@@ -39,7 +39,10 @@ _NAMES = ("customer_id", "field_name", "customer_input", "customer_input_field_n
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """What an administrator wrote about a middleware. `tls` is None for the system's authorities."""
+    """What an administrator wrote about a middleware. `tls` is None for the system's authorities.
+
+    `connect_timeout_s` bounds the connecting alone; what bounds the whole is the source's `timeout_s`.
+    """
 
     address: str = field(repr=False)
     method: str = "GET"
@@ -47,6 +50,7 @@ class HttpSettings:
     max_answer_bytes: int = _MIB
     auth: Auth = field(default_factory=Auth)
     tls: ssl.SSLContext | None = None
+    connect_timeout_s: float = 1.5
 
 
 def read_settings(section: Section, name: str, folder: Path | None = None) -> HttpSettings:
@@ -61,6 +65,7 @@ def read_settings(section: Section, name: str, folder: Path | None = None) -> Ht
         section.whole("max_answer_bytes", _MIB, 1024, 64 * _MIB),
         auth,
         _read_tls(section, auth, place),
+        section.number("connect_timeout_s", 1.5, 0.05, 60),
     )
     section.close(f"the integration '{name}'")
     _check_names(section, settings)

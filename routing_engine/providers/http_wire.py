@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -68,3 +69,19 @@ def what_broke(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         return "nobody accepts connections at the address"
     return "the connection broke before the answer was complete"
+
+
+#: A server that wants longer is asked again after this: it may have been restarted with other limits.
+_LONGEST_WAIT_S = 300.0
+
+
+def retry_after_s(text: str, now: float) -> float | None:
+    """Read `Retry-After` (RFC 9110, 10.2.3): seconds, or a date; None when there is none that can be read."""
+    text = text.strip()
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return min(float(text), _LONGEST_WAIT_S)
+    try:
+        wait_s = parsedate_to_datetime(text).timestamp() - now
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(wait_s, 0.0), _LONGEST_WAIT_S)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from routing_engine.core.model import Route
 from routing_engine.errors import Problem, RouteError
-from routing_engine.integration import Integration, IntegrationFacts, read_models
+from routing_engine.integration import Integration, IntegrationFacts, read_limits, read_models
 from routing_engine.marked import Notes, Section, read_yaml, suggest
 from routing_engine.routes.examples import Example, decide_example, failures
 from routing_engine.routes.folder import INTEGRATIONS, ROUTES, Snapshot, Unreadable, read_folder
@@ -155,7 +155,8 @@ class _Reading:
             if provider:
                 section.note("provider", f"there is no provider '{provider}'", suggest(provider, self.providers))
             return None
-        return Integration(name, provider, models, self.providers[provider](section, name))
+        limits = read_limits(section)
+        return Integration(name, provider, models, self.providers[provider](section, name), limits)
 
     def _facts(self) -> dict[str, IntegrationFacts]:
         return {name: None if found is None else found.models for name, found in self.integrations.items()}

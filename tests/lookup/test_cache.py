@@ -32,9 +32,9 @@ def test_the_answer_not_used_for_longest_makes_room() -> None:
     cache, told = Cache(2), []
     cache = Cache(2, lambda key, one: told.append((key[0], one is None)))
     for name in "ab":
-        cache.put((name, "", "", "", ""), entry())
-    cache.get(("a", "", "", "", ""))
-    cache.put(("c", "", "", "", ""), entry())
+        cache.put((name, "", "", "", "", ""), entry())
+    cache.get(("a", "", "", "", "", ""))
+    cache.put(("c", "", "", "", "", ""), entry())
     assert [key[0] for key, _ in cache] == ["a", "c"]
     assert told == [("a", False), ("b", False), ("c", False), ("b", True)]
 
@@ -43,7 +43,7 @@ def test_a_number_is_forgotten_as_question_and_as_answer() -> None:
     cache = Cache(10)
     asked: Key = key_of(ASK)
     cache.put(asked, entry())
-    cache.put(("crm", "contact", "id", "7", ""), entry("+43 664 1234567"))
-    cache.put(("crm", "contact", "id", "8", ""), entry("+43 664 7654321"))
+    cache.put(("crm", "contact", "id", "7", "", ""), entry("+43 664 1234567"))
+    cache.put(("crm", "contact", "id", "8", "", ""), entry("+43 664 7654321"))
     assert cache.forget("+436641234567") == 2
     assert [key[3] for key, _ in cache] == ["8"]

@@ -8,7 +8,8 @@ import pytest
 from fakes import FakeClock
 
 from routing_engine.errors import ProviderHeld
-from routing_engine.lookup.guard import Guard, Limits
+from routing_engine.integration import Limits
+from routing_engine.lookup.guard import Guard
 
 
 def guard(clock: FakeClock | None = None, **limits: float) -> tuple[Guard, FakeClock]:

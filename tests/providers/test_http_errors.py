@@ -12,13 +12,20 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
+from routing_engine.errors import (
+    ProviderError,
+    ProviderMisread,
+    ProviderRefused,
+    ProviderThrottled,
+    ProviderUnreachable,
+)
 
 from .conftest import Middleware, erp, raw_server
 from .test_http_wire import BY_CALLER, BY_INPUT
 
 STATUSES = [
-    *((status, ProviderUnreachable) for status in (429, 500, 502, 503, 504)),
+    (429, ProviderThrottled),
+    *((status, ProviderUnreachable) for status in (500, 502, 503, 504)),
     *((status, ProviderRefused) for status in (301, 302, 303, 304, 307, 308)),
     *((status, ProviderRefused) for status in (400, 401, 402, 403, 405, 407, 410, 422, 451)),
 ]
@@ -242,3 +249,26 @@ async def test_after_closing_nobody_is_asked(middleware: Middleware, tmp_path: P
     await provider.close()
     with pytest.raises(ProviderUnreachable, match="closed"):
         await provider.find(BY_CALLER)
+
+
+@pytest.mark.parametrize(
+    ("status", "after", "wait_s"),
+    [(429, "", 1), (429, "7", 7), (429, "0", 0), (429, "soon", 1), (429, "99999", 300), (503, "12", 12)],
+)
+async def test_a_server_that_asks_to_wait_is_told_apart_from_one_that_fails(
+    middleware: Middleware, status: int, after: str, wait_s: float
+) -> None:
+    middleware.status, middleware.headers = status, {"Retry-After": after} if after else {}
+    error = await error_at(middleware.address)
+    assert isinstance(error, ProviderThrottled)
+    assert error.retry_after_s == wait_s
+
+
+@pytest.mark.parametrize(("status", "again"), [(500, False), (501, False), (502, True), (503, True), (504, True)])
+async def test_only_what_may_pass_at_once_is_worth_asking_again(
+    middleware: Middleware, status: int, again: bool
+) -> None:
+    middleware.status = status
+    error = await error_at(middleware.address)
+    assert isinstance(error, ProviderUnreachable)
+    assert error.again is again

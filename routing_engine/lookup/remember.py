@@ -1,0 +1,111 @@
+"""Answers used again: the port `Lookup` around another, for the sources whose routes say how long.
+
+One flight per question: whoever asks what is being asked already waits for that answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from routing_engine.core.model import Find, Found, Keep, SourceDown
+from routing_engine.core.ports import Clock, Lookup
+from routing_engine.lookup.cache import Cache, Entry, Key, key_of
+
+#: A look-up that nobody waits for: the source's own time-out is what ends it.
+_UNHURRIED_S = 60.0
+
+
+@dataclass(eq=False, slots=True)
+class _Flight:
+    task: asyncio.Task[Found | SourceDown]
+    waiters: int = 0
+
+
+class Remember:
+    """Keeps the port `Lookup`. `prints` tell configurations of an integration apart; `now` is seconds since 1970."""
+
+    def __init__(self, lookup: Lookup, cache: Cache, prints: Mapping[str, str], now: Clock) -> None:
+        self._lookup, self._cache, self._prints, self._now = lookup, cache, prints, now
+        self._flights: dict[Key, _Flight] = {}
+
+    async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
+        """Give what is kept and still counts, else what the source says now, else what it said last."""
+        keep = ask.source.keep
+        if keep is None:
+            return await self._lookup.find(ask, left_s)
+        key = key_of(ask, self._prints.get(ask.source.integration, ""))
+        entry = self._cache.get(key)
+        age_s = self._now() - entry.at if entry is not None else 0.0
+        if entry is not None and age_s < _lifetime_s(entry, keep) + keep.refresh_s:
+            if age_s >= _lifetime_s(entry, keep):
+                self._refresh(key, ask)
+            return _again(entry, "cache", age_s, f"from the cache, {_old(age_s)} old")
+        answer = await self._fly(key, ask, left_s)
+        if isinstance(answer, SourceDown) and entry is not None and age_s < keep.stale_for_s:
+            return replace(
+                _again(entry, "snapshot", age_s, f"{answer.why}; its last answer, {_old(age_s)} old"),
+                took_ms=answer.took_ms,
+            )
+        return answer
+
+    async def close(self) -> None:
+        """End what is under way."""
+        tasks = [flight.task for flight in self._flights.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ------------------------------------------------------------------------------------- inside
+
+    def _refresh(self, key: Key, ask: Find) -> None:
+        """Ask anew in the background, once, and only where nobody else needs the place."""
+        if key not in self._flights:
+            self._take_off(key, replace(ask, early=True), _UNHURRIED_S).waiters += 1  # nobody's leaving ends it
+
+    async def _fly(self, key: Key, ask: Find, left_s: float) -> Found | SourceDown:
+        flight = self._flights.get(key) or self._take_off(key, ask, left_s)
+        flight.waiters += 1
+        try:
+            await asyncio.wait({flight.task}, timeout=left_s)
+        finally:
+            flight.waiters -= 1
+            if not flight.waiters:
+                flight.task.cancel()  # all who waited have gone
+        if not flight.task.done() or flight.task.cancelled():
+            return SourceDown(f"{ask.source.integration}: no answer in time", left_s * 1000)
+        found = flight.task.result()
+        if isinstance(found, SourceDown) and not found.asked and not ask.early:
+            return await self._lookup.find(ask, left_s)  # an early flight was held back, which we are not
+        return found
+
+    def _take_off(self, key: Key, ask: Find, left_s: float) -> _Flight:
+        flight = _Flight(asyncio.get_running_loop().create_task(self._ask(key, ask, left_s)))
+        self._flights[key] = flight
+        flight.task.add_done_callback(lambda _: self._flights.pop(key, None))
+        return flight
+
+    async def _ask(self, key: Key, ask: Find, left_s: float) -> Found | SourceDown:
+        answer = await self._lookup.find(ask, left_s)
+        if isinstance(answer, Found):
+            self._cache.put(key, Entry(answer.records, self._now(), answer.strangers))
+        return answer
+
+
+def _lifetime_s(entry: Entry, keep: Keep) -> float:
+    return keep.ttl_s if entry.records else keep.negative_ttl_s
+
+
+def _again(entry: Entry, origin: Literal["cache", "snapshot"], age_s: float, note: str) -> Found:
+    records = tuple(replace(record, origin=origin, age_s=round(age_s, 3)) for record in entry.records)
+    return Found(records, 0.0, entry.strangers, note)
+
+
+def _old(age_s: float) -> str:
+    """Say an age as people do."""
+    for unit, seconds in (("d", 86400), ("h", 3600), ("min", 60)):
+        if age_s >= 2 * seconds:
+            return f"{age_s / seconds:.0f} {unit}"
+    return f"{age_s:.0f} s"

@@ -1,0 +1,151 @@
+"""Answers used again: for as long as the route says, once per question, and in an outage."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from fakes import FakeClock, FakeLookup
+
+from routing_engine.core.model import Find, Found, Keep, Record, Source, SourceDown
+from routing_engine.core.numbers import read_number
+from routing_engine.core.templates import read_template
+from routing_engine.lookup.cache import Cache
+from routing_engine.lookup.remember import Remember
+
+KEEP = Keep(ttl_s=60, negative_ttl_s=10, refresh_s=30, stale_for_s=3600)
+SOURCE = Source("customers", "crm", "contact", read_template("{call.caller}"), keep=KEEP)
+ASK = Find(SOURCE, "+436641234567", read_number("+436641234567", ""))
+ANNA, BERTA = Record({"name": "Anna"}, id="7"), Record({"name": "Berta"}, id="8")
+DOWN = SourceDown("crm: nobody accepts connections")
+
+
+class Changing(FakeLookup):
+    """Answers what is put into it."""
+
+    def __init__(self, answer: Found | SourceDown) -> None:
+        super().__init__({"customers": answer})
+
+    def now_answers(self, answer: Found | SourceDown) -> None:
+        self._answers = {"customers": answer}
+
+
+def remember(lookup: FakeLookup) -> tuple[Remember, FakeClock]:
+    clock = FakeClock()
+    return Remember(lookup, Cache(100), {"crm": "p"}, clock), clock
+
+
+async def test_a_source_without_cache_is_always_asked() -> None:
+    lookup = Changing(Found((ANNA,)))
+    one, _ = remember(lookup)
+    for _ in range(2):
+        await one.find(replace(ASK, source=replace(SOURCE, keep=None)), 5)
+    assert len(lookup.asked) == 2
+
+
+async def test_an_answer_counts_for_its_time_and_says_how_old_it_is() -> None:
+    lookup = Changing(Found((ANNA,)))
+    one, clock = remember(lookup)
+    await one.find(ASK, 5)
+    clock.now_s += 59
+    found = await one.find(ASK, 5)
+    assert isinstance(found, Found)
+    assert (found.records[0].origin, found.records[0].age_s, found.note) == ("cache", 59, "from the cache, 59 s old")
+    assert len(lookup.asked) == 1
+
+
+async def test_no_record_counts_for_a_shorter_time() -> None:
+    lookup = Changing(Found())
+    one, clock = remember(lookup)
+    await one.find(replace(ASK, source=replace(SOURCE, keep=replace(KEEP, refresh_s=0))), 5)
+    clock.now_s += 11
+    await one.find(replace(ASK, source=replace(SOURCE, keep=replace(KEEP, refresh_s=0))), 5)
+    assert len(lookup.asked) == 2
+
+
+async def test_a_stale_answer_is_used_and_asked_for_anew_in_the_background() -> None:
+    lookup = Changing(Found((ANNA,)))
+    one, clock = remember(lookup)
+    await one.find(ASK, 5)
+    clock.now_s += 70
+    lookup.now_answers(Found((BERTA,)))
+    old = await one.find(ASK, 5)
+    await asyncio.gather(*(flight.task for flight in one._flights.values()))
+    new = await one.find(ASK, 5)
+    assert isinstance(old, Found)
+    assert isinstance(new, Found)
+    assert [old.records[0].id, new.records[0].id, len(lookup.asked)] == ["7", "8", 2]
+
+
+async def test_callers_who_ask_the_same_at_once_share_one_look_up() -> None:
+    gate = asyncio.Event()
+    lookup = FakeLookup({"customers": ANNA}, before=lambda: gate.wait())
+    one, _ = remember(lookup)
+    tasks = [asyncio.create_task(one.find(ASK, 5)) for _ in range(50)]
+    await lookup.begun.wait()
+    gate.set()
+    found = await asyncio.gather(*tasks)
+    assert all(isinstance(one, Found) and one.records == (ANNA,) for one in found)
+    assert len(lookup.asked) == 1
+
+
+async def test_one_who_hangs_up_does_not_end_the_look_up_of_the_others() -> None:
+    gate = asyncio.Event()
+    lookup = FakeLookup({"customers": ANNA}, before=lambda: gate.wait())
+    one, _ = remember(lookup)
+    first, second = asyncio.create_task(one.find(ASK, 5)), asyncio.create_task(one.find(ASK, 5))
+    await lookup.begun.wait()
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    gate.set()
+    assert isinstance(await second, Found)
+
+
+async def test_a_look_up_that_nobody_waits_for_any_more_is_cancelled() -> None:
+    gate = asyncio.Event()
+    lookup = FakeLookup({"customers": ANNA}, before=lambda: gate.wait())
+    one, _ = remember(lookup)
+    task = asyncio.create_task(one.find(ASK, 5))
+    await lookup.begun.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert lookup.cancelled
+
+
+async def test_the_deadline_of_each_who_waits_holds() -> None:
+    never = asyncio.Event()
+    lookup = FakeLookup(before=lambda: never.wait())
+    one, _ = remember(lookup)
+    found = await one.find(ASK, 0.02)
+    assert found == SourceDown("crm: no answer in time", 20)
+
+
+async def test_in_an_outage_the_last_answer_counts_as_long_as_the_route_says() -> None:
+    lookup = Changing(Found((ANNA,)))
+    one, clock = remember(lookup)
+    await one.find(ASK, 5)
+    lookup.now_answers(DOWN)
+    clock.now_s += 3000
+    found = await one.find(ASK, 5)
+    assert isinstance(found, Found)
+    assert (found.records[0].origin, found.records[0].age_s) == ("snapshot", 3000)
+    assert found.note == "crm: nobody accepts connections; its last answer, 50 min old"
+    clock.now_s += 600
+    assert await one.find(ASK, 5) == DOWN
+
+
+async def test_an_outage_is_not_kept_as_an_answer() -> None:
+    lookup = Changing(DOWN)
+    one, _ = remember(lookup)
+    await one.find(ASK, 5)
+    lookup.now_answers(Found((ANNA,)))
+    assert isinstance(await one.find(ASK, 5), Found)
+
+
+async def test_an_answer_to_another_question_is_not_used() -> None:
+    lookup = Changing(Found((ANNA,)))
+    one, _ = remember(lookup)
+    await one.find(ASK, 5)
+    await one.find(replace(ASK, source=replace(SOURCE, by=read_template("{call.called}"))), 5)
+    assert len(lookup.asked) == 2, "a search by the same text that is not by the caller is not checked against it"
