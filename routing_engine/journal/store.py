@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, select
 
 from routing_engine.journal.entry import Row
-from routing_engine.journal.tables import CALLS, bytes_of, open_engine, prepare, set_wal, told
+from routing_engine.journal.tables import CALLS, bytes_of, open_engine, prepare, set_wal, told, write_rows
 
 #: Who called is nobody else's business. The folder is open: it may be that of other files, too.
 _FILE_MODE = 0o640
@@ -46,7 +46,7 @@ class Store:
     def save(self, rows: Sequence[Row]) -> None:
         """Write calls, all or none. Raises `JournalError` when trying again may help, and others when it will not."""
         with self._connected() as connection, connection.begin():
-            connection.execute(insert(CALLS), rows)
+            write_rows(connection, rows)
 
     def expire(self, before_ms: int, most_bytes: int) -> int:
         """Delete some calls that are older, or the oldest while there is too much; give how many. Again until 0."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,8 +21,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     create_engine,
     event,
+    func,
+    insert,
     inspect,
     select,
 )
@@ -74,6 +78,12 @@ CALLS = Table(
     Index("calls_reason", "reason", "at_ms"),
     Index("calls_caller", "caller", "at_ms"),
     Index("calls_token", "token", "at_ms"),
+)
+
+_WRITTEN = [column.name for column in CALLS.columns if column.name != "id"]
+_EACH = func.json_each(bindparam("rows", type_=Text)).table_valued("value")
+_FROM_JSON = insert(CALLS).from_select(
+    _WRITTEN, select(*(func.json_extract(_EACH.c.value, f"$[{place}]") for place in range(len(_WRITTEN))))
 )
 
 #: The shape that this version writes, and the statements from each older one to the next.
@@ -144,6 +154,19 @@ def schema_of(connection: Connection, schema: int = SCHEMA) -> int | None:
             "install that version, or name another file in journal.path"
         )
     return int(value)
+
+
+def write_rows(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write calls within a transaction. Raises whatever the database says, and `ValueError` for what is no value.
+
+    SQLite gets them as one JSON text in one statement. Row by row Python would give up its lock and ask for it again
+    for each, and beside an event loop that is busy each of that takes 5 ms.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.execute(insert(CALLS), rows)
+        return
+    lists = [[row[name] for name in _WRITTEN] for row in rows]
+    connection.execute(_FROM_JSON, {"rows": json.dumps(lists, ensure_ascii=False, allow_nan=False)})
 
 
 def set_wal(connection: Connection) -> None:

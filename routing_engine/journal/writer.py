@@ -31,6 +31,7 @@ GATHER_S = 0.2
 MOST_WAITING = 10_000
 RETRY_S = 2.0
 _BATCH = 500
+_PATIENCE_S = 0.001
 _UPKEEP_S, _UPKEEP_AGAIN_S = 3600.0, 60.0
 #: After so many calls it is looked whether there are too many.
 _UPKEEP_CALLS = 5000
@@ -180,7 +181,11 @@ class Journal:
                 self._turned.notify_all()
 
     def _take_rows(self) -> None:
-        """Turn some calls into rows, giving way to the event loop after each: it waits for no more than one."""
+        """Turn some calls into rows, giving way to the event loop after each: it waits for no more than one.
+
+        To a loop that takes its time with that, we give way no more: its calls must get to the disk, too.
+        """
+        patient = True
         while self._waiting and len(self._rows) < _BATCH:
             entry = self._waiting.popleft()
             try:
@@ -188,7 +193,10 @@ class Journal:
             except Exception as error:
                 self._misfit(error)
                 self._settled += 1
-            time.sleep(0)
+            if patient:
+                began = time.perf_counter()
+                time.sleep(0)
+                patient = time.perf_counter() - began < _PATIENCE_S
 
     def _save(self, store: Store) -> bool:
         """Write the rows in hand; False when the disk did not take them all."""
