@@ -8,13 +8,8 @@ from routing_engine.marked import Section
 
 #: `place: word` -> what to do meanwhile. What a version learns to do loses its row here.
 LATER: Mapping[str, str] = {
-    "engine: look_ahead": "leave it out: sources that are sure to be asked start early",
-    "defaults: look_ahead": "leave it out: sources that are sure to be asked start early",
     "listeners: ari": "let the dialplan call the engine over fastagi",
     "listeners: http": "let the dialplan call the engine over fastagi",
-    "listeners: metrics": "read the log meanwhile: one line for each call",
-    "route: look_ahead": "leave it out: sources that are sure to be asked start early",
-    "source: look_ahead": "leave it out: sources that are sure to be asked start early",
 }
 
 

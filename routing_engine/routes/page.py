@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, cast
 
 import re2
 import yaml
@@ -171,6 +172,14 @@ def read_filler(section: Section, default: Filler) -> Filler:
     if len(found) > 1:
         section.note("filler", "'filler' can be only one of music, ringing and sound", "keep one of them")
     return Filler(after_s, found[0].kind, found[0].name) if found else Filler(after_s, default.kind, default.name)
+
+
+LookAhead: TypeAlias = Literal["certain", "next", "all"]
+
+
+def read_look_ahead(section: Section, default: LookAhead) -> LookAhead:
+    """Take `look_ahead`: what may be asked before its turn."""
+    return cast(LookAhead, section.choice("look_ahead", ("certain", "next", "all"), default))
 
 
 def _filler_kinds(section: Section) -> list[Filler]:

@@ -14,7 +14,7 @@ from routing_engine.routes.actions import read_action
 from routing_engine.routes.examples import Example, read_examples
 from routing_engine.routes.inputs import read_inputs
 from routing_engine.routes.later import refuse_later
-from routing_engine.routes.page import Page, read_filler, refuse_empty
+from routing_engine.routes.page import Page, read_filler, read_look_ahead, refuse_empty
 from routing_engine.routes.prompts import read_language, read_prompts
 from routing_engine.routes.rules import count_early, read_rules
 from routing_engine.routes.settings import Defaults
@@ -85,6 +85,7 @@ def _read(name: str, section: Section, page: Page, defaults: Defaults) -> RouteF
         inputs=inputs,
         deadline_s=section.number("deadline_s", defaults.deadline_s, 0.1, 60),
         filler=read_filler(section, defaults.filler),
+        look_ahead=read_look_ahead(section, defaults.look_ahead),
         rules=rules,
         early=count_early(rules),
         sources=read_sources(section, page, defaults.timeout_s),

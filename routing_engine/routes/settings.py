@@ -19,7 +19,7 @@ from routing_engine.marked import Notes, Section, read_yaml, suggest
 from routing_engine.routes.calendars import Texts, read_calendars, read_zone
 from routing_engine.routes.later import refuse_later
 from routing_engine.routes.lists import read_lists
-from routing_engine.routes.page import read_filler
+from routing_engine.routes.page import LookAhead, read_filler, read_look_ahead
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_]+):([0-9]{1,5})\Z", re.ASCII)
 
@@ -39,6 +39,7 @@ class Defaults:
     deadline_s: float = 3.0
     timeout_s: float | None = None
     filler: Filler = field(default_factory=Filler)
+    look_ahead: LookAhead = "certain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ EXTENSION_STATES: Mapping[str, str] = {
 _EXPRESSION = re.compile(r"[A-Z_]+\([A-Za-z0-9_/@.\-]*\{target\}[A-Za-z0-9_/@.\-]*\)\Z", re.ASCII)
 
 _BOUNDED = "none: deadline_s alone bounds it"
+#: Every listener there is, with an example of its address.
+LISTENERS: Mapping[str, str] = {"fastagi": "127.0.0.1:4573", "metrics": "127.0.0.1:9473"}
 FASTAGI = Address("127.0.0.1", 4573)
 
 
@@ -153,16 +156,16 @@ def _read_listeners(section: Section) -> Mapping[str, Address]:
     if listeners is None:
         return {}
     refuse_later(listeners, "listeners")
-    text = listeners.text("fastagi")
+    found = {name: _read_address(listeners, name) for name in LISTENERS if listeners.has(name)}
     listeners.close("'listeners'")
-    address = _read_address(listeners, text) if text else None
-    return {} if address is None else {"fastagi": address}
+    return {name: address for name, address in found.items() if address is not None}
 
 
-def _read_address(listeners: Section, text: str) -> Address | None:
+def _read_address(listeners: Section, name: str) -> Address | None:
+    text = listeners.text(name)
     found = _ADDRESS.match(text)
     if not found or int(found[2]) > 65535:
-        listeners.note("fastagi", f"'{text[:80]}' is no address", "write HOST:PORT, such as 127.0.0.1:4573")
+        listeners.note(name, f"'{text[:80]}' is no address", f"write HOST:PORT, such as {LISTENERS[name]}")
         return None
     return Address(found[1].strip("[]"), int(found[2]))
 
@@ -216,11 +219,11 @@ def _read_defaults(section: Section) -> Defaults:
     defaults = section.section("defaults")
     if defaults is None:
         return Defaults()
-    refuse_later(defaults, "defaults")
     found = Defaults(
         deadline_s=defaults.number("deadline_s", 3, 0.1, 60),
         timeout_s=defaults.number("timeout_s", 3, 0.05, 60, _BOUNDED) if defaults.has("timeout_s") else None,
         filler=read_filler(defaults, Filler()),
+        look_ahead=read_look_ahead(defaults, "certain"),
     )
     defaults.close("'defaults'")
     return found

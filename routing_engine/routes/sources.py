@@ -10,7 +10,7 @@ from routing_engine.core.model import Action, Left, Menu, Prefer, Saying, Source
 from routing_engine.marked import Section, section_of, suggest
 from routing_engine.routes.actions import read_action
 from routing_engine.routes.conditions import read_when
-from routing_engine.routes.later import refuse_later
+from routing_engine.routes.keep import read_keep
 from routing_engine.routes.page import NOTHING, Names, Page, read_by, read_name, refuse_empty, scalar
 from routing_engine.routes.prompts import read_prompts
 from routing_engine.routes.rules import read_rules
@@ -32,7 +32,7 @@ def read_sources(route: Section, page: Page, timeout_s: float | None) -> tuple[S
 
 
 def _read_source(section: Section, page: Page, timeout_s: float | None) -> Source:
-    refuse_later(section, "source")
+    refuse_empty(section, "cache", "stale_for")
     integration, model = _read_model(section, page)
     field_name, by = _read_search(section, page)
     _refuse_strangers(section, page, (integration, model), field_name, by)
@@ -49,6 +49,7 @@ def _read_source(section: Section, page: Page, timeout_s: float | None) -> Sourc
         when_down=_read_when_down(section, page),
         when_many=when_many,
         newest_by=newest_by,
+        keep=read_keep(section, page, by),
         rules=read_rules(section, page, has_record=True),
     )
     section.close("a source")
