@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from routing_engine.core.visible import UNSEEN
+
 #: Where a command adds its parser: what `ArgumentParser.add_subparsers` gives.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -24,9 +26,9 @@ def add_command(commands: Commands, name: str, gives: str) -> argparse.ArgumentP
 
 
 def print_json(value: Any) -> None:
-    """Write a value as JSON, for programs."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=str)
-    print()
+    """Write a value as JSON, for programs; whatever a terminal would obey is written as its escape."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    print(UNSEEN.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text))
 
 
 _COLOURS = {"good": "32", "bad": "31", "dim": "2", "bold": "1"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 #: Control characters (a terminal obeys them), line ends, what turns the direction of writing, halves of characters.
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def visible(text: str, longest: int = 0) -> str:
@@ -15,4 +15,4 @@ def visible(text: str, longest: int = 0) -> str:
     """
     if longest and len(text) > longest:
         text = text[: longest - 3] + "..."
-    return text if text.isprintable() else _UNSEEN.sub(" ", text)
+    return text if text.isprintable() else UNSEEN.sub(" ", text)
