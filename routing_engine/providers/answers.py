@@ -22,6 +22,8 @@ from routing_engine.providers.values import clean_text, read_value
 
 _WEB = re.compile(r"https?://[^\s\"<>\\^`{|}]+\Z", re.I)
 _MEMBERS = re.compile(r"\$(\.[A-Za-z_][A-Za-z0-9_]*)+\Z", re.ASCII)
+#: What a part of an address's path cannot be: a browser goes up a folder for two dots, also for encoded ones.
+_NO_PART = frozenset({"", ".", ".."})
 _EXAMPLE_PATH = "JSONPath follows RFC 9535, for example $.customer.name"
 
 
@@ -226,7 +228,7 @@ def page_url(template: Template | None, fields: Mapping[str, Value]) -> str:
 
     A template that is one field alone, `{link}`, holds an address already: it is taken as it is.
     """
-    if template is None or any(fields.get(left.name) in (None, "") for left in template.lefts):
+    if template is None or any(as_text(fields.get(left.name)) in _NO_PART for left in template.lefts):
         return ""
     whole = len(template.parts) == 1 and isinstance(template.parts[0], Left)
     url = render(template, lambda left: _encoded(fields.get(left.name), whole))
