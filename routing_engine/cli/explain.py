@@ -49,7 +49,7 @@ def tell(call: KeptCall) -> str:
         f"  caller    {call.caller}{dialled}{language}",
         f"  route     {call.route}" + (f", revision {call.revision}" if call.revision else ""),
         *_details(call),
-        f"  took      {call.took_ms:.0f} ms",
+        f"  took      {_times(call)}",
     ]
     if call.trail:
         lines += ["", "The way there", *map(_step, call.trail)]
@@ -62,6 +62,12 @@ def _outcome(call: KeptCall) -> str:
     by = f", by rule '{call.rule}' of {call.source or 'the route'}" if call.rule else ""
     engine = "; the engine decided, not the route" if call.ended == "fallback" else ""
     return f"{where(call)}{by} ({call.reason}){engine}"
+
+
+def _times(call: KeptCall) -> str:
+    heard = f"; {call.waited_ms:.0f} ms of it waiting for look-ups" if call.waited_ms >= 1 else ""
+    silence = f"; at the longest {call.silence_ms:.0f} ms of silence" if call.silence_ms >= 1 else ""
+    return f"{call.took_ms:.0f} ms{heard}{silence}"
 
 
 def _details(call: KeptCall) -> list[str]:

@@ -138,6 +138,8 @@ def as_json(call: KeptCall) -> dict[str, Any]:
         "call_id": call.call_id,
         "at": call.at.isoformat(timespec="milliseconds"),
         "took_ms": round(call.took_ms, 1),
+        "waited_ms": round(call.waited_ms, 1),
+        "silence_ms": round(call.silence_ms, 1),
         "ended": call.ended,
         "caller": call.caller,
         "called": call.called,

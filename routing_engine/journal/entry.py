@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from routing_engine.core.events import CallAbandoned, CallRouted
+from routing_engine.core.events import HEALTH_CHECK, CallAbandoned, CallRouted
 from routing_engine.core.model import Decision, Destination, Record, Sound, Spoken, Step
 from routing_engine.core.numbers import Number
 from routing_engine.journal.privacy import Privacy
@@ -37,6 +37,8 @@ class Entry(NamedTuple):
     call_id: str
     at: datetime
     took_ms: float
+    waited_s: float
+    silence_s: float
     route: str
     decision: Decision | None
     record: tuple[str, str, str] = ("", "", "")
@@ -44,10 +46,16 @@ class Entry(NamedTuple):
     why: str = ""
 
 
+def is_health_check(event: CallRouted | CallAbandoned) -> bool:
+    """Tell whether nobody called: thousands of these a day would push out the calls."""
+    return (event.decision.route if isinstance(event, CallRouted) else event.route).startswith(HEALTH_CHECK)
+
+
 def entry_of(event: CallRouted | CallAbandoned) -> Entry:
     """Take from an event what is kept of it. This runs on the call's path: it does nothing that can wait."""
     caller = event.caller
-    about = caller.number, caller.called, caller.language, caller.call_id, caller.at, event.took_ms
+    times = event.took_ms, event.waited_s, event.silence_s
+    about = caller.number, caller.called, caller.language, caller.call_id, caller.at, *times
     if isinstance(event, CallAbandoned):
         return Entry(*about, event.route, None, why=event.why)
     decision, record = event.decision, event.decision.record
@@ -76,6 +84,8 @@ def row_of(entry: Entry, privacy: Privacy) -> Row:
         "at_ms": at_ms,
         "offset_s": offset_s,
         "took_ms": round(entry.took_ms, 3),
+        "waited_ms": round(entry.waited_s * 1000, 3),
+        "silence_ms": round(entry.silence_s * 1000, 3),
         "caller": privacy.shown(number),
         "token": privacy.token(number),
         "numbers": privacy.mode,

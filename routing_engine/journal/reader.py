@@ -46,13 +46,16 @@ class KeptStep:
 class KeptCall:
     """A call as it is kept; see `tables.CALLS`. Every text is one line without control characters.
 
-    `at` is its arrival, in the zone of the site. `destination` is None for a call that was abandoned or went nowhere.
+    `at` is its arrival, in the zone of the site. The caller waited `waited_ms` for look-ups, and heard nothing for
+    `silence_ms` at the longest. `destination` is None for a call that was abandoned or went nowhere.
     """
 
     id: int
     call_id: str
     at: datetime
     took_ms: float
+    waited_ms: float
+    silence_ms: float
     ended: str
     route: str
     revision: str

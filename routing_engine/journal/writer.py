@@ -18,7 +18,7 @@ import structlog
 
 from routing_engine.core.events import CallAbandoned, CallRouted
 from routing_engine.errors import JournalError, places
-from routing_engine.journal.entry import Entry, Row, entry_of, row_of
+from routing_engine.journal.entry import Entry, Row, entry_of, is_health_check, row_of
 from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.settings import JournalSettings
 
@@ -89,14 +89,16 @@ class Journal:
         return self._down
 
     def record(self, event: CallRouted | CallAbandoned) -> None:
-        """Take a call, in microseconds. When too many wait it is the new one that is lost."""
-        if len(self._waiting) >= self._most_waiting:
-            self._refuse()
-            return
+        """Take a call, in microseconds; health checks are none. When too many wait it is the new one that is lost."""
         try:
+            if is_health_check(event):
+                return
             entry = entry_of(event)
         except Exception as error:
             self._misfit(error)
+            return
+        if len(self._waiting) >= self._most_waiting:
+            self._refuse()
             return
         self._waiting.append(entry)
         self._taken += 1

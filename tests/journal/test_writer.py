@@ -39,7 +39,8 @@ async def test_a_routed_call_is_kept_with_all_that_explains_it(path: Path) -> No
     await write(path, routed())
     call = kept_call(path)
     assert (call.ended, call.route, call.revision, call.reason) == ("routed", "support", "9bc58236f2cc", "matched")
-    assert (call.rule, call.source, call.took_ms) == ("silver", "crm", 2190.5)
+    assert (call.rule, call.source) == ("silver", "crm")
+    assert (call.took_ms, call.waited_ms, call.silence_ms) == (2190.5, 83.2, 40.7)
     assert (call.caller, call.called, call.language) == ("...567", "217", "de")
     assert call.destination == KeptPlace("queue", "vip", 10, 20)
     assert call.chain == (KeptPlace("external", "...877"), KeptPlace("voicemail", "217"))
@@ -70,6 +71,11 @@ async def test_a_decision_of_the_engine_is_told_from_the_routes(path: Path) -> N
     call = kept_call(path)
     assert (call.ended, call.destination, call.record_id) == ("fallback", None, "")
     assert len(call.chain) == 2
+
+
+async def test_health_checks_are_no_calls(path: Path) -> None:
+    await write(path, routed(route="healthcheck-1", failed=True), replace(abandoned(), route="healthcheck-2"))
+    assert count(path) == 0
 
 
 async def test_the_same_call_id_may_come_again(path: Path) -> None:
