@@ -6,22 +6,18 @@ Event names are `thing.happened`; the reference in docs/ lists them. JSON where 
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any, Literal, TextIO
 
 import structlog
 
-from routing_engine.core.events import CallAbandoned, CallRouted
-from routing_engine.core.model import Caller, Decision
-from routing_engine.core.numbers import mask_number
+from routing_engine.core.events import HEALTH_CHECK, CallAbandoned, CallRouted
+from routing_engine.core.shown import hide_number, shown_caller, shown_destination
+from routing_engine.core.visible import visible
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-#: Health checks ask for a route that begins so and does not exist; nobody needs to read of them.
-HEALTH_CHECK = "healthcheck-"
+#: No text of an event is longer: a line is for people.
+_LONGEST = 2000
 
 
 def set_up_log(level: str, form: Literal["auto", "json", "text"], stream: TextIO | None = None) -> None:
@@ -51,21 +47,32 @@ def set_up_log(level: str, form: Literal["auto", "json", "text"], stream: TextIO
 def _one_line(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Put time, level and event first, and take control characters out of every text: no value begins a line."""
     first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
-    return first | {key: _CONTROL.sub(" ", value) if isinstance(value, str) else value for key, value in event.items()}
+    return first | {key: _plain(value) for key, value in event.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Take what a terminal would obey, and what is no character, out of every text, however deep it lies."""
+    if isinstance(value, str):
+        return visible(value, _LONGEST)
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def log_call(event: CallRouted | CallAbandoned, plain_numbers: bool) -> None:
     """Write the one line of a call."""
     log = structlog.get_logger()
-    caller = _shown(event.caller, plain_numbers)
+    caller = shown_caller(event.caller, plain_numbers)
     if isinstance(event, CallAbandoned):
         log.info(
             "call.abandoned",
             call_id=event.caller.call_id,
             route=event.route,
             caller=caller,
-            why=event.why,
+            why=hide_number(event.why, event.caller, plain_numbers),
             took_ms=round(event.took_ms, 1),
+            waited_ms=round(event.waited_s * 1000),
+            silence_ms=round(event.silence_s * 1000),
         )
         return
     decision = event.decision
@@ -80,33 +87,24 @@ def log_call(event: CallRouted | CallAbandoned, plain_numbers: bool) -> None:
         reason=decision.reason,
         source=decision.source,
         rule=decision.rule,
-        destination=_destination(event, plain_numbers),
+        destination=hide_number(shown_destination(decision.destination, plain_numbers), event.caller, plain_numbers),
         revision=decision.revision,
         took_ms=round(event.took_ms, 1),
-        **_why(decision),
+        waited_ms=round(event.waited_s * 1000),
+        silence_ms=round(event.silence_s * 1000),
+        **_why(event, plain_numbers),
     )
 
 
-def _why(decision: Decision) -> dict[str, object]:
+def _why(event: CallRouted, plain: bool) -> dict[str, object]:
     """Give what helps when a call did not go as the route's author meant: the last step, or all when debugging."""
+    decision = event.decision
     if structlog.get_logger().is_enabled_for(logging.DEBUG):
-        return {"trail": [{"step": one.step, "outcome": one.outcome} for one in decision.trail]}
+        trail = [(one.step, one.outcome) for one in decision.trail]
+        hidden = [[hide_number(text, event.caller, plain) for text in step] for step in trail]
+        return {"trail": [{"step": step, "outcome": outcome} for step, outcome in hidden]}
     if decision.reason in ("source_down", "error") and decision.trail:
         faults = [one for one in decision.trail if one.outcome.startswith(("down", "refused", "there is no"))]
-        return {"why": "; ".join(f"{one.step}: {one.outcome}" for one in faults or decision.trail[-1:])}
+        why = "; ".join(f"{one.step}: {one.outcome}" for one in faults or decision.trail[-1:])
+        return {"why": hide_number(why, event.caller, plain)}
     return {}
-
-
-def _shown(caller: Caller, plain: bool) -> str:
-    if caller.number is None:
-        return "anonymous"
-    return caller.number.e164 if plain else mask_number(caller.number.e164)
-
-
-def _destination(event: CallRouted, plain: bool) -> str:
-    found = event.decision.destination
-    if found is None:
-        return ""
-    outside = found.kind in ("external", "callback") and not plain
-    priority = f", priority {found.priority}" if found.priority is not None else ""
-    return f"{found.kind} {mask_number(found.target) if outside else found.target}{priority}"

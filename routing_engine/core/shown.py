@@ -5,6 +5,9 @@ from __future__ import annotations
 from routing_engine.core.model import Caller, Destination
 from routing_engine.core.numbers import mask_number
 
+#: A caller's number with fewer digits is an extension: it stands in too many other texts to be masked in them.
+_SHORTEST = 7
+
 
 def shown_caller(caller: Caller, plain: bool) -> str:
     """Give what stands for the caller."""
@@ -20,3 +23,14 @@ def shown_destination(found: Destination | None, plain: bool) -> str:
     outside = found.kind in ("external", "callback") and not plain
     priority = f", priority {found.priority}" if found.priority is not None else ""
     return f"{found.kind} {mask_number(found.target) if outside else found.target}{priority}"
+
+
+def hide_number(text: str, caller: Caller, plain: bool) -> str:
+    """Mask the caller's number wherever a text repeats it: a near miss, a refused target."""
+    if plain or caller.number is None:
+        return text
+    number = caller.number
+    spellings = {number.received, number.digits, number.e164, number.national, number.e164.lstrip("+")}
+    for spelling in sorted(spellings, key=len, reverse=True):
+        text = text.replace(spelling, mask_number(spelling)) if len(spelling) >= _SHORTEST else text
+    return text
