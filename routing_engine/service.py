@@ -1,7 +1,7 @@
-"""The only composer: a configuration folder becomes a running service; reload, drain, stop.
+"""A configuration folder becomes a running service; reload, drain, stop.
 
-Only this module knows the concrete classes of every room. What is in force is one `_InForce`; a call takes the one it
-finds when it arrives and keeps it to its end, whatever is reloaded meanwhile.
+What is in force is one `InForce`; a call takes the one it finds when it arrives and keeps it to its end, whatever is
+reloaded meanwhile.
 """
 
 from __future__ import annotations
@@ -10,77 +10,26 @@ import asyncio
 import gc
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
-from pathlib import Path
 from typing import cast
 
 import structlog
 
-from routing_engine.call import Call
 from routing_engine.channels.agi import AgiChannel, AgiServer
-from routing_engine.channels.dry import DryChannel
 from routing_engine.core.events import CallAbandoned, CallRouted
-from routing_engine.core.model import Caller, Decision, Find, Found, Left, Saying, SourceDown, Value
-from routing_engine.core.numbers import read_number
-from routing_engine.core.ports import Lookup, Provider
+from routing_engine.core.ports import Provider
 from routing_engine.errors import ChannelError, Problem, RouteError, places
-from routing_engine.integration import Integration
+from routing_engine.in_force import InForce, a_call, put_in_force
 from routing_engine.log import log_call
-from routing_engine.lookup.search import Search
-from routing_engine.providers.answers import page_url
-from routing_engine.providers.table import known_providers, readers
-from routing_engine.routes.canned import Canned
-from routing_engine.routes.settings import ReadRoom, Settings
+from routing_engine.lookup.cache import Cache
+from routing_engine.lookup.disk import Disk
+from routing_engine.lookup.settings import CacheSettings
+from routing_engine.routes.settings import Settings
 from routing_engine.routes.store import Configuration, RouteStore
-from routing_engine.routes.walk import languages_of, prompts_of
-from routing_engine.speech.command import CommandSpeech
-from routing_engine.speech.settings import SpeechSettings, read_speech
 
 #: How often the configuration folder is looked at. One `stat` a file, in a thread.
 POLL_S = 1.0
-#: The time of a source that has none of its own: the route's deadline is what bounds it.
-LONGEST_SOURCE_S = 60.0
-
-
-def open_store(folder: Path) -> RouteStore:
-    """Give the store of a configuration folder; nothing is read yet."""
-    return RouteStore(folder, readers(known_providers(), folder), os.environ.get, _ROOMS)
-
-
-#: Who reads which part of engine.yaml, beside the settings themselves.
-_ROOMS: Mapping[str, ReadRoom] = {
-    "speech": lambda engine: read_speech(None if engine is None else engine.section("speech")),
-}
-
-
-def unspoken(configuration: Configuration) -> list[Problem]:
-    """Give the remark on routes that say texts on a machine where nothing can speak."""
-    speech = _speech(None, configuration)
-    why = None if speech is None else speech.problem()
-    return [] if why is None else [Problem("engine.yaml", 0, "routes use 'say'", why)]
-
-
-def _open(integration: Integration, settings: Settings) -> Provider:
-    kind = known_providers()[integration.provider]
-    return kind.open(integration.name, integration.settings, integration.models, settings.region, time.monotonic)
-
-
-@dataclass(eq=False)
-class _InForce:
-    """A configuration with its open connections, and how many calls still use it."""
-
-    configuration: Configuration
-    providers: Mapping[str, Provider]
-    lookup: Lookup
-    speech: CommandSpeech | None
-    calls: int = 0
-
-    @property
-    def parts(self) -> list[Provider | CommandSpeech]:
-        """What must be closed once nothing uses it any more."""
-        return [*self.providers.values(), *([self.speech] if self.speech is not None else [])]
 
 
 class Service:
@@ -89,7 +38,9 @@ class Service:
     def __init__(self, store: RouteStore) -> None:
         self._store = store
         self._log = structlog.get_logger()
-        self._alive: list[_InForce] = []
+        self._alive: list[InForce] = []
+        self._cache = Cache(CacheSettings().entries)
+        self._disk: Disk | None = None
         self._server: AgiServer | None = None
         self._started_with = Settings()
         self._stopping = asyncio.Event()
@@ -108,8 +59,9 @@ class Service:
     async def start(self) -> None:
         """Load the configuration and open the listeners. Raises `RouteError` or `OSError`."""
         configuration = await asyncio.to_thread(self._store.load)
-        self._put_in_force(configuration)
         settings = configuration.settings
+        await self._open_cache(cast(CacheSettings, settings.rooms.get("cache", CacheSettings())))
+        self._put_in_force(configuration)
         self._started_with = settings
         address = settings.listeners.get("fastagi")
         if address is None:
@@ -165,12 +117,16 @@ class Service:
             configuration = await asyncio.to_thread(self._store.reload)
             self._put_in_force(configuration)
         except RouteError as error:
-            kept = self._alive[-1].configuration.revision
-            self._log.error("configuration.refused", problems=[str(one) for one in error.problems], kept=kept)
+            kept = self._alive[-1].configuration
+            self._log.error("configuration.refused", problems=[str(one) for one in error.problems], kept=kept.revision)
+            if self._store.in_force is not kept:
+                self._put_in_force(self._store.in_force)  # a command has switched something on the last good one
+                await self._close_unused()
             return False
         if self._server is not None:
             self._server.change(*_site(configuration.settings))
         fixed = [key for key in ("listeners", "logging") if _differ(self._started_with, configuration.settings, key)]
+        fixed += [key for key in ("cache",) if _room(self._started_with, key) != _room(configuration.settings, key)]
         if fixed:
             self._log.warning("service.restart_needed", unchanged=fixed)
         self._log.info("configuration.reloaded", revision=configuration.revision, routes=sorted(configuration.routes))
@@ -179,17 +135,18 @@ class Service:
 
     # ------------------------------------------------------------------------------------- inside
 
+    async def _open_cache(self, settings: CacheSettings) -> None:
+        """Make the cache of all routes; with a path it holds what was there before the restart."""
+        if not settings.path:
+            self._cache = Cache(settings.entries)
+            return
+        self._disk = Disk(self._store.folder / settings.path)
+        self._cache = Cache(settings.entries, self._disk.changed)
+        await self._disk.open(self._cache)
+
     def _put_in_force(self, configuration: Configuration) -> None:
         """Take a configuration; an integration that did not change keeps its connections."""
-        before = self._alive[-1] if self._alive else None
-        providers = {
-            name: _kept(before, configuration, name) or _open(found, configuration.settings)
-            for name, found in configuration.integrations.items()
-        }
-        speech = _speech(before, configuration)
-        self._alive.append(_InForce(configuration, providers, _search(configuration, providers), speech))
-        if speech is not None:
-            speech.prepare(_fixed_texts(configuration))
+        self._alive.append(put_in_force(self._alive[-1] if self._alive else None, configuration, self._cache))
 
     async def _close_unused(self) -> None:
         """Let go of configurations that no call uses any more, and close what nothing else holds."""
@@ -207,9 +164,8 @@ class Service:
         began = time.monotonic()
         event: CallRouted | CallAbandoned | None = None
         try:
-            decision = await _call(channel, taken.lookup, taken.configuration, self._report, taken.speech).carry(
-                channel.route
-            )
+            call = a_call(channel, taken.lookup, taken.configuration, self._report, taken.speech)
+            decision = await call.carry(channel.route)
             event = CallRouted(channel.caller, decision, (time.monotonic() - began) * 1000)
         except (ChannelError, asyncio.CancelledError) as error:
             why = str(channel.lost or error) or "the service stopped"
@@ -246,54 +202,16 @@ class Service:
         """Close every connection."""
         for part in {id(part): part for one in self._alive for part in one.parts}.values():
             await part.close()
-
-
-def _kept(before: _InForce | None, configuration: Configuration, name: str) -> Provider | None:
-    if before is None or before.configuration.settings.region != configuration.settings.region:
-        return None
-    same = before.configuration.integrations.get(name) == configuration.integrations[name]
-    return before.providers.get(name) if same else None
-
-
-def _speech(before: _InForce | None, configuration: Configuration) -> CommandSpeech | None:
-    """Give what speaks; None when no route has anything to say. It is kept while its settings stay the same."""
-    settings = cast(SpeechSettings, configuration.settings.rooms.get("speech", SpeechSettings()))
-    sayings = (prompt for route in configuration.routes.values() for prompt in prompts_of(route))
-    if not any(isinstance(prompt, Saying) and prompt.kind == "speech" for prompt in sayings):
-        return None
-    if before is not None and before.speech and before.configuration.settings.rooms.get("speech") == settings:
-        return before.speech
-    return CommandSpeech(settings)
-
-
-def _fixed_texts(configuration: Configuration) -> Iterator[tuple[str, str]]:
-    """Give the texts without values, each in the languages that its route names."""
-    for route in configuration.routes.values():
-        languages = languages_of(route) or {configuration.settings.fallback_language}
-        for prompt in prompts_of(route):
-            if isinstance(prompt, Saying) and prompt.kind == "speech" and not prompt.text.lefts:
-                yield from (("".join(map(str, prompt.text.parts)), language) for language in languages)
-
-
-def _call(
-    channel: AgiChannel | DryChannel,
-    lookup: Lookup,
-    configuration: Configuration,
-    report: Callable[[Exception], None],
-    speech: CommandSpeech | None = None,
-) -> Call:
-    places = configuration.settings.places
-    return Call(channel, lookup, configuration.routes.get, places, time.monotonic, report, speech)
-
-
-def _search(configuration: Configuration, providers: Mapping[str, Provider]) -> Search:
-    settings = configuration.settings
-    models = {name: integration.models for name, integration in configuration.integrations.items()}
-    return Search(providers, models, settings.region, settings.defaults.timeout_s or LONGEST_SOURCE_S, time.monotonic)
+        if self._disk is not None:
+            await self._disk.close()
 
 
 def _differ(one: Settings, other: Settings, key: str) -> bool:
     return bool(getattr(one, key) != getattr(other, key))
+
+
+def _room(settings: Settings, name: str) -> object:
+    return settings.rooms.get(name)
 
 
 def _site(settings: Settings) -> tuple[str, Callable[[], datetime], int, float, str, str]:
@@ -304,79 +222,3 @@ def _site(settings: Settings) -> tuple[str, Callable[[], datetime], int, float, 
 
 def _now(zone: tzinfo | None) -> Callable[[], datetime]:
     return lambda: datetime.now(zone) if zone is not None else datetime.now().astimezone()
-
-
-# ---------------------------------------------------------------------------------------------- dry runs
-
-
-@dataclass(frozen=True, slots=True)
-class DryRun:
-    """What a call would have come to: the decision, the dialplan variables, every sound in order."""
-
-    decision: Decision
-    variables: Sequence[tuple[str, str]]
-    played: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class DryCall:
-    """A call to try.
-
-    `at` is the moment, None is now; `records` are canned answers by source, None asks the real ones; `states` are what
-    only a channel can tell.
-    """
-
-    route: str
-    caller: str = "anonymous"
-    called: str = ""
-    inputs: Sequence[str] = ()
-    language: str = ""
-    at: datetime | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
-    records: Mapping[str, Canned] | None = None
-    states: Mapping[Left, Value] = field(default_factory=dict)
-
-
-class _CannedLookup:
-    """Keeps the port `Lookup` with answers from a file."""
-
-    def __init__(self, records: Mapping[str, Canned], integrations: Mapping[str, Integration]) -> None:
-        self._records = records
-        self._integrations = integrations
-
-    async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
-        """Give the canned answer of the source, with the pages of its records; no record where there is none."""
-        answer = self._records.get(ask.source.name, ())
-        if isinstance(answer, SourceDown):
-            return answer
-        model = self._integrations[ask.source.integration].models[ask.source.model]
-        return Found(tuple(replace(one, url=one.url or page_url(model.record_url, one.fields)) for one in answer), 0.0)
-
-
-async def dry_run(configuration: Configuration, wanted: DryCall) -> DryRun:
-    """Play a call through without a telephone: the same core, the same look-ups, nobody rings.
-
-    Errors of ours are raised instead of becoming the default.
-    """
-    every = configuration.integrations if wanted.records is None else {}
-    providers = {name: _open(found, configuration.settings) for name, found in every.items()}
-    canned = None if wanted.records is None else _CannedLookup(wanted.records, configuration.integrations)
-    lookup = canned or _search(configuration, providers)
-    channel = DryChannel(_caller(configuration.settings, wanted), wanted.inputs, wanted.variables, wanted.states)
-    try:
-        decision = await _call(channel, lookup, configuration, _raise).carry(wanted.route)
-    finally:
-        for provider in providers.values():
-            await provider.close()
-    return DryRun(decision, channel.handed_back, channel.played)
-
-
-def _caller(settings: Settings, wanted: DryCall) -> Caller:
-    number = read_number(wanted.caller, settings.region)
-    moment = wanted.at or datetime.now().astimezone(settings.timezone)
-    at = moment if moment.tzinfo is not None else moment.replace(tzinfo=settings.timezone).astimezone(settings.timezone)
-    return Caller(number, wanted.called, "", wanted.language, at, "run-test", number is None)
-
-
-def _raise(error: Exception) -> None:
-    raise error

@@ -14,9 +14,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from routing_engine.errors import RouteError, places
+from routing_engine.in_force import open_store
 from routing_engine.log import set_up_log
 from routing_engine.routes.store import RouteStore
-from routing_engine.service import Service, open_store
+from routing_engine.service import Service
 from tests.fakes import Asterisk
 
 ROUTE = """

@@ -14,11 +14,11 @@ from typing import Any
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
 from routing_engine.core.calendars import Override, in_utc
 from routing_engine.errors import RouteError
+from routing_engine.in_force import open_store
 from routing_engine.marked import suggest
 from routing_engine.routes.calendars import Calendars, calendars_of
 from routing_engine.routes.folder import read_folder
 from routing_engine.routes.overrides import OVERRIDES, write_override
-from routing_engine.service import open_store
 
 _TIMES = "'18:00', 'tomorrow 08:00' or '2026-12-24 12:00'"
 _NONE = "engine.yaml names no calendar: write 'calendars: {office: {hours: ...}}'"

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from routing_engine.cli.common import Commands, add_command, paint, print_json
 from routing_engine.errors import Problem, RouteError
-from routing_engine.service import open_store, unspoken
+from routing_engine.in_force import open_store, unspoken
 
 
 def add(commands: Commands) -> None:

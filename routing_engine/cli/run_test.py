@@ -15,11 +15,13 @@ from routing_engine.cli.common import Commands, add_command, misuse, paint, prin
 from routing_engine.core.model import Decision, Destination, Left, Step, Value
 from routing_engine.core.numbers import read_number
 from routing_engine.core.templates import as_text
+from routing_engine.core.visible import visible
+from routing_engine.dry_run import DryCall, DryRun, dry_run
+from routing_engine.in_force import open_store
 from routing_engine.log import set_up_log
 from routing_engine.marked import Notes, suggest
 from routing_engine.routes.canned import live_left, read_records
 from routing_engine.routes.store import Configuration
-from routing_engine.service import DryCall, DryRun, dry_run, open_store
 
 
 def add(commands: Commands) -> None:
@@ -173,12 +175,12 @@ def _print(found: DryRun) -> None:
     if decision.play:
         print(f"  after playing   {', '.join(map(str, decision.play))}")
     for name, value in decision.sets:
-        print(f"  setting         {name} = {value}")
+        print(f"  setting         {name} = {visible(value)}")
     if decision.record is not None:
         print(f"\nRecord from {decision.source}" + (f"  {decision.record.url}" if decision.record.url else ""))
         width = max((len(name) for name in decision.record.fields), default=0)
         for name, held in decision.record.fields.items():
-            print(f"  {name:<{width}}  {as_text(held)}")
+            print(f"  {visible(name):<{width}}  {visible(as_text(held))}")
     print("\nThe way there")
     for step in decision.trail:
         took = paint(f"  ({step.took_ms:.0f} ms)", "dim") if step.took_ms is not None and step.took_ms >= 1 else ""

@@ -12,8 +12,9 @@ from importlib import import_module
 
 from routing_engine.cli.common import Commands, add_command
 from routing_engine.errors import RouteError
+from routing_engine.in_force import open_store
 from routing_engine.log import set_up_log
-from routing_engine.service import Service, open_store
+from routing_engine.service import Service
 
 
 def add(commands: Commands) -> None:

@@ -8,7 +8,7 @@ import sys
 
 from routing_engine.channels.telephone import Telephone
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
-from routing_engine.service import open_store
+from routing_engine.in_force import open_store
 
 
 def add(commands: Commands) -> None:

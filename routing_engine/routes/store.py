@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from routing_engine.errors import Problem, RouteError
 from routing_engine.routes.configuration import Configuration, Environment, ReadProvider, configure, read_configuration
-from routing_engine.routes.folder import read_folder, signature
+from routing_engine.routes.folder import STATE, Snapshot, read_folder, signature
 from routing_engine.routes.settings import ReadRoom
 
 __all__ = ["Configuration", "Environment", "ReadProvider", "RouteStore", "read_configuration"]
@@ -31,6 +32,7 @@ class RouteStore:
         self._providers, self._environment = providers, environment
         self._lock = threading.Lock()
         self._in_force: Configuration | None = None
+        self._good: Snapshot | None = None
         self._seen = signature(folder)
         self._tried = ""
 
@@ -50,8 +52,24 @@ class RouteStore:
             self._seen = signature(self.folder)  # before reading: what is written meanwhile is seen the next time
             snapshot = read_folder(self.folder)
             self._tried = snapshot.content
-            self._in_force = configure(snapshot, self._providers, self._environment, examples, self._rooms)
+            try:
+                self._in_force = self._configure(snapshot, examples)
+            except RouteError:
+                self._switch_last_good(snapshot, examples)
+                raise
+            self._good = snapshot
             return self._in_force
+
+    def _configure(self, snapshot: Snapshot, examples: bool) -> Configuration:
+        return configure(snapshot, self._providers, self._environment, examples, self._rooms)
+
+    def _switch_last_good(self, broken: Snapshot, examples: bool) -> None:
+        """Take what commands have switched onto the last good configuration: a night switch must not wait for YAML."""
+        if self._good is None or broken.under(STATE) == self._good.under(STATE):
+            return
+        texts = {name: text for name, text in self._good.texts.items() if not name.startswith(STATE + "/")}
+        switched = replace(self._good, texts={**texts, **broken.under(STATE)})
+        self._in_force, self._good = self._configure(switched, examples), switched
 
     def reload(self) -> Configuration:
         """Read the folder anew, whether it has changed or not: whole, or `RouteError` and the last good one stays."""

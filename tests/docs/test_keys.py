@@ -15,8 +15,8 @@ import pytest
 
 from routing_engine.core.destinations import KINDS
 from routing_engine.errors import Problem, RouteError
+from routing_engine.in_force import open_store
 from routing_engine.providers.table import PROVIDERS
-from routing_engine.service import open_store
 
 from .pages import REFERENCE, ROOT, Row, name_of, names, table
 

@@ -8,10 +8,9 @@ from zoneinfo import ZoneInfo
 
 from routing_engine.core.model import Caller, Record, SourceDown
 from routing_engine.core.numbers import HIDDEN_WORDS, read_number
-from routing_engine.providers.table import PROVIDERS
+from routing_engine.providers.table import PROVIDERS, readers
 from routing_engine.routes.configuration import Configuration, read_configuration
 from routing_engine.routes.examples import Example
-from routing_engine.service import readers
 from tests.core.build import Told, converse
 
 CONFIG = Path(__file__).parent / "config"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -212,3 +213,24 @@ def test_no_problem_holds_a_secret(store: RouteStore) -> None:
     with pytest.raises(RouteError) as caught:
         store.reload()
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_night_switch_is_taken_while_a_file_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "routes").mkdir()
+    (tmp_path / "state").mkdir()
+    (tmp_path / "engine.yaml").write_text("calendars: {office: {hours: {daily: 24h}}}")
+    (tmp_path / "routes" / "support.yaml").write_text("default: {to: {queue: sales}}")
+    store = RouteStore(tmp_path, {})
+    good = store.load()
+    (tmp_path / "routes" / "support.yaml").write_text("default: {to: {queue: }}")
+    now = datetime.now().astimezone()
+    until = (now + timedelta(hours=1)).isoformat()
+    since = (now - timedelta(minutes=1)).isoformat()
+    (tmp_path / "state" / "calendars.yaml").write_text(
+        f"overrides: [{{name: office, state: closed, since: '{since}', until: '{until}'}}]\n"
+    )
+    with pytest.raises(RouteError):
+        store.reload()
+    assert store.in_force is not good
+    assert store.in_force.revision == good.revision
+    assert store.in_force.settings.site.calendars["office"].state(now) == "closed"

@@ -1,0 +1,153 @@
+"""What is in force: a configuration with its open connections, its look-up path and what speaks for it.
+
+With `service.py` and `dry_run.py` the only place that knows the concrete classes of every room.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+from routing_engine.call import Call
+from routing_engine.core.model import Saying
+from routing_engine.core.ports import Channel, Lookup, Provider
+from routing_engine.errors import Problem
+from routing_engine.integration import Integration
+from routing_engine.lookup.cache import Cache
+from routing_engine.lookup.guard import Guard
+from routing_engine.lookup.remember import Remember
+from routing_engine.lookup.search import Search
+from routing_engine.lookup.settings import read_cache
+from routing_engine.providers.table import known_providers, readers
+from routing_engine.routes.settings import ReadRoom, Settings
+from routing_engine.routes.store import Configuration, RouteStore
+from routing_engine.routes.walk import languages_of, prompts_of
+from routing_engine.speech.command import CommandSpeech
+from routing_engine.speech.settings import SpeechSettings, read_speech
+
+#: The time of a source that has none of its own: the route's deadline is what bounds it.
+LONGEST_SOURCE_S = 60.0
+#: Who reads which part of engine.yaml, beside the settings themselves.
+ROOMS: Mapping[str, ReadRoom] = {
+    "cache": read_cache,
+    "speech": lambda engine: read_speech(None if engine is None else engine.section("speech")),
+}
+
+
+def open_store(folder: Path) -> RouteStore:
+    """Give the store of a configuration folder; nothing is read yet."""
+    return RouteStore(folder, readers(known_providers(), folder), os.environ.get, ROOMS)
+
+
+class _Closes(Protocol):
+    async def close(self) -> None:
+        """Release what is held."""
+
+
+@dataclass(eq=False)
+class InForce:
+    """A configuration, what it has opened, and how many calls still use it."""
+
+    configuration: Configuration
+    providers: Mapping[str, Provider]
+    guards: Mapping[str, Guard]
+    lookup: Remember
+    speech: CommandSpeech | None
+    calls: int = 0
+
+    @property
+    def parts(self) -> list[_Closes]:
+        """What must be closed once nothing uses it any more."""
+        return [self.lookup, *self.providers.values(), *([self.speech] if self.speech is not None else [])]
+
+
+def put_in_force(before: InForce | None, configuration: Configuration, cache: Cache) -> InForce:
+    """Open what a configuration needs; what did not change is kept from the one before."""
+    providers, guards = dict[str, Provider](), dict[str, Guard]()
+    for name, found in configuration.integrations.items():
+        if before is not None and _same(before, configuration, name):
+            providers[name], guards[name] = before.providers[name], before.guards[name]
+        else:
+            providers[name] = open_provider(found, configuration.settings)
+            guards[name] = Guard(name, found.limits, time.monotonic)
+    lookup = Remember(search(configuration, providers, guards), cache, _prints(configuration), time.time)
+    speech = _speech(before, configuration)
+    if speech is not None:
+        speech.prepare(_fixed_texts(configuration))
+    return InForce(configuration, providers, guards, lookup, speech)
+
+
+def open_provider(integration: Integration, settings: Settings) -> Provider:
+    """Connect an integration."""
+    kind = known_providers()[integration.provider]
+    return kind.open(integration.name, integration.settings, integration.models, settings.region, time.monotonic)
+
+
+def unspoken(configuration: Configuration) -> list[Problem]:
+    """Give the remark on routes that say texts on a machine where nothing can speak."""
+    speech = _speech(None, configuration)
+    why = None if speech is None else speech.problem()
+    return [] if why is None else [Problem("engine.yaml", 0, "routes use 'say'", why)]
+
+
+def a_call(
+    channel: Channel,
+    lookup: Lookup,
+    configuration: Configuration,
+    report: Callable[[Exception], None],
+    speech: CommandSpeech | None = None,
+) -> Call:
+    """Give what carries one call."""
+    places = configuration.settings.places
+    return Call(channel, lookup, configuration.routes.get, places, time.monotonic, report, speech)
+
+
+def search(
+    configuration: Configuration, providers: Mapping[str, Provider], guards: Mapping[str, Guard] | None = None
+) -> Search:
+    """Give the way from a source to its provider."""
+    settings = configuration.settings
+    models = {name: integration.models for name, integration in configuration.integrations.items()}
+    timeout_s = settings.defaults.timeout_s or LONGEST_SOURCE_S
+    return Search(providers, models, settings.region, timeout_s, time.monotonic, guards)
+
+
+def _same(before: InForce, configuration: Configuration, name: str) -> bool:
+    if before.configuration.settings.region != configuration.settings.region:
+        return False
+    return before.configuration.integrations.get(name) == configuration.integrations[name]
+
+
+def _prints(configuration: Configuration) -> dict[str, str]:
+    """Give what tells answers under another field map, other spellings or another region apart."""
+    return {
+        name: hashlib.blake2b(
+            repr((configuration.settings.region, integration.provider, integration.models)).encode(), digest_size=6
+        ).hexdigest()
+        for name, integration in configuration.integrations.items()
+    }
+
+
+def _speech(before: InForce | None, configuration: Configuration) -> CommandSpeech | None:
+    """Give what speaks; None when no route has anything to say. It is kept while its settings stay the same."""
+    settings = cast(SpeechSettings, configuration.settings.rooms.get("speech", SpeechSettings()))
+    sayings = (prompt for route in configuration.routes.values() for prompt in prompts_of(route))
+    if not any(isinstance(prompt, Saying) and prompt.kind == "speech" for prompt in sayings):
+        return None
+    if before is not None and before.speech and before.configuration.settings.rooms.get("speech") == settings:
+        return before.speech
+    return CommandSpeech(settings)
+
+
+def _fixed_texts(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """Give the texts without values, each in the languages that its route names."""
+    for route in configuration.routes.values():
+        languages = languages_of(route) or {configuration.settings.fallback_language}
+        for prompt in prompts_of(route):
+            if isinstance(prompt, Saying) and prompt.kind == "speech" and not prompt.text.lefts:
+                yield from (("".join(map(str, prompt.text.parts)), language) for language in languages)
