@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -73,7 +74,7 @@ def from_journal(place: Place, number: Number, dry_run: bool) -> Part:
     """Forget a number in the journal. Raises `JournalError`."""
     from routing_engine.journal import forget  # late: it imports SQLAlchemy
 
-    if not place.settings.kept and not place.path.exists():
+    if not place.settings.kept and not os.path.exists(place.path):
         return Part("journal", {}, notes=("none is kept",))
     found = (forget.find_traces if dry_run else forget.forget)(place.path, number, place.privacy)
     notes = list(found.notes)

@@ -38,7 +38,7 @@ class Place:
     @property
     def file(self) -> Path:
         """The file to ask. Raises `JournalError` where none is kept and none is left of before."""
-        if not self.settings.kept and not self.path.exists():
+        if not self.settings.kept and not os.path.exists(self.path):
             raise JournalError("engine.yaml says 'journal: none': no call is kept")
         return self.path
 

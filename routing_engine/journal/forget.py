@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
 from routing_engine.core.numbers import Number
 from routing_engine.journal.privacy import FORGOTTEN, Privacy, without
@@ -90,11 +90,11 @@ def _mentions(
     """Give the calls of others that mention a number, and their texts without it."""
     mine, clean = _by(number, privacy), _cleaner(number, privacy)
     while True:
-        some = select(CALLS).where(CALLS.c.id > after, ~mine)
+        some = select(CALLS.c.id, *_TEXTS, *_LISTS).where(CALLS.c.id > after, ~mine)
         rows = connection.execute(some.order_by(CALLS.c.id).limit(_STEP)).all()
         for row in rows:
             after = row.id
-            texts = _cleaned(row, clean)
+            texts = _cleaned(dict(row._mapping), clean)
             if texts:
                 yield row.id, texts
         if len(rows) < _STEP:
@@ -113,15 +113,14 @@ def _cleaner(number: Number, privacy: Privacy) -> Callable[[str], str]:
     return clean
 
 
-def _cleaned(row: Row[Any], clean: Callable[[str], str]) -> dict[str, str]:
+def _cleaned(row: Mapping[str, Any], clean: Callable[[str], str]) -> dict[str, str]:
     """Give the texts of a row that change."""
-    texts = {column.name: clean(row._mapping[column.name]) for column in _TEXTS}
+    texts = {column.name: clean(row[column.name]) for column in _TEXTS}
     for column in _LISTS:
-        written = row._mapping[column.name]
-        inside = json.loads(written)
-        swapped = _deep(inside, clean)
-        texts[column.name] = written if swapped == inside else json.dumps(swapped, ensure_ascii=False)
-    return {name: text for name, text in texts.items() if text != row._mapping[name]}
+        written = row[column.name]
+        if clean(written) != written:  # few are: only those are taken apart
+            texts[column.name] = json.dumps(_deep(json.loads(written), clean), ensure_ascii=False)
+    return {name: text for name, text in texts.items() if text != row[name]}
 
 
 def _deep(value: Any, clean: Callable[[str], str]) -> Any:

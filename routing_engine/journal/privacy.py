@@ -18,7 +18,7 @@ _FEWEST = 7
 
 # Between the digits of a number, also as an address writes it.
 _BETWEEN = r"(?:[\s\-\u2010-\u2015./()]|%20|%2D|%28|%29){0,3}"
-_DIGIT = re.compile(r"\d")
+_DIGIT, _DIGITS = re.compile(r"\d"), re.compile(r"\d+")
 _ESCAPED = re.compile("%2[0-9BD]")
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 #: Dates and addresses of machines look like numbers and are none: they stay.
@@ -128,5 +128,5 @@ def _core(number: Number) -> str:
 
 
 def _digits(text: str) -> str:
-    found = "".join(filter(str.isdecimal, _ESCAPED.sub("", text)))
+    found = "".join(_DIGITS.findall(_ESCAPED.sub("", text) if "%" in text else text))
     return found if found.isascii() else "".join(str(unicodedata.decimal(digit)) for digit in found)

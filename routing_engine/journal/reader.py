@@ -97,12 +97,19 @@ class Wanted:
 @contextmanager
 def open_to_read(path: Path) -> Iterator[Connection]:
     """Open a journal for reading: one moment of it, whatever is written meanwhile. Raises `JournalError`."""
-    if not path.exists():
-        raise JournalError("there is no journal yet: the service writes it ('routing-engine serve')")
+    with told():
+        _look_for(path)
     with told(), open_engine(path, write=False).connect() as connection:
         if schema_of(connection) is None:
             raise JournalError("there is no journal in this file yet: the service writes it ('routing-engine serve')")
         yield connection
+
+
+def _look_for(path: Path) -> None:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise JournalError("there is no journal yet: the service writes it ('routing-engine serve')") from None
 
 
 def find_call(connection: Connection, call_id: str) -> list[KeptCall]:

@@ -114,7 +114,7 @@ def open_engine(path: Path, write: bool, wait_s: float = _WAIT_S) -> Engine:
 def connect(path: Path, write: bool, wait_s: float = _WAIT_S) -> sqlite3.Connection:
     """Open the file itself. Raises `sqlite3.Error`."""
     address = f"file:{quote(str(path))}?mode={'rw' if write else 'ro'}"
-    found = sqlite3.connect(address, wait_s, isolation_level=None, check_same_thread=False, uri=True)
+    found = sqlite3.connect(address, timeout=wait_s, isolation_level=None, check_same_thread=False, uri=True)
     try:
         found.execute("PRAGMA synchronous=FULL")
         found.execute("PRAGMA secure_delete=ON")
