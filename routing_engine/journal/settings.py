@@ -35,10 +35,10 @@ class JournalSettings:
     max_mb: int = 2000
 
 
-def read_journal(engine: Section) -> JournalSettings:
-    """Take `journal` from engine.yaml: missing is the default, `none` keeps none. Every problem is noted."""
-    node = engine.take("journal")
-    if node is None:
+def read_journal(engine: Section | None) -> JournalSettings:
+    """Take `journal` from engine.yaml (None is its absence): `none` keeps none. Every problem is noted."""
+    node = None if engine is None else engine.take("journal")
+    if engine is None or node is None:
         return JournalSettings()
     if isinstance(node, yaml.ScalarNode) and node.value == "none":
         return JournalSettings(kept=False)

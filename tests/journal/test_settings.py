@@ -25,6 +25,10 @@ def test_without_the_key_a_journal_is_kept_with_masked_numbers(text: str) -> Non
     assert read(text) == (JournalSettings(kept=True, path="", numbers="masked", key="", keep_days=90, max_mb=2000), [])
 
 
+def test_without_an_engine_file_it_is_the_same() -> None:
+    assert read_journal(None) == JournalSettings()
+
+
 def test_none_keeps_none() -> None:
     assert read("journal: none") == (JournalSettings(kept=False), [])
 
