@@ -1,0 +1,127 @@
+"""The listener `metrics`: GET /metrics, /ready and /live over HTTP, on the loop that carries the calls.
+
+Whoever reaches it can do no harm: one request a connection, a few connections at a time, each over after some seconds;
+headers are small, no body is read, one scrape is made at a time and gives way to the calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import cast
+
+import structlog
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from routing_engine.errors import places
+from routing_engine.metrics.meter import Meter
+from routing_engine.metrics.render import render
+
+#: A connection is over after so long, whatever the other side does or leaves undone.
+LONGEST_S = 10.0
+#: More than a few scrapers and health checks at a time are no scrapers.
+MOST_CONNECTIONS = 32
+_LONGEST_LINE, _MOST_HEADERS = 4096, 64
+_PATHS = "/metrics, /ready and /live are here\n"
+
+_log = structlog.get_logger(__name__)
+
+
+class _Connection(RequestHandler):
+    """One connection: at most `most` of them at a time, each for at most `longest_s`."""
+
+    __slots__ = ("_end", "_longest_s", "_most", "_server")
+
+    def __init__(self, server: web.Server, quiet: logging.Logger, longest_s: float, most: int) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            logger=quiet,
+            access_log=quiet,
+            keepalive_timeout=longest_s,
+            lingering_time=0,
+            max_line_size=_LONGEST_LINE,
+            max_field_size=_LONGEST_LINE,
+            max_headers=_MOST_HEADERS,
+        )
+        self._server, self._longest_s, self._most = server, longest_s, most
+        self._end: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, or end it at once when there are too many."""
+        found = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
+        if len(self._server.connections) >= self._most:
+            found.abort()
+            return
+        # Not close(): that waits for a reader who does not read.
+        self._end = asyncio.get_running_loop().call_later(self._longest_s, found.abort)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Strike it off the books."""
+        if self._end is not None:
+            self._end.cancel()
+            super().connection_lost(exc)
+
+
+class MetricsListener:
+    """Answers scrapers and health checks. `listen`, and `stop` at the end."""
+
+    def __init__(self, meter: Meter, longest_s: float = LONGEST_S, most: int = MOST_CONNECTIONS) -> None:
+        self._meter = meter
+        self._longest_s, self._most = longest_s, most
+        self._one_at_a_time = asyncio.Lock()
+        self._quiet = logging.Logger("metrics")  # what strangers send must not become lines of ours
+        self._quiet.disabled = True
+        self._http: web.Server | None = None
+        self._server: asyncio.Server | None = None
+
+    async def listen(self, host: str, port: int) -> None:
+        """Open the listener. Raises `OSError` when the address is taken or not ours."""
+        loop = asyncio.get_running_loop()
+        http = self._http = web.Server(self._answer, handler_cancellation=True)
+        self._server = await loop.create_server(
+            lambda: _Connection(http, self._quiet, self._longest_s, self._most), host, port
+        )
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where we listen, as `host:port`."""
+        sockets = self._server.sockets if self._server is not None else ()
+        return ["{}:{}".format(*socket.getsockname()[:2]) for socket in sockets]
+
+    async def stop(self) -> None:
+        """Close the listener and every connection."""
+        if self._server is not None and self._http is not None:
+            self._server.close()
+            await self._http.shutdown(0)
+
+    # ------------------------------------------------------------------------------------- inside
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            answer = await self._found(request)
+        except Exception as error:
+            _log.error("metrics.failed", error=type(error).__name__, traceback=places(error))
+            answer = web.Response(status=500, text="a fault of the engine; its log says which\n")
+        answer.headers["Server"] = "routing-engine"
+        answer.force_close()
+        return answer
+
+    async def _found(self, request: web.BaseRequest) -> web.Response:
+        if request.method not in ("GET", "HEAD"):
+            return web.Response(status=405, text="GET and nothing else\n", headers={"Allow": "GET, HEAD"})
+        if request.path == "/metrics":
+            return await self._scraped(request.headers.get("Accept", ""))
+        if request.path == "/ready":
+            why = self._meter.not_ready()
+            return web.Response(status=503 if why else 200, text=f"{why or 'ready'}\n")
+        if request.path == "/live":
+            return web.Response(text="alive\n")
+        return web.Response(status=404, text=_PATHS)
+
+    async def _scraped(self, accept: str) -> web.Response:
+        async with self._one_at_a_time:
+            body, content_type = await render(self._meter.registry, accept)
+        return web.Response(body=body, headers={"Content-Type": content_type})

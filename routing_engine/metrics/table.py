@@ -1,0 +1,90 @@
+"""Every metric in one table: its name as it is scraped, its kind, labels and meaning.
+
+docs/reference/metrics.md, the dashboard and the alert rules are checked against it. Labels have few values, all of
+them words of ours or names out of the configuration: no number, no record, no text of a caller or a CRM. Rules are no
+label: there may be hundreds, their names are sentences that people reword, and each would multiply the series of its
+route; the journal answers how often a rule matched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from routing_engine.core.events import Cause, EarlyFate, LookupOrigin, LookupOutcome, LookupPurpose
+from routing_engine.core.model import Reason
+
+Kind: TypeAlias = Literal["counter", "gauge", "histogram", "info"]
+PREFIX = "routing_engine_"
+#: What stands for a route that the configuration never had: anybody who reaches FastAGI may ask for any name.
+UNKNOWN_ROUTE = "(unknown)"
+
+#: Labels that have few values, all of them known.
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "reason": get_args(Reason),
+    "cause": get_args(Cause),
+    "kind": ("sound", "text"),
+    "outcome": get_args(LookupOutcome),
+    "origin": get_args(LookupOrigin),
+    "purpose": get_args(LookupPurpose),
+    "fate": get_args(EarlyFate),
+    "said": ("yes", "no"),
+    "accepted": ("yes", "no"),
+}
+
+_CALL = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
+#: What a caller bears: fine where it decides whether somebody hangs up.
+_BORNE = (0.1, 0.25, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0)
+_ASKED = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+_AGE = (1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0, 604800.0)
+_SPEECH = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One row. `buckets` are the upper bounds of a histogram, in seconds."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+    buckets: tuple[float, ...] = ()
+
+
+def _row(name: str, kind: Kind, labels: str, text: str, buckets: tuple[float, ...] = ()) -> Metric:
+    return Metric(PREFIX + name, kind, tuple(labels.split()), text, buckets)
+
+
+METRICS: Mapping[str, Metric] = {
+    one.name: one
+    for one in (
+        _row("calls_total", "counter", "route reason", "Calls that got their destination."),
+        _row("calls_abandoned_total", "counter", "route cause", "Calls that were over before their decision."),
+        _row("calls_in_progress", "gauge", "", "Calls that are being carried now."),
+        _row("connections_refused_total", "counter", "", "FastAGI connections that were refused at limits.sessions."),
+        _row("call_duration_seconds", "histogram", "route", "From the first byte of a call to its decision.", _CALL),
+        _row("caller_waited_seconds", "histogram", "route", "What a caller waited for the look-ups of a call.", _BORNE),
+        _row("caller_silence_seconds", "histogram", "route", "The longest time a caller heard nothing.", _BORNE),
+        _row("prompts_missing_total", "counter", "route kind", "Prompts that a caller should have heard and did not."),
+        _row("lookups_total", "counter", "integration outcome origin purpose", "Look-ups that ended."),
+        _row("lookup_duration_seconds", "histogram", "integration", "How long a system took to answer.", _ASKED),
+        _row("early_lookups_total", "counter", "integration fate", "Look-ups that were begun before their turn."),
+        _row("cached_answer_age_seconds", "histogram", "origin", "The age of answers that were not live.", _AGE),
+        _row("source_down", "gauge", "integration model", "1 while a source does not answer."),
+        _row("breaker_open", "gauge", "integration", "1 while an integration is spared after failures in a row."),
+        _row("cache_entries", "gauge", "", "Answers that are kept in the cache."),
+        _row("journal_waiting", "gauge", "", "Calls that are not on the disk yet."),
+        _row("journal_lost_total", "counter", "", "Calls that will never be in the journal."),
+        _row("journal_down", "gauge", "", "1 while the journal cannot be written."),
+        _row("texts_total", "counter", "said", "Texts that a synthesiser was asked for during calls."),
+        _row("speech_duration_seconds", "histogram", "", "How long a call waited for a text to be spoken.", _SPEECH),
+        _row("configuration_loads_total", "counter", "accepted", "Configurations that were read, the first one too."),
+        _row("configuration_refused", "gauge", "", "1 while the folder holds a configuration that cannot be used."),
+        _row("configuration_loaded_timestamp_seconds", "gauge", "", "When the configuration in force was taken."),
+        _row("configuration_info", "info", "revision", "The configuration in force."),
+        _row("build_info", "info", "version", "The version of the engine."),
+        _row("ready", "gauge", "", "1 while /ready answers 200."),
+        _row("errors_total", "counter", "", "Faults of the engine itself, each with a call.error in the log."),
+    )
+}
