@@ -70,7 +70,6 @@ def decide(route: Route, caller: Caller) -> Conversation[Decision]:
             return mask_secrets(talk, (yield from land_nowhere(talk)))
         talk.note("route", f"going on with '{opened.route.name}'")
         passed.append((decision.route, decision.source, decision.rule))
-        trail[:] = mask_secrets(talk, decision).trail
         route, caller = opened.route, opened.caller or talk.caller
     talk.note("route", f"{MAX_ROUTES} routes were passed: they may lead to one another")
     return mask_secrets(talk, (yield from land_nowhere(talk)))

@@ -245,3 +245,8 @@ def test_a_rule_of_a_tree_over_the_call_and_the_input() -> None:
 def test_the_search_after_the_rules_is_the_usual_one() -> None:
     told = converse(route(CUSTOMERS, rules=(NOBODY,), early=1), found={"customers": GOLD})
     assert [ask.value for ask in told.asks if isinstance(ask, Find)] == ["+436641234567"]
+
+
+def test_each_rule_is_tried_once() -> None:
+    told = converse(route(rules=(NOBODY, TYPED), early=1, inputs=(NUMBER,)), typed=["999999"])
+    assert [step.step for step in told.decision.trail if step.step.startswith("rule")] == ["rule nobody", "rule typed"]

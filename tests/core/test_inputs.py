@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from routing_engine.core.decide import decide
 from routing_engine.core.model import (
     Collect,
     Destination,
@@ -14,6 +15,7 @@ from routing_engine.core.model import (
     Play,
     Record,
     Switch,
+    Typed,
 )
 from routing_engine.core.templates import read_template
 
@@ -161,3 +163,24 @@ def test_the_next_route_is_spoken_in_the_language_that_was_chosen() -> None:
     german = rule("german", go("queue", "de"), when("call.language", "is", "de"))
     told = converse(route(rules=(act,), early=1), routes={"other": route(rules=(german,), early=1)})
     assert told.decision.rule == "german"
+
+
+def test_the_final_prompt_is_heard_to_its_end() -> None:
+    told = converse(route(inputs=(replace(PIN, final_prompt=("no-luck",)),)))
+    assert Play(("no-luck",), barge_in=False) in told.asks
+
+
+def test_the_trail_names_a_prompt_of_an_input_that_could_not_be_played() -> None:
+    talk = decide(route(inputs=(replace(PIN, attempts=1),), default=go("queue", "q")), ANNA)
+    assert isinstance(next(talk), Collect)
+    with pytest.raises(StopIteration) as end:
+        talk.send(Typed("42", missing=("enter-pin", "x")))
+    assert [step.outcome for step in end.value.value.trail][1] == "could not be played: enter-pin, x"
+
+
+def test_the_trail_names_an_instruction_that_could_not_be_played() -> None:
+    talk = decide(route(instruction=("hello",), default=go("queue", "q")), ANNA)
+    next(talk)
+    with pytest.raises(StopIteration) as end:
+        talk.send(Typed(missing=("hello",)))
+    assert [step.outcome for step in end.value.value.trail] == ["could not be played: hello"]

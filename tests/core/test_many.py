@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from routing_engine.core.model import Collect, Destination, Menu, Prefer, Record, Spoken
+from routing_engine.core.decide import decide
+from routing_engine.core.model import Collect, Destination, Found, Menu, Prefer, Record, Spoken
 
-from .build import SALES, Told, converse, go, route, rule, say, source, when
+from .build import ANNA, SALES, Told, converse, go, route, rule, say, source, when
 
 ACME = Record({"id": "1", "name": "Acme", "tier": "silver"})
 BETA = Record({"id": "2", "name": "Beta", "tier": "gold"})
@@ -131,3 +132,41 @@ def test_the_rules_of_the_source_run_on_the_chosen_record() -> None:
 def test_the_choice_is_no_input_of_the_route() -> None:
     act = rule("on", go("queue", "q"), when("input", "is_empty", True))
     assert converse(route(source("c", act, when_many=MENU)), typed=["2"], found={"c": MANY}).decision.rule == "on"
+
+
+DATES = ("2026-01-01T10:00:00+14:00", "2026-01-01T09:00:00+00:00")
+
+
+def test_the_newest_is_newest_on_the_same_clock() -> None:
+    found = tuple(Record({"at": at}) for at in DATES)
+    for records in (found, found[::-1]):
+        told = converse(route(source("c", SALES, newest_by="at")), found={"c": records})
+        assert told.decision.record == found[1]
+
+
+def test_a_record_without_a_date_is_never_the_newest() -> None:
+    found = (Record({"at": "never"}), Record({"at": "0001-01-02"}), Record({}))
+    told = converse(route(source("c", SALES, newest_by="at")), found={"c": found})
+    assert told.decision.record == found[1]
+
+
+def test_a_way_of_its_own_for_several_records_names_the_source() -> None:
+    told = converse(route(source("c", SALES, when_many=go("queue", "desk"))), found={"c": MANY})
+    assert (told.decision.source, told.decision.reason) == ("c", "matched")
+    assert told.outcomes[0] == "3 records, which have a destination of their own"
+
+
+@pytest.mark.parametrize(
+    ("records", "outcome"),
+    [
+        ((), "no record (2 more with another number than the caller's)"),
+        ((ACME,), "1 record (2 more with another number than the caller's)"),
+        ((ACME, BETA), "2 records (2 more with another number than the caller's), taking the first"),
+    ],
+)
+def test_the_trail_counts_the_strangers_that_were_left_out(records: tuple[Record, ...], outcome: str) -> None:
+    talk = decide(route(source("c", SALES), default=go("queue", "q")), ANNA)
+    next(talk)
+    with pytest.raises(StopIteration) as end:
+        talk.send(Found(records, strangers=2))
+    assert end.value.value.trail[0].outcome == outcome

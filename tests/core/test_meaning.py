@@ -8,7 +8,7 @@ import pytest
 
 from routing_engine.core.decide import MAX_ROUTES, fall_back
 from routing_engine.core.destinations import variables
-from routing_engine.core.model import Caller, Collect, Destination, Find, Play, Record
+from routing_engine.core.model import Caller, Collect, Destination, Find, Play, Record, Route
 
 from .build import ANNA, DOWN, GOLD, HIDDEN, NUMBER, SALES, converse, go, route, rule, source, when
 
@@ -332,3 +332,32 @@ def test_the_trail_names_every_step_and_near_miss_in_order() -> None:
         ),
         ("rule everybody", "matched"),
     ]
+
+
+# How far, and what is named
+
+
+def ring(count: int) -> dict[str, Route]:
+    """Give routes that lead from r1 to the last one."""
+    made = {f"r{place}": route(default=go("route", f"r{place + 1}")) for place in range(1, count)}
+    return {**made, f"r{count}": route(default=go("queue", "end"))}
+
+
+def test_a_call_passes_eight_routes_and_no_more() -> None:
+    assert converse(ring(8)["r1"], routes=ring(8)).decision.destination == Destination("queue", "end")
+    assert converse(ring(9)["r1"], routes=ring(9)).decision.destination is None
+
+
+def test_the_first_source_that_was_down_is_the_one_that_is_named() -> None:
+    told = converse(route(source("a", SALES), source("b", SALES)), found={"a": DOWN, "b": DOWN})
+    assert (told.decision.reason, told.decision.source) == ("source_down", "a")
+
+
+def test_without_a_record_no_source_is_named() -> None:
+    assert converse(route(source("a", SALES))).decision.source == ""
+
+
+def test_the_decision_tells_through_which_rules_it_came() -> None:
+    first = route(source("a", rule("on", go("route", "r2"))))
+    told = converse(first, found={"a": GOLD}, routes={"r2": route()})
+    assert told.decision.passed == (("support", "a", "on"),)

@@ -127,3 +127,7 @@ def test_names_of_sounds(sound: str) -> None:
 @pytest.mark.parametrize("sound", ["", "-a", ".a", "a/../b", "a b", "a,b", "a|b", "a&b", "a$b", "a\n", "ä", "x" * 122])
 def test_no_names_of_sounds(sound: str) -> None:
     assert not SOUND.match(sound)
+
+
+def test_a_space_before_a_value_does_not_make_it_the_routes_own() -> None:
+    assert played("sound", "/etc/passwd", " {x}") == ["before", "after"]

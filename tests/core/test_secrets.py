@@ -127,3 +127,15 @@ def test_very_short_digits_are_not_masked_everywhere() -> None:
     told = converse(route(SHOWN, inputs=(short,)), typed=["12"], found={"c": Record({"a": "2026-12"})})
     assert told.decision.record == Record({"a": "2026-12"})
     assert told.steps[0] == "number, try 1 of 3: typed **"
+
+
+def test_an_input_beside_a_sensitive_one_is_shown_under_the_short_name() -> None:
+    miss = rule("x", go("queue", "q"), when("input", "is", "1"))
+    told = converse(route(rules=(miss,), inputs=(CODE, NUMBER)), typed=["9876", PAN])
+    assert told.steps[2] == "rule x: input is '9876': it is not '1'"
+
+
+def test_two_sensitive_digits_in_a_refused_target_are_not_shown() -> None:
+    asked = route(rules=(rule("on", go("route", "x y{input}")),), inputs=(replace(NUMBER, min=2),))
+    told = converse(asked, typed=["42"])
+    assert "destination route: refused: it is not what was allowed" in told.steps
