@@ -18,6 +18,7 @@ from routing_engine.core.model import Saying
 from routing_engine.core.ports import Channel, Lookup, Provider
 from routing_engine.errors import Problem
 from routing_engine.integration import Integration
+from routing_engine.journal.settings import read_journal
 from routing_engine.lookup.cache import Cache
 from routing_engine.lookup.guard import Guard
 from routing_engine.lookup.remember import Remember
@@ -35,6 +36,7 @@ LONGEST_SOURCE_S = 60.0
 #: Who reads which part of engine.yaml, beside the settings themselves.
 ROOMS: Mapping[str, ReadRoom] = {
     "cache": read_cache,
+    "journal": read_journal,
     "speech": lambda engine: read_speech(None if engine is None else engine.section("speech")),
 }
 

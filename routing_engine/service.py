@@ -21,9 +21,12 @@ from routing_engine.core.events import CallAbandoned, CallRouted
 from routing_engine.core.ports import Provider
 from routing_engine.errors import ChannelError, Problem, RouteError, places
 from routing_engine.in_force import InForce, a_call, put_in_force
+from routing_engine.journal.settings import JournalSettings, journal_path
+from routing_engine.journal.writer import Journal
 from routing_engine.log import log_call
 from routing_engine.lookup.cache import Cache
 from routing_engine.lookup.disk import Disk
+from routing_engine.lookup.forgetting import take_note
 from routing_engine.lookup.settings import CacheSettings
 from routing_engine.routes.settings import Settings
 from routing_engine.routes.store import Configuration, RouteStore
@@ -41,6 +44,7 @@ class Service:
         self._alive: list[InForce] = []
         self._cache = Cache(CacheSettings().entries)
         self._disk: Disk | None = None
+        self._journal: Journal | None = None
         self._server: AgiServer | None = None
         self._started_with = Settings()
         self._stopping = asyncio.Event()
@@ -61,6 +65,7 @@ class Service:
         configuration = await asyncio.to_thread(self._store.load)
         settings = configuration.settings
         await self._open_cache(cast(CacheSettings, settings.rooms.get("cache", CacheSettings())))
+        await self._open_journal(settings)
         self._put_in_force(configuration)
         self._started_with = settings
         address = settings.listeners.get("fastagi")
@@ -96,6 +101,8 @@ class Service:
         try:
             if await asyncio.to_thread(self._store.changed):
                 await self.reload()
+            if (number := await asyncio.to_thread(take_note, self._store.folder)) is not None:
+                await self._forget(number)
         except Exception as error:
             self._log.error("configuration.unreadable", error=type(error).__name__, traceback=places(error))
 
@@ -126,7 +133,7 @@ class Service:
         if self._server is not None:
             self._server.change(*_site(configuration.settings))
         fixed = [key for key in ("listeners", "logging") if _differ(self._started_with, configuration.settings, key)]
-        fixed += [key for key in ("cache",) if _room(self._started_with, key) != _room(configuration.settings, key)]
+        fixed += self._changed_for_good(configuration.settings)
         if fixed:
             self._log.warning("service.restart_needed", unchanged=fixed)
         self._log.info("configuration.reloaded", revision=configuration.revision, routes=sorted(configuration.routes))
@@ -134,6 +141,14 @@ class Service:
         return True
 
     # ------------------------------------------------------------------------------------- inside
+
+    def _changed_for_good(self, settings: Settings) -> list[str]:
+        """Let the journal take what it can take while it runs; name what needs a restart."""
+        before, now = _journal_settings(self._started_with), _journal_settings(settings)
+        if self._journal is not None:
+            self._journal.change(now, settings.region)
+        moved = [] if (before.kept, before.path) == (now.kept, now.path) else ["journal"]
+        return moved + (["cache"] if self._started_with.rooms.get("cache") != settings.rooms.get("cache") else [])
 
     async def _open_cache(self, settings: CacheSettings) -> None:
         """Make the cache of all routes; with a path it holds what was there before the restart."""
@@ -143,6 +158,19 @@ class Service:
         self._disk = Disk(self._store.folder / settings.path)
         self._cache = Cache(settings.entries, self._disk.changed)
         await self._disk.open(self._cache)
+
+    async def _open_journal(self, settings: Settings) -> None:
+        wanted = _journal_settings(settings)
+        if wanted.kept:
+            self._journal = Journal(journal_path(wanted, self._store.folder), wanted, settings.region)
+            await self._journal.open()
+
+    async def _forget(self, e164: str) -> None:
+        """Drop what the cache holds of a number, as `routing-engine forget` asks."""
+        answers = self._cache.forget(e164)
+        if self._disk is not None:
+            await self._disk.flush()
+        self._log.info("cache.forgotten", answers=answers)
 
     def _put_in_force(self, configuration: Configuration) -> None:
         """Take a configuration; an integration that did not change keeps its connections."""
@@ -179,9 +207,15 @@ class Service:
         finally:
             taken.calls -= 1
             if event is not None:
-                log_call(event, taken.configuration.settings.logging.numbers == "plain")
+                self._publish(event, taken.configuration.settings)
             if not taken.calls and taken is not self._alive[-1]:
                 await self._close_unused()
+
+    def _publish(self, event: CallRouted | CallAbandoned, settings: Settings) -> None:
+        """Tell everybody who hears of calls."""
+        log_call(event, settings.logging.numbers == "plain")
+        if self._journal is not None:
+            self._journal.record(event)
 
     def _report(self, error: Exception) -> None:
         self._log.error("call.error", error=type(error).__name__, traceback=places(error))
@@ -204,14 +238,16 @@ class Service:
             await part.close()
         if self._disk is not None:
             await self._disk.close()
+        if self._journal is not None:
+            await self._journal.close()
+
+
+def _journal_settings(settings: Settings) -> JournalSettings:
+    return cast(JournalSettings, settings.rooms.get("journal", JournalSettings(kept=False)))
 
 
 def _differ(one: Settings, other: Settings, key: str) -> bool:
     return bool(getattr(one, key) != getattr(other, key))
-
-
-def _room(settings: Settings, name: str) -> object:
-    return settings.rooms.get(name)
 
 
 def _site(settings: Settings) -> tuple[str, Callable[[], datetime], int, float, str, str]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
 from routing_engine.cli.journal import Place, add_options, find_journal, said
 from routing_engine.core.numbers import Number, mask_number, read_number
 from routing_engine.errors import JournalError
+from routing_engine.lookup.forgetting import forget_on_disk, leave_note, wait_until_taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,16 @@ def add(commands: Commands) -> None:
     parser = add_command(commands, "forget", "remove a number from all that the engine keeps, with a receipt")
     parser.add_argument("number", metavar="NUMBER", help="the number, as people write it")
     parser.add_argument("--dry-run", action="store_true", help="count only, remove nothing")
+    parser.add_argument(
+        "--wait", type=float, default=4.0, metavar="S", help="seconds that a running engine has to answer (default: 4)"
+    )
     add_options(parser, plain=False)
     parser.set_defaults(run=said(run))
 
 
 def run(options: argparse.Namespace) -> int:
     """Forget the number everywhere; 1 when something of it may be left."""
-    place = find_journal(options, key=True)
+    place = replace(find_journal(options, key=True), patience_s=options.wait)
     number = read_number(options.number, place.region)
     if number is None:
         return misuse(f"'{options.number}' is no telephone number")
@@ -89,8 +94,19 @@ def from_journal(place: Place, number: Number, dry_run: bool) -> Part:
     return Part("journal", counts, not found.notes and not found.unsearched, notes)
 
 
+def from_cache(place: Place, number: Number, dry_run: bool) -> Part:
+    """Forget a number in the answers that are kept: in the memory of a running engine, and in its file."""
+    try:
+        taken = dry_run or wait_until_taken(leave_note(place.folder, number.e164), place.patience_s)
+        count = forget_on_disk(place.cache, number.e164, dry_run) if place.cache is not None else 0
+    except (OSError, sqlite3.Error) as error:
+        return Part("cache", {}, False, (f"not done: {error}",))
+    notes = () if taken else ("no running engine answered: restart it, if one runs with this folder",)
+    return Part("cache", {"answers on disk": count}, notes=notes)
+
+
 #: Every place that keeps numbers. Each removes one there and says what it did; a `JournalError` is a place that failed.
-PLACES: Mapping[str, Callable[[Place, Number, bool], Part]] = {"journal": from_journal}
+PLACES: Mapping[str, Callable[[Place, Number, bool], Part]] = {"journal": from_journal, "cache": from_cache}
 
 
 def _print(receipt: Receipt) -> None:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from routing_engine.errors import JournalError, RouteError
 from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.settings import JournalSettings, journal_path, read_journal
+from routing_engine.lookup.settings import read_cache
 from routing_engine.marked import Notes, read_yaml
 
 if TYPE_CHECKING:
@@ -28,12 +29,19 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A journal as engine.yaml describes it. `zone` None is the machine's."""
+    """A journal as engine.yaml describes it. `zone` None is the machine's.
+
+    `folder` is the configuration's; `cache` is the file of the kept answers, None when they are in memory only.
+    `patience_s` is how long a running engine has to answer.
+    """
 
     path: Path
     settings: JournalSettings
     region: str
     zone: tzinfo | None
+    folder: Path = Path()
+    cache: Path | None = None
+    patience_s: float = 4.0
 
     @property
     def file(self) -> Path:
@@ -65,15 +73,16 @@ def find_journal(options: argparse.Namespace, key: bool = False) -> Place:
     """
     file = next((options.config / name for name in _ENGINE if (options.config / name).is_file()), None)
     if file is None:
-        settings, region, zone = JournalSettings(), "", None
+        settings, region, zone, cache = JournalSettings(), "", None, ""
     else:
-        settings, region, zone = _read_engine(file, key)
+        settings, region, zone, cache = _read_engine(file, key)
     if options.journal is None and not options.config.is_dir():
         raise JournalError(f"there is no folder {options.config}; name it with --config, or the file with --journal")
-    return Place(options.journal or journal_path(settings, options.config), settings, region, zone)
+    path = options.journal or journal_path(settings, options.config)
+    return Place(path, settings, region, zone, options.config, options.config / cache if cache else None)
 
 
-def _read_engine(file: Path, key: bool) -> tuple[JournalSettings, str, tzinfo | None]:
+def _read_engine(file: Path, key: bool) -> tuple[JournalSettings, str, tzinfo | None, str]:
     notes = Notes(file.name, os.environ.get)
     try:
         text = file.read_text(encoding="utf-8-sig")
@@ -88,7 +97,7 @@ def _read_engine(file: Path, key: bool) -> tuple[JournalSettings, str, tzinfo | 
     problems = notes.problems[known:]
     if key and problems:
         raise RouteError(problems)
-    return settings, region, _zone(zone)
+    return settings, region, _zone(zone), read_cache(section).path
 
 
 def _zone(name: str) -> tzinfo | None:

@@ -17,6 +17,8 @@ import pytest
 
 from routing_engine.cli.journal import read_moment
 from routing_engine.core.model import Destination, Step
+from routing_engine.lookup.cache import Cache, Entry
+from routing_engine.lookup.disk import Disk
 from tests.cli.conftest import Run
 from tests.journal.calls import AT, KEY, abandoned, bytes_of, kept_ids, opened, routed, settings, write
 
@@ -217,7 +219,7 @@ def test_what_is_no_moment_is_told(text: str) -> None:
 
 def test_forget_removes_a_number_and_gives_a_receipt(run: Run, config: Path) -> None:
     path = fill(config, routed(), routed("+43 1 5550199", "b", trail=(), record=None), mode="plain")
-    code, out, _ = run("forget", "0664 1234567", "--config", str(config))
+    code, out, _ = run("forget", "--wait", "0.1", "0664 1234567", "--config", str(config))
     lines = out.splitlines()
     assert (code, lines[0], lines[2]) == (0, "...567 is forgotten", "  journal   1 calls, 0 mentions in other calls")
     assert lines[1].startswith("  receipt   ")
@@ -226,51 +228,52 @@ def test_forget_removes_a_number_and_gives_a_receipt(run: Run, config: Path) -> 
 
 def test_a_receipt_as_json_names_each_place(run: Run, config: Path) -> None:
     fill(config, routed(), mode="plain")
-    receipt = json.loads(run("forget", "+436641234567", "--json", "--config", str(config))[1])
+    receipt = json.loads(run("forget", "--wait", "0.1", "+436641234567", "--json", "--config", str(config))[1])
     assert (receipt["number"], receipt["dry_run"], len(receipt["id"])) == ("...567", False, 16)
     found = {"calls": 1, "mentions in other calls": 0}
-    assert receipt["parts"] == [{"place": "journal", "found": found, "complete": True, "notes": []}]
+    assert receipt["parts"][0] == {"place": "journal", "found": found, "complete": True, "notes": []}
+    assert (receipt["parts"][1]["place"], receipt["parts"][1]["found"]) == ("cache", {"answers on disk": 0})
 
 
 def test_a_dry_run_removes_nothing(run: Run, config: Path) -> None:
     path = fill(config, routed())
-    code, out, _ = run("forget", "--dry-run", "+436641234567", "--config", str(config))
+    code, out, _ = run("forget", "--wait", "0.1", "--dry-run", "+436641234567", "--config", str(config))
     assert (code, out.splitlines()[0], kept_ids(path)) == (0, "...567 would be forgotten", ["1795198986.2"])
 
 
 def test_what_masked_numbers_cannot_tell_is_said(run: Run, config: Path) -> None:
     fill(config, routed())
-    code, out, _ = run("forget", "+436641234567", "--config", str(config))
+    code, out, _ = run("forget", "--wait", "0.1", "+436641234567", "--config", str(config))
     assert (code, "1 of them show ...567 only" in out) == (0, True)
 
 
 def test_hashed_numbers_need_the_key(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = fill(config, routed(), mode="hashed")
-    code, _, err = run("forget", "+436641234567", "--config", str(config))
+    code, _, err = run("forget", "--wait", "0.1", "+436641234567", "--config", str(config))
     assert (code, "the environment variable JOURNAL_KEY is not set" in err, len(kept_ids(path))) == (1, True, 1)
     assert run("explain", "1795198986.2", "--config", str(config))[0] == 0
     monkeypatch.setenv("JOURNAL_KEY", KEY)
     assert run("calls", "--caller", "+436641234567", "--json", "--config", str(config))[1].count("\n") == 1
-    assert run("forget", "+436641234567", "--config", str(config))[0] == 0
+    assert run("forget", "--wait", "0.1", "+436641234567", "--config", str(config))[0] == 0
     assert kept_ids(path) == []
 
 
 def test_another_key_is_told_and_is_no_success(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(config, routed(), mode="hashed")
     monkeypatch.setenv("JOURNAL_KEY", KEY[::-1])
-    code, out, _ = run("forget", "+436641234567", "--config", str(config))
+    code, out, _ = run("forget", "--wait", "0.1", "+436641234567", "--config", str(config))
     assert (code, out.splitlines()[0]) == (1, "...567 is not wholly forgotten")
     assert "1 calls are hashed with another key" in out
 
 
 def test_what_is_no_number_is_misuse(run: Run, config: Path) -> None:
-    assert run("forget", "Anna", "--config", str(config))[0] == 2
+    assert run("forget", "--wait", "0.1", "Anna", "--config", str(config))[0] == 2
 
 
 # ------------------------------------------------------------------------------------- where the journal lies
 
 
-@pytest.mark.parametrize("command", [("explain", "x"), ("calls",), ("forget", "+436641234567")])
+@pytest.mark.parametrize("command", [("explain", "x"), ("calls",), ("forget", "--wait", "0.1", "+436641234567")])
 def test_no_journal_is_told_with_the_remedy(run: Run, config: Path, command: tuple[str, ...]) -> None:
     code, out, err = run(*command, "--config", str(config))
     assert (code, "there is no journal yet: the service writes it ('routing-engine serve')" in out + err) == (1, True)
@@ -279,14 +282,14 @@ def test_no_journal_is_told_with_the_remedy(run: Run, config: Path, command: tup
 def test_no_journal_on_purpose_is_told(run: Run, config: Path) -> None:
     (config / "engine.yaml").write_text("journal: none\n")
     assert "engine.yaml says 'journal: none'" in run("calls", "--config", str(config))[2]
-    code, out, _ = run("forget", "+436641234567", "--config", str(config))
-    assert (code, out.splitlines()[-1]) == (0, "  journal   none is kept")
+    code, out, _ = run("forget", "--wait", "0.1", "+436641234567", "--config", str(config))
+    assert (code, out.splitlines()[2]) == (0, "  journal   none is kept")
 
 
 def test_what_is_left_of_before_is_forgotten_although_none_is_kept_any_more(run: Run, config: Path) -> None:
     path = fill(config, routed())
     (config / "engine.yaml").write_text("journal: none\n")
-    assert run("forget", "+436641234567", "--config", str(config))[0] == 0
+    assert run("forget", "--wait", "0.1", "+436641234567", "--config", str(config))[0] == 0
     assert kept_ids(path) == []
 
 
@@ -305,3 +308,19 @@ def test_a_broken_engine_yaml_is_told(run: Run, config: Path) -> None:
 def test_no_command_loads_the_database_library_before_it_is_needed() -> None:
     code = "import sys, routing_engine.cli, routing_engine.journal.writer; sys.exit('sqlalchemy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_forget_removes_the_answers_that_are_kept_on_disk(run: Run, config: Path) -> None:
+    (config / "engine.yaml").write_text("cache: {path: state/cache.db}\n")
+
+    async def fill_cache() -> None:
+        disk = Disk(config / "state" / "cache.db")
+        cache = Cache(10, disk.changed)
+        await disk.open(cache)
+        cache.put(("crm", "contact", "phone", "+436641234567", "+436641234567", "caller"), Entry((), 1))
+        await disk.close()
+
+    asyncio.run(fill_cache())
+    code, out, _ = run("forget", "--wait", "0.1", "+436641234567", "--config", str(config))
+    assert (code, "1 answers on disk" in out) == (0, True)
+    assert b"436641234567" not in (config / "state" / "cache.db").read_bytes()
