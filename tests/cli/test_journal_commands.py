@@ -312,6 +312,7 @@ def test_no_command_loads_the_database_library_before_it_is_needed() -> None:
 
 def test_forget_removes_the_answers_that_are_kept_on_disk(run: Run, config: Path) -> None:
     (config / "engine.yaml").write_text("cache: {path: state/cache.db}\n")
+    fill(config, routed())
 
     async def fill_cache() -> None:
         disk = Disk(config / "state" / "cache.db")
