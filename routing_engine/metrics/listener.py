@@ -91,11 +91,19 @@ class MetricsListener:
         sockets = self._server.sockets if self._server is not None else ()
         return ["{}:{}".format(*socket.getsockname()[:2]) for socket in sockets]
 
+    @property
+    def connections(self) -> int:
+        """How many connections there are now."""
+        return len(self._http.connections) if self._http is not None else 0
+
     async def stop(self) -> None:
         """Close the listener and every connection."""
         if self._server is not None and self._http is not None:
             self._server.close()
-            await self._http.shutdown(0)
+            for connection in self._http.connections:
+                if connection.transport is not None:
+                    connection.transport.abort()
+            await self._http.shutdown(0.1)  # 0 would be no limit
 
     # ------------------------------------------------------------------------------------- inside
 

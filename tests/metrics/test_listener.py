@@ -1,0 +1,226 @@
+"""The listener over real HTTP: what scrapers and health checks get, and what hostile ones cannot do."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
+from structlog.testing import capture_logs
+
+from routing_engine.metrics.listener import MetricsListener
+from routing_engine.metrics.readings import Readings
+from routing_engine.metrics.render import OPENMETRICS, render
+
+from .scene import READINGS, get, listening, meter, routed, samples
+
+#: What Prometheus 3 sends.
+ACCEPT = f"{OPENMETRICS};version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+
+
+async def raw(listener: MetricsListener, sent: bytes, end: bool = False) -> bytes:
+    """What comes back until the connection is over."""
+    host, port = listener.addresses[0].split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(sent)
+        if end:
+            writer.write_eof()
+        return await asyncio.wait_for(reader.read(), 10)
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_a_scrape_is_what_prometheus_reads():
+    found = meter()
+    found.publish(routed())
+    async with listening(found) as listener:
+        status, content_type, text = await get(listener, "/metrics")
+    assert (status, content_type) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert samples(text)["routing_engine_calls_total", (("reason", "matched"), ("route", "support"))] == 1
+    assert ("routing_engine_ready", ()) in samples(text)
+
+
+async def test_a_scraper_that_wants_openmetrics_gets_it():
+    async with listening(meter()) as listener:
+        _, content_type, text = await get(listener, "/metrics", headers={"Accept": ACCEPT})
+    families = {family.name: family for family in read_openmetrics(text)}
+    assert content_type.startswith(f"{OPENMETRICS}; version=1.0.0")
+    assert families["routing_engine_calls"].type == "counter"
+    assert families["routing_engine_configuration"].type == "info"
+
+
+@pytest.mark.parametrize("accept", ["", OPENMETRICS])
+async def test_both_forms_hold_the_same_samples_however_many_there_are(accept):
+    found = meter()
+    found.took("big", [f"route-{number}" for number in range(40)], ["crm"])
+    for number in range(40):
+        found.publish(routed(f"route-{number}", waited_s=number / 10))
+    text = (await render(found.registry, accept))[0].decode()
+    read = read_openmetrics(text) if accept else None
+    seen = (
+        {(one.name, tuple(sorted(one.labels.items()))): one.value for family in read for one in family.samples}
+        if read
+        else samples(text)
+    )
+    wanted = {
+        (one.name, tuple(sorted(one.labels.items()))): one.value
+        for family in found.registry.collect()
+        for one in family.samples
+        if not one.name.endswith("_created") and not one.name.startswith("process_")
+    }
+    assert {key: number for key, number in seen.items() if not key[0].startswith("process_")} == wanted
+
+
+async def test_calls_go_on_while_a_scrape_is_made():
+    found, turns = meter(), 0
+    found.took("big", [f"route-{number}" for number in range(100)], ["crm"])
+    scrape = asyncio.create_task(render(found.registry, ""))
+    while not scrape.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns > 30
+
+
+async def test_ready_says_why_it_is_not():
+    why = [""]
+    async with listening(meter(Readings(not_ready=lambda: why[0]))) as listener:
+        assert await get(listener, "/ready") == (200, "text/plain; charset=utf-8", "ready\n")
+        why[0] = "the service is draining: it takes no new calls"
+        assert (await get(listener, "/ready"))[::2] == (503, "the service is draining: it takes no new calls\n")
+        assert ("routing_engine_ready", ()) in samples((await get(listener, "/metrics"))[2])
+        assert (await get(listener, "/live"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("POST", "/metrics", 405),
+        ("HEAD", "/ready", 200),
+        ("GET", "/ready?x=1", 200),
+        ("DELETE", "/", 405),
+    ],
+)
+async def test_only_three_things_can_be_asked_for(method, path, status):
+    async with listening(meter()) as listener:
+        assert (await get(listener, path, method))[0] == status
+
+
+async def test_a_connection_carries_one_request_and_tells_no_versions():
+    request = b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with listening(meter()) as listener:
+        answer = await raw(listener, request * 3)
+    assert answer.count(b"HTTP/1.1 200") == 1
+    assert b"Server: routing-engine\r\n" in answer
+    assert b"aiohttp" not in answer
+
+
+async def test_a_fault_of_ours_is_logged_and_the_next_scrape_works():
+    faults = iter([ZeroDivisionError("+436641234567")])
+
+    def calls() -> int:
+        for fault in faults:
+            raise fault
+        return 1
+
+    async with listening(meter(Readings(calls=calls))) as listener:
+        with capture_logs() as logs:
+            assert (await get(listener, "/metrics"))[0] == 500
+        assert (await get(listener, "/metrics"))[0] == 200
+    assert [one["event"] for one in logs] == ["metrics.failed"]
+    assert "664" not in str(logs)
+
+
+HOSTILE = {
+    "no HTTP at all": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
+    "a header of a megabyte": b"GET /metrics HTTP/1.1\r\nX: " + b"a" * 1_000_000 + b"\r\n\r\n",
+    "a line of a megabyte": b"GET /" + b"a" * 1_000_000 + b" HTTP/1.1\r\n\r\n",
+    "ten thousand headers": b"GET /metrics HTTP/1.1\r\n" + b"X: y\r\n" * 10_000 + b"\r\n",
+    "two lengths": b"GET /live HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+    "a length that is none": b"GET /live HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    "a bad chunk": b"POST /live HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+    "control characters": b"GET /\x1b[31m\x00 HTTP/1.1\r\n\r\n",
+    "an agi call": b"agi_network: yes\nagi_request: agi://x/support\n\n",
+    "a socket that wants more": b"GET /live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", HOSTILE.values(), ids=HOSTILE.keys())
+async def test_a_hostile_request_ends_quietly(sent, capfd):
+    async with listening(meter(), longest_s=0.5) as listener:
+        with capture_logs() as logs:
+            answer = await raw(listener, sent)
+        assert answer == b"" or answer.startswith(b"HTTP/1.")
+        assert (await get(listener, "/live"))[0] == 200
+    assert logs == []
+    assert capfd.readouterr() == ("", "")
+
+
+SLOW = {
+    "nothing": b"",
+    "half a header": b"GET /metrics HTTP/1.1\r\nHos",
+    "half a body": b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nabc",
+}
+
+
+@pytest.mark.parametrize("sent", SLOW.values(), ids=SLOW.keys())
+async def test_who_sends_nothing_more_is_cut_off(sent):
+    async with listening(meter(), longest_s=0.2) as listener:
+        began = asyncio.get_running_loop().time()
+        await raw(listener, sent)
+        assert asyncio.get_running_loop().time() - began < 2
+
+
+async def test_who_does_not_read_is_cut_off():
+    found = meter()
+    found.took("big", [f"route-{'x' * 60}-{number}" for number in range(3000)], ["crm"])
+    async with listening(found, longest_s=1.5) as listener:
+        host, port = listener.addresses[0].split(":")
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(deaf, (host, int(port)))
+            await loop.sock_sendall(deaf, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            while not listener.connections:
+                await asyncio.sleep(0.01)
+            async with asyncio.timeout(8):
+                while listener.connections:
+                    await asyncio.sleep(0.05)
+
+
+async def test_too_many_connections_are_refused_and_those_there_are_answered():
+    async with listening(meter(), most=3) as listener:
+        host, port = listener.addresses[0].split(":")
+        held = [await asyncio.open_connection(host, int(port)) for _ in range(3)]
+        while listener.connections < 3:
+            await asyncio.sleep(0.01)
+        assert await raw(listener, b"GET /live HTTP/1.1\r\n\r\n") == b""
+        held[0][1].write(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"alive" in await held[0][0].read()
+        assert b"alive" in await raw(listener, b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
+        for _, writer in held:
+            writer.close()
+
+
+async def test_stop_lets_go_of_the_port_and_of_everybody():
+    listener = MetricsListener(meter(READINGS))
+    await listener.listen("127.0.0.1", 0)
+    host, port = listener.addresses[0].split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    await asyncio.wait_for(listener.stop(), 2)
+    with pytest.raises(OSError):
+        await asyncio.open_connection(host, int(port))
+    writer.close()
+    assert listener.connections == 0
+
+
+async def test_an_address_that_is_taken_is_said():
+    async with listening(meter()) as listener:
+        host, port = listener.addresses[0].split(":")
+        with pytest.raises(OSError):
+            await MetricsListener(meter()).listen(host, int(port))
