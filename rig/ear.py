@@ -87,6 +87,7 @@ class Ear:
         self._stopped: float | None = None
         self._anchor: tuple[int, int, int] | None = None
         self._levels: list[float] = []
+        self._arrivals: list[tuple[float, bytes]] = []
 
     @property
     def now_s(self) -> float:
@@ -105,6 +106,7 @@ class Ear:
             at = max(arrived, len(self.samples))
             self._anchor = (source, at, timestamp)
         self.received += len(payload)
+        self._arrivals.append((arrived / RATE, payload))
         self._write(max(at, 0), payload)
 
     def _expected(self, source: int, timestamp: int) -> int | None:
@@ -123,6 +125,16 @@ class Ear:
             at = len(self._levels) * WINDOW
             self._levels.append(_level(self.samples[at : at + WINDOW]))
         return self._levels + [-96.0] * (settled - len(self._levels))
+
+    def pauses(self, least_s: float = 0.02) -> list[Segment]:
+        """Every stretch without sound, to the packet, by when sound really arrived; the last one ends now.
+
+        Unlike in `segments` no pause is too short, and none is hidden by a sender whose clock stood still meanwhile.
+        """
+        loud = [(at, at + len(codes) / RATE) for at, codes in self._arrivals if codes and _level(codes) > SILENT_DB]
+        borders = pairwise([(0.0, 0.0), *loud, (self.now_s, self.now_s)])
+        silences = ((before[1], after[0]) for before, after in borders)
+        return [Segment(start, end, False, -96.0, 0.0) for start, end in silences if end - start >= least_s]
 
     def segments(self) -> list[Segment]:
         """What was heard so far, as stretches; pauses shorter than 0.1 s belong to the sound around them."""

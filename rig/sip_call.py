@@ -102,6 +102,11 @@ class Call:
         return self._stream.ear.segments()
 
     @property
+    def pauses(self) -> list[Segment]:
+        """Every stretch without sound since the call began, to the packet; the last one ends now or with the call."""
+        return self._stream.ear.pauses()
+
+    @property
     def keys_heard(self) -> str:
         """Keys the other side sent."""
         return self._stream.keys_heard

@@ -302,3 +302,19 @@ def test_the_ear_tells_sound_and_silence_apart() -> None:
     heard = [(segment.sound, round(segment.lasts_s, 1)) for segment in ear.segments()]
     assert heard == [(True, 0.4), (False, 0.6), (True, 0.4)]
     assert any(map(silence(0.5), ear.segments()))
+
+
+def test_the_ear_hears_a_pause_that_the_sender_does_not_tell() -> None:
+    now = [0.0]
+    ear = Ear(lambda: now[0])
+    codes = tone(440, 0.2)
+    for begin in (0.5, 0.76):  # the second part comes 60 ms late, by a clock that stood still in between
+        for at in range(0, len(codes), 160):
+            now[0] = begin + at / 8000
+            ear.take(1, at + (1600 if begin > 0.5 else 0), codes[at : at + 160])
+    now[0] = 1.5
+    assert [(round(one.start_s, 2), round(one.end_s, 2)) for one in ear.pauses()] == [
+        (0, 0.5),
+        (0.7, 0.76),
+        (0.96, 1.5),
+    ]
