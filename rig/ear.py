@@ -14,6 +14,8 @@ RATE = 8000
 WINDOW = 160
 SILENT_DB = -45.0
 BREATH_S = 0.1
+# What a telephone holds at most of sound that came early.
+JITTER_S = 0.06
 # A jump between the sender's clock and the arrival larger than this is a pause of the sender, not a late packet.
 DRIFT = RATE // 5
 
@@ -131,10 +133,20 @@ class Ear:
 
         Unlike in `segments` no pause is too short, and none is hidden by a sender whose clock stood still meanwhile.
         """
-        loud = [(at, at + len(codes) / RATE) for at, codes in self._arrivals if codes and _level(codes) > SILENT_DB]
-        borders = pairwise([(0.0, 0.0), *loud, (self.now_s, self.now_s)])
-        silences = ((before[1], after[0]) for before, after in borders)
-        return [Segment(start, end, False, -96.0, 0.0) for start, end in silences if end - start >= least_s]
+        found, end = [], 0.0
+        for at, codes in [*self._arrivals, (self.now_s, b"")]:
+            if codes and _level(codes) <= SILENT_DB:
+                continue
+            if at - end >= least_s:
+                found.append(Segment(end, at, False, -96.0, 0.0))
+            # Packets that come at once, because one of us was busy, are played one after the other.
+            end = min(max(end, at) + len(codes) / RATE, at + JITTER_S)
+        return found
+
+    def arrivals(self, hz: float, within_hz: float = 40.0) -> list[float]:
+        """When each packet arrived whose strongest frequency is this one, in seconds."""
+        size = 1 << (WINDOW.bit_length() - 1)
+        return [at for at, codes in self._arrivals if abs(strongest_hz(codes[:size]) - hz) <= within_hz]
 
     def segments(self) -> list[Segment]:
         """What was heard so far, as stretches; pauses shorter than 0.1 s belong to the sound around them."""

@@ -106,6 +106,10 @@ class Call:
         """Every stretch without sound since the call began, to the packet; the last one ends now or with the call."""
         return self._stream.ear.pauses()
 
+    def arrivals(self, hz: float) -> list[float]:
+        """When each packet with this tone arrived, in seconds since the call began."""
+        return self._stream.ear.arrivals(hz)
+
     @property
     def keys_heard(self) -> str:
         """Keys the other side sent."""

@@ -56,10 +56,14 @@ class Request:
 
 
 class Middleware:
-    """`records` holds what is found, by path and what is searched; `behaviour` may give a path another one."""
+    """`records` holds what is found, by path and what is searched; `behaviours` may give a path another one.
+
+    `delays` are the seconds that an answer takes, by path.
+    """
 
     def __init__(self) -> None:
         self.records: dict[tuple[str, str], object] = {}
+        self.delays: dict[str, float] = {}
         self.requests: Journal[Request] = Journal()
         self.address = ""
         self.behaviours: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
@@ -117,6 +121,7 @@ class Middleware:
             raise
 
     async def _behave(self, request: Request, web_request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(self.delays.get(request.path, 0))
         behaviour = self.behaviours.get(request.path)
         if behaviour is not None:
             return await behaviour(web_request)
