@@ -45,7 +45,7 @@ def test_every_configuration_on_a_page_loads_and_its_examples_hold(tmp_path, mon
 def test_every_how_to_about_a_route_shows_one():
     shown = {page.name for page in WITH_FILES}
     assert {"vip-queue.md", "account-owner.md", "own-middleware.md", "several-sources.md"} <= shown
-    assert {"when-the-crm-is-down.md", "freepbx.md", "own-prompts.md"} <= shown
+    assert {"when-the-crm-is-down.md", "no-dead-air.md", "freepbx.md", "own-prompts.md"} <= shown
     assert {"pin-entry.md", "language-choice.md", "order-number.md"} <= shown
 
 

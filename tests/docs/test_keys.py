@@ -33,6 +33,7 @@ PLACES = [
     ("routes", "filler", ROUTE, "filler: KEYS"),
     ("routes", "A source", ROUTE, "sources: [KEYS]"),
     ("routes", "search", ROUTE, "sources: [{search: KEYS}]"),
+    ("routes", "cache", ROUTE, "sources: [{cache: KEYS}]"),
     ("routes", "A rule", ROUTE, "sources: [{rules: [KEYS]}]"),
     ("routes", "A destination with play", ROUTE, "default: KEYS"),
     ("routes", "examples", ROUTE, "examples: [KEYS]"),
@@ -42,6 +43,7 @@ PLACES = [
     ("engine", "listeners", ENGINE, "listeners: KEYS"),
     ("engine", "dialplan", ENGINE, "dialplan: KEYS"),
     ("engine", "defaults", ENGINE, "defaults: KEYS"),
+    ("engine", "cache", ENGINE, "cache: KEYS"),
     ("engine", "logging", ENGINE, "logging: KEYS"),
     ("engine", "limits", ENGINE, "limits: KEYS"),
     ("calendars", "A calendar", ENGINE, "calendars: {office: KEYS}"),
@@ -49,6 +51,8 @@ PLACES = [
     ("integrations", "http", INTEGRATION, "KEYS"),
     ("integrations", "records", INTEGRATION, "KEYS"),
     ("integrations", "A model", INTEGRATION, HTTP + "models: {contact: KEYS}"),
+    ("integrations", "limits", INTEGRATION, HTTP + "limits: KEYS"),
+    ("integrations", "breaker", INTEGRATION, HTTP + "breaker: KEYS"),
     ("integrations", "parameters", INTEGRATION, HTTP + "parameters: KEYS"),
     ("integrations", "auth", INTEGRATION, HTTP + "auth: KEYS"),
     ("integrations", "auth: basic", INTEGRATION, HTTP + "auth: {basic: KEYS}"),
@@ -130,10 +134,11 @@ def check_choice(row: Row, problem: Problem) -> None:
 #: Where the keys of YAML are taken, and the page that names them.
 READERS = {
     "routes": [
-        *("read.py", "inputs.py", "prompts.py", "rules.py", "sources.py", "actions.py", "conditions.py"),
+        *("read.py", "inputs.py", "prompts.py", "rules.py", "sources.py", "keep.py", "actions.py", "conditions.py"),
         *("examples.py", "page.py", "settings.py", "lists.py", "calendars.py"),
     ],
     ".": ["integration.py"],
+    "lookup": ["settings.py"],
     "providers": ["http_settings.py", "http_auth.py", "http_address.py", "records.py"],
 }
 TAKING = {"take", "require", "text", "texts", "choice", "number", "whole", "flag", "section", "sections", "items"}
