@@ -197,8 +197,11 @@ def _reachable(talk: Talk, destination: Destination) -> Conversation[bool]:
 
 
 def _rest(talk: Talk, taken: To, first: Destination, facts: Facts) -> Conversation[tuple[Destination, ...]]:
-    """Give where a chain goes on when nobody answers: its other entries that are allowed, then the route's default."""
-    if not taken.chained:
+    """Give where the call goes on when nobody answers: a chain's other entries that are allowed, then the default.
+
+    A destination alone goes on only when it says for how long it rings.
+    """
+    if not taken.chained and taken.ring_s is None:
         return ()
     found = [first]
     for way in _ways(taken.then) if taken.then is not None else ():

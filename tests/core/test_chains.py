@@ -12,7 +12,7 @@ from routing_engine.core.destinations import PROFILES, variables
 from routing_engine.core.landing import UNREACHABLE
 from routing_engine.core.model import Action, Destination, Record, Route, To, Value
 
-from .build import ANNA, GOLD, NOW, NUMBER, Told, chain, converse, go, route, rule, source, to, when
+from .build import ANNA, GOLD, NOW, NUMBER, SALES, Told, chain, converse, go, route, rule, source, to, when
 
 ANN, BOB = Destination("extension", "200", ring_s=20), Destination("extension", "201")
 DESK, MENU = Destination("queue", "desk"), Destination("ivr", "main")
@@ -76,7 +76,7 @@ def test_none_reachable_is_the_default_and_still_a_match() -> None:
 
 def test_only_chains_look_whether_somebody_is_there() -> None:
     told = sent(TO_ANN, {"device.200": "busy"})
-    assert (places(told), told.observed) == ((ANN,), [])
+    assert (places(told), told.observed) == ((ANN, MENU), [])
 
 
 # What follows
@@ -188,7 +188,7 @@ def to_agent(states: dict[str, Value], way: To = AGENT) -> Told:
 
 def test_the_last_agent_becomes_an_extension() -> None:
     told = to_agent(last(NOW - timedelta(days=3)), replace(AGENT, ring_s=15))
-    assert (places(told), told.observed) == ((Destination("extension", "201", ring_s=15),), ["last_agent"])
+    assert (places(told), told.observed) == ((Destination("extension", "201", ring_s=15), MENU), ["last_agent"])
 
 
 @pytest.mark.parametrize(
@@ -274,3 +274,15 @@ def test_a_rule_behind_a_state_and_a_chain() -> None:
     act = rule("on", Action(WAY), when("device.201", "is", "inuse"))
     told = converse(route(rules=(act,), early=1), states={"device.201": "inuse", "device.200": "busy"})
     assert places(told) == (DESK, MENU)
+
+
+def test_a_destination_alone_that_rings_for_a_time_goes_on_with_the_default() -> None:
+    alone = rule("owner", Action(replace(to("extension", "12"), ring_s=15)))
+    decision = converse(route(source("customers", alone)), found={"customers": GOLD}).decision
+    assert decision.destination == Destination("extension", "12", None, 15)
+    assert decision.chain == (Destination("ivr", "main"),)
+
+
+def test_a_destination_alone_without_a_time_has_nothing_behind_it() -> None:
+    decision = converse(route(source("customers", SALES)), found={"customers": GOLD}).decision
+    assert decision.chain == ()
