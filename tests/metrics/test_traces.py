@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -307,8 +308,12 @@ async def test_a_collector_that_refuses_is_told_of_once_and_once_when_it_is_back
 
 
 async def test_a_collector_that_hangs_does_not_hold_up_the_stop(monkeypatch):
+    over = asyncio.Event()
+
     async def hang(reader, writer):
-        await reader.read()
+        await over.wait()
+        writer.close()
+        await writer.wait_closed()
 
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
@@ -319,3 +324,6 @@ async def test_a_collector_that_hangs_does_not_hold_up_the_stop(monkeypatch):
     followed.finish(CallRouted(ANNA, Decision("support", "r1", "matched", None), 1.0), False)
     await asyncio.wait_for(traces.close(timeout_s=0.2), 1)
     server.close()
+    over.set()
+    for sender in [one for one in threading.enumerate() if one.name == "traces"]:
+        await asyncio.to_thread(sender.join, 5)
