@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from routing_engine.core.destinations import PROFILES, variables
-from routing_engine.core.model import Collect, Find, Play, Spoken, Switch
+from routing_engine.core.model import Ahead, Collect, Find, Play, Spoken, Switch
 from tests.core.build import Told
 
 from .site import configuration, play
@@ -153,6 +153,20 @@ def test_32_the_menu_is_made_of_the_records() -> None:
         )
     ]
     assert play("32-ask", "one record needs no question").prompts == []
+
+
+@pytest.mark.parametrize(
+    ("route", "example", "early"),
+    [
+        ("34-certain", "nobody", [["customers"]]),
+        ("34-ahead", "both know the caller", [["by telephone", "leads"], ["leads", "by number"]]),
+    ],
+)
+def test_34_what_is_asked_early_changes_nothing_but_the_time(route: str, example: str, early: list[list[str]]) -> None:
+    told = play(route, example)
+    assert [[find.source.name for find in ask.finds] for ask in told.asks if isinstance(ask, Ahead)] == early
+    assert isinstance(told.asks[0], Ahead)
+    assert told.searched == (["by telephone"] if route == "34-ahead" else ["customers", "leads"])
 
 
 def test_35_a_hidden_caller_is_asked_for_nothing_and_nobody_is_asked_about_them() -> None:
