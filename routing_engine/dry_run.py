@@ -36,6 +36,7 @@ class DryCall:
 
     route: str
     caller: str = "anonymous"
+    caller_name: str = ""
     called: str = ""
     inputs: Sequence[str] = ()
     language: str = ""
@@ -83,7 +84,7 @@ def _caller(settings: Settings, wanted: DryCall) -> Caller:
     number = read_number(wanted.caller, settings.region)
     moment = wanted.at or datetime.now().astimezone(settings.timezone)
     at = moment if moment.tzinfo is not None else moment.replace(tzinfo=settings.timezone).astimezone(settings.timezone)
-    return Caller(number, wanted.called, "", wanted.language, at, "run-test", number is None)
+    return Caller(number, wanted.called, wanted.caller_name, wanted.language, at, "run-test", number is None)
 
 
 def _raise(error: Exception) -> None:

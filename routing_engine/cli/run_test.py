@@ -32,6 +32,9 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--input", nargs="+", action="extend", default=[], metavar="D", help="what is typed at each try; '' is silence"
     )
+    parser.add_argument(
+        "--caller-name", default="", metavar="TEXT", help="the caller's name, as the telephone sends it"
+    )
     parser.add_argument("--called", default="", metavar="DID", help="the number that was dialled")
     parser.add_argument("--at", type=_moment, metavar="TIME", help="when: 2026-12-24T18:00, or 18:00 for today")
     parser.add_argument("--language", default="", help="the channel's language")
@@ -92,6 +95,7 @@ def _call(options: argparse.Namespace, configuration: Configuration) -> DryCall 
     return DryCall(
         options.route,
         options.caller,
+        options.caller_name,
         options.called,
         tuple(options.input),
         options.language,

@@ -48,6 +48,7 @@ class Example:
 
     name: str
     caller: str = USUAL_CALLER
+    caller_name: str = ""
     called: str = ""
     input: tuple[str, ...] = ()
     at: datetime = USUAL_MOMENT
@@ -73,6 +74,7 @@ def decide_example(
     number = read_number(example.caller, region)
     caller = Caller(
         number=number,
+        name=example.caller_name,
         called=example.called,
         language=example.language or route.language,
         at=_at_site(example.at, zone),
@@ -146,6 +148,7 @@ def _read_example(section: Section, page: Page, route: Route, position: int) -> 
     example = Example(
         name=read_name(section, f"example {position}", 200),
         caller=section.text("caller", USUAL_CALLER),
+        caller_name=section.text("caller_name"),
         called=section.text("called"),
         input=section.texts("input"),
         at=_read_moment(section),

@@ -113,3 +113,12 @@ def test_a_file_of_canned_answers_that_is_wrong_is_noted() -> None:
     notes = Notes("records.yaml")
     read_records("a: {phone: 0664}\nb: gone\nc:\n", notes)
     assert [one.line for one in notes.problems] == [1, 2, 3]
+
+
+def test_an_example_may_name_the_caller() -> None:
+    found = configuration(
+        "rules: [{name: anna, when: {call.name: Anna}, to: {queue: a}}]\n"
+        "default: {to: {queue: b}}\n"
+        "examples: [{caller_name: Anna, expect: {rule: anna}}, {expect: {to: {queue: b}}}]\n"
+    )
+    assert found.failing == ()
