@@ -37,13 +37,15 @@ from routing_engine.core.model import (
     Switch,
     Typed,
 )
-from routing_engine.core.ports import Channel, Clock, Lookup, Speech
+from routing_engine.core.ports import TOO_LATE, Channel, Clock, Lookup, Speech
 from routing_engine.errors import CallerHungUp
 
 #: A sound that the caller hears to its end is taken to last at most this long, for the watchdog's limit.
 LONGEST_SOUND_S = 60.0
 #: Nobody is asked in less than this: a loop's timer may fire a moment before the deadline.
 LEAST_LOOKUP_S = 0.01
+#: A look-up whose time is up has this long to say so, or to give the last known record.
+LAST_WORD_S = 0.05
 #: A look-up that nobody waits for yet may last as long as the longest that a route may allow.
 LONGEST_EARLY_S = 60.0
 #: No call stays with us longer, whatever its route says.
@@ -246,9 +248,10 @@ class Call:
         early = self._early.pop(_key(ask), None)
         if early is not None and early.done() and (found := await early) and not _was_held(found):
             return _said_early(found)
-        if left_s < LEAST_LOOKUP_S:
-            self._forget(early)
-            return SourceDown(f"not asked: the route's {route.deadline_s:g} s for look-ups have passed")
+        if left_s < LEAST_LOOKUP_S and (early is None or early.done()):
+            known = await self._lookup.find(ask, 0)  # an answer that is kept takes no time
+            said = f"not asked: the route's {route.deadline_s:g} s for look-ups have passed"
+            return replace(known, why=said) if isinstance(known, SourceDown) else known
         filling = _Filling(route.filler.after_s, lambda begin: self._fill(route, begin))
         before = self._clock()
         try:
@@ -271,12 +274,14 @@ class Call:
         before = self._clock()
         await asyncio.wait({early}, timeout=left_s)
         if not early.done():
-            early.cancel()
+            early.cancel(TOO_LATE)
+            await asyncio.wait({early}, timeout=LAST_WORD_S)
+        if not early.done() or early.cancelled():
             return SourceDown(f"{ask.source.integration}: no answer in time", (self._clock() - before) * 1000)
         found = early.result()
-        if _was_held(found) and (left_s := left_s - (self._clock() - before)) >= LEAST_LOOKUP_S:
-            return await self._lookup.find(ask, left_s)
-        return _said_early(found)
+        if not _was_held(found):
+            return _said_early(found)
+        return await self._lookup.find(ask, max(0, left_s - (self._clock() - before)))
 
     def _forget(self, early: _Early | None) -> None:
         if early is not None:

@@ -275,6 +275,8 @@ class FakeLookup:
         self.cancelled = False
 
     async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
+        if left_s <= 0:
+            return SourceDown("no time was left to ask it", asked=False)
         self.asked.append((ask.source.name, left_s))
         self.begun.set()
         await self._wait()

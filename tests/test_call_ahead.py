@@ -12,6 +12,7 @@ from fakes import FakeChannel, FakeClock, FakeLookup
 from routing_engine.call import Call
 from routing_engine.core.destinations import PROFILES
 from routing_engine.core.model import Decision, Filler, Find, Found, Play, Route, SourceDown, Typed
+from routing_engine.core.ports import TOO_LATE
 
 GREETED = route(source("customers", SALES), source("leads", SALES, model="lead"), instruction=("welcome",))
 HELD = SourceDown("crm: not asked early", asked=False)
@@ -115,6 +116,27 @@ async def test_the_deadline_counts_what_the_caller_waits_not_the_greeting() -> N
     await asyncio.sleep(0)
     assert decision.reason == "source_down"
     assert lookup.cancelled
+
+
+class LastWord(FakeLookup):
+    """Answers only when it is told that time is up."""
+
+    async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            if error.args != (TOO_LATE,):
+                raise
+        return Found((GOLD,), note="its last answer, 2 h old")
+
+
+async def test_a_look_up_whose_time_is_up_may_give_the_last_known_record() -> None:
+    lookup = LastWord()
+    one = replace(GREETED, deadline_s=0.05, filler=Filler(after_s=9))
+    decision = await carry(one, Greeting(lambda: lookup.begun.wait()), lookup)
+    assert decision.reason == "matched"
+    assert "1 record (its last answer, 2 h old, asked ahead)" in [step.outcome for step in decision.trail]
 
 
 async def test_silence_and_waiting_are_measured() -> None:

@@ -107,11 +107,18 @@ class Speech(Protocol):
         """Give the name of a sound that says the text; None when it cannot be made in time. Never raises."""
 
 
+#: What a look-up that was begun early is cancelled with when the time of its call is up.
+TOO_LATE = "too late"
+
+
 class Lookup(Protocol):
     """From "find this" to an answer in time."""
 
     async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
-        """Ask the source's integration; never raises for a failing provider and never takes longer than `left_s`."""
+        """Ask the source's integration; never raises for a failing provider and never takes longer than `left_s`.
+
+        Cancelled with `TOO_LATE` it gives at once what it would give at the end of `left_s`.
+        """
 
 
 #: The seconds of a clock that never goes back.

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from routing_engine.core.model import Find, Found, Keep, SourceDown
-from routing_engine.core.ports import Clock, Lookup
+from routing_engine.core.ports import TOO_LATE, Clock, Lookup
 from routing_engine.lookup.cache import Cache, Entry, Key, key_of
+from routing_engine.lookup.ending import time_is_up
 
-#: A look-up that nobody waits for: the source's own time-out is what ends it.
+#: A look-up for all who may want its answer: the source's own time-out is what ends it, or that nobody waits any more.
 _UNHURRIED_S = 60.0
 
 
@@ -43,7 +44,7 @@ class Remember:
             if age_s >= _lifetime_s(entry, keep):
                 self._refresh(key, ask)
             return _again(entry, "cache", age_s, f"from the cache, {_old(age_s)} old")
-        answer = await self._fly(key, ask, left_s)
+        answer = await (self._fly(key, ask, left_s) if left_s > 0 else self._lookup.find(ask, left_s))
         if isinstance(answer, SourceDown) and entry is not None and age_s < keep.stale_for_s:
             return replace(
                 _again(entry, "snapshot", age_s, f"{answer.why}; its last answer, {_old(age_s)} old"),
@@ -63,32 +64,41 @@ class Remember:
     def _refresh(self, key: Key, ask: Find) -> None:
         """Ask anew in the background, once, and only where nobody else needs the place."""
         if key not in self._flights:
-            self._take_off(key, replace(ask, early=True), _UNHURRIED_S).waiters += 1  # nobody's leaving ends it
+            self._take_off(key, replace(ask, early=True)).waiters += 1  # nobody's leaving ends it
 
     async def _fly(self, key: Key, ask: Find, left_s: float) -> Found | SourceDown:
-        flight = self._flights.get(key) or self._take_off(key, ask, left_s)
+        """Wait for the answer to a question, with all others who ask it: the time of each is his own."""
+        flight = self._flights.get(key) or self._take_off(key, ask)
+        loop = asyncio.get_running_loop()
+        began, took_ms = loop.time(), left_s * 1000
         flight.waiters += 1
+        why = TOO_LATE
         try:
             await asyncio.wait({flight.task}, timeout=left_s)
+        except asyncio.CancelledError as error:
+            if not time_is_up(error):
+                why = ""
+                raise
+            took_ms = (loop.time() - began) * 1000
         finally:
             flight.waiters -= 1
             if not flight.waiters:
-                flight.task.cancel()  # all who waited have gone
+                flight.task.cancel(why)  # all who waited have gone
         if not flight.task.done() or flight.task.cancelled():
-            return SourceDown(f"{ask.source.integration}: no answer in time", left_s * 1000)
+            return SourceDown(f"{ask.source.integration}: no answer in time", took_ms)
         found = flight.task.result()
         if isinstance(found, SourceDown) and not found.asked and not ask.early:
             return await self._lookup.find(ask, left_s)  # an early flight was held back, which we are not
         return found
 
-    def _take_off(self, key: Key, ask: Find, left_s: float) -> _Flight:
-        flight = _Flight(asyncio.get_running_loop().create_task(self._ask(key, ask, left_s)))
+    def _take_off(self, key: Key, ask: Find) -> _Flight:
+        flight = _Flight(asyncio.get_running_loop().create_task(self._ask(key, ask)))
         self._flights[key] = flight
         flight.task.add_done_callback(lambda _: self._flights.pop(key, None))
         return flight
 
-    async def _ask(self, key: Key, ask: Find, left_s: float) -> Found | SourceDown:
-        answer = await self._lookup.find(ask, left_s)
+    async def _ask(self, key: Key, ask: Find) -> Found | SourceDown:
+        answer = await self._lookup.find(ask, _UNHURRIED_S)
         if isinstance(answer, Found):
             self._cache.put(key, Entry(answer.records, self._now(), answer.strangers))
         return answer

@@ -12,6 +12,7 @@ from routing_engine.core.model import Find, Found, Record, Source, SourceDown
 from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.errors import ProviderError, ProviderHeld, ProviderThrottled, ProviderUnreachable, places
 from routing_engine.integration import Limits, Model
+from routing_engine.lookup.ending import time_is_up
 from routing_engine.lookup.guard import Guard
 from routing_engine.lookup.verify import queries, sift
 
@@ -54,7 +55,7 @@ class Search:
         The first of the source's time-out and `left_s` ends it. Being cancelled passes through.
         """
         if left_s <= 0:
-            return SourceDown("no time was left to ask it")
+            return SourceDown("no time was left to ask it", asked=False)
         began = self._clock()
         limit_s = ask.source.timeout_s if ask.source.timeout_s is not None else self._timeout_s
         try:
@@ -64,11 +65,10 @@ class Search:
         except ProviderError as error:
             return self._is_down(ask.source, str(error)[:_LONGEST_WHY], self._ms_since(began))
         except TimeoutError:
-            if left_s >= min(limit_s, _FAIR_S):
-                self._guard(ask.source).late()
-            why = f"{ask.source.integration}: no answer in time"
-            return self._is_down(ask.source, why, self._ms_since(began))
+            return self._is_late(ask.source, left_s >= min(limit_s, _FAIR_S), began)
         except asyncio.CancelledError as error:
+            if time_is_up(error):
+                return self._is_late(ask.source, self._clock() - began >= min(limit_s, _FAIR_S), began)
             if _we_are_cancelled():
                 raise
             return self._is_broken(ask.source, error, self._ms_since(began))
@@ -105,8 +105,12 @@ class Search:
         except ProviderUnreachable as error:
             if not error.again:
                 raise
+            broke = error
         await asyncio.sleep(_PAUSE_S)
-        return await self._guarded(provider, query, ask)
+        try:
+            return await self._guarded(provider, query, ask)
+        except ProviderHeld:
+            raise broke from None  # it was asked, and that is what came of it
 
     async def _guarded(self, provider: Provider, query: Query, ask: Find) -> Sequence[Record]:
         guard = self._guard(ask.source)
@@ -133,6 +137,12 @@ class Search:
 
     def _ms_since(self, began: float) -> float:
         return round((self._clock() - began) * 1000, 3)
+
+    def _is_late(self, source: Source, fair: bool, began: float) -> SourceDown:
+        """`fair` says that it had as long as a system may need; otherwise its silence is not held against it."""
+        if fair:
+            self._guard(source).late()
+        return self._is_down(source, f"{source.integration}: no answer in time", self._ms_since(began))
 
     def _is_broken(self, source: Source, error: BaseException, took_ms: float) -> SourceDown:
         """A fault of ours. Its traceback is logged without the error's text, which may hold what was searched."""

@@ -9,6 +9,7 @@ from fakes import FakeClock, FakeLookup
 
 from routing_engine.core.model import Find, Found, Keep, Record, Source, SourceDown
 from routing_engine.core.numbers import read_number
+from routing_engine.core.ports import TOO_LATE
 from routing_engine.core.templates import read_template
 from routing_engine.lookup.cache import Cache
 from routing_engine.lookup.remember import Remember
@@ -149,3 +150,43 @@ async def test_an_answer_to_another_question_is_not_used() -> None:
     await one.find(ASK, 5)
     await one.find(replace(ASK, source=replace(SOURCE, by=read_template("{call.called}"))), 5)
     assert len(lookup.asked) == 2, "a search by the same text that is not by the caller is not checked against it"
+
+
+async def test_who_joins_late_has_all_of_his_own_time() -> None:
+    gate = asyncio.Event()
+    lookup = FakeLookup({"customers": ANNA}, before=lambda: gate.wait())
+    one, _ = remember(lookup)
+    hurried, patient = asyncio.create_task(one.find(ASK, 0.02)), asyncio.create_task(one.find(ASK, 5))
+    assert isinstance(await hurried, SourceDown)
+    gate.set()
+    assert isinstance(await patient, Found)
+    assert len(lookup.asked) == 1
+
+
+async def test_a_look_up_begun_early_gives_the_last_answer_when_its_time_is_up() -> None:
+    never = asyncio.Event()
+    lookup = FakeLookup({"customers": ANNA})
+    one, clock = remember(lookup)
+    await one.find(ASK, 5)
+    lookup._before = never.wait
+    clock.now_s += 100
+    task = asyncio.create_task(one.find(replace(ASK, early=True), 60))
+    await asyncio.sleep(0.01)
+    task.cancel(TOO_LATE)
+    found = await task
+    assert isinstance(found, Found)
+    assert (found.records[0].origin, found.note) == ("snapshot", "crm: no answer in time; its last answer, 100 s old")
+    await asyncio.sleep(0)
+    assert lookup.cancelled
+
+
+async def test_what_is_kept_counts_when_no_time_is_left_and_nothing_is_asked() -> None:
+    lookup = Changing(Found((ANNA,)))
+    one, clock = remember(lookup)
+    assert isinstance(await one.find(ASK, 0), SourceDown)
+    await one.find(ASK, 5)
+    assert isinstance(await one.find(ASK, 0), Found)
+    clock.now_s += 3000
+    found = await one.find(ASK, 0)
+    assert isinstance(found, Found)
+    assert (found.records[0].origin, len(lookup.asked)) == ("snapshot", 1)

@@ -114,7 +114,7 @@ async def test_the_shortest_limit_ends_a_look_up(timeout_s: float | None, defaul
 async def test_without_time_left_nobody_is_asked_or_thought_to_be_down() -> None:
     fake = giving(ANNA)
     with capture_logs() as logs:
-        assert await search(fake).find(ask(), 0) == SourceDown("no time was left to ask it")
+        assert await search(fake).find(ask(), 0) == SourceDown("no time was left to ask it", asked=False)
     assert (fake.asked, logs) == ([], [])
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 from fakes import FakeClock
+from structlog.testing import capture_logs
 
 from routing_engine.core.model import Find, Found, Record, Source, SourceDown
 from routing_engine.core.numbers import read_number
-from routing_engine.core.ports import Query
+from routing_engine.core.ports import TOO_LATE, Query
 from routing_engine.core.templates import read_template
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderThrottled, ProviderUnreachable
 from routing_engine.integration import Limits, Model
@@ -142,3 +143,36 @@ async def test_a_caller_who_hangs_up_gives_the_place_back() -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert isinstance(await one.find(replace(ASK, source=replace(ASK.source, timeout_s=0.01)), 5), SourceDown)
+
+
+async def test_a_try_that_breaks_is_told_as_broken_though_the_breaker_forbids_another() -> None:
+    provider = Answers(BROKEN)
+    found = await search(provider, failures=1).find(ASK, 5)
+    assert isinstance(found, SourceDown)
+    assert (found.asked, found.why, provider.asked) == (True, "crm: the connection broke", 1)
+
+
+async def test_a_look_up_that_was_given_up_as_too_late_opens_the_breaker_and_is_logged() -> None:
+    provider, clock = Answers(60.0), FakeClock()
+    one = search(provider, clock, failures=2)
+    with capture_logs() as lines:
+        for _ in range(4):
+            task = asyncio.create_task(one.find(replace(ASK, early=True), 60))
+            await asyncio.sleep(0.001)
+            clock.now_s += 2
+            task.cancel(TOO_LATE)
+            await asyncio.gather(task, return_exceptions=True)
+    assert provider.asked == 2
+    assert [line["event"] for line in lines] == ["source.down"]
+
+
+async def test_a_look_up_that_nobody_needs_any_more_says_nothing_about_the_system() -> None:
+    provider, clock = Answers(60.0), FakeClock()
+    one = search(provider, clock, failures=1)
+    for _ in range(3):
+        task = asyncio.create_task(one.find(ASK, 60))
+        await asyncio.sleep(0.001)
+        clock.now_s += 2
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert provider.asked == 3
