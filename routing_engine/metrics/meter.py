@@ -14,7 +14,8 @@ from prometheus_client.process_collector import ProcessCollector
 
 from routing_engine.core.events import HEALTH_CHECK, CallAbandoned, CallRouted, LookedUp
 from routing_engine.core.ports import Speech
-from routing_engine.metrics.readings import Readings, States
+from routing_engine.metrics.readings import Readings
+from routing_engine.metrics.states import States
 from routing_engine.metrics.table import METRICS, PREFIX, UNKNOWN_ROUTE, WORDS
 
 T = TypeVar("T", Counter, Histogram)

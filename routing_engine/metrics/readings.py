@@ -1,15 +1,9 @@
-"""What is read at the moment of a scrape, instead of being counted: the state of other rooms."""
+"""Where a scrape's numbers come from that are read instead of being counted: the state of other rooms."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
-from prometheus_client.metrics_core import Metric as Family
-
-from routing_engine.metrics.table import METRICS, PREFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,71 +30,3 @@ class Readings:
     breakers: Callable[[], Mapping[str, bool]] = dict
     cache_entries: Callable[[], int] = lambda: 0
     journal: Callable[[], JournalState | None] = lambda: None
-
-
-class States:
-    """A collector of what is read, and of the configuration in force."""
-
-    def __init__(self, readings: Readings, version: str, now: Callable[[], float] = time.time) -> None:
-        self._readings = readings
-        self._version = version
-        self._now = now
-        self._revision = ""
-        self._loaded_at = 0.0
-        self._refused = False
-
-    def took(self, revision: str) -> None:
-        """Note that a configuration is in force."""
-        self._revision, self._loaded_at, self._refused = revision, self._now(), False
-
-    def refused(self) -> None:
-        """Note that the folder holds one that cannot be used."""
-        self._refused = True
-
-    def collect(self) -> Iterator[Family]:
-        """Give every family, read now."""
-        read = self._readings
-        yield _gauge("calls_in_progress", read.calls())
-        yield _counter("connections_refused_total", read.refused())
-        yield _gauges("source_down", read.sources().items())
-        yield _gauges("breaker_open", (((name,), spared) for name, spared in read.breakers().items()))
-        yield _gauge("cache_entries", read.cache_entries())
-        yield from _of_journal(read.journal())
-        yield _gauge("configuration_refused", self._refused)
-        yield _gauge("configuration_loaded_timestamp_seconds", self._loaded_at)
-        yield _info("configuration_info", self._revision)
-        yield _info("build_info", self._version)
-        yield _gauge("ready", not read.not_ready())
-
-    def describe(self) -> Collection[Family]:
-        """Give no family: registering must not read."""
-        return ()
-
-
-def _of_journal(state: JournalState | None) -> Iterator[Family]:
-    """Give what is known of the journal; nothing where none is kept."""
-    if state is not None:
-        yield _gauge("journal_waiting", state.waiting)
-        yield _counter("journal_lost_total", state.lost)
-        yield _gauge("journal_down", state.down)
-
-
-def _gauge(name: str, value: float) -> Family:
-    return GaugeMetricFamily(PREFIX + name, METRICS[PREFIX + name].help, value=value)
-
-
-def _gauges(name: str, values: Iterable[tuple[tuple[str, ...], bool]]) -> Family:
-    metric = METRICS[PREFIX + name]
-    family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-    for labels, value in values:
-        family.add_metric(labels, value)
-    return family
-
-
-def _counter(name: str, value: float) -> Family:
-    return CounterMetricFamily(PREFIX + name, METRICS[PREFIX + name].help, value=value)
-
-
-def _info(name: str, value: str) -> Family:
-    metric = METRICS[PREFIX + name]
-    return InfoMetricFamily(metric.name.removesuffix("_info"), metric.help, value={metric.labels[0]: value})
