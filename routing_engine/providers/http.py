@@ -180,8 +180,18 @@ class HttpProvider:
             return ProviderMisread(f"{self._name}: the answer is not HTTP as it should be")
         if isinstance(error, aiohttp.ServerTimeoutError | TimeoutError):
             return ProviderUnreachable(f"{self._name}: no connection within connect_timeout_s")
-        again = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError | ConnectionResetError)
-        return ProviderUnreachable(f"{self._name}: {what_broke(error)}", again)
+        return ProviderUnreachable(f"{self._name}: {what_broke(error)}", self._is_worth_another(error))
+
+    def _is_worth_another(self, error: Exception) -> bool:
+        """Tell whether the connection broke, and nobody has tried again yet.
+
+        A POST here asks as a GET does: it may be repeated, which aiohttp does not know. A GET that got no answer it
+        has repeated already.
+        """
+        if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientConnectionResetError):
+            return True
+        broke = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
+        return broke and self._settings.method == "POST" and not isinstance(error, aiohttp.ClientConnectorError)
 
     def _session(self) -> aiohttp.ClientSession:
         if self._client is None:

@@ -6,7 +6,9 @@ import asyncio
 import gzip
 import re
 import socket
+import struct
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -272,3 +274,32 @@ async def test_only_what_may_pass_at_once_is_worth_asking_again(
     error = await error_at(middleware.address)
     assert isinstance(error, ProviderUnreachable)
     assert error.again is again
+
+
+def _resets(writer: asyncio.StreamWriter) -> None:
+    found = writer.get_extra_info("socket")
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("ends", [_resets, lambda writer: writer.close()], ids=["reset", "close"])
+async def test_a_connection_that_breaks_is_worth_one_more_request_and_no_third(
+    method: str, ends: Callable[[asyncio.StreamWriter], None]
+) -> None:
+    asked: list[int] = []
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(1)
+        ends(writer)
+
+    async with raw_server(answer) as address:
+        error = await error_at(address, f"method: {method}\n")
+    assert isinstance(error, ProviderUnreachable)
+    assert (len(asked), error.again) in [(2, False), (1, True)], "aiohttp itself asks a second time by GET"
+
+
+async def test_an_address_where_nobody_listens_is_asked_once() -> None:
+    error = await error_at("http://127.0.0.1:1/")
+    assert isinstance(error, ProviderUnreachable)
+    assert not error.again
