@@ -85,7 +85,7 @@ class HttpProvider:
             self._headers["Content-Type"] = "application/json"
         self._address = with_query(settings.address, settings.auth.query)
         self._client: aiohttp.ClientSession | None = None
-        self._closed = False
+        self._closed = self._answered = False
         oauth = settings.auth.oauth
         self._tokens = Tokens(name, oauth, self._session, clock) if oauth is not None else None
 
@@ -134,6 +134,7 @@ class HttpProvider:
             async with self._session().request(
                 self._settings.method, request.url, data=request.body, headers=headers, allow_redirects=False
             ) as response:
+                self._answered = True
                 wait_s = retry_after_s(response.headers.get("Retry-After", ""), self._unix_time())
                 return _Answer(response.status, await self._body(response), wait_s)
         except (aiohttp.ClientError, OSError) as error:
@@ -179,8 +180,17 @@ class HttpProvider:
         if isinstance(error, aiohttp.ClientResponseError) or isinstance(error.__cause__, ContentEncodingError):
             return ProviderMisread(f"{self._name}: the answer is not HTTP as it should be")
         if isinstance(error, aiohttp.ServerTimeoutError | TimeoutError):
-            return ProviderUnreachable(f"{self._name}: no connection within connect_timeout_s")
+            return ProviderUnreachable(f"{self._name}: no connection within connect_timeout_s", self._may_have_moved())
+        if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+            return ProviderUnreachable(f"{self._name}: {what_broke(error)}", self._may_have_moved())
         return ProviderUnreachable(f"{self._name}: {what_broke(error)}", self._is_worth_another(error))
+
+    def _may_have_moved(self) -> bool:
+        """Forget where the name led; tell whether it led to somebody until now, so that asking anew may help."""
+        if self._client is not None and isinstance(self._client.connector, aiohttp.TCPConnector):
+            self._client.connector.clear_dns_cache()
+        answered, self._answered = self._answered, False
+        return answered
 
     def _is_worth_another(self, error: Exception) -> bool:
         """Tell whether the connection broke, and nobody has tried again yet.

@@ -56,10 +56,13 @@ class Engine:
 
     @classmethod
     @asynccontextmanager
-    async def serving(cls, folder: Path) -> AsyncIterator[Engine]:
-        """An engine with this configuration, ready; it is ended by force afterwards unless it has ended before."""
+    async def serving(cls, folder: Path, *program: str | Path) -> AsyncIterator[Engine]:
+        """An engine with this configuration, ready; it is ended by force afterwards unless it has ended before.
+
+        `program` starts it in another way than an operator does.
+        """
         process = await asyncio.create_subprocess_exec(
-            PROGRAM, "--config", folder, "serve", stderr=subprocess.PIPE, limit=2**22
+            *(program or (PROGRAM,)), "--config", folder, "serve", stderr=subprocess.PIPE, limit=2**22
         )
         engine = cls(process, folder)
         try:
