@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import cast
 
 from routing_engine.channels.agi_call import AgiChannel, Site
@@ -108,7 +109,8 @@ class _Session(asyncio.BufferedProtocol):
         self.send(b"".join(lines))
         self._closing = True
         assert self._transport is not None
-        self._transport.write_eof()
+        with suppress(OSError):  # the other side has gone already; we are told so in a moment
+            self._transport.write_eof()
         self.give_up_after(self.reply_timeout_s)
         replies: list[Reply] = []
         try:

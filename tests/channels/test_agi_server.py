@@ -103,6 +103,23 @@ async def test_a_client_that_stops_answering_is_cut_after_the_limit() -> None:
     assert str(seen.lost) == "Asterisk did not answer in time"
 
 
+async def test_a_client_that_goes_while_the_decision_is_sent_is_gone_and_no_fault_of_ours() -> None:
+    seen, ready, gone = Seen(), asyncio.Event(), asyncio.Event()
+
+    async def talk(channel: Channel) -> None:
+        ready.set()
+        await gone.wait()
+        await channel.hand_back(WANTED)
+
+    async with serving(holding(talk, seen)) as server:
+        with socket.create_connection(("127.0.0.1", port(server))) as client:
+            client.sendall(environment())
+            await ready.wait()
+        gone.set()  # before the loop hears that the connection is closed
+        await closed(server)
+    assert isinstance(seen.raised, ChannelBroken)
+
+
 async def test_a_client_that_never_takes_the_decision_is_cut_after_the_limit() -> None:
     asterisk, seen = Asterisk(on={"SET VARIABLE": SILENCE}), Seen()
     async with serving(holding(lambda channel: channel.hand_back(WANTED), seen), reply_timeout_s=0.05) as server:
