@@ -1,0 +1,116 @@
+"""Thousands of calls, a system that fails at random, callers who hang up at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import itertools
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from routing_engine.journal.reader import open_to_read
+from routing_engine.journal.tables import CALLS
+from routing_engine.log import set_up_log
+
+from .crowd import ROUTES, Books, Person, Told, books, crowd, engine, settle, write
+
+ROOT = Path(__file__).parents[2]
+SEED = 20261121
+
+
+@pytest.fixture
+def faulty() -> Iterator[int]:
+    """The port of a middleware that fails at random."""
+    command = [sys.executable, "-m", "tests.soak.middleware", str(SEED)]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process:
+        yield int(process.stdout.readline())
+        process.kill()
+
+
+@pytest.mark.parametrize("calls", [1_000, pytest.param(10_000, marks=pytest.mark.soak)])
+async def test_nothing_is_lost_and_nothing_is_left(tmp_path: Path, faulty: int, calls: int) -> None:
+    log, faults = io.StringIO(), list[str]()
+    set_up_log("warning", "json", log)
+    asyncio.get_running_loop().set_exception_handler(lambda _, said: faults.append(str(said)))
+    outside = books()
+    async with engine(write(tmp_path, faulty)) as (service, port):
+        warm = await crowd(port, 1_000 + calls // 5, SEED, "warm")  # fills caches and pools
+        assert await settle(service) == []
+        before = books()
+        told = await crowd(port, calls, SEED + 1)
+        assert await settle(service) == []
+        after = books()
+        assert len(service._cache) <= 200
+    everybody_landed(told, calls)
+    the_books_agree(before, after)
+    gone = books()
+    assert (gone.tasks, gone.files) == (outside.tasks, outside.files)
+    assert faults == []  # such as tasks that were destroyed, errors that nobody heard of
+    assert events(log) <= {"source.down", "source.up", "configuration.remarks"}
+    assert "66410" not in log.getvalue()
+    the_journal_is_complete(tmp_path / "journal.db", warm, told)
+
+
+async def test_five_hundred_calls_of_one_number_at_once_ask_once(tmp_path: Path) -> None:
+    asked, go = list[str](), asyncio.Event()
+    set_up_log("warning", "json", io.StringIO())
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        await go.wait()
+        return web.json_response({"id": 1, "tier": "gold"})
+
+    app = web.Application()
+    app.router.add_get("/{what}", answer)
+    async with TestServer(app) as server, engine(write(tmp_path, server.port or 0, deadline_s=20)) as (service, port):
+        people = [Person(typed=["1234"]) for _ in range(500)]
+        routes = itertools.cycle(ROUTES)
+        calls = [asyncio.ensure_future(one.call(port, network_script=next(routes))) for one in people]
+        while service._alive[-1].calls < 500 or not asked:
+            await asyncio.sleep(0.01)
+        go.set()
+        await asyncio.gather(*calls)
+    assert asked.count("/crm") == 1
+    assert asked.count("/shop") <= 30  # early, in the routes that say `look_ahead: all`: half of its 60 places
+    assert {one.variables["ROUTE_TARGET"] for one in people} == {"vip"}
+
+
+def everybody_landed(told: Told, calls: int) -> None:
+    assert told.nothing == []
+    assert len(told.answered) + len(told.left) == calls
+    assert set(told.status) == {"OK"}
+    assert {"matched", "no_record", "source_down"} <= set(told.reasons)  # the system did fail, and did answer
+    assert len(told.left) > calls / 50
+
+
+def the_books_agree(before: Books, after: Books) -> None:
+    assert after.tasks == before.tasks
+    assert after.files <= before.files + 100  # connections that are kept for the next look-up
+    assert after.objects - before.objects < 500
+    assert after.memory_kb - before.memory_kb < 8_000
+
+
+def events(log: io.StringIO) -> set[str]:
+    return {json.loads(line)["event"] for line in log.getvalue().splitlines()}
+
+
+def the_journal_is_complete(path: Path, *crowds: Told) -> None:
+    """Every call that was answered stands there once, and no call that there was not."""
+    with open_to_read(path) as journal:
+        kept: Counter[Any] = Counter(journal.execute(CALLS.select().with_only_columns(CALLS.c.call_id)).scalars())
+    answered = set[str]().union(*(one.answered for one in crowds))
+    left = set[str]().union(*(one.left for one in crowds))
+    assert answered - set(kept) == set()
+    assert set(kept) - answered - left == set()
+    assert max(kept.values()) == 1
