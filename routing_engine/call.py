@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias, cast
 
 from routing_engine.core.decide import decide, fall_back
 from routing_engine.core.destinations import variables
+from routing_engine.core.events import EarlyFate
 from routing_engine.core.model import (
     Action,
     Ahead,
@@ -52,7 +53,7 @@ LONGEST_EARLY_S = 60.0
 LONGEST_CALL_S = 1800.0
 
 
-_Asked: TypeAlias = tuple[str, str, str, str]
+_Asked: TypeAlias = tuple[str, str, str, str, bool]
 _Early: TypeAlias = asyncio.Task[Found | SourceDown]
 
 
@@ -60,12 +61,16 @@ _Early: TypeAlias = asyncio.Task[Found | SourceDown]
 class Heard:
     """What a caller went through: seconds waited for look-ups, and the longest time without any sound.
 
-    Silence counts once we have answered the call: before that the caller's own telephone rings.
+    Silence counts once we have answered the call: before that the caller's own telephone rings. `missing` and `unsaid`
+    count prompts that were not heard, `early` tells whether look-ups that were begun ahead were of use.
     """
 
     waited_s: float = 0.0
     silence_s: float = 0.0
     quiet_since: float | None = None
+    missing: int = 0
+    unsaid: int = 0
+    early: list[tuple[str, EarlyFate]] = field(default_factory=list)
 
     def falls_quiet(self, now: float) -> None:
         """Note that nothing is to be heard from now on."""
@@ -188,6 +193,8 @@ class Call:
             self.heard.hears(self._clock())
             typed = await self._channel.collect(replace(ask, prompt=sounds))
         self.heard.falls_quiet(self._clock())
+        self.heard.missing += len(typed.missing)
+        self.heard.unsaid += len(unsaid)
         return replace(typed, missing=(*unsaid, *typed.missing), took_ms=(self._clock() - before) * 1000)
 
     async def _synthesised(self, sounds: tuple[Sound, ...]) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
@@ -238,14 +245,17 @@ class Call:
 
     def _drop_early(self) -> None:
         """Cancel what was started and is not needed any more."""
-        for task in self._early.values():
+        for asked, task in self._early.items():
             task.cancel()
+            self.heard.early.append((asked[0], "wasted"))
         self._early.clear()
 
     async def _find(self, route: Route, ask: Find) -> Found | SourceDown:
         """Ask the source in what is left of the route's deadline; fill the silence when that takes long."""
         left_s = route.deadline_s - self.heard.waited_s
         early = self._early.pop(_key(ask), None)
+        if early is not None:
+            self.heard.early.append((ask.source.integration, "used"))
         if early is not None and early.done() and (found := await early) and not _was_held(found):
             return _said_early(found)
         if left_s < LEAST_LOOKUP_S and (early is None or early.done()):
@@ -290,7 +300,8 @@ class Call:
 
 def _key(find: Find) -> _Asked:
     """Give what is asked: another route of the call may have a source of the same name."""
-    return find.source.integration, find.source.model, find.source.field, find.value
+    source = find.source
+    return source.integration, source.model, source.field, find.value, source.by_caller
 
 
 def _was_held(found: Found | SourceDown) -> bool:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from routing_engine.call import Call
+from routing_engine.core.events import PublishLookup
 from routing_engine.core.model import Saying
-from routing_engine.core.ports import Channel, Lookup, Provider
+from routing_engine.core.ports import Channel, Lookup, Provider, Speech
 from routing_engine.errors import Problem
 from routing_engine.integration import Integration
 from routing_engine.journal.settings import read_journal
@@ -24,6 +25,7 @@ from routing_engine.lookup.guard import Guard
 from routing_engine.lookup.remember import Remember
 from routing_engine.lookup.search import Search
 from routing_engine.lookup.settings import read_cache
+from routing_engine.lookup.tell import Tell
 from routing_engine.providers.table import known_providers, readers
 from routing_engine.routes.settings import ReadRoom, Settings
 from routing_engine.routes.store import Configuration, RouteStore
@@ -58,18 +60,25 @@ class InForce:
     configuration: Configuration
     providers: Mapping[str, Provider]
     guards: Mapping[str, Guard]
-    lookup: Remember
+    search: Search
+    remember: Remember
+    lookup: Lookup
     speech: CommandSpeech | None
     calls: int = 0
 
     @property
     def parts(self) -> list[_Closes]:
         """What must be closed once nothing uses it any more."""
-        return [self.lookup, *self.providers.values(), *([self.speech] if self.speech is not None else [])]
+        return [self.remember, *self.providers.values(), *([self.speech] if self.speech is not None else [])]
 
 
-def put_in_force(before: InForce | None, configuration: Configuration, cache: Cache) -> InForce:
-    """Open what a configuration needs; what did not change is kept from the one before."""
+def put_in_force(
+    before: InForce | None, configuration: Configuration, cache: Cache, tell: PublishLookup | None = None
+) -> InForce:
+    """Open what a configuration needs; what did not change is kept from the one before.
+
+    `tell` hears of every look-up; None where nobody wants to hear.
+    """
     providers, guards = dict[str, Provider](), dict[str, Guard]()
     for name, found in configuration.integrations.items():
         if before is not None and _same(before, configuration, name):
@@ -77,11 +86,20 @@ def put_in_force(before: InForce | None, configuration: Configuration, cache: Ca
         else:
             providers[name] = open_provider(found, configuration.settings)
             guards[name] = Guard(name, found.limits, time.monotonic)
-    lookup = Remember(search(configuration, providers, guards), cache, _prints(configuration), time.time)
+    asking = search(configuration, providers, guards)
+    remember = _remembering(asking, cache, _prints(configuration), tell)
+    lookup = remember if tell is None else Tell(remember, tell, time.monotonic, hears="kept")
     speech = _speech(before, configuration)
     if speech is not None:
         speech.prepare(_fixed_texts(configuration))
-    return InForce(configuration, providers, guards, lookup, speech)
+    return InForce(configuration, providers, guards, asking, remember, lookup, speech)
+
+
+def _remembering(asking: Search, cache: Cache, prints: Mapping[str, str], tell: PublishLookup | None) -> Remember:
+    if tell is None:
+        return Remember(asking, cache, prints, time.time)
+    live = Tell(asking, tell, time.monotonic)
+    return Remember(live, cache, prints, time.time, Tell(asking, tell, time.monotonic, purpose="refresh"))
 
 
 def open_provider(integration: Integration, settings: Settings) -> Provider:
@@ -102,7 +120,7 @@ def a_call(
     lookup: Lookup,
     configuration: Configuration,
     report: Callable[[Exception], None],
-    speech: CommandSpeech | None = None,
+    speech: Speech | None = None,
 ) -> Call:
     """Give what carries one call."""
     places = configuration.settings.places

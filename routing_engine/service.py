@@ -12,14 +12,17 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
+from routing_engine import __version__
+from routing_engine.call import Heard
 from routing_engine.channels.agi import AgiChannel, AgiServer
-from routing_engine.core.events import CallAbandoned, CallRouted
+from routing_engine.core.events import CallAbandoned, CallRouted, Cause, EarlyFate
+from routing_engine.core.model import Decision
 from routing_engine.core.ports import Provider
-from routing_engine.errors import ChannelError, Problem, RouteError, places
+from routing_engine.errors import CallerHungUp, ChannelError, Problem, RouteError, places
 from routing_engine.in_force import InForce, a_call, put_in_force
 from routing_engine.journal.settings import JournalSettings, journal_path
 from routing_engine.journal.writer import Journal
@@ -28,8 +31,13 @@ from routing_engine.lookup.cache import Cache
 from routing_engine.lookup.disk import Disk
 from routing_engine.lookup.forgetting import take_note
 from routing_engine.lookup.settings import CacheSettings
+from routing_engine.metrics.monitor import Monitor
+from routing_engine.metrics.readings import JournalState, Readings
 from routing_engine.routes.settings import Settings
 from routing_engine.routes.store import Configuration, RouteStore
+
+if TYPE_CHECKING:
+    from routing_engine.metrics.spans import Followed
 
 #: How often the configuration folder is looked at. One `stat` a file, in a thread.
 POLL_S = 1.0
@@ -45,6 +53,7 @@ class Service:
         self._cache = Cache(CacheSettings().entries)
         self._disk: Disk | None = None
         self._journal: Journal | None = None
+        self._monitor = Monitor(__version__, os.environ)
         self._server: AgiServer | None = None
         self._started_with = Settings()
         self._stopping = asyncio.Event()
@@ -66,6 +75,8 @@ class Service:
         settings = configuration.settings
         await self._open_cache(cast(CacheSettings, settings.rooms.get("cache", CacheSettings())))
         await self._open_journal(settings)
+        if (metrics := settings.listeners.get("metrics")) is not None:
+            await self._monitor.listen(metrics.host, metrics.port, self._readings())
         self._put_in_force(configuration)
         self._started_with = settings
         address = settings.listeners.get("fastagi")
@@ -124,6 +135,7 @@ class Service:
             configuration = await asyncio.to_thread(self._store.reload)
             self._put_in_force(configuration)
         except RouteError as error:
+            self._monitor.refused()
             kept = self._alive[-1].configuration
             self._log.error("configuration.refused", problems=[str(one) for one in error.problems], kept=kept.revision)
             if self._store.in_force is not kept:
@@ -141,6 +153,32 @@ class Service:
         return True
 
     # ------------------------------------------------------------------------------------- inside
+
+    def _readings(self) -> Readings:
+        """Give what metrics read instead of count."""
+        return Readings(
+            not_ready=self._why_not_ready,
+            calls=lambda: self._server.calls if self._server is not None else 0,
+            refused=lambda: self._server.refused if self._server is not None else 0,
+            sources=self._sources,
+            breakers=lambda: {name: guard.open for name, guard in self._alive[-1].guards.items()},
+            cache_entries=lambda: len(self._cache),
+            journal=self._journal_state,
+        )
+
+    def _why_not_ready(self) -> str:
+        if self._stopping.is_set():
+            return "draining"
+        return "" if self._server is not None and self._server.addresses else "not listening yet"
+
+    def _sources(self) -> dict[tuple[str, str], bool]:
+        now = self._alive[-1]
+        every = ((name, model) for name, one in now.configuration.integrations.items() for model in one.models)
+        return {one: one in now.search.down for one in every}
+
+    def _journal_state(self) -> JournalState | None:
+        journal = self._journal
+        return None if journal is None else JournalState(journal.waiting, journal.lost, bool(journal.down))
 
     def _changed_for_good(self, settings: Settings) -> list[str]:
         """Let the journal take what it can take while it runs; name what needs a restart."""
@@ -174,7 +212,10 @@ class Service:
 
     def _put_in_force(self, configuration: Configuration) -> None:
         """Take a configuration; an integration that did not change keeps its connections."""
-        self._alive.append(put_in_force(self._alive[-1] if self._alive else None, configuration, self._cache))
+        before = self._alive[-1] if self._alive else None
+        tell = self._monitor.looked_up if self._monitor.addresses else None
+        self._alive.append(put_in_force(before, configuration, self._cache, tell))
+        self._monitor.took(configuration.revision, configuration.routes, configuration.integrations)
 
     async def _close_unused(self) -> None:
         """Let go of configurations that no call uses any more, and close what nothing else holds."""
@@ -189,35 +230,35 @@ class Service:
         """Carry one call with what is in force at its arrival."""
         taken = self._alive[-1]
         taken.calls += 1
-        began = time.monotonic()
-        event: CallRouted | CallAbandoned | None = None
+        followed = self._monitor.follow(channel, taken.lookup)
+        talk, lookup = (channel, taken.lookup) if followed is None else (followed.channel, followed.lookup)
+        call = a_call(talk, lookup, taken.configuration, self._report, self._monitor.measured(taken.speech))
+        ending = _Ending(channel, call.heard)
         try:
-            call = a_call(channel, taken.lookup, taken.configuration, self._report, taken.speech)
-            decision = await call.carry(channel.route)
-            event = CallRouted(channel.caller, decision, (time.monotonic() - began) * 1000)
+            ending.routed(await call.carry(channel.route))
         except (ChannelError, asyncio.CancelledError) as error:
-            why = str(channel.lost or error) or "the service stopped"
-            event = CallAbandoned(channel.caller, channel.route, why, (time.monotonic() - began) * 1000)
+            ending.abandoned(error)
             raise
         except Exception as error:
             self._report(error)
-            event = CallAbandoned(
-                channel.caller, channel.route, type(error).__name__, (time.monotonic() - began) * 1000
-            )
+            ending.abandoned(error)
         finally:
             taken.calls -= 1
-            if event is not None:
-                self._publish(event, taken.configuration.settings)
+            self._publish(ending.event, taken.configuration.settings, followed)
             if not taken.calls and taken is not self._alive[-1]:
                 await self._close_unused()
 
-    def _publish(self, event: CallRouted | CallAbandoned, settings: Settings) -> None:
+    def _publish(self, event: CallRouted | CallAbandoned | None, settings: Settings, followed: Followed | None) -> None:
         """Tell everybody who hears of calls."""
+        if event is None:
+            return
         log_call(event, settings.logging.numbers == "plain")
+        self._monitor.publish(event, followed, settings.logging.numbers == "plain")
         if self._journal is not None:
             self._journal.record(event)
 
     def _report(self, error: Exception) -> None:
+        self._monitor.failed()
         self._log.error("call.error", error=type(error).__name__, traceback=places(error))
 
     async def _drain(self) -> None:
@@ -240,6 +281,39 @@ class Service:
             await self._disk.close()
         if self._journal is not None:
             await self._journal.close()
+        await self._monitor.close()
+
+
+class _Ending:
+    """How a call ended, as the event that others hear."""
+
+    def __init__(self, channel: AgiChannel, heard: Heard) -> None:
+        self._channel, self._heard, self._began = channel, heard, time.monotonic()
+        self.event: CallRouted | CallAbandoned | None = None
+
+    def routed(self, decision: Decision) -> None:
+        self.event = CallRouted(self._channel.caller, decision, self._took_ms(), *self._experience())
+
+    def abandoned(self, error: BaseException) -> None:
+        why, cause = self._why(error)
+        self.event = CallAbandoned(
+            self._channel.caller, self._channel.route, why, self._took_ms(), cause, *self._experience()
+        )
+
+    def _why(self, error: BaseException) -> tuple[str, Cause]:
+        if not isinstance(error, ChannelError | asyncio.CancelledError):
+            return type(error).__name__, "error"
+        lost = self._channel.lost or error
+        if isinstance(lost, CallerHungUp):
+            return str(lost), "hung_up"
+        return str(lost) or "the service stopped", "broken" if isinstance(lost, ChannelError) else "stopped"
+
+    def _took_ms(self) -> float:
+        return (time.monotonic() - self._began) * 1000
+
+    def _experience(self) -> tuple[float, float, int, int, tuple[tuple[str, EarlyFate], ...]]:
+        heard = self._heard
+        return heard.waited_s, heard.silence_s, heard.missing, heard.unsaid, tuple(heard.early)
 
 
 def _journal_settings(settings: Settings) -> JournalSettings:

@@ -475,25 +475,29 @@ class Found:
     """Answer: the records that were found, in the source's order; none is an empty tuple.
 
     `strangers` counts those left out because their number is not the caller's; `note` says where they come from when
-    that is not the system itself, now.
+    that is not the system itself, now; `origin` and `age_s` say it to programs.
     """
 
     records: tuple[Record, ...] = ()
     took_ms: float | None = None
     strangers: int = 0
     note: str = ""
+    origin: Literal["live", "cache", "snapshot"] = "live"
+    age_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SourceDown:
     """Answer: the source could not be asked or did not answer in time. `why` is a sentence without secrets.
 
-    `asked` is False when nothing was sent: it is spared because it fails, or its limits are used up.
+    `asked` is False when nothing was sent: it is spared because it fails, or its limits are used up. `throttled`: it
+    answered that it is asked too much.
     """
 
     why: str
     took_ms: float | None = None
     asked: bool = True
+    throttled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

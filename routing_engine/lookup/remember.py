@@ -6,7 +6,7 @@ One flight per question: whoever asks what is being asked already waits for that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -26,9 +26,15 @@ class _Flight:
 
 
 class Remember:
-    """Keeps the port `Lookup`. `prints` tell configurations of an integration apart; `now` is seconds since 1970."""
+    """Keeps the port `Lookup`. `prints` tell configurations of an integration apart; `now` is seconds since 1970.
 
-    def __init__(self, lookup: Lookup, cache: Cache, prints: Mapping[str, str], now: Clock) -> None:
+    `refreshing` is asked instead of `lookup` where nobody waits.
+    """
+
+    def __init__(
+        self, lookup: Lookup, cache: Cache, prints: Mapping[str, str], now: Clock, refreshing: Lookup | None = None
+    ) -> None:
+        self._refreshing = refreshing or lookup
         self._lookup, self._cache, self._prints, self._now = lookup, cache, prints, now
         self._flights: dict[Key, _Flight] = {}
 
@@ -64,11 +70,12 @@ class Remember:
     def _refresh(self, key: Key, ask: Find) -> None:
         """Ask anew in the background, once, and only where nobody else needs the place."""
         if key not in self._flights:
-            self._take_off(key, replace(ask, early=True)).waiters += 1  # nobody's leaving ends it
+            asking = self._ask(key, replace(ask, early=True), self._refreshing)
+            self._take_off(key, asking).waiters += 1  # nobody's leaving ends it
 
     async def _fly(self, key: Key, ask: Find, left_s: float) -> Found | SourceDown:
         """Wait for the answer to a question, with all others who ask it: the time of each is his own."""
-        flight = self._flights.get(key) or self._take_off(key, ask)
+        flight = self._flights.get(key) or self._take_off(key, self._ask(key, ask, self._lookup))
         loop = asyncio.get_running_loop()
         began, took_ms = loop.time(), left_s * 1000
         flight.waiters += 1
@@ -91,14 +98,14 @@ class Remember:
             return await self._lookup.find(ask, left_s)  # an early flight was held back, which we are not
         return found
 
-    def _take_off(self, key: Key, ask: Find) -> _Flight:
-        flight = _Flight(asyncio.get_running_loop().create_task(self._ask(key, ask)))
+    def _take_off(self, key: Key, asking: Coroutine[None, None, Found | SourceDown]) -> _Flight:
+        flight = _Flight(asyncio.get_running_loop().create_task(asking))
         self._flights[key] = flight
         flight.task.add_done_callback(lambda _: self._flights.pop(key, None))
         return flight
 
-    async def _ask(self, key: Key, ask: Find) -> Found | SourceDown:
-        answer = await self._lookup.find(ask, _UNHURRIED_S)
+    async def _ask(self, key: Key, ask: Find, lookup: Lookup) -> Found | SourceDown:
+        answer = await lookup.find(ask, _UNHURRIED_S)
         if isinstance(answer, Found):
             self._cache.put(key, Entry(answer.records, self._now(), answer.strangers))
         return answer
@@ -110,7 +117,7 @@ def _lifetime_s(entry: Entry, keep: Keep) -> float:
 
 def _again(entry: Entry, origin: Literal["cache", "snapshot"], age_s: float, note: str) -> Found:
     records = tuple(replace(record, origin=origin, age_s=round(age_s, 3)) for record in entry.records)
-    return Found(records, 0.0, entry.strangers, note)
+    return Found(records, 0.0, entry.strangers, note, origin, age_s)
 
 
 def _old(age_s: float) -> str:

@@ -49,6 +49,11 @@ class Search:
         self._guards = guards or {}
         self._down: set[tuple[str, str]] = set()
 
+    @property
+    def down(self) -> frozenset[tuple[str, str]]:
+        """The integrations and models that did not answer the last time."""
+        return frozenset(self._down)
+
     async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
         """Give the caller's records in the provider's order, or that the source is down and why.
 
@@ -63,7 +68,8 @@ class Search:
         except ProviderHeld as error:
             return SourceDown(str(error)[:_LONGEST_WHY], self._ms_since(began), asked=False)
         except ProviderError as error:
-            return self._is_down(ask.source, str(error)[:_LONGEST_WHY], self._ms_since(began))
+            down = self._is_down(ask.source, str(error)[:_LONGEST_WHY], self._ms_since(began))
+            return replace(down, throttled=isinstance(error, ProviderThrottled))
         except TimeoutError:
             return self._is_late(ask.source, left_s >= min(limit_s, _FAIR_S), began)
         except asyncio.CancelledError as error:
