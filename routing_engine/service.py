@@ -65,6 +65,11 @@ class Service:
         return self._server.addresses if self._server is not None else []
 
     @property
+    def metrics_addresses(self) -> list[str]:
+        """Where metrics are, as `host:port`."""
+        return self._monitor.addresses
+
+    @property
     def providers(self) -> Mapping[str, Provider]:
         """The connections in force, by integration."""
         return self._alive[-1].providers
@@ -93,6 +98,7 @@ class Service:
         self._log.info(
             "service.ready",
             fastagi=self.addresses,
+            **({"metrics": self._monitor.addresses} if self._monitor.addresses else {}),
             routes=sorted(configuration.routes),
             revision=configuration.revision,
             pid=os.getpid(),

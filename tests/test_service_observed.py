@@ -1,0 +1,109 @@
+"""What the running service tells of its calls: metrics, the journal, and that a crash loses none of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import aiohttp
+from fakes import Asterisk
+from test_service import middleware, serving, write
+
+OBSERVED = "{fastagi: '127.0.0.1:0', metrics: '127.0.0.1:0'}"
+
+
+def observed(folder: Path, address: str, more: str = "") -> Path:
+    write(folder, address)
+    (folder / "engine.yaml").write_text(f"region: AT\nlisteners: {OBSERVED}\n{more}")
+    return folder
+
+
+async def scrape(address: str, path: str = "metrics") -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(f"http://{address}/{path}") as answer:
+        return answer.status, await answer.text()
+
+
+async def test_a_call_is_counted_with_its_look_up_and_its_wait(tmp_path: Path) -> None:
+    async with middleware() as (_, address), serving(observed(tmp_path, address)) as (service, port):
+        await Asterisk().call(port)
+        (metrics,) = service.metrics_addresses
+        _, text = await scrape(metrics)
+        assert await scrape(metrics, "ready") == (200, "ready\n")
+    assert 'routing_engine_calls_total{reason="matched",route="support"} 1.0' in text
+    assert 'routing_engine_caller_waited_seconds_count{route="support"} 1.0' in text
+    assert 'integration="erp",origin="live",outcome="found"' in text
+
+
+async def test_an_answer_that_was_kept_is_counted_as_such(tmp_path: Path) -> None:
+    async with middleware() as (crm, address):
+        folder = observed(tmp_path, address)
+        route = folder / "routes" / "support.yaml"
+        route.write_text(route.read_text().replace("search:", "cache: {ttl_s: 60}\n    search:"))
+        async with serving(folder) as (service, port):
+            for _ in range(2):
+                await Asterisk().call(port)
+            _, text = await scrape(service.metrics_addresses[0])
+    assert len(crm.numbers) == 1
+    assert 'integration="erp",origin="cache",outcome="found"' in text
+    assert "routing_engine_cache_entries 1.0" in text
+
+
+async def test_while_it_drains_it_is_not_ready(tmp_path: Path) -> None:
+    async with middleware() as (crm, address), serving(observed(tmp_path, address)) as (service, port):
+        crm.go.clear()
+        task = asyncio.create_task(Asterisk().call(port))
+        await crm.asked.wait()
+        service.stop()
+        assert (await scrape(service.metrics_addresses[0], "ready"))[0] == 503
+        crm.go.set()
+        await task
+
+
+async def test_a_call_is_in_the_journal_once_the_service_has_stopped(tmp_path: Path) -> None:
+    async with middleware() as (_, address), serving(observed(tmp_path, address)) as (_, port):
+        await Asterisk().call(port)
+    (kept,) = await asyncio.to_thread(calls_of, tmp_path)
+    assert (kept["route"], kept["reason"], kept["rule"]) == ("support", "matched", "any")
+
+
+async def test_a_crash_a_second_after_a_call_loses_nothing(tmp_path: Path) -> None:
+    async with middleware() as (_, address):
+        observed(tmp_path, address)
+        engine = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "routing_engine.cli", "serve", "--config", str(tmp_path)),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert engine.stderr is not None
+        port = int((await ready(engine.stderr))["fastagi"][0].rpartition(":")[2])
+        for number in range(20):
+            await Asterisk().call(port, uniqueid=f"17.{number}")
+        await asyncio.sleep(1)  # the promise is about calls that were handed back a second ago
+        os.kill(engine.pid, signal.SIGKILL)
+        await engine.wait()
+    kept = await asyncio.to_thread(calls_of, tmp_path)
+    assert {one["call_id"] for one in kept} == {f"17.{number}" for number in range(20)}
+
+
+async def ready(lines: asyncio.StreamReader) -> dict[str, list[str]]:
+    async with asyncio.timeout(20):
+        while line := await lines.readline():
+            event = json.loads(line)
+            if event["event"] == "service.ready":
+                return event  # type: ignore[no-any-return]
+    raise AssertionError("the service did not start")
+
+
+def calls_of(folder: Path) -> list[dict[str, str]]:
+    """What `routing-engine calls` says."""
+    told = subprocess.run(
+        [sys.executable, "-m", "routing_engine.cli", "calls", "--json", "--config", str(folder)],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return [json.loads(line) for line in told.stdout.splitlines()]
