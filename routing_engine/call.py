@@ -119,6 +119,8 @@ class Call:
             if self._channel.lost is None:
                 raise
             raise self._channel.lost from None  # the channel cancelled us, because of that
+        finally:
+            self.heard.hears(self._clock())  # the books are closed, also for a caller who gave up in silence
 
     async def _carry(self, name: str) -> Decision:
         route = self._open_route(name)
@@ -273,7 +275,8 @@ class Call:
         except Exception:
             await filling.end()
             raise
-        self.heard.waited_s += self._clock() - before
+        finally:
+            self.heard.waited_s += self._clock() - before
         await filling.end()
         return answer
 

@@ -98,7 +98,7 @@ class Service:
         self._log.info(
             "service.ready",
             fastagi=self.addresses,
-            **({"metrics": self._monitor.addresses} if self._monitor.addresses else {}),
+            metrics=self._monitor.addresses,
             routes=sorted(configuration.routes),
             revision=configuration.revision,
             pid=os.getpid(),
@@ -141,12 +141,12 @@ class Service:
             configuration = await asyncio.to_thread(self._store.reload)
             self._put_in_force(configuration)
         except RouteError as error:
-            self._monitor.refused()
             kept = self._alive[-1].configuration
             self._log.error("configuration.refused", problems=[str(one) for one in error.problems], kept=kept.revision)
             if self._store.in_force is not kept:
                 self._put_in_force(self._store.in_force)  # a command has switched something on the last good one
                 await self._close_unused()
+            self._monitor.refused()  # behind it: what was put in force meanwhile is not what the folder holds
             return False
         if self._server is not None:
             self._server.change(*_site(configuration.settings))
@@ -174,8 +174,8 @@ class Service:
 
     def _why_not_ready(self) -> str:
         if self._stopping.is_set():
-            return "draining"
-        return "" if self._server is not None and self._server.addresses else "not listening yet"
+            return "the engine is stopping: it takes no new calls"
+        return "" if self._server is not None and self._server.addresses else "the engine does not listen yet"
 
     def _sources(self) -> dict[tuple[str, str], bool]:
         now = self._alive[-1]

@@ -147,6 +147,6 @@ async def test_ready_says_that_the_service_drains_while_a_call_goes_on(tmp_path,
             await asterisk.arrived.wait()
             asterisk.arrived.clear()
         engine.service.stop()
-        assert (await get(engine, "/ready"))[::2] == (503, "draining\n")
+        assert (await get(engine, "/ready"))[::2] == (503, "the engine is stopping: it takes no new calls\n")
         assert (await engine.scrape())("calls_in_progress") == 1
     await call
