@@ -21,6 +21,7 @@ from routing_engine.core.model import (
     Caller,
     Collect,
     Decision,
+    Filler,
     Find,
     Found,
     Input,
@@ -49,6 +50,8 @@ LEAST_LOOKUP_S = 0.01
 LAST_WORD_S = 0.05
 #: A look-up that nobody waits for yet may last as long as the longest that a route may allow.
 LONGEST_EARLY_S = 60.0
+#: What comes before any filler: keys are kept as soon as a look-up takes longer than nearly all do.
+LISTENING = Filler(0.1, "none", "")
 #: No call stays with us longer, whatever its route says.
 LONGEST_CALL_S = 1800.0
 
@@ -221,13 +224,13 @@ class Call:
             if route.answer != "never":
                 self.heard.falls_quiet(self._clock())
 
-    async def _fill(self, route: Route, begin: bool) -> None:
+    async def _fill(self, route: Route, filler: Filler | None) -> None:
         """Begin or end what fills a look-up; ringing alone needs no answer. One that fails costs nobody the call."""
         try:
-            if begin and route.filler.kind in ("music", "sound"):
+            if filler is not None and filler.kind in ("music", "sound"):
                 await self._make_audible(route)
-            await self._channel.fill(route.filler if begin else None)
-            if begin and route.filler.kind != "none":
+            await self._channel.fill(filler)
+            if filler is not None and filler.kind != "none":
                 self.heard.hears(self._clock())
             elif self._answered and route.answer != "never":
                 self.heard.falls_quiet(self._clock())
@@ -264,7 +267,7 @@ class Call:
             known = await self._lookup.find(ask, 0)  # an answer that is kept takes no time
             said = f"not asked: the route's {route.deadline_s:g} s for look-ups have passed"
             return replace(known, why=said) if isinstance(known, SourceDown) else known
-        filling = _Filling(route.filler.after_s, lambda begin: self._fill(route, begin))
+        filling = _Filling(route.filler, lambda filler: self._fill(route, filler))
         before = self._clock()
         try:
             answer = await self._wait(early, ask, left_s)
@@ -319,26 +322,37 @@ def _said_early(found: Found | SourceDown) -> Found | SourceDown:
 
 
 class _Filling:
-    """What the caller hears during one look-up: nothing until it has lasted `after_s`."""
+    """What the caller hears during one look-up: nothing until it has lasted `after_s`. His keys are kept before that."""
 
-    def __init__(self, after_s: float, fill: Callable[[bool], Coroutine[None, None, None]]) -> None:
+    def __init__(self, filler: Filler, fill: Callable[[Filler | None], Coroutine[None, None, None]]) -> None:
         self._fill = fill
         self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(after_s, self._start)
+        loop = asyncio.get_running_loop()
+        steps = [LISTENING, filler] if filler.after_s > LISTENING.after_s else [filler]
+        self._timers = [loop.call_later(one.after_s, self._start, one) for one in steps]
 
-    def _start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._fill(True))
+    def _start(self, filler: Filler) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._go_on(self._task, filler))
+
+    async def _go_on(self, before: asyncio.Task[None] | None, filler: Filler) -> None:
+        if before is not None:
+            await before
+        await self._fill(filler)
 
     async def end(self) -> None:
         """Stop at once what was started, if anything was."""
-        self._timer.cancel()
+        self._stop()
         if self._task is not None:
             await self._task
-            await self._fill(False)
+            await self._fill(None)
+
+    def _stop(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
 
     def drop(self) -> None:
         """Forget it: the call is over."""
-        self._timer.cancel()
+        self._stop()
         if self._task is not None:
             self._task.cancel()
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 from urllib.parse import unquote
 
+from routing_engine.channels.agi_fill import Filling
 from routing_engine.channels.agi_say import SAMPLES, family, saying, voices
 from routing_engine.channels.agi_state import ATTESTATION, ATTESTATIONS, EXTENSION_STATE, attested, expression, meaning
-from routing_engine.channels.agi_wire import Arrival, Reply, command
+from routing_engine.channels.agi_wire import KEYS, Arrival, Reply, command, key_of
 from routing_engine.core.checks import why_invalid
 from routing_engine.core.model import Caller, Collect, Filler, Input, Left, Play, Sound, Spoken, Typed, Value
 from routing_engine.errors import CallerHungUp, ChannelBroken
 
-KEYS = "0123456789*#"
 #: The dialplan's limit for an engine that accepts a call and stays silent.
 WATCHDOG = "TIMEOUT(absolute)"
 LANGUAGE = "CHANNEL(language)"
@@ -42,6 +42,9 @@ class Session(Protocol):
 
     async def burst(self, lines: Sequence[bytes]) -> list[Reply]:
         """Send the last commands at once; give the replies that came."""
+
+    def hurry(self) -> None:
+        """Let two replies to come arrive one behind the other at once."""
 
     def give_up_after(self, seconds: float) -> None:
         """Set the time limit anew."""
@@ -71,9 +74,9 @@ class AgiChannel:
         self.route = arrival.route
         self.caller: Caller = arrival.caller
         self._language = arrival.language
-        self._filling: Filler | None = None
+        self._filling: Filling | None = None
         self._audible = False
-        self._stray = ""
+        self._stray = self._pressed = ""
 
     @property
     def lost(self) -> CallerHungUp | ChannelBroken | None:
@@ -102,6 +105,9 @@ class AgiChannel:
 
     async def play(self, ask: Play) -> Typed:
         """Play sounds; with `barge_in` any key ends them. The `#` that ends a prompt is no digit."""
+        if ask.barge_in and (digits := self._pressed.replace("#", "")):
+            self._pressed = ""
+            return Typed(digits)
         key, missing = await self._stream(ask.sounds, KEYS if ask.barge_in else "")
         return Typed("" if key == "#" else key, missing)
 
@@ -113,6 +119,10 @@ class AgiChannel:
         one, digits = ask.input, ask.typed
         missing: tuple[str, ...] = ()
         stray, self._stray = self._stray, ""
+        if self._pressed and not digits:
+            digits, ended = self._typed_ahead(one)
+            if ended:
+                return Typed(digits)
         if not digits:
             digits, missing = await self._first_key(ask)
             if digits and digits == stray:  # of the input before, which did not wait for it: it has cut this prompt
@@ -131,6 +141,16 @@ class AgiChannel:
                 return Typed(digits, missing)
         self._stray = one.terminator if digits else ""
         return Typed(digits[: one.max], missing)
+
+    def _typed_ahead(self, one: Input) -> tuple[str, bool]:
+        """Give the digits pressed before their prompt, during a look-up, and whether they are all of this input.
+
+        The terminator before them belongs to the input before; what is too much, to the one behind.
+        """
+        pressed = self._pressed.lstrip(one.terminator)
+        digits = (pressed.partition(one.terminator)[0] if one.terminator else pressed)[: one.max]
+        self._pressed = pressed[len(digits) :].removeprefix(one.terminator)
+        return digits, len(digits) == one.max or len(pressed) > len(digits)
 
     async def switch(self, language: str) -> None:
         """Set the channel's language."""
@@ -160,12 +180,13 @@ class AgiChannel:
 
     async def fill(self, filler: Filler | None) -> None:
         """Start or end what the caller hears during a look-up. A call that we did not answer just rings."""
-        if filler is not None:
-            self._filling = filler if self._audible or filler.kind == "none" else replace(filler, kind="ringing")
-            await self._fill(self._filling)
-        elif self._filling is not None:
+        if self._filling is not None:
             ending, self._filling = self._filling, None
-            await self._end_filler(ending)
+            self._pressed += await ending.end()
+        if filler is not None:
+            filler = filler if self._audible or filler.kind == "none" else replace(filler, kind="ringing")
+            self._filling = Filling(self._session, self._command, filler, self._names(filler.name), self._audible)
+            await self._filling.begin()
 
     async def hand_back(self, variables: Sequence[tuple[str, str]]) -> None:
         """Set all variables in one burst, close our half, and see that every one was taken.
@@ -218,7 +239,7 @@ class AgiChannel:
         for name in self._names(sound):
             reply = await self._command("STREAM FILE", name, keys)
             if reply.result != "-1":
-                return _key(reply.result), True
+                return key_of(reply.result), True
             if reply.rest not in ("", "endpos=0"):
                 raise CallerHungUp("STREAM FILE broke off")  # with AGISIGHUP=no nothing else tells
         return "", False
@@ -249,7 +270,7 @@ class AgiChannel:
         reply = await self._command(verb, *words)
         if language != self.caller.language:
             await self._command("SET VARIABLE", LANGUAGE, self.caller.language)
-        return _key(reply.result), reply.result != "-1"
+        return key_of(reply.result), reply.result != "-1"
 
     async def _voice(self, sample: str, keys: str) -> tuple[str, str]:
         """Find the language to say something in, "" when there is none; give also a key that was pressed meanwhile."""
@@ -263,31 +284,8 @@ class AgiChannel:
             if reply.result != "-1":
                 found = own if language in ("", *family(own)) else language
                 self._site.voices[sample, own] = found
-                return found, _key(reply.result)
+                return found, key_of(reply.result)
         return "", ""
-
-    async def _fill(self, filler: Filler) -> None:
-        if filler.kind == "music":
-            await self._command("SET MUSIC", "ON", filler.name)
-        elif filler.kind == "ringing":
-            # On a call that is not up this is the signalling's own ringing, otherwise a tone like Playtones'.
-            await self._command("EXEC", *(("Playtones", "ring") if self._audible else ("Ringing", "")))
-        elif filler.kind == "sound":
-            self._session.send(command("STREAM FILE", filler.name, ""))
-
-    async def _end_filler(self, filler: Filler) -> None:
-        if filler.kind == "music":
-            await self._command("SET MUSIC", "OFF")
-        elif filler.kind == "ringing":
-            await self._command("EXEC", "StopPlaytones", "")
-        elif filler.kind == "sound":
-            await self._synchronise()
-
-    async def _synchronise(self) -> None:
-        """Cut a running STREAM FILE. It may or may not answer, so read on to the answer of a command we know."""
-        self._session.send(command("GET FULL VARIABLE", "SYNCHRONISED"))
-        while (await self._session.reply()).value != "SYNCHRONISED":
-            pass
 
     async def _variable(self, name: str) -> str:
         """Read a channel variable."""
@@ -306,12 +304,6 @@ class AgiChannel:
         if reply.code != 200:
             raise ChannelBroken(f"{verb} was answered {reply.code} {reply.rest}"[:200])
         return reply
-
-
-def _key(result: str) -> str:
-    """Give the key of an ASCII code, as STREAM FILE answers it."""
-    code = int(result) if result.isascii() and result.isdigit() and len(result) < 4 else 0
-    return chr(code) if chr(code) in KEYS else ""
 
 
 def _how_many(one: Input, typed: int) -> int:

@@ -17,6 +17,7 @@ from routing_engine.core.numbers import HIDDEN_WORDS, read_number
 from routing_engine.core.ports import Now
 from routing_engine.errors import ChannelBroken
 
+KEYS = "0123456789*#"
 #: Asterisk cuts a command line at 8,191 bytes and answers the rest as another command.
 MAX_COMMAND = 8190
 #: An environment has 22 lines and at most 127 arguments.
@@ -147,6 +148,12 @@ _ARGUMENT = re.compile(r"arg_[0-9]+\Z")
 def _environment_of(values: dict[str, str]) -> Environment:
     arguments = tuple([value for name, value in values.items() if name[:4] == "arg_" and _ARGUMENT.match(name)])
     return Environment(values, arguments)
+
+
+def key_of(result: str) -> str:
+    """Give the key of an ASCII code, as commands that listen answer it; "" when there was none."""
+    code = int(result) if result.isascii() and result.isdigit() and len(result) < 4 else 0
+    return chr(code) if chr(code) in KEYS else ""
 
 
 def read_reply(line: str) -> Reply | None:
