@@ -52,6 +52,8 @@ LAST_WORD_S = 0.05
 LONGEST_EARLY_S = 60.0
 #: What comes before any filler: keys are kept as soon as a look-up takes longer than nearly all do.
 LISTENING = Filler(0.1, "none", "")
+#: A wait that is shorter would read 0.00 s in the trail.
+WORTH_SAYING_S = 0.005
 #: No call stays with us longer, whatever its route says.
 LONGEST_CALL_S = 1800.0
 
@@ -171,7 +173,7 @@ class Call:
         """Close the books on what the caller heard, and put it into the trail of a call that waited."""
         heard = self.heard
         heard.hears(self._clock())
-        if not heard.waited_s:
+        if heard.waited_s < WORTH_SAYING_S:
             return decision
         said = f"waited {heard.waited_s:.2f} s for look-ups; the longest silence was {heard.silence_s:.2f} s"
         return replace(decision, trail=(*decision.trail, Step("caller", said)))
@@ -192,15 +194,15 @@ class Call:
         if isinstance(ask, Play):
             sounds, unsaid = await self._synthesised(ask.sounds)
             self.heard.hears(self._clock())
-            typed = await self._channel.play(replace(ask, sounds=sounds))
+            typed = await self._channel.play(ask if sounds is ask.sounds else replace(ask, sounds=sounds))
         else:
             sounds, unsaid = await self._synthesised(ask.prompt)
             self.heard.hears(self._clock())
-            typed = await self._channel.collect(replace(ask, prompt=sounds))
+            typed = await self._channel.collect(ask if sounds is ask.prompt else replace(ask, prompt=sounds))
         self.heard.falls_quiet(self._clock())
         self.heard.missing += len(typed.missing)
         self.heard.unsaid += len(unsaid)
-        return replace(typed, missing=(*unsaid, *typed.missing), took_ms=(self._clock() - before) * 1000)
+        return Typed(typed.digits, (*unsaid, *typed.missing), (self._clock() - before) * 1000)
 
     async def _synthesised(self, sounds: tuple[Sound, ...]) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
         """Turn texts into sounds; give also those that nobody could say. Without `speech` all stays as it is."""

@@ -155,3 +155,12 @@ async def test_the_time_between_two_prompts_is_silence() -> None:
     decision = await call.carry("support")
     assert (round(call.heard.waited_s, 3), round(call.heard.silence_s, 3)) == (0.4, 0.4)
     assert decision.trail[-1].outcome == "waited 0.40 s for look-ups; the longest silence was 0.40 s"
+
+
+async def test_a_wait_that_nobody_notices_is_not_said() -> None:
+    clock = FakeClock()
+    lookup = FakeLookup({"customers": GOLD}, clock=clock, spends_s=0.001)
+    call = a_call(route(source("customers", SALES)), FakeChannel(ANNA), lookup, clock)
+    decision = await call.carry("support")
+    assert [one.step for one in decision.trail] == ["source customers", "rule everybody"]
+    assert call.heard.waited_s > 0

@@ -73,11 +73,11 @@ class Template:
     """Text with values in it, `{company} - {name}`: literal text and left sides in the order they are written."""
 
     parts: tuple[str | Left, ...]
+    #: The values that the template needs. Worked out once: every call asks for them several times.
+    lefts: tuple[Left, ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def lefts(self) -> tuple[Left, ...]:
-        """The values that the template needs."""
-        return tuple(part for part in self.parts if isinstance(part, Left))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lefts", tuple(part for part in self.parts if isinstance(part, Left)))
 
     def __str__(self) -> str:
         return "".join(part if isinstance(part, str) else f"{{{part}}}" for part in self.parts)
@@ -291,6 +291,8 @@ class Source:
     integration: str
     model: str
     by: Template
+    #: Whether the search is for the caller's number: impossible when that is hidden.
+    by_caller: bool = field(init=False, repr=False, compare=False)
     field: str = ""
     timeout_s: float | None = None
     when_down: Literal["next", "default"] | Action = "next"
@@ -299,10 +301,8 @@ class Source:
     keep: Keep | None = None
     rules: tuple[Rule, ...] = ()
 
-    @property
-    def by_caller(self) -> bool:
-        """Whether the search is for the caller's number: impossible when that is hidden."""
-        return Left("call", "caller") in self.by.lefts
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_caller", Left("call", "caller") in self.by.lefts)
 
 
 @dataclass(frozen=True, slots=True)
