@@ -324,7 +324,7 @@ def _said_early(found: Found | SourceDown) -> Found | SourceDown:
 
 
 class _Filling:
-    """What the caller hears during one look-up: nothing until it has lasted `after_s`. His keys are kept before that."""
+    """What the caller hears during one look-up: nothing until it has lasted `after_s`. Keys are kept before that."""
 
     def __init__(self, filler: Filler, fill: Callable[[Filler | None], Coroutine[None, None, None]]) -> None:
         self._fill = fill
