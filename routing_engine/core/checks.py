@@ -13,6 +13,8 @@ def why_invalid(one: Input, digits: str) -> str:
         return f"{len(digits)} digits, fewer than {one.min}"
     if len(digits) > one.max:
         return f"{len(digits)} digits, more than {one.max}"
+    if not digits.isascii():
+        return "there is a key among the digits that is no digit"
     if one.pattern is not None:
         if one.pattern.fullmatch(digits) is None:
             return "the digits do not fit the pattern"
