@@ -36,12 +36,15 @@ class Guard:
         `early` is for a look-up that nobody waits for yet: it takes no place that another may need, and never waits.
         """
         self._refuse_when_held()
-        if early and (self._running * 2 >= self._limits.at_a_time or self._free_tokens() < self._burst / 2):
+        if early and (self._running * 2 >= self._limits.at_a_time or self._free_tokens() < max(1.0, self._burst / 2)):
             raise ProviderHeld(f"{self._name}: not asked early, its limits are needed for others")
         if self._running >= self._limits.at_a_time:
             await self._wait_for_place()
         else:
             self._running += 1
+            if self._limits.per_second is None:  # there is nothing to wait for
+                self._probing = self.open
+                return
         try:
             await self._wait_for_rate()
             self._refuse_when_held()  # it may have failed while we waited

@@ -6,7 +6,7 @@ One flight per question: whoever asks what is being asked already waits for that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -22,6 +22,7 @@ _UNHURRIED_S = 60.0
 @dataclass(eq=False, slots=True)
 class _Flight:
     task: asyncio.Task[Found | SourceDown]
+    early: bool
     waiters: int = 0
 
 
@@ -70,12 +71,12 @@ class Remember:
     def _refresh(self, key: Key, ask: Find) -> None:
         """Ask anew in the background, once, and only where nobody else needs the place."""
         if key not in self._flights:
-            asking = self._ask(key, replace(ask, early=True), self._refreshing)
-            self._take_off(key, asking).waiters += 1  # nobody's leaving ends it
+            flight = self._take_off(key, replace(ask, early=True), self._refreshing)
+            flight.waiters += 1  # nobody's leaving ends it
 
     async def _fly(self, key: Key, ask: Find, left_s: float) -> Found | SourceDown:
         """Wait for the answer to a question, with all others who ask it: the time of each is his own."""
-        flight = self._flights.get(key) or self._take_off(key, self._ask(key, ask, self._lookup))
+        flight = self._flights.get(key) or self._take_off(key, ask, self._lookup)
         loop = asyncio.get_running_loop()
         began, took_ms = loop.time(), left_s * 1000
         flight.waiters += 1
@@ -89,20 +90,26 @@ class Remember:
             took_ms = (loop.time() - began) * 1000
         finally:
             flight.waiters -= 1
-            if not flight.waiters:
-                flight.task.cancel(why)  # all who waited have gone
+            if not flight.waiters:  # all who waited have gone, and nobody is to join it any more
+                self._land(key, flight)
+                flight.task.cancel(why)
         if not flight.task.done() or flight.task.cancelled():
             return SourceDown(f"{ask.source.integration}: no answer in time", took_ms)
         found = flight.task.result()
-        if isinstance(found, SourceDown) and not found.asked and not ask.early:
-            return await self._lookup.find(ask, left_s)  # an early flight was held back, which we are not
+        if isinstance(found, SourceDown) and not found.asked and flight.early and not ask.early:
+            return await self._fly(key, ask, max(0.0, left_s - (loop.time() - began)))  # what held it holds not us
         return found
 
-    def _take_off(self, key: Key, asking: Coroutine[None, None, Found | SourceDown]) -> _Flight:
-        flight = _Flight(asyncio.get_running_loop().create_task(asking))
+    def _take_off(self, key: Key, ask: Find, lookup: Lookup) -> _Flight:
+        flight = _Flight(asyncio.get_running_loop().create_task(self._ask(key, ask, lookup)), ask.early)
         self._flights[key] = flight
-        flight.task.add_done_callback(lambda _: self._flights.pop(key, None))
+        flight.task.add_done_callback(lambda _: self._land(key, flight))
         return flight
+
+    def _land(self, key: Key, flight: _Flight) -> None:
+        """Take it off the board, unless another for the same question has taken off meanwhile."""
+        if self._flights.get(key) is flight:
+            del self._flights[key]
 
     async def _ask(self, key: Key, ask: Find, lookup: Lookup) -> Found | SourceDown:
         answer = await lookup.find(ask, _UNHURRIED_S)

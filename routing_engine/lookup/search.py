@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -23,6 +23,14 @@ _PAUSE_S = 0.05
 #: A look-up that was given less than this and came late says little about the system.
 _FAIR_S = 0.5
 _UNGUARDED = Guard("", Limits(at_a_time=1_000_000, failures=0), lambda: 0.0)
+
+
+@dataclass(slots=True)
+class _Course:
+    """How far a look-up has come: `waiting` for what the integration's limits allow, not for the system itself."""
+
+    ask: Find
+    waiting: bool = False
 
 
 class Search:
@@ -63,64 +71,67 @@ class Search:
             return SourceDown("no time was left to ask it", asked=False)
         began = self._clock()
         limit_s = ask.source.timeout_s if ask.source.timeout_s is not None else self._timeout_s
+        course = _Course(ask)
         try:
-            answer = await self._ask(ask, min(limit_s, left_s))
+            answer = await self._ask(course, min(limit_s, left_s))
         except ProviderHeld as error:
             return SourceDown(str(error)[:_LONGEST_WHY], self._ms_since(began), asked=False)
         except ProviderError as error:
             down = self._is_down(ask.source, str(error)[:_LONGEST_WHY], self._ms_since(began))
             return replace(down, throttled=isinstance(error, ProviderThrottled))
         except TimeoutError:
-            return self._is_late(ask.source, left_s >= min(limit_s, _FAIR_S), began)
+            return self._is_late(course, left_s >= min(limit_s, _FAIR_S), began)
         except asyncio.CancelledError as error:
             if time_is_up(error):
-                return self._is_late(ask.source, self._clock() - began >= min(limit_s, _FAIR_S), began)
+                return self._is_late(course, self._clock() - began >= min(limit_s, _FAIR_S), began)
             if _we_are_cancelled():
                 raise
             return self._is_broken(ask.source, error, self._ms_since(began))
         except Exception as error:
             return self._is_broken(ask.source, error, self._ms_since(began))
         self._is_up(ask.source)
-        return replace(answer, took_ms=self._ms_since(began))
+        return Found(answer.records, self._ms_since(began), answer.strangers)
 
-    async def _ask(self, ask: Find, limit_s: float) -> Found:
-        source = ask.source
+    async def _ask(self, course: _Course, limit_s: float) -> Found:
+        source = course.ask.source
         provider = self._providers.get(source.integration)
         if provider is None:
             raise ProviderError(f"there is no integration '{source.integration}'")
         async with asyncio.timeout(limit_s):
-            return await self._ask_by_forms(provider, ask)
+            return await self._ask_by_forms(provider, course)
 
-    async def _ask_by_forms(self, provider: Provider, ask: Find) -> Found:
+    async def _ask_by_forms(self, provider: Provider, course: _Course) -> Found:
         """Ask for one spelling of the caller after the other, until there is a record that is the caller's."""
-        source = ask.source
+        ask, source = course.ask, course.ask.source
         model = self._models.get(source.integration, {}).get(source.model) or Model(source.model, {})
         fields = model.checked_fields(source.field)
         strangers: set[str] = set()
         for query in queries(Query(source.model, source.field, ask.value, source.by_caller, ask.caller), model.forms):
-            callers, others = sift(await self._request(provider, query, ask), query, fields, self._region)
+            callers, others = sift(await self._request(provider, query, course), query, fields, self._region)
             strangers.update(map(_identity, others))
             if callers:
                 return Found(tuple(callers), strangers=len(strangers))
         return Found(strangers=len(strangers))
 
-    async def _request(self, provider: Provider, query: Query, ask: Find) -> Sequence[Record]:
+    async def _request(self, provider: Provider, query: Query, course: _Course) -> Sequence[Record]:
         """Ask once; a second time where the connection broke and the question may well be answered at once."""
         try:
-            return await self._guarded(provider, query, ask)
+            return await self._guarded(provider, query, course)
         except ProviderUnreachable as error:
             if not error.again:
                 raise
             broke = error
         await asyncio.sleep(_PAUSE_S)
         try:
-            return await self._guarded(provider, query, ask)
+            return await self._guarded(provider, query, course)
         except ProviderHeld:
             raise broke from None  # it was asked, and that is what came of it
 
-    async def _guarded(self, provider: Provider, query: Query, ask: Find) -> Sequence[Record]:
-        guard = self._guard(ask.source)
-        await guard.enter(ask.early)
+    async def _guarded(self, provider: Provider, query: Query, course: _Course) -> Sequence[Record]:
+        guard = self._guard(course.ask.source)
+        course.waiting = True
+        await guard.enter(course.ask.early)
+        course.waiting = False
         try:
             found = await provider.find(query)
         except ProviderThrottled as error:
@@ -144,8 +155,12 @@ class Search:
     def _ms_since(self, began: float) -> float:
         return round((self._clock() - began) * 1000, 3)
 
-    def _is_late(self, source: Source, fair: bool, began: float) -> SourceDown:
+    def _is_late(self, course: _Course, fair: bool, began: float) -> SourceDown:
         """`fair` says that it had as long as a system may need; otherwise its silence is not held against it."""
+        source = course.ask.source
+        if course.waiting:
+            why = f"{source.integration}: not asked, its limits left no place in time"
+            return SourceDown(why, self._ms_since(began), asked=False)
         if fair:
             self._guard(source).late()
         return self._is_down(source, f"{source.integration}: no answer in time", self._ms_since(began))

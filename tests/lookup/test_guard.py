@@ -140,3 +140,11 @@ async def test_an_early_look_up_leaves_half_of_the_rate() -> None:
         one.succeeded()
     with pytest.raises(ProviderHeld, match="not asked early"):
         await one.enter(early=True)
+
+
+async def test_an_early_look_up_never_waits_for_its_moment() -> None:
+    one, clock = guard(per_second=1)
+    await one.enter()
+    clock.now_s += 0.6  # more than half of a request's worth, but not a whole one
+    with pytest.raises(ProviderHeld, match="not asked early"):
+        await one.enter(early=True)

@@ -114,6 +114,45 @@ async def test_a_look_up_that_nobody_waits_for_any_more_is_cancelled() -> None:
     assert lookup.cancelled
 
 
+async def test_who_comes_while_a_look_up_that_nobody_wants_ends_is_answered_all_the_same() -> None:
+    gate = asyncio.Event()
+    lookup = FakeLookup({"customers": ANNA}, before=lambda: gate.wait())
+    one, _ = remember(lookup)
+    first = asyncio.create_task(one.find(ASK, 5))
+    await lookup.begun.wait()
+    first.cancel()
+    second = asyncio.create_task(one.find(ASK, 5))
+    await asyncio.gather(first, return_exceptions=True)
+    gate.set()
+    assert isinstance(await second, Found)
+
+
+async def test_callers_who_wait_for_an_early_look_up_that_is_held_back_share_the_next_one() -> None:
+    gate, asked = asyncio.Event(), list[bool]()
+
+    class Held(FakeLookup):
+        async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
+            asked.append(ask.early)
+            await gate.wait()
+            return SourceDown("crm: not asked early", asked=False) if ask.early else Found((ANNA,))
+
+    one, _ = remember(Held())
+    early = asyncio.create_task(one.find(replace(ASK, early=True), 5))
+    others = [asyncio.create_task(one.find(ASK, 5)) for _ in range(50)]
+    await asyncio.sleep(0)
+    gate.set()
+    assert all(isinstance(found, Found) for found in await asyncio.gather(*others))
+    assert isinstance(await early, SourceDown)
+    assert asked == [True, False]
+
+
+async def test_a_look_up_that_was_held_back_is_not_begun_again_for_who_waited_for_it() -> None:
+    lookup = Changing(SourceDown("crm: not asked, it failed 5 times in a row", asked=False))
+    one, _ = remember(lookup)
+    await asyncio.gather(one.find(ASK, 5), one.find(ASK, 5))
+    assert len(lookup.asked) == 1
+
+
 async def test_the_deadline_of_each_who_waits_holds() -> None:
     never = asyncio.Event()
     lookup = FakeLookup(before=lambda: never.wait())

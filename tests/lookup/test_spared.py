@@ -176,3 +176,18 @@ async def test_a_look_up_that_nobody_needs_any_more_says_nothing_about_the_syste
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert provider.asked == 3
+
+
+@pytest.mark.parametrize("limits", [{"per_second": 1}, {"at_a_time": 1}])
+async def test_waiting_for_our_own_limits_is_not_held_against_the_system(limits: dict[str, float]) -> None:
+    provider = Answers(0.05)
+    one = search(provider, failures=1, **limits)
+    hurried = replace(ASK, source=replace(ASK.source, timeout_s=0.02))
+    with capture_logs() as lines:
+        first = asyncio.create_task(one.find(ASK, 5))
+        await asyncio.sleep(0)
+        found = await one.find(hurried, 5)
+        assert isinstance(await first, Found)
+    assert isinstance(found, SourceDown)
+    assert (found.asked, found.why) == (False, "crm: not asked, its limits left no place in time")
+    assert (provider.asked, lines) == (1, [])
