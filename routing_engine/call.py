@@ -329,12 +329,14 @@ class _Filling:
     def __init__(self, filler: Filler, fill: Callable[[Filler | None], Coroutine[None, None, None]]) -> None:
         self._fill = fill
         self._task: asyncio.Task[None] | None = None
-        loop = asyncio.get_running_loop()
-        steps = [LISTENING, filler] if filler.after_s > LISTENING.after_s else [filler]
-        self._timers = [loop.call_later(one.after_s, self._start, one) for one in steps]
+        self._steps = [LISTENING, filler] if filler.after_s > LISTENING.after_s else [filler]
+        self._timer = asyncio.get_running_loop().call_later(self._steps[0].after_s, self._start)
 
-    def _start(self, filler: Filler) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._go_on(self._task, filler))
+    def _start(self) -> None:
+        loop, filler = asyncio.get_running_loop(), self._steps.pop(0)
+        if self._steps:  # one timer at a time: most look-ups are over before the first
+            self._timer = loop.call_later(self._steps[0].after_s - filler.after_s, self._start)
+        self._task = loop.create_task(self._go_on(self._task, filler))
 
     async def _go_on(self, before: asyncio.Task[None] | None, filler: Filler) -> None:
         if before is not None:
@@ -343,18 +345,14 @@ class _Filling:
 
     async def end(self) -> None:
         """Stop at once what was started, if anything was."""
-        self._stop()
+        self._timer.cancel()
         if self._task is not None:
             await self._task
             await self._fill(None)
 
-    def _stop(self) -> None:
-        for timer in self._timers:
-            timer.cancel()
-
     def drop(self) -> None:
         """Forget it: the call is over."""
-        self._stop()
+        self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
 
