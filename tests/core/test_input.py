@@ -34,7 +34,7 @@ INVALID = [
     (replace(SIX, pattern=pattern("9")), "123956", "the digits do not fit the pattern"),
     (replace(SIX, max=16, check="luhn"), "4539148803436468", "the check digit (luhn) is wrong"),
     (replace(SIX, check="mod11"), "0707614286", "the check digit (mod11) is wrong"),
-    (replace(SIX, pattern=pattern(".*"), check="luhn"), "²²²²²²", "the check digit (luhn) is wrong"),
+    (replace(SIX, pattern=pattern(".*"), check="luhn"), "²²²²²²", "there is a key among the digits that is no digit"),
 ]
 
 
