@@ -55,11 +55,16 @@ async def run(words: Sequence[str], stdin: bytes | None, wants_out: bool) -> End
 
 
 def _feed(transport: asyncio.SubprocessTransport, stdin: bytes | None) -> None:
-    """Hand over what the program reads: a text is far shorter than a pipe holds."""
-    if stdin is not None:
-        pipe = cast(asyncio.WriteTransport, transport.get_pipe_transport(0))
-        pipe.write(stdin)
-        pipe.close()
+    """Hand over what the program reads: a text is far shorter than a pipe holds.
+
+    A program may end without having read it. Then the pipe is gone (uvloop: RuntimeError), and what it has to say for
+    itself is its status.
+    """
+    pipe = cast(asyncio.WriteTransport | None, transport.get_pipe_transport(0))
+    if stdin is not None and pipe is not None:
+        with contextlib.suppress(OSError, RuntimeError):
+            pipe.write(stdin)
+            pipe.close()
 
 
 class _Listener(asyncio.SubprocessProtocol):
