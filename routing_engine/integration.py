@@ -20,7 +20,8 @@ class Model:
 
     `record_url` is a template over our field names and `id`; None when records have no page. `numbers` are our fields
     that hold phone numbers. `forms` are the spellings to search a caller's number by, in the order they are tried
-    (`Number.form`): those of the whole integration.
+    (`Number.form`): those of the whole integration. `attempts` is how many ways the provider has to ask for a caller,
+    0 for none; `by_field` says that it can search a field too.
     """
 
     name: str
@@ -28,6 +29,8 @@ class Model:
     record_url: Template | None = None
     numbers: tuple[str, ...] = ()
     forms: tuple[str, ...] = ("e164",)
+    attempts: int = 1
+    by_field: bool = True
 
     def checked_fields(self, searched: str) -> tuple[str, ...]:
         """Give the fields that must hold the caller's number, when `searched` is the field of a search by it."""
@@ -70,6 +73,15 @@ class Integration:
     limits: Limits = Limits()
 
 
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What an integration's file says, as its provider has read it."""
+
+    settings: object
+    models: Mapping[str, Model]
+    limits: Limits = Limits()
+
+
 #: What routes may know of an integration: its models by name; None when its file is broken and nothing is known.
 IntegrationFacts: TypeAlias = Mapping[str, Model] | None
 
@@ -89,14 +101,13 @@ def read_models(section: Section) -> Mapping[str, Model]:
     return {name: _read_model(name, models, forms) for name in models.names()}
 
 
-def read_limits(section: Section) -> Limits:
-    """Take `limits` and `breaker` from an integration's section."""
-    usual = Limits()
+def read_limits(section: Section, usual: Limits = Limits()) -> Limits:
+    """Take `limits` and `breaker` from an integration's section; what is left out is as `usual`."""
     limits, breaker = section.section("limits"), _read_breaker(section)
     if limits is None:
         return replace(usual, failures=breaker[0], pause_s=breaker[1])
     rate = limits.number("per_second", 0, 0.01, 100_000, "none: nothing bounds the rate")
-    found = Limits(limits.whole("at_a_time", usual.at_a_time, 1, 10_000), rate or None, *breaker)
+    found = Limits(limits.whole("at_a_time", usual.at_a_time, 1, 10_000), rate or usual.per_second, *breaker)
     limits.close("'limits'")
     return found
 

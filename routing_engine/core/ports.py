@@ -70,6 +70,7 @@ class Query:
     says that the search is for the caller's number: `value` is then that number in E.164. `caller` is the calling
     number also when the search is for something else, and None when it is hidden: then it must not be sent.
     `form` is the spelling of it that the integration wants, as `Number.form` names them, and `number` is that text.
+    `attempt` counts from 0 for providers that have several ways to ask for a caller (`Model.attempts`).
     A provider may give strangers too: what does not hold the caller's number is left out behind it.
     """
 
@@ -79,6 +80,7 @@ class Query:
     by_caller: bool
     caller: Number | None
     form: str = "e164"
+    attempt: int = 0
 
     @property
     def number(self) -> str:

@@ -106,7 +106,7 @@ class Search:
         model = self._models.get(source.integration, {}).get(source.model) or Model(source.model, {})
         fields = model.checked_fields(source.field)
         strangers: set[str] = set()
-        for query in queries(Query(source.model, source.field, ask.value, source.by_caller, ask.caller), model.forms):
+        for query in queries(Query(source.model, source.field, ask.value, source.by_caller, ask.caller), model):
             callers, others = sift(await self._request(provider, query, course), query, fields, self._region)
             strangers.update(map(_identity, others))
             if callers:

@@ -6,31 +6,30 @@ Systems search by spellings, by the last digits, or by "contains": among what th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from routing_engine.core.model import Record, Value
 from routing_engine.core.numbers import Number, holds_line, last_digits
 from routing_engine.core.ports import Query
 from routing_engine.core.templates import as_text
+from routing_engine.integration import Model
 
 
-def queries(first: Query, forms: Sequence[str]) -> Iterator[Query]:
-    """Give what to ask one after the other until something is found: a question for each spelling of the caller.
+def queries(first: Query, model: Model) -> Iterator[Query]:
+    """Give what to ask one after the other until something is found: each of the provider's ways to ask for a caller,
+    in each spelling of the number.
 
     Spellings that are the same are asked for once. A search for anything else is one question.
     """
     if not first.by_caller or first.caller is None:
-        yield _spelled(first, forms[0])
+        yield replace(first, form=model.forms[0])
         return
     asked = {""}
-    for form in forms:
-        query = _spelled(first, form)
+    for form in model.forms:
+        query = replace(first, form=form)
         if query.number not in asked:
             asked.add(query.number)
-            yield query
-
-
-def _spelled(query: Query, form: str) -> Query:
-    return Query(query.model, query.field, query.value, query.by_caller, query.caller, form)
+            yield from (replace(query, attempt=attempt) for attempt in range(model.attempts))
 
 
 def sift(

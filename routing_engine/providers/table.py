@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from routing_engine.core.ports import Clock, Provider
-from routing_engine.integration import Model
+from routing_engine.integration import Connection, Model, read_limits, read_models
 from routing_engine.marked import Section
 from routing_engine.providers import http, records
 
@@ -55,10 +55,14 @@ def known_providers() -> Mapping[str, ProviderKind]:
     return {**{name: kind for name, kind in installed.items() if isinstance(kind, ProviderKind)}, **PROVIDERS}
 
 
-def readers(kinds: Mapping[str, ProviderKind], folder: Path) -> Mapping[str, Callable[[Section, str], object]]:
-    """Give what the store of the configuration in `folder` reads each kind's settings with."""
+def readers(kinds: Mapping[str, ProviderKind], folder: Path) -> Mapping[str, Callable[[Section, str], Connection]]:
+    """Give what the store of the configuration in `folder` reads each kind's integrations with."""
     return {name: _reader(kind, folder) for name, kind in kinds.items()}
 
 
-def _reader(kind: ProviderKind, folder: Path) -> Callable[[Section, str], object]:
-    return lambda section, name: kind.read_settings(section, name, folder)
+def _reader(kind: ProviderKind, folder: Path) -> Callable[[Section, str], Connection]:
+    def read(section: Section, name: str) -> Connection:
+        models, limits = read_models(section), read_limits(section)
+        return Connection(kind.read_settings(section, name, folder), models, limits)
+
+    return read

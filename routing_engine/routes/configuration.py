@@ -11,17 +11,20 @@ from typing import TypeAlias
 
 from routing_engine.core.model import Route
 from routing_engine.errors import Problem, RouteError
-from routing_engine.integration import Integration, IntegrationFacts, read_limits, read_models
+from routing_engine.integration import Connection, Integration, IntegrationFacts
 from routing_engine.marked import Notes, Section, read_yaml, suggest
 from routing_engine.routes.examples import Example, decide_example, failures
-from routing_engine.routes.folder import INTEGRATIONS, ROUTES, Snapshot, Unreadable, read_folder
+from routing_engine.routes.folder import INTEGRATIONS, PROVIDERS, ROUTES, Snapshot, Unreadable, read_folder
 from routing_engine.routes.lint import lint
 from routing_engine.routes.read import RouteFile, read_route
 from routing_engine.routes.settings import ReadRoom, Settings, read_settings
 
-#: Reads a provider's own keys from an integration's section (`provider` and `models` are taken), closes the section,
-#: and gives what the provider is built from. It gets the integration's name too, and notes problems, never raises.
-ReadProvider: TypeAlias = Callable[[Section, str], object]
+#: Reads an integration's section (`provider` is taken) and closes it. It gets the integration's name too, and notes
+#: problems, never raises.
+ReadProvider: TypeAlias = Callable[[Section, str], Connection]
+#: Reads a file of `providers/`, an operator's own description of a kind of system: its text, where to note problems,
+#: and its name. None when it cannot be used.
+ReadDescription: TypeAlias = Callable[[str, Notes, str], ReadProvider | None]
 #: Gives an environment variable; None when it is not set.
 Environment: TypeAlias = Callable[[str], str | None]
 
@@ -59,16 +62,17 @@ def configure(
     examples: bool = True,
     rooms: Mapping[str, ReadRoom] | None = None,
     now: Callable[[], datetime] = datetime.now,
+    describe: ReadDescription | None = None,
 ) -> Configuration:
     """Make a configuration of a folder's texts. Raises `RouteError` with all problems of all files.
 
     An example that fails is one of them; without `examples` it stands in `failing` instead. `rooms` read their own
-    keys of engine.yaml; `now` is for remarks on what has expired, and for calendars.
+    keys of engine.yaml; `now` is for remarks on what has expired, and for calendars; `describe` reads `providers/`.
     """
     if snapshot.missing:
         sentence, remedy = "there is no such folder", "create it with 'routing-engine init'"
         raise RouteError([Problem(snapshot.missing, 0, sentence, remedy)])
-    return _Reading(snapshot, providers, environment, rooms or {}, now()).finish(examples)
+    return _Reading(snapshot, providers, environment, rooms or {}, now(), describe).finish(examples)
 
 
 class _Reading:
@@ -81,12 +85,14 @@ class _Reading:
         environment: Environment,
         rooms: Mapping[str, ReadRoom],
         now: datetime,
+        describe: ReadDescription | None,
     ) -> None:
-        self.snapshot, self.providers, self.environment = snapshot, providers, environment
+        self.snapshot, self.environment = snapshot, environment
         self.rooms, self.now = rooms, now
         self.problems: list[Problem] = []
         self.file_of: dict[str, str] = {}
         self.settings = self._read_settings()
+        self.providers: Mapping[str, ReadProvider | None] = {**providers, **self._read_descriptions(describe)}
         self.integrations = self._read_integrations()
         self.routes = self._read_routes()
 
@@ -135,6 +141,18 @@ class _Reading:
             found[name] = file, text
         return found
 
+    def _read_descriptions(self, describe: ReadDescription | None) -> dict[str, ReadProvider | None]:
+        if describe is None:
+            return {}
+        found: dict[str, ReadProvider | None] = {}
+        for name, (file, content) in self._named(PROVIDERS).items():
+            notes, text = self._open(file, content)
+            if not _INTEGRATION_NAME.match(name):
+                notes.note(0, f"a provider cannot be called '{name}'", "name the file with a-z A-Z 0-9 - and _")
+            found[name] = None if text is None else describe(text, notes, name)
+            self.problems += notes.problems
+        return found
+
     def _read_integrations(self) -> dict[str, Integration | None]:
         return {name: self._read_integration(name, *file) for name, file in self._named(INTEGRATIONS).items()}
 
@@ -150,13 +168,15 @@ class _Reading:
     def _read_provider(self, section: Section, name: str) -> Integration | None:
         section.require("provider", "provider: http")
         provider = section.text("provider")
-        models = read_models(section)
         if provider not in self.providers:
             if provider:
                 section.note("provider", f"there is no provider '{provider}'", suggest(provider, self.providers))
             return None
-        limits = read_limits(section)
-        return Integration(name, provider, models, self.providers[provider](section, name), limits)
+        read = self.providers[provider]
+        if read is None:  # the description is broken, and says so itself
+            return None
+        found = read(section, name)
+        return Integration(name, provider, found.models, found.settings, found.limits)
 
     def _facts(self) -> dict[str, IntegrationFacts]:
         return {name: None if found is None else found.models for name, found in self.integrations.items()}

@@ -12,8 +12,10 @@ from typing import TypeAlias
 
 #: Folders of the configuration, and how a file in each ends. `state` is what commands write: no part of the revision.
 INTEGRATIONS, ROUTES, CALENDARS, LISTS, STATE = "integrations", "routes", "calendars", "lists", "state"
+#: Descriptions of kinds of system, the operator's own.
+PROVIDERS = "providers"
 _YAML = (".yaml", ".yml")
-_ROOMS = {INTEGRATIONS: _YAML, ROUTES: _YAML, CALENDARS: (".ics",), LISTS: (".txt", ".csv"), STATE: _YAML}
+_ROOMS = {PROVIDERS: _YAML, INTEGRATIONS: _YAML, ROUTES: _YAML, CALENDARS: (".ics",), LISTS: (".txt", ".csv"), STATE: _YAML}
 _ENGINE = ("engine.yaml", "engine.yml")
 _LARGEST = 1 << 20
 #: 100,000 numbers with a remark each are some 5 MiB.

@@ -8,7 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from routing_engine.errors import Problem, RouteError
-from routing_engine.routes.configuration import Configuration, Environment, ReadProvider, configure, read_configuration
+from routing_engine.routes.configuration import (
+    Configuration,
+    Environment,
+    ReadDescription,
+    ReadProvider,
+    configure,
+    read_configuration,
+)
 from routing_engine.routes.folder import STATE, Snapshot, read_folder, signature
 from routing_engine.routes.settings import ReadRoom
 
@@ -27,8 +34,9 @@ class RouteStore:
         providers: Mapping[str, ReadProvider],
         environment: Environment = lambda _: None,
         rooms: Mapping[str, ReadRoom] | None = None,
+        describe: ReadDescription | None = None,
     ) -> None:
-        self.folder, self._rooms = folder, rooms
+        self.folder, self._rooms, self._describe = folder, rooms, describe
         self._providers, self._environment = providers, environment
         self._lock = threading.Lock()
         self._in_force: Configuration | None = None
@@ -61,7 +69,9 @@ class RouteStore:
             return self._in_force
 
     def _configure(self, snapshot: Snapshot, examples: bool) -> Configuration:
-        return configure(snapshot, self._providers, self._environment, examples, self._rooms)
+        return configure(
+            snapshot, self._providers, self._environment, examples, self._rooms, describe=self._describe
+        )
 
     def _switch_last_good(self, broken: Snapshot, examples: bool) -> None:
         """Take what commands have switched onto the last good configuration: a night switch must not wait for YAML."""

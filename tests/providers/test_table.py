@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from routing_engine.integration import read_models
 from routing_engine.marked import Notes, read_yaml
 from routing_engine.providers.table import PROVIDERS, known_providers, readers
 
@@ -25,9 +24,8 @@ async def test_a_kind_is_read_and_opened(kind: str, tmp_path: Path) -> None:
     notes = Notes("integrations/shop.yaml")
     section = read_yaml(f"models: {{contact: {{}}}}\n{YAML[kind]}", notes)
     assert section is not None
-    models = read_models(section)
-    settings = readers(PROVIDERS, tmp_path)[kind](section, "shop")
-    provider = PROVIDERS[kind].open("shop", settings, models, REGION, time.monotonic)
+    found = readers(PROVIDERS, tmp_path)[kind](section, "shop")
+    provider = PROVIDERS[kind].open("shop", found.settings, found.models, REGION, time.monotonic)
     assert notes.problems == []
     if kind == "records":
         assert ids(await provider.find(by_field("id", "7"))) == ["7"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from routing_engine.errors import RouteError
+from routing_engine.integration import Connection, read_limits, read_models
 from routing_engine.marked import Section
 from routing_engine.routes.configuration import Configuration, configure
 from routing_engine.routes.folder import Snapshot, read_folder
@@ -16,11 +17,12 @@ CRM = "provider: fake\ntoken: '${TOKEN}'\nmodels:\n  contact: {}\n  lead: {}\n"
 ROUTE = "default: {to: {queue: sales}}\n"
 
 
-def read_fake(section: Section, name: str) -> object:
+def read_fake(section: Section, name: str) -> Connection:
     """Read the keys of a provider that exists in tests only."""
+    models, limits = read_models(section), read_limits(section)
     settings = (name, section.secret("token"))
     section.close(f"the integration '{name}'")
-    return settings
+    return Connection(settings, models, limits)
 
 
 PROVIDERS = {"fake": read_fake}
