@@ -102,6 +102,36 @@ class Provider(Protocol):
         """Release connections. Called once, after the last look-up."""
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One page of a list: `records` as `find` gives them, each with its `id`, and `gone`, ids of those deleted.
+
+    `cursor` is where the next page begins, in words of the provider's own; "" says that this was the last page.
+    """
+
+    records: Sequence[Record] = ()
+    gone: Sequence[str] = ()
+    cursor: str = ""
+
+
+class Lists(Protocol):
+    """What a provider keeps beside `Provider` when its records can be listed: then they can be mirrored.
+
+    Its settings say the same before anything is opened: `listing(model)` gives "all", "changes" or "" (see
+    `mirrored.Listing`), so that a `mirror:` which cannot be is refused when the configuration is read.
+    """
+
+    async def page(self, model: str, since: datetime | None, cursor: str) -> Batch:
+        """Give one page: one request to the other side, as the limits of an integration count.
+
+        `cursor` is "" for the first page, else that of the page before; the same one may be asked for again when the
+        request failed, and hours later. `since` None lists every record; else (UTC) all that were changed at that
+        moment or later, and the ids of those deleted since where the system tells them. Too many, or one twice, do no
+        harm; one too few is wrong until the next full list. Order pages by something that does not move.
+        Raises what `find` raises, and like it is cancelled when it takes too long.
+        """
+
+
 class Speech(Protocol):
     """Text to speech."""
 
