@@ -12,6 +12,7 @@ from routing_engine.core.model import Template
 from routing_engine.core.numbers import FORMS, LAST_FEWEST, LAST_MOST, last_digits
 from routing_engine.core.templates import read_template
 from routing_engine.marked import Section, section_of, suggest, text_of
+from routing_engine.mirrored import MirrorSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Model:
     `record_url` is a template over our field names and `id`; None when records have no page. `numbers` are our fields
     that hold phone numbers. `forms` are the spellings to search a caller's number by, in the order they are tried
     (`Number.form`): those of the whole integration. `attempts` is how many ways the provider has to ask for a caller,
-    0 for none; `by_field` says that it can search a field too.
+    0 for none; `by_field` says that it can search a field too. `mirrored`: an index of ours is searched instead.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Model:
     forms: tuple[str, ...] = ("e164",)
     attempts: int = 1
     by_field: bool = True
+    mirrored: bool = False
 
     def checked_fields(self, searched: str) -> tuple[str, ...]:
         """Give the fields that must hold the caller's number, when `searched` is the field of a search by it."""
@@ -41,6 +43,11 @@ class Model:
 
         `searched` is the field that the route names, "" for none.
         """
+        if self.mirrored and not self.checked_fields(searched):
+            return (
+                f"the model '{self.name}' is mirrored, and has no number to find a caller by",
+                f"add numbers: [phone] to the model '{self.name}', with its fields that hold phone numbers",
+            )
         loose = next((form for form in self.forms if last_digits(form)), "")
         if not loose or self.numbers or (searched and (not self.fields or searched in self.fields)):
             return None
@@ -64,13 +71,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """One connection to a system that holds records. `settings` belong to its provider, which alone knows them."""
+    """One connection to a system that holds records. `settings` belong to its provider, which alone knows them.
+
+    `mirror` says that calls ask an index of ours; None asks the system itself.
+    """
 
     name: str
     provider: str
     models: Mapping[str, Model]
     settings: object
     limits: Limits = Limits()
+    mirror: MirrorSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

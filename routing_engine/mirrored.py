@@ -4,7 +4,7 @@ it may be. Read here, below the rooms, because routes read it and the mirror obe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
@@ -69,3 +69,16 @@ def listing_of(settings: object, model: str) -> Listing:
     """Give what the settings of a provider say that can be listed; nothing where they do not know the question."""
     ask = cast("Callable[[str], Listing] | None", getattr(settings, "listing", None))
     return "" if ask is None else ask(model)
+
+
+def check_listing(section: Section, provider: str, listings: Mapping[str, Listing]) -> None:
+    """Note that `mirror` asks for what the provider cannot list."""
+    for model, listing in listings.items():
+        if not listing:
+            sentence = f"the provider '{provider}' cannot list the records of '{model}', so they cannot be mirrored"
+            section.note("mirror", sentence, "remove 'mirror'; routes can keep answers with 'cache'")
+    mirror = section.section("mirror")
+    asked = mirror is not None and mirror.has("changes_every_s") and mirror.text("changes_every_s") != "none"
+    if mirror is not None and asked and "changes" not in listings.values() and "all" in listings.values():
+        sentence = f"the provider '{provider}' cannot list what has changed"
+        mirror.note("changes_every_s", sentence, "remove it: 'full_every_s' says how often all records are pulled")

@@ -13,6 +13,7 @@ from routing_engine.core.model import Route
 from routing_engine.errors import Problem, RouteError
 from routing_engine.integration import Connection, Integration, IntegrationFacts
 from routing_engine.marked import Notes, Section, read_yaml, suggest
+from routing_engine.mirrored import check_listing, listing_of, read_mirror
 from routing_engine.routes.examples import Example, decide_example, failures
 from routing_engine.routes.folder import INTEGRATIONS, PROVIDERS, ROUTES, Snapshot, Unreadable, read_folder
 from routing_engine.routes.lint import lint
@@ -175,8 +176,13 @@ class _Reading:
         read = self.providers[provider]
         if read is None:  # the description is broken, and says so itself
             return None
+        mirror = read_mirror(section)
         found = read(section, name)
-        return Integration(name, provider, found.models, found.settings, found.limits)
+        if mirror is None:
+            return Integration(name, provider, found.models, found.settings, found.limits)
+        check_listing(section, provider, {model: listing_of(found.settings, model) for model in found.models})
+        models = {model: replace(one, mirrored=True, by_field=True) for model, one in found.models.items()}
+        return Integration(name, provider, models, found.settings, found.limits, mirror)
 
     def _facts(self) -> dict[str, IntegrationFacts]:
         return {name: None if found is None else found.models for name, found in self.integrations.items()}
