@@ -82,7 +82,14 @@ class ProviderHeld(ProviderUnreachable):
 
 
 class ProviderRefused(ProviderError):
-    """The system answered that it will not serve us: an administrator must look at credentials, rights or address."""
+    """The system answered that it will not serve us: an administrator must look at credentials, rights or address.
+
+    `theirs` says that it is the administrator of the other system who must act: rights, a switched-off API, a quota.
+    """
+
+    def __init__(self, text: str, theirs: bool = False) -> None:
+        super().__init__(text)
+        self.theirs = theirs
 
 
 class ProviderMisread(ProviderError):
