@@ -18,7 +18,7 @@ from routing_engine.core.events import PublishLookup
 from routing_engine.core.model import Saying
 from routing_engine.core.ports import Channel, Lookup, Provider, Speech
 from routing_engine.errors import Problem
-from routing_engine.integration import Integration
+from routing_engine.integration import Integration, Limits
 from routing_engine.journal.settings import read_journal
 from routing_engine.lookup.cache import Cache
 from routing_engine.lookup.guard import Guard
@@ -26,6 +26,8 @@ from routing_engine.lookup.remember import Remember
 from routing_engine.lookup.search import Search
 from routing_engine.lookup.settings import read_cache
 from routing_engine.lookup.tell import Tell
+from routing_engine.mirror.mirror import Mirror
+from routing_engine.mirror.settings import MirrorPlace, read_place
 from routing_engine.providers.table import known_providers, readers
 from routing_engine.routes.settings import ReadRoom, Settings
 from routing_engine.routes.store import Configuration, RouteStore
@@ -45,7 +47,12 @@ ROOMS: Mapping[str, ReadRoom] = {
 
 def open_store(folder: Path) -> RouteStore:
     """Give the store of a configuration folder; nothing is read yet."""
-    return RouteStore(folder, readers(known_providers(), folder), os.environ.get, ROOMS)
+    return RouteStore(
+        folder,
+        readers(known_providers(), folder),
+        os.environ.get,
+        {**ROOMS, "mirror": lambda engine: read_place(engine, folder)},
+    )
 
 
 class _Closes(Protocol):
@@ -84,9 +91,10 @@ def put_in_force(
         if before is not None and _same(before, configuration, name):
             providers[name], guards[name] = before.providers[name], before.guards[name]
         else:
-            providers[name] = open_provider(found, configuration.settings)
             guards[name] = Guard(name, found.limits, time.monotonic)
-    asking = search(configuration, providers, guards)
+            providers[name] = open_provider(found, configuration.settings, guards[name])
+    _start_mirrors(configuration, providers)
+    asking = search(configuration, providers, _asked_with(providers, guards))
     remember = _remembering(asking, cache, _prints(configuration), tell)
     lookup = remember if tell is None else Tell(remember, tell, time.monotonic, hears="kept")
     speech = _speech(before, configuration)
@@ -102,10 +110,35 @@ def _remembering(asking: Search, cache: Cache, prints: Mapping[str, str], tell: 
     return Remember(live, cache, prints, time.time, Tell(asking, tell, time.monotonic, purpose="refresh"))
 
 
-def open_provider(integration: Integration, settings: Settings) -> Provider:
-    """Connect an integration."""
+def open_provider(integration: Integration, settings: Settings, guard: Guard | None = None) -> Provider:
+    """Connect an integration. A mirrored one answers from its index, and pulls as `guard` allows once it is started."""
     kind = known_providers()[integration.provider]
-    return kind.open(integration.name, integration.settings, integration.models, settings.region, time.monotonic)
+    live = kind.open(integration.name, integration.settings, integration.models, settings.region, time.monotonic)
+    if integration.mirror is None:
+        return live
+    place = cast(MirrorPlace, settings.rooms["mirror"])
+    guard = guard or Guard(integration.name, integration.limits, time.monotonic)
+    return Mirror(integration, live, guard, settings.region, place.folder)
+
+
+def _start_mirrors(configuration: Configuration, providers: Mapping[str, Provider]) -> None:
+    """Let mirrors pull, and tell them what the routes search."""
+    for source in (source for route in configuration.routes.values() for source in route.sources):
+        mirror = providers.get(source.integration)
+        if isinstance(mirror, Mirror):
+            mirror.search_in(source.model, source.field, source.by_caller)
+    for mirror in providers.values():
+        if isinstance(mirror, Mirror):
+            mirror.start()
+
+
+def _asked_with(providers: Mapping[str, Provider], guards: Mapping[str, Guard]) -> dict[str, Guard]:
+    """Give the guards of look-ups: an index of ours is not spared, and a pull takes no place of a call."""
+    ours = Limits(at_a_time=10_000, failures=0)
+    return {
+        name: Guard(name, ours, time.monotonic) if isinstance(providers[name], Mirror) else guard
+        for name, guard in guards.items()
+    }
 
 
 def unspoken(configuration: Configuration) -> list[Problem]:
@@ -139,6 +172,8 @@ def search(
 
 def _same(before: InForce, configuration: Configuration, name: str) -> bool:
     if before.configuration.settings.region != configuration.settings.region:
+        return False
+    if before.configuration.settings.rooms.get("mirror") != configuration.settings.rooms.get("mirror"):
         return False
     return before.configuration.integrations.get(name) == configuration.integrations[name]
 

@@ -50,11 +50,11 @@ class Remember:
         if entry is not None and age_s < _lifetime_s(entry, keep) + keep.refresh_s:
             if age_s >= _lifetime_s(entry, keep):
                 self._refresh(key, ask)
-            return _again(entry, "cache", age_s, f"from the cache, {_old(age_s)} old")
+            return _again(entry, "cache", age_s, f"from the cache, {said_age(age_s)} old")
         answer = await (self._fly(key, ask, left_s) if left_s > 0 else self._lookup.find(ask, left_s))
         if isinstance(answer, SourceDown) and entry is not None and age_s < keep.stale_for_s:
             return replace(
-                _again(entry, "snapshot", age_s, f"{answer.why}; its last answer, {_old(age_s)} old"),
+                _again(entry, "snapshot", age_s, f"{answer.why}; its last answer, {said_age(age_s)} old"),
                 took_ms=answer.took_ms,
             )
         return answer
@@ -113,7 +113,7 @@ class Remember:
 
     async def _ask(self, key: Key, ask: Find, lookup: Lookup) -> Found | SourceDown:
         answer = await lookup.find(ask, _UNHURRIED_S)
-        if isinstance(answer, Found):
+        if isinstance(answer, Found) and answer.origin == "live":  # what is kept already has an age of its own
             self._cache.put(key, Entry(answer.records, self._now(), answer.strangers))
         return answer
 
@@ -127,7 +127,7 @@ def _again(entry: Entry, origin: Literal["cache", "snapshot"], age_s: float, not
     return Found(records, 0.0, entry.strangers, note, origin, age_s)
 
 
-def _old(age_s: float) -> str:
+def said_age(age_s: float) -> str:
     """Say an age as people do."""
     for unit, seconds in (("d", 86400), ("h", 3600), ("min", 60)):
         if age_s >= 2 * seconds:

@@ -14,6 +14,7 @@ from routing_engine.errors import ProviderError, ProviderHeld, ProviderThrottled
 from routing_engine.integration import Limits, Model
 from routing_engine.lookup.ending import time_is_up
 from routing_engine.lookup.guard import Guard
+from routing_engine.lookup.remember import said_age
 from routing_engine.lookup.verify import queries, sift
 
 _log = structlog.get_logger(__name__)
@@ -90,7 +91,15 @@ class Search:
         except Exception as error:
             return self._is_broken(ask.source, error, self._ms_since(began))
         self._is_up(ask.source)
-        return Found(answer.records, self._ms_since(began), answer.strangers)
+        return self._dated(ask.source, Found(answer.records, self._ms_since(began), answer.strangers))
+
+    def _dated(self, source: Source, found: Found) -> Found:
+        """Say how old an answer is that a mirror has given."""
+        age_of = getattr(self._providers[source.integration], "age_s", None)
+        age_s: float | None = None if age_of is None else age_of(source.model)
+        if age_s is None:
+            return found
+        return replace(found, note=f"snapshot, {said_age(age_s)} old", origin="snapshot", age_s=age_s)
 
     async def _ask(self, course: _Course, limit_s: float) -> Found:
         source = course.ask.source

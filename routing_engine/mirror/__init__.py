@@ -1,7 +1,7 @@
 """Sources that are pulled into an index of our own, because they are slow, capped, or cannot search by numbers.
 
-`mirror.py` is a `Provider` in front of another; calls ask `shelf.py` (one SQLite file an integration), never the other
-side. `pulling.py` fills it on a schedule (`due.py`). It knows core, errors and what lies between; of a provider it knows
-the port `Lists`, of the guard of an integration only what `spared.py` names. To mirror one more kind of system,
-implement `core.ports.Lists` there and answer `listing` in its settings: nothing changes here.
+`mirror.py` is a `Provider` in front of another; calls ask `shelf.py` (one SQLite file an integration), never the
+other side. `pulling.py` fills it on a schedule (`due.py`). The room knows core, errors and what lies between; of a
+provider it knows the port `Lists`, of the guard of an integration only what `spared.py` names. To mirror one more kind
+of system, implement `core.ports.Lists` there and answer `listing` in its settings: nothing changes here.
 """

@@ -1,0 +1,197 @@
+"""Keeping an index up to date: what is pulled when, what is said about it, and that one process does it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from routing_engine.core.ports import Clock
+from routing_engine.errors import ProviderError, places
+from routing_engine.mirror import filling, shelf
+from routing_engine.mirror.desk import Desk
+from routing_engine.mirror.due import Kind, Plan, pause_s
+from routing_engine.mirror.lock import alone
+from routing_engine.mirror.pulling import Pulled, Puller, Sleep, Unbelieved
+from routing_engine.mirror.shelf import Column, Held, Pulling
+
+_log = structlog.get_logger(__name__)
+#: How often the loop looks whether something is due, or another process has pulled.
+LOOK_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A model as it is now: `unusable` and `failing` are sentences, "" for none; moments in seconds since 1970."""
+
+    held: Held | None
+    pulling: Pulling
+    unusable: str
+    failing: str
+    next_kind: Kind
+    next_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    why: str
+    failures: int
+    not_before: float
+
+
+class Keeper:
+    """Pulls the models of one integration into the file at `path`. `columns` are what each is searched by."""
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        plans: Mapping[str, Plan],
+        columns: Mapping[str, Iterable[Column]],
+        desk: Desk,
+        puller: Puller,
+        now: Clock,
+        sleep: Sleep,
+    ) -> None:
+        self._name, self._path, self._plans, self._columns = name, path, plans, columns
+        self._desk, self._puller, self._now, self._sleep = desk, puller, now, sleep
+        self._looking = Desk(path)
+        self._troubles: dict[str, _Trouble] = {}
+        self.states: dict[str, State] = {}
+
+    async def run(self) -> None:
+        """Pull on schedule, for ever."""
+        while True:
+            try:
+                await self.pull_due()
+            except Exception as error:
+                self._broken(error)
+            await self._sleep(LOOK_S)
+
+    async def close(self) -> None:
+        """Close what is open."""
+        await self._looking.close()
+
+    async def pull_due(self) -> None:
+        """Pull every model whose time has come, unless another process is at it; look how all of them are."""
+        await self.look()
+        for model in self._plans:
+            if self.states[model].next_at <= self._now():
+                await self._pull_and_tell(model)
+        await self.look()
+
+    async def look(self) -> None:
+        """Read how every model is, as other processes see it too."""
+        for model in self._plans:
+            try:
+                held = await self._looking.do(shelf.held, model)
+                pulling = await self._looking.do(shelf.pulling, model)
+            except (sqlite3.Error, OSError) as error:
+                held, pulling = None, Pulling(why=f"{self._name}: {disk_fault(error)}")
+            self.states[model] = self._state(model, held, pulling)
+
+    async def pull(self, model: str, kind: Kind | None = None, accept: bool = False) -> Pulled | None:
+        """Pull a model now; None when another process is pulling from this system. Without `kind` what is next.
+
+        Raises a `ProviderError`, `sqlite3.Error` or `OSError`; the last good records stay in force.
+        """
+        with alone(self._path) as ours:
+            if not ours:
+                return None
+            try:
+                return await self._pull(model, kind, accept)
+            except sqlite3.DatabaseError as error:
+                if type(error) is not sqlite3.DatabaseError:  # anything more exact is no broken file
+                    raise
+                await self._looking.drop()
+                await self._desk.renew()
+                _log.warning("mirror.renewed", integration=self._name, path=str(self._path))
+                return await self._pull(model, "full", accept)
+
+    def why_failing(self, model: str) -> str:
+        """Say why the last pull of a model failed; "" when it did not."""
+        trouble = self._troubles.get(model)
+        return trouble.why if trouble else ""
+
+    # ------------------------------------------------------------------------------------- inside
+
+    async def _pull(self, model: str, kind: Kind | None, accept: bool) -> Pulled:
+        plan, held = self._plans[model], await self._desk.do(shelf.held, model)
+        kind = kind or plan.next(held, self._now())[0]
+        await self._desk.do(filling.note, model, Pulling(kind))
+        try:
+            if held is not None and kind == "changes" and plan.listing == "changes" and plan.fits(held):
+                pulled = await self._puller.changes(model, plan, held)
+            else:
+                pulled = await self._puller.full(model, plan, frozenset(self._columns[model]), accept)
+        except BaseException as error:
+            await asyncio.shield(self._clean_up(model, error))
+            raise
+        await self._desk.do(filling.note, model, Pulling())
+        return pulled
+
+    async def _clean_up(self, model: str, error: BaseException) -> None:
+        """Write down that a pull has failed, and remove what it has brought so far."""
+        why = str(error) if isinstance(error, ProviderError) else "the last pull was interrupted"
+        with contextlib.suppress(sqlite3.Error, OSError):
+            await self._desk.do(filling.note, model, Pulling(why=why))
+            await self._desk.do(filling.sweep, model)
+
+    async def _pull_and_tell(self, model: str) -> None:
+        began = self._now()
+        try:
+            pulled = await self.pull(model)
+        except ProviderError as error:
+            self._failed(model, str(error), error)
+        except (sqlite3.Error, OSError) as error:
+            self._failed(model, f"{self._name}: {disk_fault(error)}", error)
+        except Exception as error:
+            self._broken(error)
+            self._failed(model, f"{self._name}: an unexpected error in the engine", error)
+        else:
+            if pulled is not None:
+                self._succeeded(pulled, (self._now() - began) * 1000)
+
+    def _succeeded(self, pulled: Pulled, took_ms: float) -> None:
+        if self._troubles.pop(pulled.model, None) is not None:
+            _log.info("mirror.back", integration=self._name, model=pulled.model)
+        tell = _log.info if pulled.kind == "full" or pulled.came or pulled.gone else _log.debug
+        tell(
+            "mirror.pulled",
+            integration=self._name,
+            model=pulled.model,
+            kind=pulled.kind,
+            records=pulled.records,
+            came=pulled.came,
+            gone=pulled.gone,
+            took_ms=round(took_ms, 1),
+        )
+
+    def _failed(self, model: str, why: str, error: Exception) -> None:
+        before = self._troubles.get(model)
+        failures = before.failures + 1 if before else 1
+        wait_s = max(pause_s(failures, isinstance(error, Unbelieved)), getattr(error, "retry_after_s", 0.0))
+        self._troubles[model] = _Trouble(why, failures, self._now() + wait_s)
+        if before is None:
+            held = self.states[model].held if model in self.states else None
+            kept = held.records if held is not None else 0
+            _log.warning("mirror.failing", integration=self._name, model=model, why=why, kept=kept)
+
+    def _broken(self, error: Exception) -> None:
+        _log.error("mirror.broken", integration=self._name, error=type(error).__name__, traceback=places(error))
+
+    def _state(self, model: str, held: Held | None, pulling: Pulling) -> State:
+        now, plan, trouble = self._now(), self._plans[model], self._troubles.get(model)
+        kind, at = plan.next(held, now)
+        at = max(at, trouble.not_before) if trouble else at
+        return State(held, pulling, plan.why_unusable(held, now), trouble.why if trouble else pulling.why, kind, at)
+
+
+def disk_fault(error: Exception) -> str:
+    """Say that the file cannot be used."""
+    return f"its mirror on the disk cannot be used: {str(error)[:120]}"

@@ -1,0 +1,25 @@
+"""`mirror` of engine.yaml: where the indexes of mirrored integrations lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from routing_engine.marked import Section
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorPlace:
+    """The folder of the indexes."""
+
+    folder: Path
+
+
+def read_place(engine: Section | None, folder: Path) -> MirrorPlace:
+    """Read the key `mirror` of engine.yaml's section; None is a missing file. Paths are relative to `folder`."""
+    section = engine.section("mirror") if engine is not None else None
+    if section is None:
+        return MirrorPlace(folder / "state/mirror")
+    found = MirrorPlace(folder / section.plain("folder", "state/mirror"))
+    section.close("'mirror'")
+    return found
