@@ -13,7 +13,7 @@ test:      ## all tests: the fast ones, then real calls through a real Asterisk
 
 fast:      ## only the tests without network: seconds
 	@rig/get-python dev
-	@.venv/bin/python -m pytest -q -m 'not asterisk and not containers and not soak'
+	@.venv/bin/python -m pytest -q -m 'not asterisk and not containers and not soak and not servers'
 
 check: lint types docs
 
