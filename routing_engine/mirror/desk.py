@@ -22,6 +22,7 @@ class Desk:
         self._path = path
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mirror")
         self._connection: sqlite3.Connection | None = None
+        self._closed = False
 
     async def do(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **more: P.kwargs) -> T:
         """Give what `work(connection, ...)` gives. Raises what it raises."""
@@ -30,9 +31,11 @@ class Desk:
         )
 
     async def close(self) -> None:
-        """Close the file, behind what is being done."""
-        await self.drop()
-        self._thread.shutdown(wait=False)
+        """Close the file, behind what is being done; a second time does nothing."""
+        if not self._closed:
+            self._closed = True
+            await self.drop()
+            self._thread.shutdown(wait=False)
 
     async def drop(self) -> None:
         """Close the file; the next work opens it again."""
