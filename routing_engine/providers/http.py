@@ -26,10 +26,10 @@ from routing_engine.errors import (
 from routing_engine.integration import Model
 from routing_engine.providers.answers import read_answer, shape_of
 from routing_engine.providers.http_client import Answer, HttpClient
-from routing_engine.providers.http_oauth import Token, Tokens
 from routing_engine.providers.http_settings import HttpSettings
 from routing_engine.providers.http_settings import read_settings as read_settings
 from routing_engine.providers.http_wire import parameters, with_query
+from routing_engine.providers.oauth.credential import open_credential
 
 _NO_RECORD = frozenset({204, 404})
 #: What gateways answer while the system behind them is restarted.
@@ -74,7 +74,7 @@ class HttpProvider:
             self._headers["Content-Type"] = "application/json"
         self._address = with_query(settings.address, settings.auth.query)
         oauth = settings.auth.oauth
-        self._tokens = Tokens(name, oauth, self._client.session, clock) if oauth is not None else None
+        self._tokens = open_credential(name, oauth, self._client.session, clock) if oauth is not None else None
 
     async def find(self, query: Query) -> Sequence[Record]:
         """Ask the middleware for the records of a caller or an input."""
@@ -106,18 +106,17 @@ class HttpProvider:
     async def _answer(self, request: _Request) -> Answer:
         if self._tokens is None:
             return await self._send(request, None)
-        token = await self._tokens.token()
-        answer = await self._send(request, token)
-        if answer.status != 401:
+        values = await self._tokens.values()
+        answer = await self._send(request, values["access_token"])
+        if answer.status != 401 or not self._tokens.refused(values):
             return answer
-        self._tokens.forget(token)
-        return await self._send(request, await self._tokens.token())
+        return await self._send(request, (await self._tokens.values())["access_token"])
 
-    async def _send(self, request: _Request, token: Token | None) -> Answer:
+    async def _send(self, request: _Request, token: str | None) -> Answer:
         headers = self._headers_of(request, token)
         return await self._client.send(self._settings.method, request.url, headers, request.body, asks=True)
 
-    def _headers_of(self, request: _Request, token: Token | None) -> CIMultiDict[str]:
+    def _headers_of(self, request: _Request, token: str | None) -> CIMultiDict[str]:
         signer = self._settings.auth.signer
         if signer is None and token is None:
             return self._headers
@@ -125,7 +124,7 @@ class HttpProvider:
         if signer is not None:
             headers.update(signer.sign(request.signed, self._unix_time()))
         if token is not None:
-            headers["Authorization"] = f"Bearer {token.value}"
+            headers["Authorization"] = f"Bearer {token}"
         return headers
 
     def _refusal(self, status: int, wait_s: float | None) -> ProviderError:

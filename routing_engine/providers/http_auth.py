@@ -17,6 +17,8 @@ import yaml
 from routing_engine.marked import Section, section_of
 from routing_engine.providers.files import config_file
 from routing_engine.providers.http_address import read_address
+from routing_engine.providers.oauth.plan import OAuthPlan
+from routing_engine.providers.oauth.settings import OAuthSettings
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]+\Z")
@@ -25,6 +27,8 @@ _SECRET_NAME = re.compile(r"authorization|cookie|key|token|secret|password|signa
 _OURS = frozenset(
     {"accept", "content-type", "content-length", "transfer-encoding", "connection", "host", "expect", "upgrade", "te"}
 )
+#: RFC 6749 leaves the lifetime to the server's documentation when the answer has none.
+_LIFETIME_S = 300.0
 _EXCLUSIVE = ("basic", "bearer", "oauth2")
 
 Pairs = tuple[tuple[str, str], ...]
@@ -37,17 +41,6 @@ class Certificate:
     certificate: Path
     key: Path
     ca: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class ClientCredentials:
-    """OAuth2 client credentials (RFC 6749, 4.4). `in_body` sends them in the form instead of by Basic (2.3.1)."""
-
-    token_url: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    scope: str = ""
-    in_body: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +70,7 @@ class Auth:
     headers: Pairs = field(default=(), repr=False)
     query: Pairs = field(default=(), repr=False)
     signer: Signer | None = None
-    oauth: ClientCredentials | None = None
+    oauth: OAuthSettings | None = None
     certificate: Certificate | None = None
 
 
@@ -186,20 +179,26 @@ def _read_signer(section: Section) -> Signer | None:
     return found
 
 
-def _read_oauth(section: Section) -> ClientCredentials | None:
+def _read_oauth(section: Section) -> OAuthSettings | None:
+    """Take `oauth2`: client credentials (RFC 6749, 4.4), in the form instead of by Basic where that is wanted (2.3.1).
+
+    Without a folder, so the token stays in memory: a new one costs one request.
+    """
     oauth = section.section("oauth2")
     if oauth is None:
         return None
     oauth.require("token_url", "token_url: https://login.example.com/oauth2/token")
     oauth.require("client_id", "client_id: routing-engine")
     oauth.require("client_secret", "client_secret: '${ERP_CLIENT_SECRET}'")
-    found = ClientCredentials(
+    grant, scope = "client_credentials", oauth.text("scope")
+    plan = OAuthPlan(
         read_address(oauth, "token_url"),
-        oauth.plain("client_id"),
-        oauth.secret("client_secret"),
-        oauth.text("scope"),
-        oauth.choice("credentials_in", ("header", "body"), "header") == "body",
+        scopes={grant: (scope,)} if scope else {},
+        client_in=oauth.choice("credentials_in", ("header", "body"), "header"),
+        grants=(grant,),
+        lifetime_s=_LIFETIME_S,
     )
+    found = OAuthSettings(plan, oauth.plain("client_id"), oauth.secret("client_secret"), grant)
     oauth.close("'oauth2'")
     return found
 
