@@ -26,9 +26,10 @@ from routing_engine.lookup.remember import Remember
 from routing_engine.lookup.search import Search
 from routing_engine.lookup.settings import read_cache
 from routing_engine.lookup.tell import Tell
+from routing_engine.metrics.readings import MirrorState
 from routing_engine.mirror.mirror import Mirror
 from routing_engine.mirror.settings import MirrorPlace, read_place
-from routing_engine.providers.table import known_providers, readers
+from routing_engine.providers.table import describe, kind_of, known_providers, readers
 from routing_engine.routes.settings import ReadRoom, Settings
 from routing_engine.routes.store import Configuration, RouteStore
 from routing_engine.routes.walk import languages_of, prompts_of
@@ -47,12 +48,9 @@ ROOMS: Mapping[str, ReadRoom] = {
 
 def open_store(folder: Path) -> RouteStore:
     """Give the store of a configuration folder; nothing is read yet."""
-    return RouteStore(
-        folder,
-        readers(known_providers(), folder),
-        os.environ.get,
-        {**ROOMS, "mirror": lambda engine: read_place(engine, folder)},
-    )
+    kinds = known_providers()
+    rooms = {**ROOMS, "mirror": lambda engine: read_place(engine, folder)}
+    return RouteStore(folder, readers(kinds, folder), os.environ.get, rooms, describe(kinds, folder))
 
 
 class _Closes(Protocol):
@@ -112,8 +110,8 @@ def _remembering(asking: Search, cache: Cache, prints: Mapping[str, str], tell: 
 
 def open_provider(integration: Integration, settings: Settings, guard: Guard | None = None) -> Provider:
     """Connect an integration. A mirrored one answers from its index, and pulls as `guard` allows once it is started."""
-    kind = known_providers()[integration.provider]
-    live = kind.open(integration.name, integration.settings, integration.models, settings.region, time.monotonic)
+    opens = kind_of(integration.provider, known_providers())
+    live = opens(integration.name, integration.settings, integration.models, settings.region, time.monotonic)
     if integration.mirror is None:
         return live
     place = cast(MirrorPlace, settings.rooms["mirror"])
@@ -130,6 +128,17 @@ def _start_mirrors(configuration: Configuration, providers: Mapping[str, Provide
     for mirror in providers.values():
         if isinstance(mirror, Mirror):
             mirror.start()
+
+
+def mirror_states(providers: Mapping[str, Provider]) -> dict[tuple[str, str], MirrorState]:
+    """Give how the mirrors are, for metrics; one without records is left out."""
+    return {
+        (name, model): MirrorState(held.records, max(0.0, time.time() - held.as_of), held.full_at, bool(state.failing))
+        for name, mirror in providers.items()
+        if isinstance(mirror, Mirror)
+        for model, state in mirror.states.items()
+        if (held := state.held) is not None
+    }
 
 
 def _asked_with(providers: Mapping[str, Provider], guards: Mapping[str, Guard]) -> dict[str, Guard]:

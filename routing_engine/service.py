@@ -23,7 +23,7 @@ from routing_engine.core.events import CallAbandoned, CallRouted, Cause, EarlyFa
 from routing_engine.core.model import Decision
 from routing_engine.core.ports import Provider
 from routing_engine.errors import CallerHungUp, ChannelError, Problem, RouteError, places
-from routing_engine.in_force import InForce, a_call, put_in_force
+from routing_engine.in_force import InForce, a_call, mirror_states, put_in_force
 from routing_engine.journal.settings import JournalSettings, journal_path
 from routing_engine.journal.writer import Journal
 from routing_engine.log import log_call
@@ -169,6 +169,7 @@ class Service:
             sources=self._sources,
             breakers=lambda: {name: guard.open for name, guard in self._alive[-1].guards.items()},
             cache_entries=lambda: len(self._cache),
+            mirrors=lambda: mirror_states(self._alive[-1].providers),
             journal=self._journal_state,
         )
 

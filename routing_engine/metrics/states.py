@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
-from routing_engine.metrics.readings import JournalState, Readings
+from routing_engine.metrics.readings import JournalState, MirrorState, Readings
 from routing_engine.metrics.table import METRICS, PREFIX
 
 
@@ -39,6 +39,7 @@ class States:
         yield _gauges("source_down", read.sources().items())
         yield _gauges("breaker_open", (((name,), spared) for name, spared in read.breakers().items()))
         yield _gauge("cache_entries", read.cache_entries())
+        yield from _of_mirrors(read.mirrors())
         yield from _of_journal(read.journal())
         yield _gauge("configuration_refused", self._refused)
         yield _gauge("configuration_loaded_timestamp_seconds", self._loaded_at)
@@ -59,11 +60,19 @@ def _of_journal(state: JournalState | None) -> Iterator[Family]:
         yield _gauge("journal_down", state.down)
 
 
+def _of_mirrors(states: Mapping[tuple[str, str], MirrorState]) -> Iterator[Family]:
+    """Give what is known of mirrored sources; no series where nothing is mirrored."""
+    yield _gauges("mirror_records", ((one, state.records) for one, state in states.items()))
+    yield _gauges("mirror_age_seconds", ((one, state.age_s) for one, state in states.items()))
+    yield _gauges("mirror_full_timestamp_seconds", ((one, state.full_at) for one, state in states.items()))
+    yield _gauges("mirror_failing", ((one, state.failing) for one, state in states.items()))
+
+
 def _gauge(name: str, value: float) -> Family:
     return GaugeMetricFamily(PREFIX + name, METRICS[PREFIX + name].help, value=value)
 
 
-def _gauges(name: str, values: Iterable[tuple[tuple[str, ...], bool]]) -> Family:
+def _gauges(name: str, values: Iterable[tuple[tuple[str, ...], float]]) -> Family:
     metric = METRICS[PREFIX + name]
     family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
     for labels, value in values:

@@ -14,7 +14,7 @@ from routing_engine.core.model import Caller, Decision, Destination
 from routing_engine.core.numbers import read_number
 from routing_engine.metrics.listener import MetricsListener
 from routing_engine.metrics.meter import Meter
-from routing_engine.metrics.readings import JournalState, Readings
+from routing_engine.metrics.readings import JournalState, MirrorState, Readings
 
 ANNA = Caller(read_number("+436641234567", "AT"), "217", "Anna Huber", call_id="1795198986.2")
 ROUTES, INTEGRATIONS = ("support", "sales"), ("crm",)
@@ -25,6 +25,7 @@ READINGS = Readings(
     sources=lambda: {("crm", "contact"): True, ("crm", "account"): False},
     breakers=lambda: {"crm": True},
     cache_entries=lambda: 40,
+    mirrors=lambda: {("crm", "contact"): MirrorState(500, 240.0, 1_795_000_000.0, False)},
     journal=lambda: JournalState(7, 1, True),
 )
 
