@@ -169,13 +169,14 @@ def _read_model(name: str, models: Section, forms: tuple[str, ...]) -> Model:
     section = None if node is None else section_of(node, models.notes, f"the model '{name}'")
     if section is None:
         return Model(name, {}, forms=forms)
-    fields = _read_fields(section)
-    model = Model(name, fields, _read_record_url(section, fields), _read_numbers(section, fields), forms)
+    fields = read_fields(section)
+    model = Model(name, fields, read_record_url(section, fields), read_numbers(section, fields), forms)
     section.close(f"the model '{name}'")
     return model
 
 
-def _read_fields(section: Section) -> Mapping[str, str]:
+def read_fields(section: Section) -> Mapping[str, str]:
+    """Take `fields` of a model: our names, each with theirs."""
     fields = section.section("fields")
     if fields is None:
         return {}
@@ -191,7 +192,8 @@ def _their_name(fields: Section, name: str) -> str:
     return text_of(node, fields.notes, f"the field '{name}'") or ""
 
 
-def _read_numbers(section: Section, fields: Mapping[str, str]) -> tuple[str, ...]:
+def read_numbers(section: Section, fields: Mapping[str, str]) -> tuple[str, ...]:
+    """Take `numbers` of a model; `fields` are those it has."""
     numbers = section.texts("numbers")
     for name in numbers:
         if fields and name not in fields:
@@ -199,7 +201,8 @@ def _read_numbers(section: Section, fields: Mapping[str, str]) -> tuple[str, ...
     return numbers
 
 
-def _read_record_url(section: Section, fields: Mapping[str, str]) -> Template | None:
+def read_record_url(section: Section, fields: Mapping[str, str]) -> Template | None:
+    """Take `record_url` of a model; None when it is left out."""
     text = section.text("record_url")
     try:
         url = read_template(text)

@@ -367,6 +367,12 @@ class Section:
         """Take a text in which `${NAME}` may stand, such as an address."""
         return self.expand(key, self.text(key, default))
 
+    def part(self, wanted: Callable[[str], bool]) -> Section:
+        """Give the keys that are wanted as a section of their own; here they count as taken."""
+        pairs = [(self._keys[name], node) for name, node in self._nodes.items() if wanted(name)]
+        self._known += [name for name in self._nodes if wanted(name)]
+        return Section(yaml.MappingNode(self.node.tag, pairs, self.node.start_mark, self.node.end_mark), self.notes)
+
     def close(self, what: str) -> None:
         """Note every key that nobody took."""
         for name in self._nodes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -225,3 +225,29 @@ def same_number(one: Number | None, other: Number | None) -> bool:
 def mask_number(text: str) -> str:
     """Give a number for a log line: the last three digits stay, `...567`; short ones vanish whole."""
     return "..." + text[-3:] if len(text) > 5 else "..."
+
+
+@lru_cache(maxsize=4096)
+def spellings(number: Number) -> Mapping[str, str]:
+    """Give every spelling that a description may send, by its name.
+
+    `significant` is the national number without trunk prefix (`2125550147`), `international` and `local` are as
+    people of the country write it (`+1 212-555-0147`, `(212) 555-0147`), `country` is the calling code (`1`). A number
+    that is no public one has its digits in all of them, and no country.
+    """
+    digits = number.e164.lstrip("+")
+    found = {"e164": number.e164, "digits": digits, "national": number.national}
+    try:
+        parsed = phonenumbers.parse(number.e164, None)
+    except phonenumbers.NumberParseException:
+        return found | dict.fromkeys(("significant", "international", "local"), digits) | {"country": ""}
+    return found | {
+        "significant": phonenumbers.national_significant_number(parsed),
+        "international": phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL),
+        "local": phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL),
+        "country": str(parsed.country_code),
+    }
+
+
+#: The names of `spellings`.
+SPELLINGS = ("e164", "digits", "national", "significant", "international", "local", "country")

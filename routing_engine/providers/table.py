@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
@@ -11,8 +12,10 @@ from typing import Protocol
 
 from routing_engine.core.ports import Clock, Provider
 from routing_engine.integration import Connection, Model, read_limits, read_models
-from routing_engine.marked import Section
-from routing_engine.providers import http, records
+from routing_engine.marked import Notes, Section
+from routing_engine.providers import astdb, http, ldap, records, redis
+from routing_engine.providers.described.catalogue import reader_of_own, reader_of_shipped, shipped
+from routing_engine.providers.described.provider import open_described
 
 _GROUP = "routing_engine.providers"
 
@@ -40,7 +43,10 @@ class ProviderKind:
 #: What ships with the engine.
 PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType(
     {
+        "astdb": ProviderKind(astdb.read_settings, astdb.open_astdb),
         "http": ProviderKind(http.read_settings, http.open_http),
+        "ldap": ProviderKind(ldap.read_settings, ldap.open_ldap),
+        "redis": ProviderKind(redis.read_settings, redis.open_redis),
         "records": ProviderKind(records.read_settings, records.open_records),
     }
 )
@@ -57,7 +63,20 @@ def known_providers() -> Mapping[str, ProviderKind]:
 
 def readers(kinds: Mapping[str, ProviderKind], folder: Path) -> Mapping[str, Callable[[Section, str], Connection]]:
     """Give what the store of the configuration in `folder` reads each kind's integrations with."""
-    return {name: _reader(kind, folder) for name, kind in kinds.items()}
+    described = {name: reader_of_shipped(name, folder) for name in shipped()}
+    return {**described, **{name: _reader(kind, folder) for name, kind in kinds.items()}}
+
+
+def describe(
+    kinds: Mapping[str, ProviderKind], folder: Path
+) -> Callable[[str, Notes, str], Callable[[Section, str], Connection] | None]:
+    """Give what the store reads an operator's own descriptions with."""
+    return partial(reader_of_own, folder, frozenset(kinds))
+
+
+def kind_of(provider: str, kinds: Mapping[str, ProviderKind]) -> Callable[..., Provider]:
+    """Give what opens integrations of a provider; what is no code is a description."""
+    return kinds[provider].open if provider in kinds else open_described
 
 
 def _reader(kind: ProviderKind, folder: Path) -> Callable[[Section, str], Connection]:

@@ -15,7 +15,14 @@ INTEGRATIONS, ROUTES, CALENDARS, LISTS, STATE = "integrations", "routes", "calen
 #: Descriptions of kinds of system, the operator's own.
 PROVIDERS = "providers"
 _YAML = (".yaml", ".yml")
-_ROOMS = {PROVIDERS: _YAML, INTEGRATIONS: _YAML, ROUTES: _YAML, CALENDARS: (".ics",), LISTS: (".txt", ".csv"), STATE: _YAML}
+_ROOMS = {
+    PROVIDERS: _YAML,
+    INTEGRATIONS: _YAML,
+    ROUTES: _YAML,
+    CALENDARS: (".ics",),
+    LISTS: (".txt", ".csv"),
+    STATE: _YAML,
+}
 _ENGINE = ("engine.yaml", "engine.yml")
 _LARGEST = 1 << 20
 #: 100,000 numbers with a remark each are some 5 MiB.

@@ -1,0 +1,175 @@
+"""What `{value | filter}` may do in a description: escapes for query languages, and changes of form.
+
+A value that comes from a caller or a CRM stands in a query language only behind an escape: that is what keeps it a
+value. Missing values (None) pass through every filter but `default`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import TypeAlias
+
+from routing_engine.core.templates import as_text
+from routing_engine.errors import ProviderRefused
+
+Apply: TypeAlias = Callable[..., object]
+
+
+def _iso(value: object) -> str:
+    return value.isoformat(timespec="seconds").replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
+
+
+def as_words(value: object) -> str:
+    """Give a value as text; a moment as ISO 8601, a list with commas."""
+    if isinstance(value, datetime):
+        return _iso(value)
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(as_words, value))
+    return as_text(value) if value is None or isinstance(value, (str, int, float, bool)) else str(value)
+
+
+_SOSL = re.compile(r"[?&|!{}\[\]()^~*:\\\"'+\-]")
+_ZOHO = re.compile(r"[(),\\]")
+_SOQL = {"\\": r"\\", "'": r"\'", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
+_LIKE = {"%": r"\%", "_": r"\_"}
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}\Z", re.ASCII)
+_STRICT = re.compile(r"[\w @.+\-]+\Z")
+
+
+class Unsearchable(ProviderRefused):
+    """The value holds what this system's queries cannot carry: no record has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """`apply(value, *arguments)`, a sentence for the reference, and whether its result is safe in a query."""
+
+    apply: Apply
+    gives: str
+    escapes: bool = False
+    arguments: tuple[int, int] = (0, 0)
+
+
+def _mapped(table: Mapping[str, str]) -> Apply:
+    plain = str.maketrans(dict(table))
+    return lambda value: as_words(value).translate(plain)
+
+
+def _name(value: object) -> str:
+    text = as_words(value)
+    if not _NAME.match(text):
+        raise Unsearchable("the name of a field or model holds more than letters, digits, _ and .")
+    return text
+
+
+def _strict(value: object) -> str:
+    text = as_words(value)
+    if not _STRICT.match(text):
+        raise Unsearchable("the value holds signs that this system cannot be asked for")
+    return text
+
+
+def _lucene(value: object) -> str:
+    return '"' + re.sub(r'([\\"])', r"\\\1", as_words(value)) + '"'
+
+
+def _like_digits(value: object, wildcard: str = "%") -> str:
+    digits = [char for char in as_words(value) if char.isascii() and char.isdigit()]
+    return wildcard + wildcard.join(digits)
+
+
+def _last(value: object, count: str) -> str:
+    return as_words(value)[-int(count) :]
+
+
+def _number(value: object) -> object:
+    try:
+        return int(as_words(value))
+    except ValueError:
+        try:
+            return float(as_words(value))
+        except ValueError:
+            raise Unsearchable("the value is no number, and the system wants one") from None
+
+
+def _default(value: object, other: object) -> object:
+    return other if value is None or value == "" else value
+
+
+def _map(value: object, *pairs: str) -> object:
+    return dict(zip(pairs[::2], pairs[1::2], strict=True)).get(as_words(value), value)
+
+
+def _join(value: object, between: str = ",") -> str:
+    return between.join(map(as_words, value)) if isinstance(value, (list, tuple)) else as_words(value)
+
+
+def _format(value: object, pattern: str) -> str:
+    return value.strftime(pattern) if isinstance(value, datetime) else as_words(value)
+
+
+def _scaled(factor: float) -> Apply:
+    return lambda value: round(float(as_words(value)) * factor)
+
+
+def _base64(value: object) -> str:
+    return base64.b64encode(as_words(value).encode()).decode()
+
+
+def _base64url(value: object) -> str:
+    return base64.urlsafe_b64encode(as_words(value).encode()).decode().rstrip("=")
+
+
+def _basic(value: object, password: object) -> str:
+    return _base64(f"{as_words(value)}:{as_words(password)}")
+
+
+def _md5(value: object, *more: object) -> str:
+    whole = "".join(map(as_words, (value, *more)))
+    return hashlib.md5(whole.encode(), usedforsecurity=False).hexdigest()
+
+
+#: Every filter, by its name in descriptions.
+FILTERS: Mapping[str, Filter] = MappingProxyType(
+    {
+        "text": Filter(as_words, "the value as text, where the text around it is no query language", True),
+        "name": Filter(_name, "a name of a field or model: letters, digits, `_` and `.`, nothing else is asked", True),
+        "strict": Filter(_strict, "letters, digits, space and `@ . _ + -`; with anything else nothing is asked", True),
+        "soql": Filter(_mapped(_SOQL), "within the quotes of Salesforce's SOQL", True),
+        "soql_like": Filter(_mapped(_SOQL | _LIKE), "within the quotes of a SOQL `LIKE`, wildcards as signs", True),
+        "sosl": Filter(lambda value: _SOSL.sub(r"\\\g<0>", as_words(value)), "a term of Salesforce's SOSL", True),
+        "odata": Filter(_mapped({"'": "''"}), "within the quotes of an OData `$filter`", True),
+        "lucene": Filter(_lucene, "a phrase in Lucene's quotes, with them", True),
+        "zoho": Filter(lambda value: _ZOHO.sub(r"\\\g<0>", as_words(value)), "a value of Zoho's criteria", True),
+        "sql": Filter(_mapped({"'": "''", "\\": r"\\"}), "within single quotes of SQL-like languages", True),
+        "like_digits": Filter(_like_digits, "`%2%1%2`: the digits, a wildcard before each", False, (0, 1)),
+        "last": Filter(_last, "the last N characters", False, (1, 1)),
+        "after": Filter(
+            lambda value, sign: as_words(value).rpartition(sign)[2], "what follows the last such sign", False, (1, 1)
+        ),
+        "upper": Filter(lambda value: as_words(value).upper(), "upper case"),
+        "lower": Filter(lambda value: as_words(value).lower(), "lower case"),
+        "capital": Filter(lambda value: as_words(value).capitalize(), "the first letter upper case, the rest lower"),
+        "number": Filter(_number, "a number, not a text"),
+        "string": Filter(as_words, "a text, not a number"),
+        "ms": Filter(_scaled(1000), "seconds as whole milliseconds"),
+        "minutes": Filter(_scaled(1 / 60), "seconds as whole minutes"),
+        "iso": Filter(_iso, "a moment as ISO 8601"),
+        "format": Filter(_format, "a moment as `strftime` writes it: `format '%Y-%m-%d'`", False, (1, 1)),
+        "map": Filter(_map, "another word: `map inbound In outbound Out`; others stay", False, (2, 40)),
+        "join": Filter(_join, "a list as text, with commas or what is given between", False, (0, 1)),
+        "default": Filter(_default, "another value where there is none", False, (1, 1)),
+        "json": Filter(lambda value: json.dumps(value, ensure_ascii=False), "JSON text"),
+        "base64": Filter(_base64, "Base64", True),
+        "base64url": Filter(_base64url, "Base64 for addresses, without `=`", True),
+        "basic": Filter(_basic, "HTTP Basic's user and password: `{auth.user | basic auth.password}`", True, (1, 1)),
+        "md5": Filter(_md5, "MD5 in hexadecimal digits; further values are appended before", True, (0, 3)),
+    }
+)  # fmt: skip

@@ -1,0 +1,104 @@
+"""What an answer means, by the rules of a description and, where none fits, by its status."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from routing_engine.core.templates import as_text
+from routing_engine.errors import (
+    ProviderError,
+    ProviderMisread,
+    ProviderRefused,
+    ProviderThrottled,
+    ProviderUnreachable,
+)
+from routing_engine.providers.answers import read_json
+from routing_engine.providers.described.description import Description, Rule, Where
+from routing_engine.providers.http_client import Answer
+
+_GATEWAY = frozenset({502, 503, 504})
+_THROTTLED_S, _QUOTA_S, _LONGEST_S = 1.0, 300.0, 300.0
+#: What an error's code may look like to be shown: no number of a caller, no sentence, no secret.
+_CODE = re.compile(r"(?!\+?[0-9]{5})[A-Za-z0-9_.\-]{1,60}\Z")
+
+
+def holds(where: Where, tree: object) -> bool:
+    """Tell whether every path of a condition leads to one of its texts."""
+    for path, wanted in where:
+        found = {_word(node) for node in path.nodes(tree) if node is not None}
+        if not (found if wanted is None else found & wanted):
+            return False
+    return True
+
+
+def _word(node: object) -> str:
+    """Give a scalar as text; a list or an object is something, but no text."""
+    return as_text(node) if isinstance(node, (str, int, float, bool)) else "\0"
+
+
+def read_body(answer: Answer) -> object:
+    """Give the JSON of an answer; None for an empty body, and for one that is no JSON."""
+    try:
+        return read_json(answer.body) if answer.body.strip() else None
+    except ValueError:
+        return None
+
+
+def meaning_of(description: Description, answer: Answer, tree: object) -> Rule:
+    """Give the first rule that fits, the description's own before those of HTTP."""
+    for rule in description.rules:
+        if (not rule.statuses or answer.status in rule.statuses) and holds(rule.where, tree):
+            return rule
+    return Rule(frozenset(), (), _usual(answer))
+
+
+def _usual(answer: Answer) -> str:
+    status = answer.status
+    if status == 204:
+        return "no_record"
+    if 200 <= status < 300:
+        return "fine"
+    if status == 401:
+        return "login"
+    if status == 429 or (status == 503 and answer.wait_s is not None):
+        return "throttled"
+    if status in _GATEWAY:
+        return "again"
+    return "down" if status >= 500 else "refused"
+
+
+def failure(name: str, description: Description, rule: Rule, answer: Answer, tree: object) -> ProviderError:
+    """Give the error that an answer is; its text holds the status and the system's own short code, nothing else."""
+    said = f"{name}: {description.title} answered with status {answer.status}{_code(description, tree)}"
+    if rule.then == "throttled":
+        return ProviderThrottled(said, _wait_s(rule, answer))
+    if rule.then == "quota":
+        return ProviderThrottled(f"{said}: its quota is used up", rule.wait_s or _QUOTA_S)
+    if rule.then in ("again", "down"):
+        return ProviderUnreachable(said, again=rule.then == "again")
+    if rule.then == "misread":
+        return ProviderMisread(said)
+    if 300 <= answer.status < 400:
+        return ProviderRefused(f"{said}: a redirect, which is never followed")
+    what = "our credentials" if rule.then == "login" or answer.status in (401, 403) else "the request"
+    return ProviderRefused(f"{said}: it refused {what}")
+
+
+def _code(description: Description, tree: object) -> str:
+    code = None if description.code is None else description.code.first(tree)
+    text = as_text(code) if isinstance(code, (str, int)) else ""
+    return f" ({text})" if _CODE.match(text) else ""
+
+
+def _wait_s(rule: Rule, answer: Answer) -> float:
+    wanted = _seconds(answer.headers, rule.wait_header) if rule.wait_header else None
+    for wait_s in (rule.wait_s, wanted, answer.wait_s):
+        if wait_s is not None:
+            return min(wait_s, _LONGEST_S)
+    return _THROTTLED_S
+
+
+def _seconds(headers: Mapping[str, str], name: str) -> float | None:
+    text = headers.get(name, "").strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 8 else None

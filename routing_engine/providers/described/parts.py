@@ -1,0 +1,214 @@
+"""The parts of a description: what is asked, where the answer's records are, what an answer means, steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import yaml
+
+from routing_engine.core.templates import as_text
+from routing_engine.marked import Section, value_of
+from routing_engine.providers.described.description import (
+    MEANINGS,
+    Attempt,
+    Describing,
+    Listing,
+    Paging,
+    Rule,
+    Step,
+    Where,
+)
+from routing_engine.providers.described.paths import WHOLE, Path, read_path
+from routing_engine.providers.described.requests import Known, Request, read_marked, take_request
+from routing_engine.providers.described.texts import Text
+
+_NO_REQUEST = Request("", Text(()))
+_STATUS = re.compile(r"([1-5])(\d\d|xx)\Z")
+_CAPTURED = re.compile(r"[a-z][a-z0-9_]{0,40}\Z")
+
+
+def compiled_path(section: Section, key: str, example: str = "results") -> Path | None:
+    """Take a path; None when it is left out or, as a problem, none."""
+    text = section.text(key)
+    if not text:
+        return None
+    try:
+        return read_path(text)
+    except ValueError as error:
+        section.note(key, str(error), f"write for example {example}, or a JSONPath such as $.{example}")
+        return None
+
+
+def read_attempts(section: Section, key: str, known: Known, usual: Attempt) -> tuple[Attempt, ...]:
+    """Take a list of attempts; one with `spellings` is one for each of them. What is left out is as `usual`."""
+    return tuple(one for entry in section.sections(key) for one in _read_attempt(entry, known, usual))
+
+
+def read_usual(section: Section) -> Attempt:
+    """Take `records` and `next` of the description itself, which hold for every attempt without its own."""
+    return Attempt(_NO_REQUEST, compiled_path(section, "records") or WHOLE, paging=_read_paging(section))
+
+
+def _read_attempt(section: Section, known: Known, usual: Attempt) -> list[Attempt]:
+    request = take_request(section, known)
+    models = section.texts("models")
+    spellings = _read_spellings(section, known)
+    attempt = Attempt(
+        request or _NO_REQUEST,
+        compiled_path(section, "records") or usual.records,
+        frozenset(models) or None,
+        paging=_read_paging(section) if section.has("next") else usual.paging,
+        exact=section.flag("exact", True),
+    )
+    section.close("an attempt")
+    if not spellings:
+        return [attempt]
+    return [replace(attempt, spelling=one) for one in spellings]
+
+
+def _read_spellings(section: Section, known: Known) -> list[Text]:
+    if "number" not in known or "spellings" not in section.names():
+        return []
+    return [read_marked(node, section.notes, known, language=False) for node in section.items("spellings")]
+
+
+def _read_paging(section: Section) -> Paging | None:
+    following = section.section("next")
+    if following is None:
+        return None
+    kinds = [kind for kind in ("cursor", "link", "page", "offset") if following.has(kind)]
+    if len(kinds) != 1:
+        section.note("next", "'next' says in one way where the next page begins", "write cursor, link, page or offset")
+        return None
+    (kind,) = kinds
+    path, size = WHOLE, 0
+    if kind in ("cursor", "link"):
+        path = compiled_path(following, kind, "paging.next") or WHOLE
+    else:
+        size = following.whole(kind, 100, 1, 100_000)
+    found = Paging(kind, path, compiled_path(following, "more", "info.more"), size)  # type: ignore[arg-type]
+    following.close("'next'")
+    return found
+
+
+def read_list(section: Section, known: Known, usual: Attempt) -> tuple[Listing, ...]:
+    """Take how all records are listed; `{since}` in the request makes changes listable."""
+    found = []
+    for entry in section.sections("list"):
+        gone = read_where(entry, "gone")
+        (attempt, *_) = _read_attempt(entry, known, usual)
+        found.append(Listing(attempt, _names_since(entry.node), gone))
+    return tuple(found)
+
+
+def _names_since(node: yaml.Node) -> bool:
+    if isinstance(node, yaml.ScalarNode):
+        return "{since" in node.value
+    inside = node.value if isinstance(node, yaml.SequenceNode) else [value for _, value in node.value]
+    return any(map(_names_since, inside))
+
+
+def read_where(section: Section, key: str) -> Where:
+    """Take a condition: paths, each with a value, a list of them, or `any` for anything but nothing."""
+    node = section.section(key)
+    if node is None:
+        return ()
+    found = []
+    for name in node.names():
+        try:
+            found.append((read_path(name), _wanted(node, name)))
+        except ValueError as error:
+            node.note(name, str(error), "write for example error.code")
+    return tuple(found)
+
+
+def _wanted(section: Section, name: str) -> frozenset[str] | None:
+    node = section.take(name)
+    nodes = node.value if isinstance(node, yaml.SequenceNode) else [node] if node is not None else []
+    found = frozenset(as_text(value_of(one, section.notes, f"'{name}'")) for one in nodes)
+    return None if found == {"any"} else found
+
+
+def read_rules(section: Section) -> tuple[tuple[Rule, ...], Path | None]:
+    """Take `errors`, and `error_code`: where a short code of the error stands, for the trail."""
+    return tuple(map(_read_rule, section.sections("errors"))), compiled_path(section, "error_code", "error.code")
+
+
+def _read_rule(section: Section) -> Rule:
+    section.require("then", "then: refused")
+    wait_s = section.number("wait_s", 0, 0.1, 86_400, "what the answer says, else a second")
+    rule = Rule(
+        _read_statuses(section),
+        read_where(section, "where"),
+        section.choice("then", tuple(MEANINGS), "refused"),
+        wait_s or None,
+        section.text("wait_header"),
+    )
+    section.close("a rule of 'errors'")
+    return rule
+
+
+def _read_statuses(section: Section) -> frozenset[int]:
+    found: set[int] = set()
+    for text in section.texts("status"):
+        status = _STATUS.match(text)
+        if status is None:
+            section.note("status", f"'{text}' is no status", "write for example 429, 5xx, or a list of them")
+        elif status[2] == "xx":
+            found.update(range(int(status[1]) * 100, int(status[1]) * 100 + 100))
+        else:
+            found.add(int(text))
+    return frozenset(found)
+
+
+def read_describe(section: Section, known: Known) -> Describing | None:
+    """Take `describe`."""
+    inside = section.section("describe")
+    if inside is None:
+        return None
+    request = take_request(inside, known)
+    inside.require("fields", "fields: results")
+    paths = {key: compiled_path(inside, key) for key in ("fields", "name", "label", "type")}
+    inside.close("'describe'")
+    if request is None or paths["fields"] is None:
+        return None
+    return Describing(request, paths["fields"], paths["name"], paths["label"], paths["type"])
+
+
+def read_check(section: Section, known: Known) -> Request | None:
+    """Take `check`: a cheap request that every account may send."""
+    inside = section.section("check")
+    if inside is None:
+        return None
+    request = take_request(inside, known)
+    inside.close("'check'")
+    return request
+
+
+def read_steps(section: Section, key: str, known: Mapping[str, frozenset[str] | None]) -> tuple[Step, ...]:
+    """Take a list of steps; what one captures is `{step.NAME}` for the next ones."""
+    return tuple(_read_step(entry, known) for entry in section.sections(key))
+
+
+def _read_step(section: Section, known: Known) -> Step:
+    request = take_request(section, known)
+    step = Step(request or _NO_REQUEST, read_where(section, "when"), _read_capture(section))
+    section.close("a step")
+    return step
+
+
+def _read_capture(section: Section) -> tuple[tuple[str, Path | str], ...]:
+    capture = section.section("capture")
+    found: list[tuple[str, Path | str]] = []
+    for name in capture.names() if capture is not None else ():
+        assert capture is not None
+        text = capture.text(name)
+        if not _CAPTURED.match(name):
+            capture.note(name, f"a captured value cannot be called '{name}'", "write for example call_id")
+        elif text.startswith("header:"):
+            found.append((name, text.removeprefix("header:").strip()))
+        elif (path := compiled_path(capture, name, "id")) is not None:
+            found.append((name, path))
+    return tuple(found)

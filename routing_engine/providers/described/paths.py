@@ -1,0 +1,62 @@
+"""Where things lie in an answer: `results`, `paging.next.after`, or a JSONPath that begins with `$`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jsonpath
+from jsonpath import JSONPath
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A compiled path. A plain one names members, with `.` between; a member that has the dots in its name wins."""
+
+    text: str
+    names: tuple[str, ...] = ()
+    json: JSONPath | None = None
+
+    def nodes(self, tree: object) -> list[object]:
+        """Give what lies there: nothing, one node, or several where a JSONPath says so."""
+        if self.json is not None:
+            return self.json.findall(tree)  # type: ignore[arg-type]
+        if len(self.names) > 1 and isinstance(tree, dict) and self.text in tree:
+            return [tree[self.text]]
+        for name in self.names:
+            if not isinstance(tree, dict) or name not in tree:
+                return []
+            tree = tree[name]
+        return [tree]
+
+    def first(self, tree: object) -> object:
+        """Give the first node; None when there is none."""
+        nodes = self.nodes(tree)
+        return nodes[0] if nodes else None
+
+    @property
+    def root(self) -> str:
+        """The member of a record that a request asks for, so that the path leads somewhere; "" when there is none."""
+        if self.json is None:
+            return self.text
+        for segment in self.json.segments[:1]:
+            for selector in segment.selectors:
+                name = getattr(selector, "name", None)
+                return name.partition("@")[0] if isinstance(name, str) else ""
+        return ""
+
+
+#: The whole answer.
+WHOLE = Path("")
+
+
+def read_path(text: str) -> Path:
+    """Compile a path. Raises `ValueError` with a sentence."""
+    if not text.startswith("$"):
+        return Path(text, tuple(text.split(".")) if text else ())
+    try:
+        found = jsonpath.compile(text, strict=True)
+    except (jsonpath.JSONPathError, RecursionError):
+        raise ValueError(f"this is no JSONPath: '{text[:80]}'") from None
+    if not isinstance(found, JSONPath):
+        raise ValueError(f"this is more than one path: '{text[:80]}'")
+    return Path(text, json=found)

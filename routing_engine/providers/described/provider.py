@@ -1,0 +1,167 @@
+"""The provider of every described system: one engine for all descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from routing_engine.core.model import Record
+from routing_engine.core.numbers import holds_line, read_number, spellings
+from routing_engine.core.ports import Batch, Clock, Provider, Query
+from routing_engine.core.templates import as_text
+from routing_engine.errors import ProviderMisread, ProviderRefused
+from routing_engine.integration import Model
+from routing_engine.providers.described.description import Attempt
+from routing_engine.providers.described.fields import fields_in
+from routing_engine.providers.described.filters import Unsearchable
+from routing_engine.providers.described.meaning import holds
+from routing_engine.providers.described.pages import following, where_from
+from routing_engine.providers.described.records import map_model, nodes_of, read_record, same_value
+from routing_engine.providers.described.settings import DescribedSettings
+from routing_engine.providers.described.talk import NOTHING, Talk
+from routing_engine.providers.described.texts import Scope
+
+#: How many records are asked for at once on a call, and how many pages of them at most.
+_LIMIT, _PAGES = 20, 3
+_LIST_LIMIT = 100
+
+
+def open_described(name: str, settings: object, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
+    """Give the provider of a described system; it connects at the first look-up."""
+    assert isinstance(settings, DescribedSettings)
+    return DescribedProvider(name, settings, models, region, clock)
+
+
+class DescribedProvider:
+    """Keeps the ports `Provider`, `Lists` and `Checks` with what a description says."""
+
+    def __init__(
+        self, name: str, settings: DescribedSettings, models: Mapping[str, Model], region: str, clock: Clock
+    ) -> None:
+        self._name, self._settings, self._region = name, settings, region
+        self._description = settings.description
+        self._mapped = {
+            model: map_model(self._description, found, settings.urls.get(model)) for model, found in models.items()
+        }
+        self._numbers = {model: found.numbers for model, found in models.items()}
+        self._talk = Talk(name, settings, clock)
+
+    async def find(self, query: Query) -> Sequence[Record]:
+        """Give the records of a caller, by one of the description's attempts, or with a value in a field."""
+        if not query.value.isprintable():
+            return ()
+        try:
+            return await (self._find_caller(query) if query.by_caller else self._find_value(query))
+        except Unsearchable:
+            return ()
+
+    async def page(self, model: str, since: datetime | None, cursor: str) -> Batch:
+        """Give one page of all records, or of those changed since a moment."""
+        listing = self._description.listing_for(model)
+        if listing is None:
+            raise ProviderRefused(f"{self._name}: the records of '{model}' cannot be listed")
+        attempt = listing.attempt
+        scope = self._scope(model, limit=_LIST_LIMIT, since=since, **where_from(attempt.paging, cursor))
+        tree, nodes = await self._ask(attempt, scope, cursor)
+        gone = [bool(listing.gone) and holds(listing.gone, node) for node in nodes]
+        records = self._records(nodes, model, scope)
+        return Batch(
+            [one for one, is_gone in zip(records, gone, strict=True) if not is_gone],
+            [one.id for one, is_gone in zip(records, gone, strict=True) if is_gone],
+            following(attempt.paging, tree, len(nodes), cursor),
+        )
+
+    async def check(self) -> str:
+        """Ask something cheap. Gives a sentence; raises what `find` raises."""
+        if self._description.check is not None:
+            await self._talk.ask(self._description.check, self._scope(next(iter(self._mapped))))
+            return f"{self._description.title} answers, and knows us"
+        number = read_number("+12025550100", self._region)  # reserved for fiction
+        model = next(iter(self._mapped))
+        await self.find(Query(model, "", number.e164 if number else "", True, number))
+        return f"{self._description.title} answers, and lets us search"
+
+    async def fields_of(self, model: str) -> Sequence[tuple[str, str, str]]:
+        """Give the fields that the system has for a model: name, label and type; none when it cannot tell."""
+        describing = self._description.describe
+        if describing is None:
+            return ()
+        tree = await self._talk.ask(describing.request, self._scope(model))
+        return list(fields_in(describing, tree))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._talk.close()
+
+    async def _find_caller(self, query: Query) -> Sequence[Record]:
+        attempts = self._description.attempts_for(query.model)
+        if query.caller is None or query.attempt >= len(attempts):
+            return ()
+        attempt = attempts[query.attempt]
+        numbers = spellings(query.caller)
+        scope = self._scope(query.model, number=numbers, value=query.value)
+        if attempt.spelling is not None:
+            scope = {**scope, "spelling": attempt.spelling.text(scope)}
+        return await self._pages(attempt, scope, query.model)
+
+    async def _find_value(self, query: Query) -> Sequence[Record]:
+        attempt = self._description.search_for(query.model)
+        if attempt is None or not query.field:
+            raise ProviderRefused(f"{self._name}: a search needs the name of a field")
+        if not query.value.strip():
+            return ()
+        mapped = self._mapped[query.model]
+        theirs = mapped.theirs(query.field)
+        scope = self._scope(query.model, field=theirs, value=query.value)
+        found = await self._pages(attempt, {**scope, "fields": _with(mapped.wanted, theirs)}, query.model)
+        if not attempt.exact:
+            return found
+        return [record for record in found if self._is_sought(record, query)]
+
+    def _is_sought(self, record: Record, query: Query) -> bool:
+        """Tell whether the searched field holds the value; systems that compare loosely find more."""
+        held = record.fields.get(query.field)
+        if query.field not in record.fields or same_value(held, query.value):
+            return True
+        number = read_number(query.value, self._region) if query.field in self._numbers[query.model] else None
+        return number is not None and any(
+            holds_line(as_text(one), number, self._region) for one in (held if isinstance(held, tuple) else (held,))
+        )
+
+    async def _pages(self, attempt: Attempt, scope: Scope, model: str) -> list[Record]:
+        found: list[Record] = []
+        cursor = ""
+        for _ in range(_PAGES):
+            here = {**scope, **where_from(attempt.paging, cursor)}
+            tree, nodes = await self._ask(attempt, here, cursor)
+            found += self._records(nodes, model, here)
+            cursor = following(attempt.paging, tree, len(nodes), cursor)
+            if not cursor:
+                break
+        return found
+
+    async def _ask(self, attempt: Attempt, scope: Scope, cursor: str) -> tuple[object, list[dict[str, object]]]:
+        link = cursor if attempt.paging is not None and attempt.paging.kind == "link" else ""
+        tree = await self._talk.ask(attempt.request, scope, link)
+        return tree, [] if tree is NOTHING else nodes_of(attempt, tree, self._name)
+
+    def _records(self, nodes: Sequence[dict[str, object]], model: str, scope: Scope) -> list[Record]:
+        here = {**scope, "auth": self._talk.known}
+        try:
+            return [read_record(node, self._mapped[model], here) for node in nodes]
+        except RecursionError:
+            raise ProviderMisread(f"{self._name}: the answer is nested too deeply") from None
+
+    def _scope(self, model: str, limit: int = _LIMIT, **values: object) -> dict[str, object]:
+        mapped = self._mapped[model]
+        return {
+            "settings": self._settings.values,
+            "model": self._settings.constants[model],
+            "fields": list(mapped.wanted),
+            "limit": limit,
+            **values,
+        }
+
+
+def _with(wanted: tuple[str, ...], theirs: str) -> list[str]:
+    return list(wanted) if theirs in wanted else [*wanted, theirs]

@@ -1,0 +1,249 @@
+"""A description's YAML, compiled: `Description`, or every problem with its line."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import yaml
+
+from routing_engine.core.numbers import SPELLINGS
+from routing_engine.integration import Limits, read_limits
+from routing_engine.marked import Notes, Section, read_yaml, section_of, suggest, value_of
+from routing_engine.providers.described.description import Description, KnownModel, Setting, Way
+from routing_engine.providers.described.parts import (
+    compiled_path,
+    read_attempts,
+    read_check,
+    read_describe,
+    read_list,
+    read_rules,
+    read_steps,
+    read_usual,
+)
+from routing_engine.providers.described.paths import WHOLE, read_path
+from routing_engine.providers.described.requests import Known, Request, compiled, read_marked, take_members
+from routing_engine.providers.described.texts import Slot, Text
+from routing_engine.providers.oauth.plan import OAuthPlan, read_plan
+
+#: What the steps that write may name of a call.
+CALL_VALUES = frozenset(
+    "id from to direction started_at ended_at duration_s subject body disposition outcome agent recording_url "
+    "recording_name recording_base64 crm_id".split()
+)
+#: Keys of an integration that are the engine's own: no setting is called so.
+RESERVED = frozenset(
+    "provider models limits breaker auth address tls number_form connect_timeout_s max_answer_bytes mirror "
+    "hosts".split()
+)
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}\Z")
+_BEARER = Text(("Bearer ", Slot(("auth", "access_token"))))
+_OF_WAY = ("headers", "query", "login", "needs")
+_ANYTHING: frozenset[str] | None = None
+_BARE = frozenset[str]()
+_PAGING: Known = {"cursor": _BARE, "page": _BARE, "offset": _BARE}
+#: Keys of a model that are no constants of its requests.
+_OF_MODEL = ("label", "fields", "numbers", "record_url")
+
+
+def read_description(text: str, notes: Notes, name: str) -> Description | None:
+    """Read a description; None, with every problem noted, when it cannot be used."""
+    section = read_yaml(text, notes)
+    if section is None:
+        return None
+    found = _Reading(section, name).read()
+    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=6).hexdigest()
+    return None if notes.problems else replace(found, digest=digest)
+
+
+class _Reading:
+    """One reading: what a text may name is known only as far as the file has been read."""
+
+    def __init__(self, section: Section, name: str) -> None:
+        self.section, self.name, self.notes = section, name, section.notes
+        self.settings = self._settings()
+        self.constants = self._constants()
+        self.values: Known = {"settings": frozenset(self.settings)}
+        self.hosts = section.texts("hosts")
+        self.ways = self._ways()
+        names = {value for way in self.ways.values() for value in _names_of(way)}
+        self.values = {**self.values, "auth": frozenset(names)}
+
+    def read(self) -> Description:
+        section = self.section
+        section.require("address", "address: https://api.example.com")
+        asking: Known = {**self.values, "model": self.constants, "fields": _BARE, "limit": _BARE, **_PAGING}
+        phone: Known = {**asking, "number": frozenset(SPELLINGS), "spelling": _BARE}
+        a_field: Known = {**asking, "field": _BARE, "value": _BARE}
+        record: Known = {**self.values, "model": self.constants, "record": _ANYTHING}
+        writing: Known = {**record, "call": CALL_VALUES, "step": _ANYTHING, "field": _BARE}
+        rules, code = read_rules(section)
+        usual = read_usual(section)
+        found = Description(
+            name=self.name,
+            title=section.text("title", self.name),
+            settings=self.settings,
+            address=read_marked(section.take("address"), self.notes, self.values, path=True),
+            ways=self.ways,
+            constants=self.constants,
+            within=compiled_path(section, "within") or WHOLE,
+            nothing=self._nothing(),
+            limits=self._limits(),
+            hosts=self.hosts,
+            rules=rules,
+            code=code,
+            models=self._models(record),
+            find_by_phone=read_attempts(section, "find_by_phone", phone, usual),
+            find_by_field=read_attempts(section, "find_by_field", a_field, usual),
+            listings=read_list(section, {**asking, "since": _BARE}, usual),
+            describe=read_describe(section, asking),
+            check=read_check(section, asking),
+            writing={key: read_steps(section, key, writing) for key in ("log_call", "update_call", "attach_recording")},
+        )
+        section.close("a description")
+        self._check_models(found)
+        return found
+
+    def _settings(self) -> Mapping[str, Setting]:
+        settings = self.section.section("settings")
+        found = {}
+        for name in settings.names() if settings is not None else ():
+            assert settings is not None
+            node = settings.take(name)
+            one = None if node is None else section_of(node, self.notes, f"the setting '{name}'")
+            if not _NAME.match(name) or name in RESERVED:
+                settings.note(name, f"a setting cannot be called '{name}'", "use a-z, 0-9 and _, and no key of ours")
+            elif one is not None:
+                found[name] = self._setting(one, name)
+        return found
+
+    def _setting(self, section: Section, name: str) -> Setting:
+        section.require("example", "example: '12345'")
+        pattern = section.text("pattern")
+        try:
+            re.compile(pattern)
+        except re.error:
+            section.note("pattern", "this is no regular expression", "write for example '[0-9]+'")
+        default = section.text("default") if "default" in section.names() else None
+        found = Setting(section.text("example"), pattern, default)
+        section.close(f"the setting '{name}'")
+        return found
+
+    def _constants(self) -> frozenset[str]:
+        models = self.section.section("models")
+        names: set[str] = {"name"}
+        for name in models.names() if models is not None else ():
+            node = models.take(name) if models is not None else None
+            if isinstance(node, yaml.MappingNode):
+                names.update(key.value for key, _ in node.value if key.value not in _OF_MODEL)
+        return frozenset(names)
+
+    def _ways(self) -> Mapping[str, Way]:
+        node = self.section.take("auth")
+        if node is None or (isinstance(node, yaml.ScalarNode) and node.value == "none"):
+            return {}
+        ways = section_of(node, self.notes, "'auth'")
+        found = {}
+        for name in ways.names() if ways is not None else ():
+            assert ways is not None
+            inside = ways.take(name)
+            way = None if inside is None else section_of(inside, self.notes, f"the way '{name}'")
+            if way is not None:
+                found[name] = self._way(way, name)
+        return found
+
+    def _way(self, section: Section, name: str) -> Way:
+        plan = self._plan(section) if section.has("token_url") else None
+        needs = self._needs(section)
+        names = {*needs, *({"access_token", *(key for key, _ in plan.capture)} if plan else ())}
+        known: Known = {**self.values, "auth": frozenset(names)}
+        login = read_steps(section, "login", {**known, "step": _ANYTHING})
+        known = {**known, "auth": frozenset(names | {key for step in login for key, _ in step.capture})}
+        headers = take_members(section, "headers", known)
+        if plan is not None and not section.has("headers") and not login:
+            headers = ((Text(("Authorization",)), _BEARER),)
+        carry = Request("", Text(()), take_members(section, "query", known), headers=headers)
+        lifetime_s = section.number("lifetime_s", 0, 1, 10**8, "none: until it is refused") if plan is None else 0
+        section.close(f"the way '{name}'")
+        return Way(name, needs, plan, login, lifetime_s or None, carry)
+
+    def _plan(self, section: Section) -> OAuthPlan:
+        """Read the keys of OAuth2, which stand beside those that every way has."""
+        plan = read_plan(section.part(lambda key: key not in _OF_WAY))
+        for text in (plan.token_url, plan.authorize_url, *plan.hosts, *(pair[1] for pair in plan.authorize)):
+            compiled(section.node, text, self.notes, self.values)
+        return plan
+
+    def _needs(self, section: Section) -> Mapping[str, bool]:
+        needs = section.section("needs")
+        if needs is None:
+            return {}
+        return {name: needs.choice(name, ("secret", "text"), "secret") == "secret" for name in needs.names()}
+
+    def _nothing(self) -> tuple[object, ...]:
+        return tuple(value_of(node, self.notes, "'nothing'") for node in self.section.items("nothing"))
+
+    def _limits(self) -> Limits:
+        return read_limits(self.section.part(lambda key: key == "limits"))
+
+    def _models(self, record: Known) -> Mapping[str, KnownModel]:
+        self.section.require("models", "models: {contact: {fields: {id: id, name: name}}}")
+        models = self.section.section("models")
+        common = self._url(self.section, record)
+        found = {}
+        for name in models.names() if models is not None else ():
+            assert models is not None
+            node = models.take(name)
+            one = None if node is None else section_of(node, self.notes, f"the model '{name}'")
+            if one is not None:
+                found[name] = self._model(one, name, record, common)
+        return found
+
+    def _url(self, section: Section, record: Known) -> Text | None:
+        node = section.take("record_url")
+        return None if node is None else read_marked(node, self.notes, record, path=True)
+
+    def _model(self, section: Section, name: str, record: Known, common: Text | None) -> KnownModel:
+        fields = section.section("fields")
+        section.require("fields", "fields: {id: id, name: name, phone: phone}")
+        ours = {one: fields.text(one) for one in fields.names()} if fields is not None else {}
+        if fields is not None and "id" not in ours:
+            fields.note("id", f"the model '{name}' has no id", "add for example id: id")
+        for one in ours:
+            if fields is not None:
+                check_field(fields, one)
+        numbers = section.texts("numbers")
+        for one in numbers:
+            if one not in ours:
+                section.note("numbers", f"the model has no field '{one}'", suggest(one, ours))
+        own = self._url(section, record)
+        constants = {key: section.text(key) for key in section.names() if key not in _OF_MODEL}
+        return KnownModel(name, section.text("label", name), {"name": name, **constants}, ours, numbers, own or common)
+
+    def _check_models(self, found: Description) -> None:
+        """Every model that an attempt names must be there, and every caller must be told from strangers."""
+        every = [*found.find_by_phone, *found.find_by_field, *(one.attempt for one in found.listings)]
+        for attempt in every:
+            for name in sorted((attempt.models or frozenset()) - set(found.models)):
+                self.section.note("models", f"an attempt names the model '{name}'", suggest(name, found.models))
+        for model in found.models.values():
+            if found.attempts_for(model.name) and not model.numbers:
+                remedy = "add numbers: [phone], with its fields that hold phone numbers"
+                self.section.note("models", f"the model '{model.name}' has no number to tell callers by", remedy)
+
+
+def check_field(section: Section, ours: str) -> None:
+    """Note a field whose path cannot be compiled. Several, with ` + ` between them, are joined by a space."""
+    for theirs in section.text(ours).split(" + "):
+        try:
+            read_path(theirs)
+        except ValueError as error:
+            section.note(ours, str(error), "JSONPath follows RFC 9535, for example $.customer.name")
+
+
+def _names_of(way: Way) -> set[str]:
+    captured = {key for step in way.login for key, _ in step.capture}
+    plan = {"access_token", *(key for key, _ in way.plan.capture)} if way.plan is not None else set()
+    return {*way.needs, *captured, *plan}

@@ -1,0 +1,126 @@
+"""A log-in by steps: a session's id, or the address of the customer's own server, captured from answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from routing_engine.core.ports import Clock
+from routing_engine.core.templates import as_text
+from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
+from routing_engine.providers.credential import Credential
+from routing_engine.providers.described.description import Step, Way
+from routing_engine.providers.described.meaning import failure, holds, meaning_of, read_body
+from routing_engine.providers.described.requests import Request
+from routing_engine.providers.described.settings import DescribedSettings
+from routing_engine.providers.described.texts import Scope
+from routing_engine.providers.http_client import Answer
+from routing_engine.providers.oauth.captured import may_lead_to
+
+_PATIENCE_S = 10.0
+#: A session that is refused within this after it began will not get better by another log-in.
+_HOPELESS_S = 60.0
+
+Send: TypeAlias = Callable[[Request, Scope], Awaitable[Answer]]
+
+
+class Session:
+    """Keeps the port `Credential` on top of another: its values, and what the steps of the log-in captured."""
+
+    def __init__(
+        self, name: str, settings: DescribedSettings, way: Way, under: Credential, send: Send, clock: Clock
+    ) -> None:
+        self._name, self._settings, self._way = name, settings, way
+        self._under, self._send, self._clock = under, send, clock
+        self._values: Mapping[str, str] | None = None
+        self._ends_at = float("inf")
+        self._began_at = float("-inf")
+        self._again = False
+        self._entering: asyncio.Task[Mapping[str, str]] | None = None
+
+    async def values(self) -> Mapping[str, str]:
+        """Give the values; the first look-up logs in, the others wait for it."""
+        if self._values is not None and self._clock() < self._ends_at:
+            return self._values
+        if self._entering is None:
+            self._entering = asyncio.get_running_loop().create_task(self._enter())
+            self._entering.add_done_callback(self._entered)
+        # A look-up whose caller has hung up must not take the session away from the others that wait for it.
+        return await asyncio.shield(self._entering)
+
+    def refused(self, values: Mapping[str, str]) -> bool:
+        """Drop a session that was refused, unless a newer one is here already."""
+        if self._values is not values:
+            return True
+        if self._again and self._clock() < self._began_at + _HOPELESS_S:
+            return False
+        self._again, self._values = True, None
+        return True
+
+    async def close(self) -> None:
+        """Stop a log-in under way."""
+        if self._entering is not None:
+            self._entering.cancel()
+            await asyncio.gather(self._entering, return_exceptions=True)
+        await self._under.close()
+
+    def _entered(self, task: asyncio.Task[Mapping[str, str]]) -> None:
+        self._entering = None
+        if task.cancelled() or task.exception() is not None:
+            return
+        self._values, self._began_at = task.result(), self._clock()
+        self._ends_at = self._began_at + (self._way.lifetime_s or float("inf"))
+
+    async def _enter(self) -> Mapping[str, str]:
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                return await self._enter_twice()
+        except TimeoutError:
+            raise ProviderUnreachable(f"{self._name}: the log-in does not answer") from None
+
+    async def _enter_twice(self) -> Mapping[str, str]:
+        """Log in; once more with new values where what the log-in stands on may have run out."""
+        under = await self._under.values()
+        try:
+            return await self._steps(under)
+        except _Refused:
+            if not self._under.refused(under):
+                raise
+        return await self._steps(await self._under.values())
+
+    async def _steps(self, under: Mapping[str, str]) -> Mapping[str, str]:
+        captured: dict[str, str] = {}
+        for step in self._way.login:
+            known = {**self._settings.given, **under, **captured}
+            scope = {"settings": self._settings.values, "auth": known, "step": captured}
+            if holds(step.when, scope):
+                captured |= await self._step(step, scope)
+        return {**self._settings.given, **under, **captured}
+
+    async def _step(self, step: Step, scope: Scope) -> Mapping[str, str]:
+        description = self._settings.description
+        answer = await self._send(step.request, scope)
+        tree = read_body(answer)
+        rule = meaning_of(description, answer, tree)
+        if rule.then == "login":
+            raise _Refused(f"{self._name}: {description.title} refused the log-in (status {answer.status})")
+        if rule.then != "fine":
+            raise failure(self._name, description, rule, answer, tree)
+        return self._captured(step, answer, tree)
+
+    def _captured(self, step: Step, answer: Answer, tree: object) -> Mapping[str, str]:
+        found = {}
+        for name, path in step.capture:
+            raw = answer.headers.get(path, "") if isinstance(path, str) else path.first(tree)
+            text = as_text(raw) if isinstance(raw, (str, int, float)) and not isinstance(raw, bool) else ""
+            if not text or not text.isprintable():
+                raise ProviderMisread(f"{self._name}: the log-in answered without '{name}'")
+            if "://" in text and not may_lead_to(text, self._settings.hosts):
+                raise ProviderRefused(f"{self._name}: '{name}' of the log-in leads to a host that is not allowed")
+            found[name] = text
+        return found
+
+
+class _Refused(ProviderRefused):
+    """The log-in was refused: what it stands on may have run out."""

@@ -1,0 +1,103 @@
+"""The conversation with a described system: credentials, one request, and what its answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from yarl import URL
+
+from routing_engine.core.ports import Clock
+from routing_engine.errors import ProviderMisread, ProviderRefused
+from routing_engine.providers.credential import Credential, Fixed
+from routing_engine.providers.described.description import Rule
+from routing_engine.providers.described.meaning import failure, meaning_of, read_body
+from routing_engine.providers.described.requests import Built, Request
+from routing_engine.providers.described.session import Session
+from routing_engine.providers.described.settings import DescribedSettings
+from routing_engine.providers.described.texts import Scope
+from routing_engine.providers.http_client import Answer, HttpClient
+from routing_engine.providers.oauth.credential import open_credential
+
+_ERROR_BYTES = 65_536
+#: An answer that means "nobody was found".
+NOTHING: Final = object()
+
+
+class Talk:
+    """Sends the requests of one integration, with credentials that are fetched anew when they are refused."""
+
+    def __init__(self, name: str, settings: DescribedSettings, clock: Clock) -> None:
+        self._name, self._settings = name, settings
+        self._description = settings.description
+        self._client = HttpClient(
+            name, settings.tls, settings.connect_timeout_s, settings.max_answer_bytes, _ERROR_BYTES
+        )
+        self._carry = settings.way.carry if settings.way is not None else None
+        self._credential = self._open(clock)
+        #: The values that hold now, for addresses of records' pages.
+        self.known: Mapping[str, str] = {}
+
+    async def ask(self, request: Request, scope: Scope, link: str = "") -> object:
+        """Send a request; give the answer's JSON, or `NOTHING`. `link` takes the place of its address.
+
+        Raises a `ProviderError` for every other answer.
+        """
+        values = await self._credential.values()
+        answer, tree, rule = await self._answer(request, scope, values, link)
+        if rule.then == "login" and self._credential.refused(values):
+            values = await self._credential.values()
+            answer, tree, rule = await self._answer(request, scope, values, link)
+        if rule.then == "no_record":
+            return NOTHING
+        if rule.then != "fine":
+            raise failure(self._name, self._description, rule, answer, tree)
+        if tree is None and answer.body.strip() not in (b"", b"null"):
+            raise ProviderMisread(f"{self._name}: the answer is not JSON")
+        return tree
+
+    async def close(self) -> None:
+        """Close what is open."""
+        await self._credential.close()
+        await self._client.close()
+
+    async def _answer(
+        self, request: Request, scope: Scope, values: Mapping[str, str], link: str
+    ) -> tuple[Answer, object, Rule]:
+        self.known = {**self._settings.given, **values}
+        built = self._build(request, {**scope, "auth": self.known}, link)
+        answer = await self._client.send(built.method, built.url, built.headers, built.body, asks=True)
+        tree = read_body(answer)
+        return answer, tree, meaning_of(self._description, answer, tree)
+
+    def _build(self, request: Request, scope: Scope, link: str) -> Built:
+        base = self._settings.address or self._description.address.text(scope)
+        built = request.build(scope, base, self._carry)
+        if not built.url.host or built.url.scheme not in ("http", "https"):
+            raise ProviderRefused(f"{self._name}: there is no address to ask; look at the integration's settings")
+        return built._replace(url=self._followed(built.url, link)) if link else built
+
+    def _followed(self, url: URL, link: str) -> URL:
+        """Give the address of a next page; one on another server is refused: our credentials would go there."""
+        try:
+            found = url.join(URL(link, encoded=True))
+        except ValueError:
+            raise ProviderMisread(f"{self._name}: the address of the next page is none") from None
+        if found.origin() != url.origin():
+            raise ProviderRefused(f"{self._name}: the next page lies on another server, which is not followed")
+        return found
+
+    def _open(self, clock: Clock) -> Credential:
+        way, settings = self._settings.way, self._settings
+        first: Credential = Fixed(settings.given)
+        if way is not None and settings.oauth is not None:
+            first = open_credential(self._name, settings.oauth, self._client.session, clock)
+        if way is None or not way.login:
+            return first
+        return Session(self._name, settings, way, first, self._send_bare, clock)
+
+    async def _send_bare(self, request: Request, scope: Scope) -> Answer:
+        """Send a request of the log-in itself, which carries nothing yet."""
+        base = self._settings.address or self._description.address.text(scope)
+        built = request.build(scope, base)
+        return await self._client.send(built.method, built.url, built.headers, built.body, asks=True)

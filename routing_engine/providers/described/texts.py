@@ -1,0 +1,142 @@
+"""The texts of a description: `SELECT Id FROM Contact WHERE Phone = '{number.e164 | soql}'`, compiled once.
+
+A text that is one value alone keeps that value's type; everything else is a text. `{{` and `}}` are braces themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from routing_engine.marked import suggest
+from routing_engine.providers.described.filters import FILTERS, Apply, as_words
+
+#: What the values of a request come from, by the first word of their paths.
+Scope: TypeAlias = Mapping[str, object]
+
+#: Rooms whose values are written by the operator, the description or the system's own log-in.
+TRUSTED = frozenset({"settings", "auth", "model", "fields", "limit", "page", "offset", "since"})
+
+_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
+_PATH = re.compile(r"[a-z_]+(\.[A-Za-z_][A-Za-z0-9_]*)*\Z", re.ASCII)
+_WORD = re.compile(r"'([^']*)'|(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One `{path | filter}`: where its value comes from, and what is done to it."""
+
+    path: tuple[str, ...]
+    filters: tuple[tuple[Apply, tuple[str | Slot, ...]], ...] = ()
+    escaped: bool = False
+
+    def value(self, scope: Scope) -> object:
+        """Give the value; None when there is none. Raises `Unsearchable` when it cannot be carried."""
+        found: object = scope
+        for name in self.path:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        for apply, arguments in self.filters:
+            if found is None and apply is not _DEFAULT:
+                return None
+            found = apply(found, *(one.value(scope) if isinstance(one, Slot) else one for one in arguments))
+        return found
+
+
+_DEFAULT = FILTERS["default"].apply
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A compiled text."""
+
+    parts: tuple[str | Slot, ...]
+
+    @property
+    def slots(self) -> Iterator[Slot]:
+        """Every value in it."""
+        return (part for part in self.parts if isinstance(part, Slot))
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is one value and nothing else."""
+        return len(self.parts) == 1 and isinstance(self.parts[0], Slot)
+
+    def value(self, scope: Scope) -> object:
+        """Give the one value with its type, or the text."""
+        first = self.parts[0] if self.parts else ""
+        return first.value(scope) if len(self.parts) == 1 and isinstance(first, Slot) else self.text(scope)
+
+    def text(self, scope: Scope, encode: Callable[[str], str] = str) -> str:
+        """Give the text, each value through `encode`; a missing one is empty."""
+        return "".join(part if isinstance(part, str) else encode(as_words(part.value(scope))) for part in self.parts)
+
+
+def read_text(text: str, known: Mapping[str, frozenset[str] | None]) -> Text:
+    """Compile a text. `known` are the rooms that may be named, each with its names (None: any name, or none).
+
+    Raises `ValueError` with a sentence, and `LookupError` with a sentence and a remedy.
+    """
+    parts: list[str | Slot] = []
+    for piece in _PIECE.finditer(text):
+        token, inside = piece[0], piece[1]
+        if token in ("{", "}"):
+            raise ValueError("a brace stands alone; {{ and }} are braces themselves")
+        parts.append(token[0] if token in ("{{", "}}") else token if inside is None else _slot(inside, known))
+    return Text(tuple(_merged(parts)))
+
+
+def _slot(inside: str, known: Mapping[str, frozenset[str] | None]) -> Slot:
+    first, *steps = (part.strip() for part in inside.split("|"))
+    filters = tuple(_filter(step, known) for step in steps)
+    escaped = bool(steps) and FILTERS[steps[-1].split()[0]].escapes
+    return Slot(_path(first, known), filters, escaped)
+
+
+def _path(text: str, known: Mapping[str, frozenset[str] | None]) -> tuple[str, ...]:
+    room, *names = text.split(".")
+    if not _PATH.match(text) or room not in known:
+        raise LookupError(f"there is no value '{text[:80]}' here", suggest(room, _shown(known)))
+    allowed = known[room]
+    if allowed is not None and (len(names) != 1 or names[0] not in allowed) and (names or allowed):
+        raise LookupError(f"there is no value '{text[:80]}' here", suggest(text, [f"{room}.{one}" for one in allowed]))
+    return (room, *names)
+
+
+def _shown(known: Mapping[str, frozenset[str] | None]) -> list[str]:
+    return [f"{room}.{name}" for room, names in known.items() for name in names or ()] + [
+        room for room, names in known.items() if not names
+    ]
+
+
+def _filter(step: str, known: Mapping[str, frozenset[str] | None]) -> tuple[Apply, tuple[str | Slot, ...]]:
+    words = [(found[1] if found[2] is None else found[2], found[2] is not None) for found in _WORD.finditer(step)]
+    if not words:
+        raise ValueError("a filter is missing behind '|'")
+    (name, _), *rest = words
+    found = FILTERS.get(name)
+    if found is None:
+        raise LookupError(f"there is no filter '{name}'", suggest(name, FILTERS))
+    fewest, most = found.arguments
+    if not fewest <= len(rest) <= most:
+        raise ValueError(f"the filter '{name}' takes {fewest if fewest == most else f'{fewest} to {most}'} arguments")
+    return found.apply, tuple(
+        Slot(_path(word, known)) if bare and word.split(".")[0] in known and "." in word else word
+        for word, bare in rest
+    )
+
+
+def _merged(parts: list[str | Slot]) -> Iterator[str | Slot]:
+    """Put neighbouring texts together: `{{` leaves a brace of its own."""
+    text = ""
+    for part in parts:
+        if isinstance(part, str):
+            text += part
+            continue
+        if text:
+            yield text
+        text = ""
+        yield part
+    if text:
+        yield text
