@@ -13,12 +13,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from routing_engine import __version__
-from routing_engine.cli import calendar, calls, check, explain, forget, init, mirror, run_test, serve, telephone, test
+from routing_engine.cli import (
+    calendar,
+    calls,
+    check,
+    explain,
+    forget,
+    init,
+    integrations,
+    mirror,
+    run_test,
+    serve,
+    telephone,
+    test,
+)
 from routing_engine.cli.common import CONFIG_HELP
 from routing_engine.cli.screen import guarded
 from routing_engine.errors import RouteError
 
-COMMANDS = (serve, check, run_test, test, telephone, explain, calls, forget, calendar, mirror, init)
+COMMANDS = (serve, check, run_test, test, telephone, explain, calls, forget, calendar, mirror, integrations, init)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from routing_engine.core.model import (
     Caller,
@@ -130,6 +130,14 @@ class Lists(Protocol):
         harm; one too few is wrong until the next full list. Order pages by something that does not move.
         Raises what `find` raises, and like it is cancelled when it takes too long.
         """
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """What a provider keeps beside `Provider` when it knows something cheaper to ask than a look-up."""
+
+    async def check(self) -> str:
+        """Ask the system whether all is well; give a sentence on what was seen. Raises what `find` raises."""
 
 
 class Speech(Protocol):

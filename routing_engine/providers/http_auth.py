@@ -72,6 +72,7 @@ class Auth:
     signer: Signer | None = None
     oauth: OAuthSettings | None = None
     certificate: Certificate | None = None
+    way: str = "none"
 
 
 def read_auth(settings: Section, folder: Path) -> Auth:
@@ -90,6 +91,7 @@ def read_auth(settings: Section, folder: Path) -> Auth:
         _read_signer(section),
         _read_oauth(section),
         _read_certificate(section, folder),
+        " and ".join(section.names()),
     )
     _close(section, headers)
     return auth

@@ -13,6 +13,7 @@ from routing_engine.providers.answers import check_paths
 from routing_engine.providers.files import folder_of
 from routing_engine.providers.http_address import read_address, read_tls, tls_context
 from routing_engine.providers.http_auth import Auth, read_auth
+from routing_engine.providers.oauth.settings import OAuthSettings
 
 _MIB = 1024 * 1024
 
@@ -51,6 +52,16 @@ class HttpSettings:
     auth: Auth = field(default_factory=Auth)
     tls: ssl.SSLContext | None = None
     connect_timeout_s: float = 1.5
+
+    @property
+    def oauth(self) -> OAuthSettings | None:
+        """The OAuth2 in use; None when there is none."""
+        return self.auth.oauth
+
+    @property
+    def auth_way(self) -> str:
+        """How we prove who we are, in the words of `auth`."""
+        return self.auth.way
 
 
 def read_settings(section: Section, name: str, folder: Path | None = None) -> HttpSettings:

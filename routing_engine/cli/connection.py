@@ -1,0 +1,107 @@
+"""The guide's Check Connection: asks a system something cheap, and says who must act when it is not fine."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from routing_engine.core.numbers import read_number
+from routing_engine.core.ports import Checks, Provider, Query
+from routing_engine.errors import (
+    ProviderError,
+    ProviderHeld,
+    ProviderMisread,
+    ProviderRefused,
+    ProviderThrottled,
+    ProviderUnreachable,
+)
+from routing_engine.in_force import open_provider
+from routing_engine.integration import Integration
+from routing_engine.routes.settings import Settings
+
+#: Nobody has it: 555-0100 to 555-0199 are kept free for fiction.
+_NOBODY = "+12025550143"
+_PATIENCE_S = 30.0
+
+Who = Literal["nobody", "administrator", "vendor", "network", "developer"]
+
+_REMEDIES: Mapping[Who, str] = {
+    "nobody": "Nobody has to do anything.",
+    "administrator": "The administrator here must act: look at integrations/{name}.yaml and its credentials.",
+    "vendor": "The administrator of the other system must act: rights, scopes, the app's settings, or a quota.",
+    "network": "Who runs the network or the other system must act: it cannot be reached from this machine.",
+    "developer": "Who wrote the other side, or the description of it, must act: its answers have an unknown shape.",
+}
+_WAIT = "Nobody has to do anything: it asks to be left alone for a while. Try again in {wait_s:.0f} seconds."
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a check found."""
+
+    name: str
+    fine: bool
+    who: Who
+    sentence: str
+    remedy: str
+    took_ms: float
+
+    def as_json(self) -> Mapping[str, Any]:
+        """Give it for programs."""
+        names = ("name", "fine", "who", "sentence", "remedy", "took_ms")
+        return {key: getattr(self, key) for key in names}
+
+
+def check_connection(integration: Integration, settings: Settings) -> Result:
+    """Ask the system itself, also where calls ask a mirror of it."""
+    return asyncio.run(_check(replace(integration, mirror=None), settings))
+
+
+async def _check(integration: Integration, settings: Settings) -> Result:
+    began = time.monotonic()
+    provider = open_provider(integration, settings)
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            fine, who, sentence, remedy = True, *_fine(await ask(provider, integration))
+    except ProviderError as error:
+        fine, who, sentence, remedy = False, *_fault(error)
+    except TimeoutError:
+        late = f"{integration.name}: no answer within {_PATIENCE_S:g} seconds"
+        fine, who, sentence, remedy = False, *_fault(ProviderUnreachable(late))
+    finally:
+        await provider.close()
+    took_ms = round((time.monotonic() - began) * 1000, 1)
+    return Result(integration.name, fine, who, sentence, remedy.format(name=integration.name), took_ms)
+
+
+async def ask(provider: Provider, integration: Integration) -> str:
+    """Give what was seen: the provider's own check, else a look-up of a number that nobody has."""
+    if isinstance(provider, Checks):
+        return await provider.check()
+    number = read_number(_NOBODY, "")
+    assert number is not None, "it is a number"
+    name, model = next((one for one in integration.models.items() if one[1].attempts), (None, None))
+    if name is None or model is None:
+        return "it was not asked: none of its models is searched by the caller"
+    found = await provider.find(Query(name, "", number.e164, True, number, model.forms[0]))
+    return f"it answered a look-up in '{name}' by a number that nobody has with {len(found)} records"
+
+
+def _fine(sentence: str) -> tuple[Who, str, str]:
+    return "nobody", sentence, _REMEDIES["nobody"]
+
+
+def _fault(error: ProviderError) -> tuple[Who, str, str]:
+    if isinstance(error, ProviderThrottled):
+        return "nobody", str(error), _WAIT.format(wait_s=max(1.0, error.retry_after_s))
+    who: Who = "administrator"
+    if isinstance(error, ProviderUnreachable | ProviderHeld):
+        who = "network"
+    elif isinstance(error, ProviderMisread):
+        who = "developer"
+    elif isinstance(error, ProviderRefused) and error.theirs:
+        who = "vendor"
+    return who, str(error), _REMEDIES[who]

@@ -1,0 +1,159 @@
+"""`routing-engine integrations`: what is configured, whether it answers, and the log-in that needs a person."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
+from routing_engine.cli.connection import check_connection
+from routing_engine.cli.login import log_in
+from routing_engine.errors import ProviderError
+from routing_engine.in_force import open_store
+from routing_engine.integration import Integration
+from routing_engine.marked import suggest
+from routing_engine.providers.oauth.settings import PORT, OAuthSettings
+from routing_engine.providers.oauth.store import TokenStore
+from routing_engine.routes.store import Configuration
+
+_NONE = "no integration is configured: write integrations/NAME.yaml"
+
+
+def add(commands: Commands) -> None:
+    """Add the command, and its own: check, login."""
+    parser = add_command(commands, "integrations", "show what is configured; check a connection, or log in to it")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(run=show)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
+    check = _add_action(actions, "check", "ask the real system something cheap; 1 when it does not answer as it should")
+    check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="for programs")
+    check.set_defaults(run=run_check)
+    login = _add_action(actions, "login", "log in on the vendor's page, and keep the tokens, encrypted")
+    login.add_argument("--port", type=int, default=0, metavar="PORT", help=f"listen there instead of at {PORT}")
+    login.add_argument("--paste", action="store_true", help="listen nowhere: paste the address that you land on")
+    login.add_argument("--wait", type=float, default=600.0, metavar="S", help="seconds to wait (default: 600)")
+    login.set_defaults(run=run_login)
+
+
+def _add_action(actions: Commands, name: str, gives: str) -> argparse.ArgumentParser:
+    action = add_command(actions, name, gives)
+    action.add_argument("name", metavar="NAME", help="the integration")
+    return action
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print every integration."""
+    configuration = open_store(options.config).load()
+    found = [_state(one) for one in configuration.integrations.values()]
+    if options.json:
+        print_json({"integrations": found})
+        return 0
+    for one in found:
+        print(_line(one))
+    if not found:
+        print(_NONE)
+    return 0
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Ask one system; 1 when it is not fine."""
+    configuration = open_store(options.config).load()
+    found = _find(configuration, options.name)
+    if isinstance(found, int):
+        return found
+    result = check_connection(found, configuration.settings)
+    if options.json:
+        print_json(result.as_json())
+    else:
+        print(paint(f"{result.name}: {'fine' if result.fine else 'not fine'}", "good" if result.fine else "bad"))
+        print(f"  {result.sentence}")
+        print(f"  {result.remedy}")
+    return 0 if result.fine else 1
+
+
+def run_login(options: argparse.Namespace) -> int:
+    """Log in; 2 where nobody has to, 1 when it did not work."""
+    found = _find(open_store(options.config).load(), options.name)
+    if isinstance(found, int):
+        return found
+    oauth = oauth_of(found)
+    if oauth is None:
+        return misuse(f"'{found.name}' has no log-in: its 'auth' is {auth_way(found)}; try 'integrations check'")
+    if not oauth.by_person or oauth.folder is None:
+        return misuse(f"'{found.name}' logs in by itself ({oauth.grant}); try 'integrations check {found.name}'")
+    if not 0 <= options.port < 65536:
+        return misuse("--port must be a number from 1 to 65535")
+    return log_in(found.name, oauth, getattr(found.settings, "tls", None), options)
+
+
+def _find(configuration: Configuration, name: str) -> Integration | int:
+    known = configuration.integrations
+    if name in known:
+        return known[name]
+    return misuse(f"there is no integration '{name}'; {suggest(name, known) if known else _NONE}")
+
+
+def oauth_of(integration: Integration) -> OAuthSettings | None:
+    """Give the OAuth2 of an integration; settings of a provider that has it hold it as `oauth`."""
+    found = getattr(integration.settings, "oauth", None)
+    return found if isinstance(found, OAuthSettings) else None
+
+
+def auth_way(integration: Integration) -> str:
+    """Give how an integration proves who we are: `auth_way` of its settings, "none" where they have none."""
+    oauth = oauth_of(integration)
+    if oauth is not None:
+        return f"oauth2 {oauth.grant}"
+    return str(getattr(integration.settings, "auth_way", "") or "none")
+
+
+# ------------------------------------------------------------------------------------------------ the list
+
+
+def _state(integration: Integration) -> dict[str, Any]:
+    return {
+        "name": integration.name,
+        "provider": integration.provider,
+        "models": list(integration.models),
+        "auth": auth_way(integration),
+        "mirror": integration.mirror is not None,
+        "login": _login(integration.name, oauth_of(integration)),
+    }
+
+
+def _login(name: str, oauth: OAuthSettings | None) -> dict[str, Any] | None:
+    """Give what is known of a log-in without asking anybody: `state` is in, out, refused or unreadable."""
+    if oauth is None or oauth.folder is None or not oauth.by_person:
+        return None
+    try:
+        kept = TokenStore(name, oauth.folder, oauth.key).read()
+    except ProviderError as error:
+        return {"state": "unreadable", "until": None, "renews": False, "why": str(error)}
+    if kept is None:
+        return {"state": "in" if oauth.refresh_token else "out", "until": None, "renews": bool(oauth.refresh_token)}
+    ends = None if kept.expires_at is None else datetime.fromtimestamp(kept.expires_at).astimezone()
+    until = None if ends is None else ends.isoformat(timespec="seconds")
+    return {"state": "refused" if kept.refused else "in", "until": until, "renews": bool(kept.refresh_token)}
+
+
+def _line(one: Mapping[str, Any]) -> str:
+    parts = [f"{one['name']:<16}", f"{one['provider']:<12}", f"{', '.join(one['models']):<20}", one["auth"]]
+    if one["mirror"]:
+        parts.append("mirrored")
+    if one["login"] is not None:
+        parts.append(_login_words(one["name"], one["login"]))
+    return "  ".join(parts).rstrip()
+
+
+def _login_words(name: str, login: Mapping[str, Any]) -> str:
+    again = f"routing-engine integrations login {name}"
+    if login["state"] == "unreadable":
+        return paint(login["why"], "bad")
+    if login["state"] != "in":
+        what = "not logged in" if login["state"] == "out" else "no longer logged in"
+        return paint(f"{what}: {again}", "bad")
+    if login["renews"]:
+        return paint("logged in, renews itself", "good")
+    return paint(f"logged in until {login['until'] or 'the system refuses it'}, then: {again}", "good")
