@@ -183,16 +183,23 @@ def _load(home: Path, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def redis(*options: str) -> Iterator[Server]:
-    """An empty store that writes nothing to disk; `options` are further words of its command line."""
+def redis(*options: str, certificate: tuple[Path, Path] | None = None) -> Iterator[Server]:
+    """An empty store that writes nothing to disk; `options` are further words of its command line.
+
+    With `certificate` (certificate and key, PEM) it speaks TLS on a second port.
+    """
     with _folder("redis-") as folder:
         home = find_directories()
 
         def server(ports: Sequence[int]) -> Server:
-            words = ("--port", str(ports[0]), "--bind", HOST, "--save", "", "--appendonly", "no", "--dir", str(folder))
-            return Server([home / "redis-server", *words, *options], ports[0], folder)
+            words = ["--port", str(ports[0]), "--bind", HOST, "--save", "", "--appendonly", "no", "--dir", str(folder)]
+            if certificate:
+                words += ["--tls-port", str(ports[1]), "--tls-auth-clients", "no"]
+                words += ["--tls-cert-file", str(certificate[0]), "--tls-key-file", str(certificate[1])]
+            command = [home / "redis-server", *words, *options]
+            return Server(command, ports[0], folder, (ports[1],) if certificate else ())
 
-        with _running(server, 1) as running:
+        with _running(server, 2) as running:
             yield running
 
 

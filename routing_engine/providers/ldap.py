@@ -68,7 +68,7 @@ class LdapProvider:
     def _wanted(self, query: Query, model: Model) -> bytes | None:
         """Give the filter for what is searched; None for what no entry can hold."""
         text = query.number if query.by_caller else query.value
-        if not text.strip():
+        if not text:
             raise ProviderRefused(f"{self._name}: there is nothing to search by")
         attributes = self._attributes(query, model)
         if not _can_be_sent(text):
@@ -129,8 +129,8 @@ async def _refuse_more(reader: asyncio.StreamReader) -> None:
 
 
 def _can_be_sent(text: str) -> bool:
-    """Half a surrogate pair is no character: no directory holds one."""
-    return text.isascii() or not re.search(r"[\ud800-\udfff]", text)
+    """Tell whether an entry can hold it: no value is empty, and half a surrogate pair is no character."""
+    return not text.isspace() and not re.search(r"[\ud800-\udfff]", text)
 
 
 def _holds_number(attribute: str, number: str) -> bytes:

@@ -1,0 +1,169 @@
+"""Redis, and what speaks its protocol (Valkey, KeyDB): a record under a key, as a hash or as JSON.
+
+It is only ever read: `HGETALL` or `GET`. A key is bytes with a length, so nothing in it can become another command.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import ssl
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from routing_engine.core.model import Record
+from routing_engine.core.ports import Clock, Provider, Query
+from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
+from routing_engine.integration import Model
+from routing_engine.marked import Section
+from routing_engine.providers.answers import check_paths, read_answer, read_records, shape_of
+from routing_engine.providers.files import folder_of
+from routing_engine.providers.kept import Address
+from routing_engine.providers.key_templates import Keys, read_keys
+from routing_engine.providers.server_address import read_server, refuse_tls
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+    from redis.asyncio.connection import AbstractConnection
+    from redis.exceptions import RedisError
+
+_INSTALL = "install it: pip install 'routing-engine[redis]'"
+
+
+@dataclass(frozen=True, slots=True)
+class RedisSettings:
+    """What an administrator wrote about a Redis. `value` says how a record is kept under its key."""
+
+    address: Address
+    user: str
+    password: str = field(repr=False)
+    database: int
+    value: Literal["hash", "json"]
+    keys: Mapping[str, Keys]
+
+
+def read_settings(section: Section, name: str, folder: Path | None = None) -> RedisSettings:
+    """Take and close all keys of a Redis' integration; those of every integration were taken before."""
+    if importlib.util.find_spec("redis") is None:
+        section.note("provider", "'provider: redis' needs the Python package redis", _INSTALL)
+    check_paths(section)
+    address = read_server(section, folder_of(section, folder), ("redis", 6379), ("rediss", 6379))
+    if address.tls is None:
+        refuse_tls(section, "redis://", "rediss://")
+    settings = RedisSettings(
+        address,
+        section.text("user"),
+        section.secret("password"),
+        section.whole("database", 0, 0, 1_000_000),
+        cast(Literal["hash", "json"], section.choice("value", ("hash", "json"), "hash")),
+        read_keys(section, "phone:"),
+    )
+    if settings.user and not section.has("password"):
+        section.note("user", "'user' has no 'password'", "add password: '${REDIS_PASSWORD}'")
+    section.close(f"the integration '{name}'")
+    return settings
+
+
+def open_redis(name: str, settings: object, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
+    """Give the provider of a Redis. It connects at the first look-up."""
+    assert isinstance(settings, RedisSettings)
+    return RedisProvider(name, settings, models)
+
+
+class RedisProvider:
+    """Looks records up by their keys."""
+
+    def __init__(self, name: str, settings: RedisSettings, models: Mapping[str, Model]) -> None:
+        self._name, self._settings = name, settings
+        self._shapes = {model: shape_of(name, models[model]) for model in models}
+        self._client = _client(settings)
+
+    async def find(self, query: Query) -> Sequence[Record]:
+        """Give the record under the key of a caller or of a value; with JSON there may be several."""
+        parts = self._settings.keys.get(query.model, Keys(None, {})).key(self._name, query)
+        if parts is None:
+            return ()
+        key, shape = "".join(parts).encode(), self._shapes[query.model]
+        if self._settings.value == "json":
+            text = cast("bytes | None", await self._ask(self._client.get(key)))
+            return read_answer(text, shape) if text is not None else ()
+        found = cast("Mapping[bytes, bytes]", await self._ask(self._client.hgetall(cast(str, key))))
+        return read_records({_text(name): _text(value) for name, value in found.items()} or None, shape)
+
+    async def _ask(self, answer: Awaitable[object] | object) -> object:
+        from redis.exceptions import RedisError
+
+        try:
+            return await cast("Awaitable[object]", answer)
+        except (RedisError, OSError) as error:
+            found = _translated(self._name, error)
+            if isinstance(found, ProviderUnreachable):  # the server has gone, and every kept connection with it
+                await self._client.connection_pool.disconnect(inuse_connections=False)
+            raise found from None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.aclose(close_connection_pool=True)
+
+
+def _client(settings: RedisSettings) -> Redis:
+    """Give a client that tries once: what is tried again, and when, is decided above."""
+    from redis.asyncio import Connection, ConnectionPool, Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    address = settings.address
+    kind: type[AbstractConnection] = Connection if address.tls is None else _within(address.tls)
+    pool = ConnectionPool(
+        connection_class=kind,
+        host=address.host,
+        port=address.port,
+        db=settings.database,
+        username=settings.user or None,
+        password=settings.password or None,
+        protocol=2,  # HELLO is not allowed to a user who may only read
+        driver_info=None,  # and neither is CLIENT
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=None,  # a look-up is cancelled by its source's own time
+        socket_connect_timeout=address.timeout_s,
+        socket_keepalive=True,
+    )
+    return Redis(connection_pool=pool)
+
+
+def _within(context: ssl.SSLContext) -> type[AbstractConnection]:
+    """Give the kind of connection that speaks TLS with our context; the library would build one of its own."""
+    from redis.asyncio import SSLConnection
+
+    class Within(SSLConnection):
+        def __init__(self, **words: Any) -> None:
+            super().__init__(**words)
+            self.ssl_context.context = context
+
+    return Within
+
+
+def _translated(name: str, error: RedisError | OSError) -> ProviderError:
+    """Say in words what went wrong. The server's own text is not repeated: it may hold the key."""
+    from redis import exceptions as redis
+
+    if isinstance(error, (redis.AuthenticationError, redis.AuthorizationError)):
+        return ProviderRefused(f"{name}: the server refused the user or the password")
+    if isinstance(error, redis.AuthenticationWrongNumberOfArgsError):
+        return ProviderRefused(f"{name}: the server knows no users: remove 'user'")
+    if isinstance(error, redis.NoPermissionError):
+        return ProviderRefused(f"{name}: the user may not read this key", theirs=True)
+    if isinstance(error, redis.BusyLoadingError):
+        return ProviderUnreachable(f"{name}: the server is still reading its data")
+    if isinstance(error.__cause__ or error.__context__, ssl.SSLCertVerificationError):
+        return ProviderRefused(f"{name}: the server's certificate is not trusted; look at 'tls'")
+    if isinstance(error, (redis.ConnectionError, redis.TimeoutError, OSError)):
+        return ProviderUnreachable(f"{name}: the connection cannot be made, or broke before the answer", again=True)
+    if str(error).startswith("WRONGTYPE"):
+        return ProviderMisread(f"{name}: what lies under the key is of another kind than 'value' says")
+    return ProviderMisread(f"{name}: the server answered with an error")
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
