@@ -1,4 +1,4 @@
-"""Records in a file: a CSV, YAML or JSON table for small shops, demonstrations and tests.
+"""Records in a file: a spreadsheet, CSV, YAML or JSON table for small shops, demonstrations and tests.
 
 A look-up is a dictionary access. The file is read again when it has changed; while it is broken the last good table
 stays in force.
@@ -21,6 +21,7 @@ from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.errors import ProviderMisread
 from routing_engine.integration import Model
 from routing_engine.marked import Section
+from routing_engine.providers import table_sheet
 from routing_engine.providers.answers import Shape, check_paths, read_records, shape_of
 from routing_engine.providers.files import config_file, folder_of
 from routing_engine.providers.table_file import FORMATS, Row, format_of, read_table
@@ -36,12 +37,15 @@ _Stamp: TypeAlias = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class RecordsSettings:
-    """What an administrator wrote about a file. `key` is searched where a route names no field."""
+    """What an administrator wrote about a file. `key` is searched where a route names no field; `sheet` "" is the first
+    one of a spreadsheet.
+    """
 
     file: Path
     format: str
     phone_fields: tuple[str, ...] = ("phone",)
     key: str = "id"
+    sheet: str = ""
 
 
 def read_settings(section: Section, name: str, folder: Path | None = None) -> RecordsSettings:
@@ -52,11 +56,20 @@ def read_settings(section: Section, name: str, folder: Path | None = None) -> Re
     guess = format_of(file)
     form = section.choice("format", FORMATS, guess or "csv")
     if file.name and not guess and not section.has("format"):
-        section.note("file", f"the ending of '{file.name}' names no format", "add format: csv, json or yaml")
+        section.note("file", f"the ending of '{file.name}' names no format", "add format: csv, json, yaml, xlsx or ods")
     phone_fields = section.texts("phone_fields") or ("phone",)
-    settings = RecordsSettings(file, form, phone_fields, section.text("key", "id"))
+    settings = RecordsSettings(file, form, phone_fields, section.text("key", "id"), _read_sheet(section, form))
     section.close(f"the integration '{name}'")
     return settings
+
+
+def _read_sheet(section: Section, form: str) -> str:
+    """Take `sheet`; what reads spreadsheets must be installed where one is named."""
+    if section.has("sheet") and form not in table_sheet.FORMATS:
+        section.note("sheet", "only a spreadsheet has sheets", "remove 'sheet'")
+    if form in table_sheet.FORMATS and not table_sheet.can_read():
+        section.note("file", f"nothing here can read .{form} files", table_sheet.REMEDY)
+    return section.text("sheet")
 
 
 def open_records(name: str, settings: object, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
@@ -153,7 +166,7 @@ class RecordsProvider:
             self._complained = ""
 
     def _read(self) -> Table:
-        rows = read_table(self._settings.file, self._settings.format)
+        rows = read_table(self._settings.file, self._settings.format, self._settings.sheet)
         return Table(rows, self._region, self._phone_columns())
 
     def _phone_columns(self) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""A table of records in a file: CSV, YAML or JSON in, rows out."""
+"""A table of records in a file: CSV, YAML, JSON or a spreadsheet in, rows out."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from typing import TypeAlias
 import yaml
 
 from routing_engine.marked import Notes, Section, read_yaml, value_of
+from routing_engine.providers import table_sheet
 from routing_engine.providers.answers import read_json
 
 #: A row: column name -> what stands there. Cells of a CSV are texts, whatever they look like.
 Row: TypeAlias = Mapping[str, object]
 
-FORMATS = ("csv", "json", "yaml")
-_ENDINGS = {".csv": "csv", ".json": "json", ".yaml": "yaml", ".yml": "yaml"}
+FORMATS = ("csv", "json", "yaml", *table_sheet.FORMATS)
+#: A table is held in memory, some ten times as large as its file.
+LARGEST = 64 << 20
+_ENDINGS = {".csv": "csv", ".json": "json", ".yaml": "yaml", ".yml": "yaml", ".xlsx": "xlsx", ".ods": "ods"}
 _SEPARATORS = ",;\t"
 
 
@@ -26,10 +29,16 @@ def format_of(path: Path) -> str:
     return _ENDINGS.get(path.suffix.lower(), "")
 
 
-def read_table(path: Path, form: str) -> list[Row]:
-    """Read a file of `FORMATS`: the rows of a CSV with a header line; a list of objects, alone or as the one key of a
-    mapping, in YAML and JSON. Raises `OSError`, or `ValueError` with a sentence that holds no value of the table.
+def read_table(path: Path, form: str, sheet: str = "") -> Sequence[Row]:
+    """Read a file of `FORMATS`: the rows of a CSV with a header line, or of a spreadsheet (its first sheet, or the one
+    that is named); a list of objects, alone or as the one key of a mapping, in YAML and JSON.
+
+    Raises `OSError`, or `ValueError` with a sentence that holds no value of the table.
     """
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"it is larger than {LARGEST >> 20} MiB; put so many records into a database")
+    if form in table_sheet.FORMATS:
+        return table_sheet.read_sheet(path, form, sheet)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
