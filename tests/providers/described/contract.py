@@ -25,8 +25,8 @@ from routing_engine.lookup.search import Search
 from routing_engine.marked import Notes, read_yaml
 from routing_engine.providers.described.catalogue import reader_of_shipped
 from routing_engine.providers.described.provider import DescribedProvider, open_described
+from tests.providers.contract import HOSTILE, by_caller, by_field
 
-from ..contract import HOSTILE, by_caller, by_field
 from .standin import StandIn
 
 REGION = "AT"

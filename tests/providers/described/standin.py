@@ -72,7 +72,7 @@ class Asked:
 
 @dataclass
 class StandIn:
-    """`asked` are the requests for data so far, `logins` those for tokens. `nexts` answer the next requests for data."""
+    """`asked` are the requests for data so far, `logins` those for tokens. `nexts` answer the next ones for data."""
 
     address: str = ""
     people: list[Person] = field(default_factory=lambda: list(PEOPLE))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from aiohttp import web
 
 from routing_engine.core.numbers import read_number, spellings
@@ -36,8 +38,8 @@ class HubSpot(StandIn):
 
     def shape(self, person: Person) -> dict[str, object]:
         properties = {
-            "firstname": person.first, "lastname": person.last, "city": person.city or None, "phone": person.phone or None,
-            "mobilephone": person.mobile or None, "customer_number": person.number, "hubspot_owner_id": None,
+            "firstname": person.first, "lastname": person.last, "city": person.city or None,
+            "phone": person.phone or None, "mobilephone": person.mobile or None, "customer_number": person.number, "hubspot_owner_id": None,
         }  # fmt: skip
         return {"id": person.id, "properties": properties, "archived": False, "url": PAGE + person.id}
 
@@ -62,12 +64,17 @@ class TestHubSpot(DescribedContract):
     page = PAGE + "101"
     integration = """
 address: ADDRESS
-auth: {oauth2: {client_id: app, client_secret: '${SECRET}', refresh_token: '${REFRESH}', token_url: ADDRESS/oauth/v1/token}}
+auth:
+  oauth2: {client_id: app, client_secret: '${SECRET}', refresh_token: '${REFRESH}', token_url: ADDRESS/oauth/v1/token}
 models: {contact: {fields: {customer_number: customer_number}}}
 """
 
-    async def test_a_private_app_needs_a_token_alone(self, crm: Open, tmp_path: object) -> None:
+    async def test_a_private_app_needs_a_token_alone(self, crm: Open, tmp_path: Path) -> None:
         crm.standin.access_token = "key"
-        opened = Open(crm.standin, "hubspot", "address: ADDRESS\nauth: {private_app: '${TOKEN}'}\nmodels: {contact: {fields: {customer_number: customer_number}}}\n", tmp_path)  # type: ignore[arg-type]  # fmt: skip
+        text = (
+            "address: ADDRESS\nauth: {private_app: '${TOKEN}'}\n"
+            + self.integration[self.integration.index("models:") :]
+        )
+        opened = Open(crm.standin, "hubspot", text, tmp_path)
         assert ids(await opened.caller("+43 664 1234567")) == ["101"]
         await opened.provider.close()
