@@ -145,7 +145,7 @@ class OAuthCredential:
         # Only a written store ends this; that is looked at meanwhile.
         if isinstance(error, Revoked) and self._settings.by_person:
             return float("inf")
-        return _REFUSED_S if isinstance(error, ProviderRefused) else _FAILED_S
+        return _REFUSED_S if isinstance(error, ProviderRefused) and not self._renewal.unsaved else _FAILED_S
 
     def _anew(self, failure: ProviderError, now: float) -> ProviderError:
         """Give the last failure as a new exception: one that is raised twice grows with each traceback."""

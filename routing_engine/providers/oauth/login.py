@@ -79,7 +79,7 @@ class Login:
         return answer["code"]
 
     def code_pasted(self, text: str) -> str:
-        """Give the code of what was pasted: the address the person landed on, what stands behind its `?`, or the code."""
+        """Give the code of what was pasted: the address landed on, what stands behind its `?`, or the code alone."""
         text = "".join(text.split())
         query = urlsplit(text).query if "://" in text else text.lstrip("?")
         answer = dict(parse_qsl(query))

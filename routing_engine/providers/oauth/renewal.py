@@ -26,7 +26,10 @@ _REFRESHES = frozenset({"authorization_code", "password"})
 
 
 class Renewal:
-    """Gives tokens. `refused_token` is the access token that the system did not take: it is not given again."""
+    """Gives tokens. `refused_token` is the access token that the system did not take: it is not given again.
+
+    `unsaved` says that there are new tokens that could not be written down.
+    """
 
     def __init__(
         self,
@@ -40,7 +43,7 @@ class Renewal:
         self._watched = self._store if settings.by_person else None
         self._stamp: Stamp = None
         self._kept: Kept | None = None
-        self._unsaved = False
+        self.unsaved = False
         self._dead: Revoked | None = None
         self._dead_refresh = ""
         self.refused_token = ""
@@ -53,7 +56,7 @@ class Renewal:
         """Give a token that will hold for some time, and not the access token `ending`. Raises `ProviderError`."""
         self._watched = store = await asyncio.to_thread(self._open_store)
         kept = await self._read(store)
-        if kept is not None and not self._unsaved and self._usable(kept, ending):
+        if kept is not None and not self.unsaved and self._usable(kept, ending):
             return kept
         async with self._alone(store):
             kept = await self._read(store)
@@ -81,8 +84,8 @@ class Renewal:
         if store is not None:
             stamp = await asyncio.to_thread(store.stamp)
             # Tokens that could not be written are newer than the file, unless somebody has logged in meanwhile.
-            if stamp != self._stamp or not self._unsaved:
-                self._unsaved, self._stamp = False, stamp
+            if not self.unsaved or stamp not in (None, self._stamp):
+                self.unsaved, self._stamp = False, stamp
                 self._kept = await self._read_file(store) if stamp is not None else None
         kept = self._kept
         fits = kept is None or (kept.made_for, kept.start) == (made_for(self._settings), began_with(self._settings))
@@ -113,7 +116,7 @@ class Renewal:
                 await self._note_death(store, kept, refresh, error)
             raise
         self._kept = kept_of(self._settings, granted, self._unix_time(), refresh)
-        self._unsaved = store is not None
+        self.unsaved = store is not None
 
     def _check_alive(self, kept: Kept | None, refresh: str) -> None:
         """Ask nobody with a refresh token that was refused before, or without any."""
@@ -146,13 +149,13 @@ class Renewal:
         """Write new tokens down before anybody uses them. When that fails they wait here for the next try."""
         kept = self._kept
         assert kept is not None, "it was read or fetched"
-        if self._unsaved and store is not None:
+        if self.unsaved and store is not None:
             try:
                 await asyncio.to_thread(store.write, kept)
             except ProviderRefused:
                 if self._settings.by_person:
                     raise
-            self._unsaved, self._stamp = False, store.stamp()
+            self.unsaved, self._stamp = False, store.stamp()
         return kept
 
 
