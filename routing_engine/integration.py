@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import yaml
 
@@ -22,7 +22,8 @@ class Model:
     `record_url` is a template over our field names and `id`; None when records have no page. `numbers` are our fields
     that hold phone numbers. `forms` are the spellings to search a caller's number by, in the order they are tried
     (`Number.form`): those of the whole integration. `attempts` is how many ways the provider has to ask for a caller,
-    0 for none; `by_field` says that it can search a field too. `mirrored`: an index of ours is searched instead.
+    0 for none; `by_field` says that it can search a field too, "named" that a route must name it. `mirrored`: an index
+    of ours is searched instead.
     """
 
     name: str
@@ -31,12 +32,24 @@ class Model:
     numbers: tuple[str, ...] = ()
     forms: tuple[str, ...] = ("e164",)
     attempts: int = 1
-    by_field: bool = True
+    by_field: bool | Literal["named"] = True
     mirrored: bool = False
 
     def checked_fields(self, searched: str) -> tuple[str, ...]:
         """Give the fields that must hold the caller's number, when `searched` is the field of a search by it."""
         return tuple(dict.fromkeys((*self.numbers, *([searched] if searched else []))))
+
+    def why_unsearchable(self, searched: str, by_caller: bool) -> tuple[str, str] | None:
+        """Say why the provider cannot search so, and the remedy; None when it can. `searched` is as in `why_unsafe`."""
+        if self.mirrored:
+            return None
+        if by_caller and not self.attempts:
+            return f"the model '{self.name}' cannot be searched by the caller's number", "search a field of it"
+        if not by_caller and self.by_field is False:
+            return f"the model '{self.name}' can be searched by the caller's number only", "write by: caller"
+        if not by_caller and self.by_field == "named" and not searched:
+            return "the search names no field", f"add for example field: {next(iter(self.fields), 'number')}"
+        return None
 
     def why_unsafe(self, searched: str) -> tuple[str, str] | None:
         """Say why a search by the caller's number would give strangers, and the remedy; None when it is safe.

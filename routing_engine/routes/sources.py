@@ -85,9 +85,12 @@ def _read_search(section: Section, page: Page) -> tuple[str, Template]:
 
 
 def _refuse_strangers(section: Section, page: Page, place: tuple[str, str], field_name: str, by: Template) -> None:
-    """Refuse a search by the caller's last digits whose hits show no number to tell the caller from strangers."""
+    """Refuse a search that the provider cannot do, and one whose hits do not tell the caller from strangers."""
     model = (page.integrations.get(place[0]) or {}).get(place[1])
-    fault = model.why_unsafe(field_name) if model is not None and Left("call", "caller") in by.lefts else None
+    if model is None or not section.has("search"):
+        return
+    by_caller = Left("call", "caller") in by.lefts
+    fault = model.why_unsearchable(field_name, by_caller) or (model.why_unsafe(field_name) if by_caller else None)
     if fault:
         section.note("search", *fault)
 

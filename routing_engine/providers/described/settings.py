@@ -119,7 +119,7 @@ def _read_models(
 def _read_model(own: Section | None, name: str, description: Description) -> tuple[Model, Mapping[str, str]]:
     usual = description.models.get(name) or KnownModel(name, name, {"name": name}, {}, (), None)
     model = Model(name, usual.fields, numbers=usual.numbers, attempts=len(description.attempts_for(name)))
-    model = replace(model, by_field=description.search_for(name) is not None)
+    model = replace(model, by_field="named" if description.search_for(name) is not None else False)
     if own is None:
         return model, usual.constants
     _check_fields(own)
