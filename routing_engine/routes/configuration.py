@@ -181,7 +181,7 @@ class _Reading:
         if mirror is None:
             return Integration(name, provider, found.models, found.settings, found.limits)
         check_listing(section, provider, {model: listing_of(found.settings, model) for model in found.models})
-        models = {model: replace(one, mirrored=True, by_field=True) for model, one in found.models.items()}
+        models = {model: replace(one, mirrored=True, by_field=True, attempts=1) for model, one in found.models.items()}
         return Integration(name, provider, models, found.settings, found.limits, mirror)
 
     def _facts(self) -> dict[str, IntegrationFacts]:
