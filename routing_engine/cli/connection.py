@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -57,7 +59,8 @@ class Result:
 
 def check_connection(integration: Integration, settings: Settings) -> Result:
     """Ask the system itself, also where calls ask a mirror of it."""
-    return asyncio.run(_check(replace(integration, mirror=None), settings))
+    with contextlib.redirect_stdout(sys.stderr):  # what is logged meanwhile is no part of the result
+        return asyncio.run(_check(replace(integration, mirror=None), settings))
 
 
 async def _check(integration: Integration, settings: Settings) -> Result:

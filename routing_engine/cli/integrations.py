@@ -102,11 +102,14 @@ def oauth_of(integration: Integration) -> OAuthSettings | None:
 
 
 def auth_way(integration: Integration) -> str:
-    """Give how an integration proves who we are: `auth_way` of its settings, "none" where they have none."""
-    oauth = oauth_of(integration)
+    """Give how an integration proves who we are, in the words of its `auth`.
+
+    Settings tell it as `auth_way`, or as the `name` of their `way`; "none" where they tell nothing.
+    """
+    oauth, settings = oauth_of(integration), integration.settings
     if oauth is not None:
         return f"oauth2 {oauth.grant}"
-    return str(getattr(integration.settings, "auth_way", "") or "none")
+    return str(getattr(settings, "auth_way", "") or getattr(getattr(settings, "way", None), "name", "none"))
 
 
 # ------------------------------------------------------------------------------------------------ the list
