@@ -160,8 +160,8 @@ class Keeper:
     def _succeeded(self, pulled: Pulled, took_ms: float) -> None:
         if self._troubles.pop(pulled.model, None) is not None:
             _log.info("mirror.back", integration=self._name, model=pulled.model)
-        tell = _log.info if pulled.kind == "full" or pulled.came or pulled.gone else _log.debug
-        tell(
+        say = _log.info if pulled.kind == "full" or pulled.came or pulled.gone else _log.debug
+        say(
             "mirror.pulled",
             integration=self._name,
             model=pulled.model,

@@ -44,15 +44,24 @@ PLACES = [
     ("engine", "dialplan", ENGINE, "dialplan: KEYS"),
     ("engine", "defaults", ENGINE, "defaults: KEYS"),
     ("engine", "cache", ENGINE, "cache: KEYS"),
+    ("engine", "mirror", ENGINE, "mirror: KEYS"),
     ("engine", "logging", ENGINE, "logging: KEYS"),
     ("engine", "limits", ENGINE, "limits: KEYS"),
     ("calendars", "A calendar", ENGINE, "calendars: {office: KEYS}"),
     ("lists", "lists", ENGINE, "lists: {callers: KEYS}"),
     ("integrations", "http", INTEGRATION, "KEYS"),
     ("integrations", "records", INTEGRATION, "KEYS"),
+    ("ldap", "ldap", INTEGRATION, "KEYS"),
+    ("ldap", "bind", INTEGRATION, "provider: ldap\nbind: KEYS"),
+    ("ldap", "per_model", INTEGRATION, "provider: ldap\nmodels: {contact: {}}\nper_model: {contact: KEYS}"),
+    ("redis", "redis", INTEGRATION, "KEYS"),
+    ("redis", "keys of a model", INTEGRATION, "provider: redis\nmodels: {contact: {}}\nkeys: {contact: KEYS}"),
+    ("astdb", "astdb", INTEGRATION, "KEYS"),
+    ("astdb", "keys of a model", INTEGRATION, "provider: astdb\nmodels: {contact: {}}\nkeys: {contact: KEYS}"),
     ("integrations", "A model", INTEGRATION, HTTP + "models: {contact: KEYS}"),
     ("integrations", "limits", INTEGRATION, HTTP + "limits: KEYS"),
     ("integrations", "breaker", INTEGRATION, HTTP + "breaker: KEYS"),
+    ("mirror", "mirror", INTEGRATION, HTTP + "mirror: KEYS"),
     ("integrations", "parameters", INTEGRATION, HTTP + "parameters: KEYS"),
     ("integrations", "auth", INTEGRATION, HTTP + "auth: KEYS"),
     ("integrations", "auth: basic", INTEGRATION, HTTP + "auth: {basic: KEYS}"),
@@ -131,15 +140,17 @@ def check_choice(row: Row, problem: Problem) -> None:
         assert f"`{word}`" in row.text, f"{row.names[0]}: the reference does not name {word}"
 
 
+SERVERS = ("ldap_settings.py", "redis.py", "astdb.py", "key_templates.py", "server_address.py")
 #: Where the keys of YAML are taken, and the page that names them.
 READERS = {
     "routes": [
         *("read.py", "inputs.py", "prompts.py", "rules.py", "sources.py", "keep.py", "actions.py", "conditions.py"),
         *("examples.py", "page.py", "settings.py", "lists.py", "calendars.py"),
     ],
-    ".": ["integration.py"],
+    ".": ["integration.py", "mirrored.py"],
+    "mirror": ["settings.py"],
     "lookup": ["settings.py"],
-    "providers": ["http_settings.py", "http_auth.py", "http_address.py", "records.py"],
+    "providers": ["http_settings.py", "http_auth.py", "http_address.py", "records.py", *SERVERS],
 }
 TAKING = {"take", "require", "text", "texts", "choice", "number", "whole", "flag", "section", "sections", "items"}
 TAKING |= {"secret", "plain", "has"}
@@ -160,7 +171,7 @@ def keys_in_code() -> dict[str, str]:
 
 
 def test_no_key_of_the_code_is_missing_in_the_reference():
-    pages = ("routes", "conditions", "destinations", "engine", "lists", "calendars", "integrations")
+    pages = ("routes", "conditions", "destinations", "engine", "lists", "calendars", "integrations", "mirror")
     text = "".join((REFERENCE / f"{page}.md").read_text() for page in pages)
     missing = {key: place for key, place in keys_in_code().items() if not re.search(rf"`{key}\b", text)}
     assert missing == {}

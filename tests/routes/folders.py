@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,19 @@ def read_fake(section: Section, name: str) -> Connection:
     return Connection(settings, models, limits)
 
 
-PROVIDERS = {"fake": read_fake}
+class Listing:
+    """Settings of a provider whose records can be listed."""
+
+    def __init__(self, lists: str) -> None:
+        self.listing = lambda model: lists
+
+
+def reader_of_lists(lists: str) -> Callable[[Section, str], Connection]:
+    """Give what reads a provider of tests that can list "all" or "changes"."""
+    return lambda section, name: replace(read_fake(section, name), settings=Listing(lists))
+
+
+PROVIDERS = {"fake": read_fake, "fake_list": reader_of_lists("changes"), "fake_list_all": reader_of_lists("all")}
 
 
 def snapshot(texts: Mapping[str, str], revision: str = "r") -> Snapshot:

@@ -1,0 +1,69 @@
+"""What a configuration says of mirrors, from YAML to what is in force."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from routes.folders import PROVIDERS, snapshot
+
+from routing_engine.errors import RouteError
+from routing_engine.marked import Notes, read_yaml
+from routing_engine.mirror.due import print_of
+from routing_engine.mirror.settings import MirrorPlace, read_place
+from routing_engine.mirrored import MirrorSettings
+from routing_engine.routes.configuration import Configuration, configure
+
+ROUTE = "sources: [{integration: crm, search: {by: caller}, rules: [{to: {queue: a}}]}]\ndefault: {to: {queue: b}}\n"
+
+
+def read(
+    mirror: str, model: str = "{numbers: phone}", provider: str = "fake_list", route: str = ROUTE
+) -> Configuration:
+    crm = f"provider: {provider}\nmodels: {{contact: {model}}}\n{mirror}\n"
+    return configure(snapshot({"integrations/crm.yaml": crm, "routes/support.yaml": route}), PROVIDERS)
+
+
+def test_every_default_is_that_of_the_settings() -> None:
+    assert read("mirror: {}").integrations["crm"].mirror == MirrorSettings()
+    assert read("").integrations["crm"].mirror is None
+
+
+def test_every_key_is_taken() -> None:
+    keys = "full_every_s: 3600, changes_every_s: none, overlap_s: 10, usable_for_s: 7200, page_timeout_s: 5"
+    found = read(f"mirror: {{{keys}, most_lost_percent: 20, key: number, until_ready: live}}")
+    assert found.integrations["crm"].mirror == MirrorSettings(3600, 0, 10, 7200, 5, 20, "number", "live")
+
+
+def test_a_search_by_the_caller_needs_numbers_in_a_mirror() -> None:
+    with pytest.raises(RouteError, match="the model 'contact' is mirrored, and has no number to find a caller by"):
+        read("mirror: {}", model="{}")
+    named = ROUTE.replace("{by: caller}", "{by: caller, field: phone}")
+    assert read("mirror: {}", model="{}", route=named).integrations["crm"].models["contact"].mirrored
+
+
+def place(text: str) -> tuple[MirrorPlace, list[str]]:
+    notes = Notes("engine.yaml")
+    section = read_yaml(text, notes)
+    return read_place(section, Path("/etc/engine")), [one.sentence for one in notes.problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "folder", "problems"),
+    [
+        ("region: AT", "/etc/engine/state/mirror", []),
+        ("mirror: {folder: ../copy}", "/etc/engine/../copy", []),
+        ("mirror: {folder: /var/lib/engine}", "/var/lib/engine", []),
+        ("mirror: {path: x}", "/etc/engine/state/mirror", ["'mirror' has no key 'path'"]),
+    ],
+)
+def test_where_the_indexes_lie(text: str, folder: str, problems: list[str]) -> None:
+    assert place(text) == (MirrorPlace(Path(folder)), problems)
+
+
+def test_a_print_is_the_same_after_a_restart_and_holds_no_secret() -> None:
+    class Opened:
+        """Its repr has an address in memory."""
+
+    one = [print_of(({"a": [1, "x"]}, Path("/a"), Opened(), frozenset("abc"))) for _ in range(2)]
+    assert one[0] == one[1] != print_of(({"a": [1, "y"]}, Path("/a"), Opened(), frozenset("abc")))
