@@ -59,6 +59,7 @@ PLACES = [
     ("astdb", "astdb", INTEGRATION, "KEYS"),
     ("astdb", "keys of a model", INTEGRATION, "provider: astdb\nmodels: {contact: {}}\nkeys: {contact: KEYS}"),
     ("integrations", "A model", INTEGRATION, HTTP + "models: {contact: KEYS}"),
+    ("integrations", "A field", INTEGRATION, HTTP + "models: {contact: {fields: {probe: KEYS}}}"),
     ("integrations", "limits", INTEGRATION, HTTP + "limits: KEYS"),
     ("integrations", "breaker", INTEGRATION, HTTP + "breaker: KEYS"),
     ("mirror", "mirror", INTEGRATION, HTTP + "mirror: KEYS"),
@@ -172,6 +173,7 @@ def keys_in_code() -> dict[str, str]:
 
 def test_no_key_of_the_code_is_missing_in_the_reference():
     pages = ("routes", "conditions", "destinations", "engine", "lists", "calendars", "integrations", "mirror")
+    pages += ("ldap", "redis", "astdb")
     text = "".join((REFERENCE / f"{page}.md").read_text() for page in pages)
     missing = {key: place for key, place in keys_in_code().items() if not re.search(rf"`{key}\b", text)}
     assert missing == {}

@@ -15,13 +15,16 @@ from .contract import REGION, by_field, ids
 YAML = {
     "http": "address: https://erp.example.com/",
     "records": "file: customers.csv",
+    "ldap": "address: ldaps://ldap.example.com\nbase: dc=example",
+    "redis": "address: rediss://redis.example.com\nkeys: {contact: {by_caller: 'phone:{number}'}}",
+    "astdb": "address: ami://127.0.0.1\nuser: engine\npassword: '${PASSWORD}'\nkeys: {contact: {by_caller: 'vip/{number}'}}",
 }
 
 
 @pytest.mark.parametrize("kind", PROVIDERS)
 async def test_a_kind_is_read_and_opened(kind: str, tmp_path: Path) -> None:
     (tmp_path / "customers.csv").write_text("id\n7\n")
-    notes = Notes("integrations/shop.yaml")
+    notes = Notes("integrations/shop.yaml", {"PASSWORD": "s3cret"}.get)
     section = read_yaml(f"models: {{contact: {{}}}}\n{YAML[kind]}", notes)
     assert section is not None
     found = readers(PROVIDERS, tmp_path)[kind](section, "shop")
@@ -35,7 +38,7 @@ async def test_a_kind_is_read_and_opened(kind: str, tmp_path: Path) -> None:
 def test_a_provider_opens_without_a_running_loop(tmp_path: Path) -> None:
     (tmp_path / "customers.csv").write_text("id\n7\n")
     for kind, text in YAML.items():
-        section = read_yaml(text, Notes("integrations/shop.yaml"))
+        section = read_yaml(text, Notes("integrations/shop.yaml", {"PASSWORD": "s3cret"}.get))
         assert section is not None
         settings = PROVIDERS[kind].read_settings(section, "shop", tmp_path)
         PROVIDERS[kind].open("shop", settings, {}, REGION, time.monotonic)
