@@ -124,7 +124,7 @@ def _base64(value: object) -> str:
 
 
 def _base64url(value: object) -> str:
-    return base64.urlsafe_b64encode(as_words(value).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(as_words(value).encode()).decode()
 
 
 def _basic(value: object, password: object) -> str:
@@ -168,7 +168,7 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
         "default": Filter(_default, "another value where there is none", False, (1, 1)),
         "json": Filter(lambda value: json.dumps(value, ensure_ascii=False), "JSON text"),
         "base64": Filter(_base64, "Base64", True),
-        "base64url": Filter(_base64url, "Base64 for addresses, without `=`", True),
+        "base64url": Filter(_base64url, "Base64 with the alphabet for addresses", True),
         "basic": Filter(_basic, "HTTP Basic's user and password: `{auth.user | basic auth.password}`", True, (1, 1)),
         "md5": Filter(_md5, "MD5 in hexadecimal digits; further values are appended before", True, (0, 3)),
     }

@@ -10,7 +10,10 @@ from jsonpath import JSONPath
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A compiled path. A plain one names members, with `.` between; a member that has the dots in its name wins."""
+    """A compiled path. A plain one names members, with `.` between; a member that has the dots in its name wins.
+
+    On its way through a list it goes on from each of its items.
+    """
 
     text: str
     names: tuple[str, ...] = ()
@@ -22,11 +25,11 @@ class Path:
             return self.json.findall(tree)  # type: ignore[arg-type]
         if len(self.names) > 1 and isinstance(tree, dict) and self.text in tree:
             return [tree[self.text]]
+        found = [tree]
         for name in self.names:
-            if not isinstance(tree, dict) or name not in tree:
-                return []
-            tree = tree[name]
-        return [tree]
+            items = (item for node in found for item in (node if isinstance(node, list) else [node]))
+            found = [item[name] for item in items if isinstance(item, dict) and name in item]
+        return found
 
     def first(self, tree: object) -> object:
         """Give the first node; None when there is none."""
