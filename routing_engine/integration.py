@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 import yaml
@@ -14,6 +14,20 @@ from routing_engine.core.templates import read_template
 from routing_engine.marked import Section, section_of, suggest, text_of
 from routing_engine.mirrored import MirrorSettings
 
+#: What the values of a field can be told to become.
+TYPES = ("text", "number", "boolean", "date")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What people see of a field: its label ("" is its name), and whether it is shown. `type` is one of `TYPES`, or ""
+    for values as they come.
+    """
+
+    label: str = ""
+    type: str = ""
+    shown: bool = True
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -23,7 +37,7 @@ class Model:
     that hold phone numbers. `forms` are the spellings to search a caller's number by, in the order they are tried
     (`Number.form`): those of the whole integration. `attempts` is how many ways the provider has to ask for a caller,
     0 for none; `by_field` says that it can search a field too, "named" that a route must name it. `mirrored`: an index
-    of ours is searched instead.
+    of ours is searched instead. `about` are the fields of which more is said than their names.
     """
 
     name: str
@@ -34,6 +48,7 @@ class Model:
     attempts: int = 1
     by_field: bool | Literal["named"] = True
     mirrored: bool = False
+    about: Mapping[str, About] = field(default_factory=dict)
 
     def checked_fields(self, searched: str) -> tuple[str, ...]:
         """Give the fields that must hold the caller's number, when `searched` is the field of a search by it."""
@@ -182,27 +197,38 @@ def _read_model(name: str, models: Section, forms: tuple[str, ...]) -> Model:
     section = None if node is None else section_of(node, models.notes, f"the model '{name}'")
     if section is None:
         return Model(name, {}, forms=forms)
-    fields = read_fields(section)
-    model = Model(name, fields, read_record_url(section, fields), read_numbers(section, fields), forms)
+    fields, about = read_fields(section)
+    model = Model(name, fields, read_record_url(section, fields), read_numbers(section, fields), forms, about=about)
     section.close(f"the model '{name}'")
     return model
 
 
-def read_fields(section: Section) -> Mapping[str, str]:
-    """Take `fields` of a model: our names, each with theirs."""
+def read_fields(
+    section: Section, usual: Mapping[str, str] | None = None
+) -> tuple[Mapping[str, str], Mapping[str, About]]:
+    """Take `fields` of a model: our names, each with theirs, and what more is said of them.
+
+    `usual` are those that the model has anyway: what is said of one of them need not repeat its name.
+    """
     fields = section.section("fields")
-    if fields is None:
-        return {}
-    found = {name: _their_name(fields, name) for name in fields.names()}
-    return {name: theirs for name, theirs in found.items() if theirs}
+    found = {name: read_field(fields, name, usual or {}) for name in fields.names()} if fields is not None else {}
+    theirs = {name: one[0] for name, one in found.items() if one[0]}
+    return theirs, {name: one[1] for name, one in found.items() if one[1] != About()}
 
 
-def _their_name(fields: Section, name: str) -> str:
+def read_field(fields: Section, name: str, usual: Mapping[str, str]) -> tuple[str, About]:
+    """Read one field: what the other side calls it, or `{field, label, type, shown}`."""
     node = fields.take(name)
     if node is None:
         fields.note(name, f"the field '{name}' has no value", f"write what the other side calls it: {name}: {name}")
-        return ""
-    return text_of(node, fields.notes, f"the field '{name}'") or ""
+        return "", About()
+    if not isinstance(node, yaml.MappingNode):
+        return text_of(node, fields.notes, f"the field '{name}'") or "", About()
+    section = Section(node, fields.notes)
+    theirs = section.text("field", usual.get(name, name))
+    about = About(section.text("label"), section.choice("type", TYPES, ""), section.flag("shown", True))
+    section.close(f"the field '{name}'")
+    return theirs, about
 
 
 def read_numbers(section: Section, fields: Mapping[str, str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from routing_engine.integration import Model, read_models
+from routing_engine.integration import About, Model, read_models
 from routing_engine.marked import Notes, read_yaml
 from routing_engine.routes.configuration import configure
 from tests.routes.folders import PROVIDERS, problems_of, snapshot
@@ -86,3 +86,14 @@ def test_a_route_that_could_not_tell_strangers_is_refused_with_its_line() -> Non
 def test_a_route_whose_hits_can_be_checked_or_need_no_check_is_taken(search: str) -> None:
     texts = {"integrations/erp.yaml": INTEGRATION, "routes/support.yaml": ROUTE.replace("SEARCH", search)}
     assert "support" in configure(snapshot(texts), PROVIDERS).routes
+
+
+def test_a_field_may_have_a_label_a_type_and_be_hidden() -> None:
+    debt = "{field: open_amount, label: Open amount, type: number, shown: false}"
+    model = models_of(f"models: {{contact: {{fields: {{id: id, debt: {debt}}}}}}}")["contact"]
+    assert model.fields == {"id": "id", "debt": "open_amount"}
+    assert model.about == {"debt": About("Open amount", "number", False)}
+
+
+def test_what_is_said_of_a_field_may_leave_out_its_name() -> None:
+    assert models_of("models: {contact: {fields: {city: {label: Town}}}}")["contact"].fields == {"city": "city"}

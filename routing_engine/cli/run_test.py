@@ -5,19 +5,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
+from routing_engine.cli.record import about_of, print_record
 from routing_engine.core.model import Decision, Destination, Left, Step, Value
 from routing_engine.core.numbers import read_number
-from routing_engine.core.templates import as_text
 from routing_engine.core.visible import visible
 from routing_engine.dry_run import DryCall, DryRun, dry_run
 from routing_engine.in_force import open_store
+from routing_engine.integration import About
 from routing_engine.log import set_up_log
 from routing_engine.marked import Notes, suggest
 from routing_engine.routes.canned import live_left, read_records
@@ -73,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(as_json(found))
     else:
-        _print(found)
+        _print(found, about_of(configuration, found.decision))
     return 0 if found.decision.reason == "matched" else 1
 
 
@@ -171,7 +172,7 @@ def _ms(step: Step) -> float | None:
     return None if step.took_ms is None else round(step.took_ms, 1)
 
 
-def _print(found: DryRun) -> None:
+def _print(found: DryRun, about: Mapping[str, About]) -> None:
     decision = found.decision
     print(paint(where(decision), "good" if decision.reason == "matched" else "bold"))
     for one in decision.chain:
@@ -181,10 +182,7 @@ def _print(found: DryRun) -> None:
     for name, value in decision.sets:
         print(f"  setting         {name} = {visible(value)}")
     if decision.record is not None:
-        print(f"\nRecord from {decision.source}" + (f"  {decision.record.url}" if decision.record.url else ""))
-        width = max((len(name) for name in decision.record.fields), default=0)
-        for name, held in decision.record.fields.items():
-            print(f"  {visible(name):<{width}}  {visible(as_text(held))}")
+        print_record(decision.record, decision.source, about)
     print("\nThe way there")
     for step in decision.trail:
         took = paint(f"  ({step.took_ms:.0f} ms)", "dim") if step.took_ms is not None and step.took_ms >= 1 else ""

@@ -15,6 +15,7 @@ from routing_engine.integration import Limits, Model
 from routing_engine.lookup.ending import time_is_up
 from routing_engine.lookup.guard import Guard
 from routing_engine.lookup.remember import said_age
+from routing_engine.lookup.typed import typed
 from routing_engine.lookup.verify import queries, sift
 
 _log = structlog.get_logger(__name__)
@@ -119,7 +120,8 @@ class Search:
             callers, others = sift(await self._request(provider, query, course), query, fields, self._region)
             strangers.update(map(_identity, others))
             if callers:
-                return Found(tuple(callers), strangers=len(strangers))
+                records = tuple(typed(one, model.about) for one in callers) if model.about else tuple(callers)
+                return Found(records, strangers=len(strangers))
         return Found(strangers=len(strangers))
 
     async def _request(self, provider: Provider, query: Query, course: _Course) -> Sequence[Record]:

@@ -16,7 +16,7 @@ from jsonpath import JSONPath
 from routing_engine.core.model import Left, Record, Template, Value
 from routing_engine.core.templates import as_text, render
 from routing_engine.errors import ProviderMisread
-from routing_engine.integration import Model
+from routing_engine.integration import Model, read_field
 from routing_engine.marked import Section, section_of
 from routing_engine.providers.values import clean_text, read_value
 
@@ -90,11 +90,12 @@ def check_paths(section: Section) -> None:
 
 
 def _check_path(fields: Section | None, ours: str) -> None:
-    theirs = fields.text(ours) if fields is not None else ""
+    if fields is None:
+        return
+    theirs, _ = read_field(fields, ours, {})
     try:
         _compile(theirs)
     except (jsonpath.JSONPathError, RecursionError):
-        assert fields is not None
         fields.note(ours, f"the field '{ours}' is no JSONPath: '{theirs}'", _EXAMPLE_PATH)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from routing_engine.integration import Limits
+from routing_engine.integration import About, Limits
 from routing_engine.providers.described.paths import WHOLE, Path
 from routing_engine.providers.described.requests import Request
 from routing_engine.providers.described.texts import Text
@@ -132,6 +132,7 @@ class KnownModel:
     fields: Mapping[str, str]
     numbers: tuple[str, ...]
     record_url: Text | None
+    about: Mapping[str, About] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import yaml
 
 from routing_engine.core.numbers import SPELLINGS
-from routing_engine.integration import Limits, read_limits
+from routing_engine.integration import Limits, read_fields, read_limits
 from routing_engine.marked import Notes, Section, read_yaml, section_of, suggest, value_of
 from routing_engine.providers.described.description import Description, KnownModel, Setting, Way
 from routing_engine.providers.described.parts import (
@@ -208,19 +208,20 @@ class _Reading:
     def _model(self, section: Section, name: str, record: Known, common: Text | None) -> KnownModel:
         fields = section.section("fields")
         section.require("fields", "fields: {id: id, name: name, phone: phone}")
-        ours = {one: fields.text(one) for one in fields.names()} if fields is not None else {}
+        ours, about = read_fields(section)
         if fields is not None and "id" not in ours:
             fields.note("id", f"the model '{name}' has no id", "add for example id: id")
-        for one in ours:
+        for one, theirs in ours.items():
             if fields is not None:
-                check_field(fields, one)
+                check_field(fields, one, theirs)
         numbers = section.texts("numbers")
         for one in numbers:
             if one not in ours:
                 section.note("numbers", f"the model has no field '{one}'", suggest(one, ours))
         own = self._url(section, record)
         constants = {key: section.text(key) for key in section.names() if key not in _OF_MODEL}
-        return KnownModel(name, section.text("label", name), {"name": name, **constants}, ours, numbers, own or common)
+        label = section.text("label", name)
+        return KnownModel(name, label, {"name": name, **constants}, ours, numbers, own or common, about)
 
     def _check_models(self, found: Description) -> None:
         """Every model that an attempt names must be there, and every caller must be told from strangers."""
@@ -234,9 +235,9 @@ class _Reading:
                 self.section.note("models", f"the model '{model.name}' has no number to tell callers by", remedy)
 
 
-def check_field(section: Section, ours: str) -> None:
+def check_field(section: Section, ours: str, field: str) -> None:
     """Note a field whose path cannot be compiled. Several, with ` + ` between them, are joined by a space."""
-    for theirs in section.text(ours).split(" + "):
+    for theirs in field.split(" + "):
         try:
             read_path(theirs)
         except ValueError as error:

@@ -48,6 +48,11 @@ class DescribedSettings:
     connect_timeout_s: float = 1.5
     max_answer_bytes: int = _MIB
 
+    @property
+    def auth_way(self) -> str:
+        """How we prove who we are; "" when nobody asks."""
+        return self.way.name if self.way is not None else ""
+
     def listing(self, model: str) -> Listing:
         """Tell what of a model can be listed."""
         found = self.description.listing_for(model)
@@ -118,12 +123,15 @@ def _read_models(
 
 def _read_model(own: Section | None, name: str, description: Description) -> tuple[Model, Mapping[str, str]]:
     usual = description.models.get(name) or KnownModel(name, name, {"name": name}, {}, (), None)
-    model = Model(name, usual.fields, numbers=usual.numbers, attempts=len(description.attempts_for(name)))
+    attempts = len(description.attempts_for(name))
+    model = Model(name, usual.fields, numbers=usual.numbers, attempts=attempts, about=usual.about)
     model = replace(model, by_field="named" if description.search_for(name) is not None else False)
     if own is None:
         return model, usual.constants
-    _check_fields(own)
-    fields = {**usual.fields, **read_fields(own)}
+    given, about = read_fields(own, usual.fields)
+    for ours, theirs in given.items():
+        check_field(own.section("fields") or own, ours, theirs)
+    fields = {**usual.fields, **given}
     numbers = tuple(dict.fromkeys((*usual.numbers, *read_numbers(own, fields))))
     constants = {**usual.constants, **{key: own.text(key) for key in sorted(description.constants) if own.has(key)}}
     for key in sorted(description.constants - set(constants)):
@@ -132,16 +140,10 @@ def _read_model(own: Section | None, name: str, description: Description) -> tup
         own.note("fields", f"the model '{name}' has no id", "add for example fields: {id: id}")
     for key in description.constants:
         own.take(key)
-    model = replace(model, fields=fields, numbers=numbers, record_url=read_record_url(own, fields))
+    url, about = read_record_url(own, fields), {**usual.about, **about}
+    model = replace(model, fields=fields, numbers=numbers, record_url=url, about=about)
     own.close(f"the model '{name}'")
     return model, constants
-
-
-def _check_fields(own: Section) -> None:
-    fields = own.section("fields")
-    for ours in fields.names() if fields is not None else ():
-        assert fields is not None
-        check_field(fields, ours)
 
 
 # -------------------------------------------------------------------------------------------------------- auth
