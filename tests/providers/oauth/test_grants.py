@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 
 import pytest
@@ -40,6 +41,12 @@ async def test_without_a_key_a_machine_keeps_its_token_in_memory(site: Site) -> 
     await site.credential(settings).values()
     assert len(site.vendor.asked) == 2
     assert list(site.folder.iterdir()) == []
+
+
+async def test_eight_look_ups_of_a_machine_without_a_key_fetch_one_token(site: Site) -> None:
+    credential = site.credential(site.settings(MACHINE))
+    await asyncio.gather(*(credential.values() for _ in range(8)))
+    assert len(site.vendor.asked) == 1
 
 
 async def test_with_a_key_a_machine_s_token_outlives_a_restart(site: Site) -> None:

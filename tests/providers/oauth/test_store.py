@@ -122,13 +122,18 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+def has_open(process: int, name: str) -> bool:
+    files = Path(f"/proc/{process}/fd").iterdir()
+    return any(os.readlink(file).endswith(name) for file in files if os.path.lexists(file))
+
+
 async def test_two_processes_renew_once(site: Site) -> None:
     settings = site.settings()
     site.logged_in(settings)
     site.vendor.gate = asyncio.Event()
     words = [sys.executable, "-c", RENEW, str(site.folder), site.vendor.address, CLIENT, settings.client_secret]
     both = [await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE) for _ in range(2)]
-    await until(lambda: bool(site.vendor.asked))
+    await until(lambda: all(has_open(one.pid, "crm.lock") for one in both) and bool(site.vendor.asked))
     site.vendor.gate.set()
     found = [(await one.communicate())[0].decode().strip() for one in both]
     assert found == ["access-1", "access-1"]
