@@ -88,11 +88,13 @@ class Keeper:
     async def look(self) -> None:
         """Read how every model is, as other processes see it too."""
         for model in self._plans:
+            held, pulling = None, Pulling()
             try:
-                held = await self._looking.do(shelf.held, model)
-                pulling = await self._looking.do(shelf.pulling, model)
+                if await asyncio.to_thread(self._path.exists):  # to look must not make a file, perhaps of another user
+                    held = await self._looking.do(shelf.held, model)
+                    pulling = await self._looking.do(shelf.pulling, model)
             except (sqlite3.Error, OSError) as error:
-                held, pulling = None, Pulling(why=f"{self._name}: {disk_fault(error)}")
+                pulling = Pulling(why=f"{self._name}: {disk_fault(error)}")
             self.states[model] = self._state(model, held, pulling)
 
     async def pull(self, model: str, kind: Kind | None = None, accept: bool = False) -> Pulled | None:
@@ -136,11 +138,12 @@ class Keeper:
         return pulled
 
     async def _clean_up(self, model: str, error: BaseException) -> None:
-        """Write down that a pull has failed, and remove what it has brought so far."""
+        """Write down that a pull has failed, and remove what it has brought so far; at a stop the next one does."""
         why = str(error) if isinstance(error, ProviderError) else "the last pull was interrupted"
         with contextlib.suppress(sqlite3.Error, OSError):
             await self._desk.do(filling.note, model, Pulling(why=why))
-            await self._desk.do(filling.sweep, model)
+            if isinstance(error, Exception):
+                await self._desk.do(filling.sweep, model)
 
     async def _pull_and_tell(self, model: str) -> None:
         began = self._now()

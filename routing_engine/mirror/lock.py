@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from routing_engine.mirror.shelf import open_private
+
 
 @contextmanager
 def alone(path: Path) -> Iterator[bool]:
     """Hold the lock of an index; gives False, and holds nothing, while somebody else does. Raises `OSError`."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = open_private(path.with_suffix(".lock"))
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

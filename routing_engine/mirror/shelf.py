@@ -77,8 +77,7 @@ def shelf_path(folder: Path, integration: str) -> Path:
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file, for its owner alone: it is a copy of customers' records."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    os.close(open_private(path))
     connection = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -89,6 +88,24 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def open_private(path: Path) -> int:
+    """Open a file for its owner alone, and its folder; made by root, both are its folder's owner's, who runs us."""
+    for folder in reversed([one for one in path.parents if not one.exists()]):
+        folder.mkdir(exist_ok=True, mode=0o700 if folder == path.parent else 0o777)
+        _give_away(folder)
+    made = not path.exists()
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if made:
+        _give_away(path)
+    return file
+
+
+def _give_away(path: Path) -> None:
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 class whole:
