@@ -11,6 +11,8 @@ import pytest
 from routing_engine.errors import RouteError
 from routing_engine.integration import Connection, read_limits, read_models
 from routing_engine.marked import Section
+from routing_engine.providers.table import PROVIDERS as SHIPPED
+from routing_engine.providers.table import readers
 from routing_engine.routes.configuration import Configuration, configure
 from routing_engine.routes.folder import Snapshot, read_folder
 
@@ -38,7 +40,14 @@ def reader_of_lists(lists: str) -> Callable[[Section, str], Connection]:
     return lambda section, name: replace(read_fake(section, name), settings=Listing(lists))
 
 
-PROVIDERS = {"fake": read_fake, "fake_list": reader_of_lists("changes"), "fake_list_all": reader_of_lists("all")}
+#: Providers that ship and need nothing to be read.
+REAL = {name: read for name, read in readers(SHIPPED, Path()).items() if name in ("ldap", "redis", "astdb")}
+PROVIDERS = {
+    **REAL,
+    "fake": read_fake,
+    "fake_list": reader_of_lists("changes"),
+    "fake_list_all": reader_of_lists("all"),
+}
 
 
 def snapshot(texts: Mapping[str, str], revision: str = "r") -> Snapshot:
