@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from routing_engine.cli import fields
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
 from routing_engine.cli.connection import check_connection
 from routing_engine.cli.login import log_in
@@ -22,7 +23,7 @@ _NONE = "no integration is configured: write integrations/NAME.yaml"
 
 
 def add(commands: Commands) -> None:
-    """Add the command, and its own: check, login."""
+    """Add the command, and its own: check, login, fields."""
     parser = add_command(commands, "integrations", "show what is configured; check a connection, or log in to it")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(run=show)
@@ -35,6 +36,9 @@ def add(commands: Commands) -> None:
     login.add_argument("--paste", action="store_true", help="listen nowhere: paste the address that you land on")
     login.add_argument("--wait", type=float, default=600.0, metavar="S", help="seconds to wait (default: 600)")
     login.set_defaults(run=run_login)
+    models = _add_action(actions, "fields", "show the data models, beside the fields that the system itself has")
+    fields.add_options(models)
+    models.set_defaults(run=show_fields)
 
 
 def _add_action(actions: Commands, name: str, gives: str) -> argparse.ArgumentParser:
@@ -71,6 +75,13 @@ def run_check(options: argparse.Namespace) -> int:
         print(f"  {result.sentence}")
         print(f"  {result.remedy}")
     return 0 if result.fine else 1
+
+
+def show_fields(options: argparse.Namespace) -> int:
+    """Print one integration's data models."""
+    configuration = open_store(options.config).load(examples=False)
+    found = _find(configuration, options.name)
+    return found if isinstance(found, int) else fields.run_fields(options, configuration, found)
 
 
 def run_login(options: argparse.Namespace) -> int:

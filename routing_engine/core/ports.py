@@ -140,6 +140,26 @@ class Checks(Protocol):
         """Ask the system whether all is well; give a sentence on what was seen. Raises what `find` raises."""
 
 
+@dataclass(frozen=True, slots=True)
+class TheirField:
+    """A field that a system says a model has: its name there, and, where it tells, what people call it and its type."""
+
+    name: str
+    label: str = ""
+    type: str = ""
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """What a provider keeps beside `Provider` when the system can tell the fields of its models."""
+
+    async def fields_of(self, model: str) -> Sequence[TheirField]:
+        """Ask for the fields; none when it cannot be told. Raises what `find` raises."""
+
+    def asks_for(self, model: str) -> Mapping[str, Sequence[str]]:
+        """Give, for each field of ours, the names of theirs that it is made of; none that comes with every record."""
+
+
 class Speech(Protocol):
     """Text to speech."""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from routing_engine.core.model import Record
 from routing_engine.core.numbers import holds_line, read_number, spellings
-from routing_engine.core.ports import Batch, Clock, Provider, Query
+from routing_engine.core.ports import Batch, Clock, Provider, Query, TheirField
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused
 from routing_engine.integration import Model
@@ -81,13 +81,18 @@ class DescribedProvider:
         await self.find(Query(model, "", number.e164 if number else "", True, number))
         return f"{self._description.title} answers, and lets us search"
 
-    async def fields_of(self, model: str) -> Sequence[tuple[str, str, str]]:
-        """Give the fields that the system has for a model: name, label and type; none when it cannot tell."""
+    async def fields_of(self, model: str) -> Sequence[TheirField]:
+        """Give the fields that the system has for a model; none when it cannot tell."""
         describing = self._description.describe
         if describing is None:
             return ()
         tree = await self._talk.ask(describing.request, self._scope(model))
-        return list(fields_in(describing, tree))
+        return [] if tree is NOTHING else list(fields_in(describing, tree))
+
+    def asks_for(self, model: str) -> Mapping[str, Sequence[str]]:
+        """Give the names of theirs that each field of ours is made of."""
+        mapped = self._mapped[model]
+        return {ours: [name for path in paths if (name := mapped.asked(path))] for ours, paths in mapped.fields}
 
     async def close(self) -> None:
         """Close the connections."""

@@ -34,7 +34,11 @@ class Mapped:
     def theirs(self, ours: str) -> str:
         """Give their name of a field to search in; ours where the map has none."""
         paths = dict(self.fields).get(ours)
-        return _asked(paths[0], self.within) or ours if paths else ours
+        return self.asked(paths[0]) or ours if paths else ours
+
+    def asked(self, path: Path) -> str:
+        """Give what a request must ask for, so that a path leads somewhere; "" for what comes with every record."""
+        return _asked(path, self.within)
 
 
 def map_model(description: Description, model: Model, own_url: Template | None) -> Mapped:
