@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -123,8 +124,11 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 def has_open(process: int, name: str) -> bool:
-    files = Path(f"/proc/{process}/fd").iterdir()
-    return any(os.readlink(file).endswith(name) for file in files if os.path.lexists(file))
+    for file in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            if os.readlink(file).endswith(name):
+                return True
+    return False
 
 
 async def test_two_processes_renew_once(site: Site) -> None:
@@ -133,8 +137,10 @@ async def test_two_processes_renew_once(site: Site) -> None:
     site.vendor.gate = asyncio.Event()
     words = [sys.executable, "-c", RENEW, str(site.folder), site.vendor.address, CLIENT, settings.client_secret]
     both = [await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE) for _ in range(2)]
-    await until(lambda: all(has_open(one.pid, "crm.lock") for one in both) and bool(site.vendor.asked))
-    site.vendor.gate.set()
-    found = [(await one.communicate())[0].decode().strip() for one in both]
+    try:
+        await until(lambda: all(has_open(one.pid, "crm.lock") for one in both) and bool(site.vendor.asked))
+    finally:
+        site.vendor.gate.set()
+        found = [(await one.communicate())[0].decode().strip() for one in both]
     assert found == ["access-1", "access-1"]
     assert [form["refresh_token"] for form in site.vendor.asked] == ["refresh-0"]
