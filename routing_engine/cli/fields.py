@@ -55,7 +55,10 @@ def run_fields(options: argparse.Namespace, configuration: Configuration, integr
         except (ProviderError, TimeoutError) as error:
             print(f"{integration.name}: {error or 'no answer in time'}", file=sys.stderr)
             return 1
-        _keep(place, theirs)
+        if not any(theirs.values()):
+            print(f"{integration.name}: the provider '{integration.provider}' cannot tell which fields there are")
+        else:
+            _keep(place, theirs)
     asked_at, known = _kept(place)
     asked = _asked_for(integration, configuration)
     models = [name for name in integration.models if options.model in ("", name)]
