@@ -15,6 +15,7 @@ from routing_engine.cli.journal import Place, add_options, find_journal, said
 from routing_engine.core.numbers import Number, mask_number, read_number
 from routing_engine.errors import JournalError
 from routing_engine.lookup.forgetting import forget_on_disk, leave_note, wait_until_taken
+from routing_engine.mirror.forgetting import forget_in_mirrors
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,22 @@ def from_cache(place: Place, number: Number, dry_run: bool) -> Part:
     return Part("cache", {"answers on disk": count}, notes=notes)
 
 
+def from_mirrors(place: Place, number: Number, dry_run: bool) -> Part:
+    """Forget a number in the indexes of mirrored systems."""
+    try:
+        count = forget_in_mirrors(place.mirror, number.e164, dry_run)
+    except (OSError, sqlite3.Error) as error:
+        return Part("mirror", {}, False, (f"not done: {error}",))
+    note = "the next pull brings back what the mirrored system still has: delete it there first"
+    return Part("mirror", {"records": count}, notes=(note,) if count else ())
+
+
 #: Every place that keeps numbers. Each removes one there and says what it did; a `JournalError` is a place that failed.
-PLACES: Mapping[str, Callable[[Place, Number, bool], Part]] = {"journal": from_journal, "cache": from_cache}
+PLACES: Mapping[str, Callable[[Place, Number, bool], Part]] = {
+    "journal": from_journal,
+    "cache": from_cache,
+    "mirror": from_mirrors,
+}
 
 
 def _print(receipt: Receipt) -> None:

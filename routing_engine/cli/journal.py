@@ -18,6 +18,7 @@ from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.settings import JournalSettings, journal_path, read_journal
 from routing_engine.lookup.settings import read_cache
 from routing_engine.marked import Notes, read_yaml
+from routing_engine.mirror.settings import MirrorPlace, read_place
 
 if TYPE_CHECKING:
     from routing_engine.journal.reader import KeptCall
@@ -32,7 +33,7 @@ class Place:
     """A journal as engine.yaml describes it. `zone` None is the machine's.
 
     `folder` is the configuration's; `cache` is the file of the kept answers, None when they are in memory only.
-    `patience_s` is how long a running engine has to answer.
+    `patience_s` is how long a running engine has to answer; `mirror` is the folder of the mirrors' indexes.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class Place:
     folder: Path = Path()
     cache: Path | None = None
     patience_s: float = 4.0
+    mirror: Path = Path("state/mirror")
 
     @property
     def file(self) -> Path:
@@ -74,15 +76,17 @@ def find_journal(options: argparse.Namespace, key: bool = False) -> Place:
     file = next((options.config / name for name in _ENGINE if (options.config / name).is_file()), None)
     if file is None:
         settings, region, zone, cache = JournalSettings(), "", None, ""
+        mirror = read_place(None, options.config)
     else:
-        settings, region, zone, cache = _read_engine(file, key)
+        settings, region, zone, cache, mirror = _read_engine(file, key)
     if options.journal is None and not options.config.is_dir():
         raise JournalError(f"there is no folder {options.config}; name it with --config, or the file with --journal")
     path = options.journal or journal_path(settings, options.config)
-    return Place(path, settings, region, zone, options.config, options.config / cache if cache else None)
+    kept = options.config / cache if cache else None
+    return Place(path, settings, region, zone, options.config, kept, mirror=mirror.folder)
 
 
-def _read_engine(file: Path, key: bool) -> tuple[JournalSettings, str, tzinfo | None, str]:
+def _read_engine(file: Path, key: bool) -> tuple[JournalSettings, str, tzinfo | None, str, MirrorPlace]:
     notes = Notes(file.name, os.environ.get)
     try:
         text = file.read_text(encoding="utf-8-sig")
@@ -97,7 +101,7 @@ def _read_engine(file: Path, key: bool) -> tuple[JournalSettings, str, tzinfo | 
     problems = notes.problems[known:]
     if key and problems:
         raise RouteError(problems)
-    return settings, region, _zone(zone), read_cache(section).path
+    return settings, region, _zone(zone), read_cache(section).path, read_place(section, file.parent)
 
 
 def _zone(name: str) -> tzinfo | None:

@@ -129,3 +129,13 @@ def test_files_that_root_makes_are_the_engines(run: Run, folder: Path) -> None:
         os.chown(path, user, -1)
     mirrors(run, folder, "crm", "--now")
     assert {path.stat().st_uid for path in folder.rglob("*")} == {user}
+
+
+def test_a_number_is_forgotten_here_too(run: Run, folder: Path) -> None:
+    mirrors(run, folder, "crm", "--now")
+    for more, found in ((("--dry-run",), 1), ((), 1), ((), 0)):
+        _, out, _ = run("forget", "+43 1 5550017", "--wait", "0.1", *more, "--json", "--config", str(folder))
+        (part,) = [one for one in as_json(out)["parts"] if one["place"] == "mirror"]
+        assert part["found"] == {"records": found}
+    assert mirrors(run, folder)[1]["records"] == 29
+    assert all(b"5550017" not in path.read_bytes() for path in (folder / "state" / "mirror").iterdir())
