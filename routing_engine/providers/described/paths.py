@@ -18,6 +18,8 @@ class Path:
     text: str
     names: tuple[str, ...] = ()
     json: JSONPath | None = None
+    #: The plain members that a JSONPath begins with: what must be there also when nothing lies below it.
+    ground: tuple[str, ...] = ()
 
     def nodes(self, tree: object) -> list[object]:
         """Give what lies there: nothing, one node, or several where a JSONPath says so."""
@@ -35,6 +37,11 @@ class Path:
         """Give the first node; None when there is none."""
         nodes = self.nodes(tree)
         return nodes[0] if nodes else None
+
+    def has_ground(self, tree: object) -> bool:
+        """Tell whether an answer has the shape that the path expects, with something in it or not."""
+        names = self.ground if self.json is not None else self.names
+        return bool(Path(".".join(names), names).nodes(tree))
 
     @property
     def root(self) -> str:
@@ -62,4 +69,14 @@ def read_path(text: str) -> Path:
         raise ValueError(f"this is no JSONPath: '{text[:80]}'") from None
     if not isinstance(found, JSONPath):
         raise ValueError(f"this is more than one path: '{text[:80]}'")
-    return Path(text, json=found)
+    return Path(text, json=found, ground=_ground(found))
+
+
+def _ground(path: JSONPath) -> tuple[str, ...]:
+    names = []
+    for segment in path.segments:
+        found = [getattr(selector, "name", None) for selector in segment.selectors]
+        if len(found) != 1 or not isinstance(found[0], str):
+            break
+        names.append(found[0])
+    return tuple(names)

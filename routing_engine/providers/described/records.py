@@ -60,12 +60,12 @@ def _asked(path: Path, within: Path) -> str:
 
 def nodes_of(attempt: Attempt, tree: object, name: str) -> list[dict[str, object]]:
     """Give the objects that are records, where the attempt says they lie."""
+    if tree is None or not attempt.records.has_ground(tree):
+        raise ProviderMisread(f"{name}: the answer has no '{attempt.records.text}'")
     found = attempt.records.nodes(tree)
     if len(found) == 1 and isinstance(found[0], list):
         found = found[0]
     found = [node for node in found if node is not None and node is not False and node != {}]
-    if not attempt.records.nodes(tree) and attempt.records.json is None:
-        raise ProviderMisread(f"{name}: the answer has no '{attempt.records.text}'")
     if not all(isinstance(node, dict) for node in found):
         raise ProviderMisread(f"{name}: what should be records are no objects")
     return found  # type: ignore[return-value]
