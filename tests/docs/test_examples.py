@@ -20,9 +20,11 @@ from .pages import DOCS, blocks, commands, files, name_of, pages, sessions
 #: Remarks that a page may have, by page: it shows what they are about.
 REMARKS: dict[str, list[str]] = {
     "docs/how-to/docker.md": ["there is no route"],
+    "docs/how-to/log-in-to-a-crm.md": ["there is no route"],
     "docs/how-to/systemd.md": ["there is no route"],
     "docs/reference/destinations.md": ["there is no route"],
     "docs/reference/engine.md": ["there is no route"],
+    "docs/reference/oauth.md": ["there is no route"],
     "docs/reference/routes.md": ["the rule 'the strike' is disabled"],
 }
 WITH_FILES = [page for page in pages() if files(page)]

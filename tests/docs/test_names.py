@@ -16,6 +16,7 @@ from routing_engine.core.model import Decision, Destination, Reason, Record
 from routing_engine.core.operators import OPERATORS, SYMBOLS
 from routing_engine.core.templates import CALL_FIELDS, DATA_FIELDS, QUEUE_FIELDS
 from routing_engine.providers.http_settings import PRESETS
+from routing_engine.providers.oauth.settings import KEY_VARIABLE
 from routing_engine.routes.actions import WRITTEN
 from routing_engine.routes.conditions import WORDS
 from routing_engine.routes.later import LATER
@@ -213,7 +214,7 @@ def test_options_of_a_command(command):
 
 def test_environment_variables():
     text = "".join(path.read_text() for path in CODE)
-    known = set(re.findall(r'environ(?:\.get\(|\[)"(\w+)"', text))
+    known = {KEY_VARIABLE, *re.findall(r'environ(?:\.get\(|\[)"(\w+)"', text)}
     assert names(REFERENCE / "cli.md", "Every command", 1) == known
 
 

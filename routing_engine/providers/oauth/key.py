@@ -12,21 +12,35 @@ from routing_engine.providers.oauth.settings import KEY_VARIABLE
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
-KEY_FILE = "state/key"
+_SYSTEM = Path("/etc")
 _LONGEST = 65_536
+
+
+def state_folder(folder: Path) -> Path:
+    """Give where a configuration folder's tokens and their key lie, by the rule of the journal.
+
+    `/etc/NAME` has them in `/var/lib/NAME`, which a service may write; every other folder below itself, in `state`.
+    """
+    whole = folder.absolute()
+    return Path("/var/lib", whole.name) if whole.parent == _SYSTEM else folder / "state"
+
+
+def key_file(folder: Path) -> Path:
+    """Give where the key is that the first log-in has written."""
+    return state_folder(folder) / "key"
 
 
 def has_key(folder: Path, variable: str) -> bool:
     """Tell whether there is a key; `variable` is what the environment variable held."""
-    return bool(variable.strip()) or (folder / KEY_FILE).exists()
+    return bool(variable.strip()) or key_file(folder).exists()
 
 
 def read_key(name: str, folder: Path, variable: str) -> MultiFernet:
     """Give what encrypts and decrypts: the first key encrypts, every one decrypts. Raises `ProviderRefused`."""
     from cryptography.fernet import Fernet, MultiFernet  # late: only who keeps tokens needs it
 
-    where = KEY_VARIABLE if variable.strip() else str(folder / KEY_FILE)
-    texts = (variable if variable.strip() else _read_file(name, folder / KEY_FILE)).replace(",", " ").split()
+    where = KEY_VARIABLE if variable.strip() else str(key_file(folder))
+    texts = (variable if variable.strip() else _read_file(name, key_file(folder))).replace(",", " ").split()
     try:
         # `openssl rand -base64 32` writes + and / where Fernet has - and _.
         keys = [Fernet(text.replace("+", "-").replace("/", "_")) for text in texts]
@@ -52,7 +66,7 @@ def make_key(folder: Path, variable: str) -> Path | None:
         return None
     from cryptography.fernet import Fernet
 
-    path = folder / KEY_FILE
+    path = key_file(folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

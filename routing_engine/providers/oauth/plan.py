@@ -70,7 +70,7 @@ def read_plan(section: Section) -> OAuthPlan:
         body=section.choice("body", ("form", "json"), usual.body),
         grants=grants,
         capture=_read_capture(section),
-        hosts=_read_hosts(section),
+        hosts=read_hosts(section),
         lifetime_s=lifetime_s or None,
         revoked=section.texts("revoked") or usual.revoked,
         throttled=section.texts("throttled") or usual.throttled,
@@ -129,7 +129,8 @@ def _read_capture(section: Section) -> Pairs:
     return tuple(pairs)
 
 
-def _read_hosts(section: Section) -> tuple[str, ...]:
+def read_hosts(section: Section) -> tuple[str, ...]:
+    """Take `hosts`: the only ones that a captured address may lead to."""
     hosts = section.texts("hosts")
     for host in hosts:
         if not _HOST.match(host):

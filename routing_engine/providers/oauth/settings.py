@@ -44,7 +44,7 @@ _NEEDED = {
 class OAuthSettings:
     """One integration's OAuth2: the vendor's plan with every text filled, and the operator's credentials.
 
-    `folder` is the configuration folder, below whose `state/tokens` tokens are kept; None keeps them in memory only.
+    `folder` is the configuration folder, which tells where tokens are kept; None keeps them in memory only.
     `key` is what `ROUTING_ENGINE_KEY` held, "" when it is not set.
     """
 

@@ -1,5 +1,7 @@
 """Tokens on disk: `state/tokens/NAME` below the configuration folder, encrypted, replaced whole, one writer at a time.
 
+(`/var/lib/NAME/tokens` for a configuration in `/etc/NAME`: see `key.state_folder`.)
+
 Every function raises `ProviderRefused` with what an administrator can do, and nothing else.
 """
 
@@ -17,10 +19,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from routing_engine.errors import ProviderRefused, ProviderUnreachable
-from routing_engine.providers.oauth.key import has_key, own_like_folder, read_key
+from routing_engine.providers.oauth.key import has_key, key_file, own_like_folder, read_key, state_folder
 from routing_engine.providers.oauth.settings import KEY_VARIABLE
 
-TOKENS = "state/tokens"
 _LARGEST = 1 << 20
 _LOOK_AGAIN_S = 0.05
 
@@ -62,7 +63,7 @@ class TokenStore:
     @property
     def path(self) -> Path:
         """Where they are."""
-        return self.folder / TOKENS / self.name
+        return state_folder(self.folder) / "tokens" / self.name
 
     def stamp(self) -> Stamp:
         """Tell one content from the next without reading it."""
@@ -90,16 +91,15 @@ class TokenStore:
         from cryptography.fernet import InvalidToken
 
         if not has_key(self.folder, self.variable):
-            raise self._refused("have no key", f"set {KEY_VARIABLE}, or restore state/key")
+            raise self._refused("have no key", f"set {KEY_VARIABLE}, or restore {key_file(self.folder)}")
         try:
             found = json.loads(read_key(self.name, self.folder, self.variable).decrypt(content))
             if found.pop("name") == self.name:
                 return Kept(**found)
         except (InvalidToken, ValueError, TypeError, KeyError, AttributeError):
             pass
-        remedy = (
-            f"give back the key they were written with ({KEY_VARIABLE}, or state/key), or {log_in_again(self.name)}"
-        )
+        key = f"{KEY_VARIABLE}, or {key_file(self.folder)}"
+        remedy = f"give back the key they were written with ({key}), or {log_in_again(self.name)}"
         raise self._refused("were written with another key, or are damaged", remedy) from None
 
     def write(self, kept: Kept) -> None:

@@ -13,7 +13,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from routing_engine.errors import ProviderRefused, ProviderUnreachable
-from routing_engine.providers.oauth.key import KEY_FILE, make_key
+from routing_engine.providers.oauth.key import key_file, make_key, state_folder
 from routing_engine.providers.oauth.store import Kept, TokenStore
 
 from .conftest import Site, until
@@ -35,12 +35,26 @@ def test_what_is_written_is_read_and_nobody_else_can(tmp_path: Path) -> None:
     assert os.listdir(store.path.parent) == ["crm"]
 
 
+@pytest.mark.parametrize(
+    ("folder", "state"),
+    [
+        ("/etc/routing-engine", "/var/lib/routing-engine"),
+        ("/etc/two", "/var/lib/two"),
+        ("/etc/deep/config", "/etc/deep/config/state"),
+        ("/srv/config", "/srv/config/state"),
+    ],
+)
+def test_tokens_lie_where_the_service_may_write(folder: str, state: str) -> None:
+    assert state_folder(Path(folder)) == Path(state)
+    assert TokenStore("crm", Path(folder)).path == Path(state, "tokens", "crm")
+
+
 def test_a_key_that_is_there_stays(tmp_path: Path) -> None:
     make_key(tmp_path, "")
-    before = (tmp_path / KEY_FILE).read_bytes()
+    before = key_file(tmp_path).read_bytes()
     assert make_key(tmp_path, "") is None
     assert make_key(tmp_path / "other", "from the environment") is None
-    assert (tmp_path / KEY_FILE).read_bytes() == before
+    assert key_file(tmp_path).read_bytes() == before
 
 
 def test_the_environment_comes_before_the_file_and_openssl_s_base64_will_do(tmp_path: Path) -> None:
@@ -66,7 +80,7 @@ def test_the_first_of_several_keys_encrypts_and_all_decrypt(tmp_path: Path) -> N
         (Fernet.generate_key().decode(), "written with another key, or are damaged; give back the key"),
         ("short", "ROUTING_ENGINE_KEY holds no key for the tokens; a key is 32 random bytes in base64"),
         (" , ", "ROUTING_ENGINE_KEY holds no key for the tokens"),
-        ("", "have no key; set ROUTING_ENGINE_KEY, or restore state/key"),
+        ("", "have no key; set ROUTING_ENGINE_KEY, or restore .*/state/key"),
     ],
 )
 def test_a_key_that_does_not_fit_is_told_with_what_to_do(tmp_path: Path, key: str, says: str) -> None:
