@@ -52,14 +52,14 @@ def _length(content: bytes, at: int) -> tuple[int, int]:
     return int.from_bytes(content[at + 1 : end], "big"), end
 
 
-async def read_element(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    """Read the next element from a connection. Raises `EOFError`, `OSError` or `ValueError`."""
+async def read_sequence(reader: asyncio.StreamReader) -> bytes:
+    """Read the next message, which is a sequence, from a connection. Raises `EOFError`, `OSError` or `ValueError`."""
     tag, first = await reader.readexactly(2)
+    if tag != SEQUENCE or not (first < 0x80 or 0x81 <= first <= 0x84):
+        raise ValueError("what answers is no LDAP server")  # at once: it may never send as much as we would wait for
     if first < 0x80:
-        return tag, await reader.readexactly(first)
-    if not 0x81 <= first <= 0x84:
-        raise ValueError("what answers is no LDAP server")
+        return await reader.readexactly(first)
     size = int.from_bytes(await reader.readexactly(first & 0x7F), "big")
     if size > _LONGEST:
         raise ValueError("the directory's answer is too large, or no LDAP")
-    return tag, await reader.readexactly(size)
+    return await reader.readexactly(size)

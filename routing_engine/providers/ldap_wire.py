@@ -12,11 +12,12 @@ from routing_engine.providers.kept import Heard
 from routing_engine.providers.ldap_ber import (
     BOOLEAN,
     ENUMERATED,
+    INTEGER,
     OCTETS,
     SEQUENCE,
     elements,
     octets,
-    read_element,
+    read_sequence,
     tlv,
     whole,
 )
@@ -124,9 +125,8 @@ def _message(number: int, operation: bytes) -> bytes:
 
 async def read_message(reader: asyncio.StreamReader) -> Heard[Entry | Result | None]:
     """Read the next message; None stands for a kind that a look-up passes over, such as a referral."""
-    tag, content = await read_element(reader)
-    parts = elements(content)
-    if tag != SEQUENCE or len(parts) < 2:
+    parts = elements(await read_sequence(reader))
+    if len(parts) < 2 or parts[0][0] != INTEGER:
         raise ValueError("what answers is no LDAP server")
     number, (kind, body) = str(int.from_bytes(parts[0][1], "big")), parts[1]
     if kind == _ENTRY:
