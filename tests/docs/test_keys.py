@@ -69,6 +69,8 @@ PLACES = [
     ("integrations", "auth: api_key", INTEGRATION, HTTP + "auth: {api_key: KEYS}"),
     ("integrations", "auth: hmac", INTEGRATION, HTTP + "auth: {hmac: KEYS}"),
     ("integrations", "auth: oauth2", INTEGRATION, HTTP + "auth: {oauth2: KEYS}"),
+    ("oauth", "What an operator writes", INTEGRATION, "provider: hubspot\nauth: {oauth2: KEYS}"),
+    ("oauth", "What a description says", "providers/probe.yaml", "auth: {oauth2: KEYS}"),
     ("integrations", "auth: mtls", INTEGRATION, HTTP + "auth: {mtls: KEYS}"),
     ("integrations", "tls", INTEGRATION, HTTP + "tls: KEYS"),
 ]
@@ -151,6 +153,7 @@ READERS = {
     ".": ["integration.py", "mirrored.py"],
     "mirror": ["settings.py"],
     "lookup": ["settings.py"],
+    "providers/oauth": ["plan.py", "settings.py"],
     "providers": ["http_settings.py", "http_auth.py", "http_address.py", "records.py", *SERVERS],
 }
 TAKING = {"take", "require", "text", "texts", "choice", "number", "whole", "flag", "section", "sections", "items"}
@@ -172,7 +175,7 @@ def keys_in_code() -> dict[str, str]:
 
 
 def test_no_key_of_the_code_is_missing_in_the_reference():
-    pages = ("routes", "conditions", "destinations", "engine", "lists", "calendars", "integrations", "mirror")
+    pages = ("routes", "conditions", "destinations", "engine", "lists", "calendars", "integrations", "mirror", "oauth")
     pages += ("ldap", "redis", "astdb")
     text = "".join((REFERENCE / f"{page}.md").read_text() for page in pages)
     missing = {key: place for key, place in keys_in_code().items() if not re.search(rf"`{key}\b", text)}
