@@ -20,9 +20,13 @@ class Path:
     json: JSONPath | None = None
     #: The plain members that a JSONPath begins with: what must be there also when nothing lies below it.
     ground: tuple[str, ...] = ()
+    #: Whether a JSONPath is made of such members alone: most are, and walking them takes a tenth of the time.
+    walks: bool = False
 
     def nodes(self, tree: object) -> list[object]:
         """Give what lies there: nothing, one node, or several where a JSONPath says so."""
+        if self.walks:
+            return _walk(tree, self.ground)
         if self.json is not None:
             return self.json.findall(tree)  # type: ignore[arg-type]
         if len(self.names) > 1 and isinstance(tree, dict) and self.text in tree:
@@ -69,7 +73,16 @@ def read_path(text: str) -> Path:
         raise ValueError(f"this is no JSONPath: '{text[:80]}'") from None
     if not isinstance(found, JSONPath):
         raise ValueError(f"this is more than one path: '{text[:80]}'")
-    return Path(text, json=found, ground=_ground(found))
+    ground = _ground(found)
+    return Path(text, json=found, ground=ground, walks=len(ground) == len(found.segments) > 0)
+
+
+def _walk(tree: object, names: tuple[str, ...]) -> list[object]:
+    for name in names:
+        if not isinstance(tree, dict) or name not in tree:
+            return []
+        tree = tree[name]
+    return [tree]
 
 
 def _ground(path: JSONPath) -> tuple[str, ...]:

@@ -70,6 +70,8 @@ class Text:
 
     def text(self, scope: Scope, encode: Callable[[str], str] = str) -> str:
         """Give the text, each value through `encode`; a missing one is empty."""
+        if len(self.parts) == 1 and isinstance(self.parts[0], str):
+            return self.parts[0]
         return "".join(part if isinstance(part, str) else encode(as_words(part.value(scope))) for part in self.parts)
 
 
@@ -97,7 +99,9 @@ def _slot(inside: str, known: Mapping[str, frozenset[str] | None]) -> Slot:
 def _path(text: str, known: Mapping[str, frozenset[str] | None]) -> tuple[str, ...]:
     room, *names = text.split(".")
     if not _PATH.match(text) or room not in known:
-        raise LookupError(f"there is no value '{text[:80]}' here", suggest(room, _shown(known)))
+        shown = _shown(known)
+        remedy = suggest(text, shown) if shown else "nothing is known here; write the text itself"
+        raise LookupError(f"there is no value '{text[:80]}' here", remedy)
     allowed = known[room]
     if allowed is not None and (len(names) != 1 or names[0] not in allowed) and (names or allowed):
         raise LookupError(f"there is no value '{text[:80]}' here", suggest(text, [f"{room}.{one}" for one in allowed]))
@@ -119,8 +123,8 @@ def _filter(step: str, known: Mapping[str, frozenset[str] | None]) -> tuple[Appl
     if found is None:
         raise LookupError(f"there is no filter '{name}'", suggest(name, FILTERS))
     fewest, most = found.arguments
-    if not fewest <= len(rest) <= most:
-        raise ValueError(f"the filter '{name}' takes {fewest if fewest == most else f'{fewest} to {most}'} arguments")
+    if not fewest <= len(rest) <= most or not found.fits([word for word, _ in rest]):
+        raise LookupError(f"the filter '{name}' cannot be used so", f"it gives {found.gives}")
     return found.apply, tuple(
         Slot(_path(word, known)) if bare and word.split(".")[0] in known and "." in word else word
         for word, bare in rest
