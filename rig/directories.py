@@ -196,7 +196,7 @@ def redis(*options: str, certificate: tuple[Path, Path] | None = None) -> Iterat
             if certificate:
                 words += ["--tls-port", str(ports[1]), "--tls-auth-clients", "no"]
                 words += ["--tls-cert-file", str(certificate[0]), "--tls-key-file", str(certificate[1])]
-            command = [home / "redis-server", *words, *options]
+            command: list[str | Path] = [home / "redis-server", *words, *options]
             return Server(command, ports[0], folder, (ports[1],) if certificate else ())
 
         with _running(server, 2) as running:
