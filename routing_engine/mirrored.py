@@ -4,7 +4,7 @@ it may be. Read here, below the rooms, because routes read it and the mirror obe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
@@ -82,3 +82,13 @@ def check_listing(section: Section, provider: str, listings: Mapping[str, Listin
     if mirror is not None and asked and "changes" not in listings.values() and "all" in listings.values():
         sentence = f"the provider '{provider}' cannot list what has changed"
         mirror.note("changes_every_s", sentence, "remove it: 'full_every_s' says how often all records are pulled")
+
+
+def check_live(section: Section, mirror: MirrorSettings, unsearchable: Sequence[str]) -> None:
+    """Note that a system which cannot search by numbers is to be asked live: every caller would be unknown."""
+    if mirror.until_ready == "live" and unsearchable:
+        sentence = (
+            f"the model '{unsearchable[0]}' cannot be searched by the caller's number, so nobody can be asked live"
+        )
+        inside = section.section("mirror")
+        (inside or section).note("until_ready", sentence, "write until_ready: down")

@@ -15,8 +15,10 @@ from routing_engine.mirror.due import Kind, Plan, suspicious
 from routing_engine.mirror.shelf import Column, Held, Pulling
 from routing_engine.mirror.spared import Spares, spared
 
-#: Before a page is asked for again: it need not begin anew for one that failed.
-PAUSES_S = (1.0, 2.0, 5.0, 15.0)
+#: Before a page is asked for again: a pull of an hour need not begin anew because one page of it failed.
+PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0, 120.0)
+#: How many of them there are for the first page, when nothing is lost yet.
+_FIRST_PAGE = 2
 #: A system that wants to be left alone for longer than this ends the pull.
 LONGEST_WAIT_S = 300.0
 _MOST_PAGES = 1_000_000
@@ -116,7 +118,7 @@ class Puller:
 
     async def _page(self, model: str, since: datetime | None, cursor: str, limit_s: float) -> Batch:
         """Ask for a page, and again after a while when nobody answers; a refusal is final."""
-        for pause_s in PAUSES_S:
+        for pause_s in PAUSES_S if cursor else PAUSES_S[:_FIRST_PAGE]:
             try:
                 return await self._ask(model, since, cursor, limit_s)
             except ProviderThrottled as error:

@@ -13,7 +13,7 @@ from routing_engine.core.model import Route
 from routing_engine.errors import Problem, RouteError
 from routing_engine.integration import Connection, Integration, IntegrationFacts
 from routing_engine.marked import Notes, Section, read_yaml, suggest
-from routing_engine.mirrored import check_listing, listing_of, read_mirror
+from routing_engine.mirrored import check_listing, check_live, listing_of, read_mirror
 from routing_engine.routes.examples import Example, decide_example, failures
 from routing_engine.routes.folder import INTEGRATIONS, PROVIDERS, ROUTES, Snapshot, Unreadable, read_folder
 from routing_engine.routes.lint import lint
@@ -181,7 +181,11 @@ class _Reading:
         if mirror is None:
             return Integration(name, provider, found.models, found.settings, found.limits)
         check_listing(section, provider, {model: listing_of(found.settings, model) for model in found.models})
-        models = {model: replace(one, mirrored=True, by_field=True, attempts=1) for model, one in found.models.items()}
+        check_live(section, mirror, [name for name, model in found.models.items() if not model.attempts])
+        models = {
+            model: replace(one, mirrored=True, by_field=True, attempts=max(1, one.attempts))
+            for model, one in found.models.items()
+        }
         return Integration(name, provider, models, found.settings, found.limits, mirror)
 
     def _facts(self) -> dict[str, IntegrationFacts]:

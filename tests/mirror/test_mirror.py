@@ -11,9 +11,10 @@ from providers import contract
 from structlog.testing import capture_logs
 
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderThrottled, ProviderUnreachable
+from routing_engine.mirror.mirror import Mirror
 from routing_engine.mirrored import MirrorSettings
 
-from .crm import MODEL, PEOPLE, Clock, Crm, CrmSettings, by_caller, by_field, everybody, mirroring
+from .crm import MODEL, PEOPLE, Clock, Crm, CrmSettings, by_caller, by_field, everybody, integration, mirroring
 
 
 @pytest.fixture
@@ -181,6 +182,46 @@ async def test_a_page_that_failed_is_asked_for_again_and_what_was_pulled_stays(
         await mirror.pull_due()
         assert crm.asked == [("full", ""), ("full", "2"), ("full", "2"), ("full", "2")]
         assert (clock.slept, sorted(await everybody(mirror, "123"))) == ([60.0, 2.0], ["1", "2", "3"])
+
+
+async def test_a_page_that_never_comes_ends_the_pull_after_minutes(tmp_path: Path, crm: Crm, clock: Clock) -> None:
+    crm.faults = [None, *(ProviderUnreachable("crm: gone") for _ in range(7))]
+    async with mirroring(tmp_path, crm, clock) as mirror:
+        await mirror.pull_due()
+        assert (sum(clock.slept), len(crm.asked)) == (203, 8)
+        assert mirror.states["contact"].failing == "crm: gone"
+
+
+async def test_pulls_ask_the_guard_of_the_integration_and_look_ups_do_not(
+    tmp_path: Path, crm: Crm, clock: Clock
+) -> None:
+    guard = Watched()
+    mirror = Mirror(integration(), crm, guard, "AT", tmp_path, clock, clock.sleep)
+    crm.faults = [None, ProviderThrottled("crm: too many", 9.0), ProviderUnreachable("crm: gone")]
+    await mirror.pull_due()
+    assert guard.told == ["enter", "succeeded", "enter", "failed 9.0", "enter", "failed None", "enter", "succeeded"]
+    await mirror.find(by_caller("+43 664 1234567"))
+    assert len(guard.told) == 8
+    await mirror.close()
+
+
+class Watched:
+    """Keeps the port `Spares`, and notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def enter(self, early: bool = False) -> None:
+        self.told.append("enter")
+
+    def succeeded(self) -> None:
+        self.told.append("succeeded")
+
+    def failed(self, retry_after_s: float | None = None) -> None:
+        self.told.append(f"failed {retry_after_s}")
+
+    def leave(self) -> None:
+        self.told.append("leave")
 
 
 async def test_a_pull_that_would_lose_most_records_is_not_believed_until_it_is_accepted(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from routes.folders import PROVIDERS, snapshot
 
 from routing_engine.errors import RouteError
-from routing_engine.marked import Notes, read_yaml
+from routing_engine.integration import Connection
+from routing_engine.marked import Notes, Section, read_yaml
 from routing_engine.mirror.due import print_of
 from routing_engine.mirror.settings import MirrorPlace, read_place
 from routing_engine.mirrored import MirrorSettings
@@ -40,6 +42,21 @@ def test_a_search_by_the_caller_needs_numbers_in_a_mirror() -> None:
         read("mirror: {}", model="{}")
     named = ROUTE.replace("{by: caller}", "{by: caller, field: phone}")
     assert read("mirror: {}", model="{}", route=named).integrations["crm"].models["contact"].mirrored
+
+
+def test_a_system_that_cannot_search_by_numbers_is_not_asked_live() -> None:
+    def read_unsearchable(section: Section, name: str) -> Connection:
+        found = PROVIDERS["fake_list"](section, name)
+        return replace(found, models={name: replace(one, attempts=0) for name, one in found.models.items()})
+
+    def read_odd(until_ready: str) -> Configuration:
+        crm = f"provider: odd\nmodels: {{contact: {{numbers: phone}}}}\nmirror: {{until_ready: {until_ready}}}\n"
+        texts = {"integrations/crm.yaml": crm, "routes/support.yaml": ROUTE}
+        return configure(snapshot(texts), {"odd": read_unsearchable})
+
+    assert read_odd("down").integrations["crm"].models["contact"].attempts == 1
+    with pytest.raises(RouteError, match="cannot be searched by the caller's number, so nobody can be asked live"):
+        read_odd("live")
 
 
 def place(text: str) -> tuple[MirrorPlace, list[str]]:
