@@ -1,0 +1,135 @@
+"""A real CRM with people in it, an integration that asks it, and calls and questions as an operator's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rig.asterisk import Landing
+from routing_engine.core.model import Find, Found, Left, Record, Source, SourceDown, Template
+from routing_engine.core.numbers import read_number
+from routing_engine.core.ports import Batch
+from routing_engine.integration import Connection
+from routing_engine.lookup.search import Search
+from routing_engine.marked import Notes, read_yaml
+from routing_engine.providers.described.catalogue import reader_of_shipped
+from routing_engine.providers.described.provider import DescribedProvider, open_described
+from routing_engine.providers.described.requests import Request
+from routing_engine.providers.described.texts import Scope
+from tests.acceptance.stage import House, Stage, engine_of
+
+REGION = "AT"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A real CRM: the YAML of an integration that asks it, what `${SECRET}` is in it, and the ids of its people."""
+
+    integration: str
+    secret: str
+    ids: Mapping[str, str]
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def named(self, *names: str) -> list[str]:
+        """The ids of people, in order."""
+        return sorted(self.ids[name] for name in names)
+
+
+class Asked:
+    """An integration, asked as calls ask."""
+
+    def __init__(self, integration: str, secret: str) -> None:
+        self.connection = _connection(integration, secret)
+        provider = open_described("crm", self.connection.settings, self.connection.models, REGION, time.monotonic)
+        assert isinstance(provider, DescribedProvider)
+        self.provider = provider
+        self.search = Search({"crm": provider}, {"crm": self.connection.models}, REGION, 5, time.monotonic)
+
+    async def caller(self, number: str, model: str) -> Found | SourceDown:
+        """What a call from this number finds."""
+        caller = read_number(number, REGION)
+        assert caller is not None
+        source = Source("s", "crm", model, Template((Left("call", "caller"),)))
+        return await self.search.find(Find(source, caller.e164, caller), 5)
+
+    async def field(self, name: str, value: str, model: str) -> Found | SourceDown:
+        """What a search for a value in a field finds."""
+        source = Source("s", "crm", model, Template(()), field=name)
+        return await self.search.find(Find(source, value, None), 5)
+
+    async def listed(self, model: str, since: datetime | None = None) -> list[Record]:
+        """The records of all pages."""
+        return [record for batch in await self._batches(model, since) for record in batch.records]
+
+    async def gone(self, model: str) -> list[str]:
+        """The ids that the pages say are gone."""
+        return [one for batch in await self._batches(model, None) for one in batch.gone]
+
+    async def _batches(self, model: str, since: datetime | None) -> list[Batch]:
+        found, cursor = list[Batch](), ""
+        while not found or cursor:
+            found.append(await self.provider.page(model, since, cursor))
+            cursor = found[-1].cursor
+        return found
+
+    async def write(self, steps: str, model: str, record: Record, call: Mapping[str, object]) -> Mapping[str, object]:
+        """Take the steps that a description declares; give what they captured."""
+        captured: dict[str, object] = {}
+        scope: Scope = {**self.provider._scope(model), "record": {"id": record.id}, "call": call, "step": captured}
+        for step in self.connection.settings.description.writing[steps]:  # type: ignore[attr-defined]
+            tree = await self.send(step.request, scope)
+            captured |= {name: path.first(tree) for name, path in step.capture}
+        return captured
+
+    async def send(self, request: Request, scope: Scope) -> object:
+        """Send a request with the integration's own credentials."""
+        return await self.provider._talk.ask(request, scope)
+
+
+@asynccontextmanager
+async def asking(scene: Scene, integration: str = "", secret: str = "") -> AsyncIterator[Asked]:
+    """The scene's integration, or another one, opened."""
+    asked = Asked(integration or scene.integration, secret or scene.secret)
+    try:
+        yield asked
+    finally:
+        await asked.provider.close()
+
+
+def _connection(text: str, secret: str) -> Connection:
+    notes = Notes("integrations/crm.yaml", {"SECRET": secret}.get)
+    section = read_yaml(text, notes)
+    assert section is not None
+    found = reader_of_shipped(section.text("provider"), Path())(section, "crm")
+    assert notes.problems == []
+    return found
+
+
+def ids(found: Found | SourceDown) -> list[str]:
+    """The ids of what was found, in order."""
+    assert isinstance(found, Found), found
+    return sorted(record.id for record in found.records)
+
+
+async def landed(house: House, scene: Scene, model: str, rules: str, caller: str) -> Landing:
+    """Where a caller lands whose only source is this model of the scene, with these rules; else in `sales`."""
+    with TemporaryDirectory(prefix="whole-call-") as made:
+        folder = Path(made)
+        (folder / "integrations").mkdir()
+        (folder / "secret").write_text(scene.secret)
+        text = scene.integration.replace("'${SECRET}'", f"{{file: {folder}/secret}}")
+        (folder / "integrations" / "real.yaml").write_text(text)
+        source = f"{{integration: real, model: {model}, search: {{by: caller}}, timeout_s: 2, rules: [{rules}]}}"
+        route = f"deadline_s: 3\nsources: [{source}]\ndefault: {{to: {{queue: sales}}}}\n"
+        async with engine_of(house.middleware, {"whole": route}, folder=folder) as engine:
+            stage = Stage(house, engine)
+            call = await stage.call("whole", caller=caller)
+            landing = await stage.lands(call, "queue")
+            await call.hang_up()
+            assert engine.complaints == []
+            return landing

@@ -1,0 +1,105 @@
+"""The description `tryton` on a real Tryton."""
+
+from __future__ import annotations
+
+import base64
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from rig.tryton import Tryton
+from routing_engine.core.model import Found, Record
+from tests.acceptance.stage import House
+
+from .contract import ANNA, RealContract
+from .scene import Asked, Scene, asking, ids, landed
+
+pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest.mark.asterisk
+async def test_a_caller_in_tryton_gets_to_the_queue_of_the_rule(house: House, scene: Scene, system: Tryton) -> None:
+    rules = "{when: {code: '123456'}, to: {queue: vip}, set: {caller_name: '{name}'}}"
+    landing = await landed(house, scene, "party", rules, caller="+436641234567")
+    assert (landing.exten, landing.variables["ROUTE_REASON"]) == ("vip", "matched")
+    page = f"{system.address}/#tryton/model/party.party/{scene.ids['Anna']}"
+    assert landing.variables["ROUTE_RECORD_URL"] == page
+
+
+class TestTryton(RealContract):
+    """The contract."""
+
+    model, key = "party", "code"
+
+    async def test_a_field_of_the_operators_own_is_read_and_searched(
+        self, crm: Asked, scene: Scene, system: Tryton
+    ) -> None:
+        vat = [["create", [{"type": "eu_vat", "code": "ATU12345675"}]]]
+        number = system.add_party("Vera Zahl", identifiers=vat)
+        found = await crm.field("vat", "ATU12345675", "party")
+        assert ids(found) == [str(number)]
+        assert isinstance(found, Found)
+        assert found.records[0].fields["vat"] == "ATU12345675"
+
+    async def test_kinds_of_numbers_are_told_apart(self, crm: Asked, system: Tryton) -> None:
+        system.add_party("Otto Viel", "+43 1 5129999", email="otto@example.com")
+        found = await crm.caller("+43 1 5129999", "party")
+        assert isinstance(found, Found)
+        fields = found.records[0].fields
+        assert (fields["phone"], fields["mobile"], fields["email"]) == ("+4315129999", None, "otto@example.com")
+
+    async def test_a_key_that_was_taken_back_finds_nobody(self, scene: Scene, system: Tryton) -> None:
+        key = system.make_key()
+        async with asking(scene, secret=key) as crm:
+            assert ids(await crm.caller(ANNA, "party")) == scene.named("Anna")
+            system.revoke(key)
+            assert "refused our credentials" in str(await crm.caller(ANNA, "party"))
+
+    async def test_a_hundred_and_more_are_listed_in_pages(self, crm: Asked, system: Tryton) -> None:
+        made = {str(system.add_party(f"Nummer {number}")) for number in range(105)}
+        listed = [record.id for record in await crm.listed("party")]
+        assert made <= set(listed)
+        assert len(listed) == len(set(listed))
+
+    async def test_changes_are_listed_also_those_of_a_number_alone(self, crm: Asked, system: Tryton) -> None:
+        number, now = system.add_party("Nora Neu"), datetime.now(UTC)
+        assert str(number) in [record.id for record in await crm.listed("party", now)]
+        age(system, number)
+        assert str(number) not in [record.id for record in await crm.listed("party", now)]
+        system.ask("POST", "party.contact_mechanism", {"party": number, "type": "phone", "value": "+43 1 5127777"})
+        assert str(number) in [record.id for record in await crm.listed("party", now)]
+
+    async def test_who_is_deactivated_is_gone(self, crm: Asked, system: Tryton) -> None:
+        number = system.add_party("Gerd Weg", "+43 1 5128888")
+        system.ask("PUT", f"party.party/{number}", {"active": False})
+        assert ids(await crm.caller("+43 1 5128888", "party")) == []
+        assert str(number) in await crm.gone("party")
+
+    async def test_a_call_is_noted_noted_again_and_has_its_recording(
+        self, crm: Asked, scene: Scene, system: Tryton
+    ) -> None:
+        anna = Record({}, id=scene.ids["Anna"])
+        captured = await crm.write("log_call", "party", anna, {"body": "Called, 'twice' <b>"})
+        assert isinstance(captured["crm_id"], int)
+        await crm.write("update_call", "party", anna, {"body": "Called thrice", "crm_id": captured["crm_id"]})
+        assert of_all(system, "ir.note", "message") == ["Called thrice", "Called, 'twice' <b>"]
+        sound = base64.b64encode(b"RIFF").decode()
+        await crm.write("attach_recording", "party", anna, {"recording_name": "call.wav", "recording_base64": sound})
+        assert of_all(system, "ir.attachment", "name") == ["call.wav"]
+
+
+def age(system: Tryton, number: int) -> None:
+    """Make a party one of last year's."""
+    with closing(sqlite3.connect(system.folder / "tryton.sqlite", timeout=10)) as data:
+        then = "2025-01-01 00:00:00"
+        data.execute("UPDATE party_party SET create_date = ?, write_date = ? WHERE id = ?", (then, then, number))
+        data.commit()
+
+
+def of_all(system: Tryton, model: str, field: str) -> list[object]:
+    """A field of every record of a model."""
+    found = system.ask("GET", f"{model}?f={field}")
+    assert isinstance(found, list)
+    return sorted(one[field] for one in found)

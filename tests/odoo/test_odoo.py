@@ -1,0 +1,138 @@
+"""The description `odoo` (JSON-2) on a real Odoo 19."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from rig.odoo import Odoo
+from routing_engine.core.model import Found, Record
+from tests.acceptance.stage import House
+from tests.crm.contract import ANNA, RealContract
+from tests.crm.scene import Asked, Scene, asking, ids, landed
+
+from .browser import led_to
+from .integrations import json_2
+
+pytestmark = [pytest.mark.servers, pytest.mark.odoo, pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest.fixture(scope="module")
+def scene(system: Odoo, people: dict[str, str]) -> Scene:
+    return Scene(json_2(system), system.key, people)
+
+
+@pytest.mark.asterisk
+async def test_a_caller_in_odoo_gets_to_the_queue_of_the_rule(house: House, scene: Scene, system: Odoo) -> None:
+    rules = "{when: {reference: '123456'}, to: {queue: vip}, set: {caller_name: '{name}'}}"
+    landing = await landed(house, scene, "contact", rules, caller="+436641234567")
+    assert (landing.exten, landing.variables["ROUTE_REASON"]) == ("vip", "matched")
+    page = f"{system.address}/mail/view?model=res.partner&res_id={scene.ids['Anna']}"
+    assert landing.variables["ROUTE_RECORD_URL"] == page
+
+
+class TestContacts(RealContract):
+    """The contract for contacts."""
+
+    model, key = "contact", "reference"
+
+
+async def found_one(crm: Asked, number: str, model: str = "contact") -> Record:
+    found = await crm.caller(number, model)
+    assert isinstance(found, Found)
+    (record,) = found.records
+    return record
+
+
+async def test_a_record_tells_company_and_owner_and_no_false(scene: Scene, system: Odoo) -> None:
+    parent = system.add_partner("Acme Inc", is_company=True)
+    system.add_partner("Elsa Dort", "+43 1 5126001", parent_id=parent, user_id=2)
+    async with asking(scene) as crm:
+        fields = (await found_one(crm, "+43 1 5126001")).fields
+    assert (fields["company"], fields["owner_id"], fields["email"]) == ("Acme Inc", 2, None)
+    assert isinstance(fields["owner"], str)
+
+
+async def test_a_number_that_odoo_could_not_read_is_found_by_its_digits(scene: Scene, system: Odoo) -> None:
+    number = system.add_partner("Till Tipp", "+43 1 5126002; +43 664 5126002")
+    assert system.record("res.partner", number, "phone_sanitized")["phone_sanitized"] is False
+    async with asking(scene) as crm:
+        assert (await found_one(crm, "+43 1 5126002")).id == str(number)
+        assert (await found_one(crm, "+43 664 5126002")).id == str(number)
+
+
+async def test_a_number_is_read_by_the_contacts_own_country(scene: Scene, system: Odoo) -> None:
+    country = system.ask("res.country", "search", domain=[["code", "=", "US"]])
+    assert isinstance(country, list)
+    number = system.add_partner("Amy Far", "(212) 555-0199", country_id=country[0])
+    async with asking(scene) as crm:
+        assert (await found_one(crm, "+1 212 555 0199")).id == str(number)
+
+
+async def test_a_custom_field_is_read_and_searched(scene: Scene, system: Odoo) -> None:
+    model = system.ask("ir.model", "search", domain=[["model", "=", "res.partner"]])
+    assert isinstance(model, list)
+    system.add(
+        "ir.model.fields", name="x_tier", model_id=model[0], field_description="Tier", ttype="char", state="manual"
+    )
+    number = system.add_partner("Gerda Gold", "+43 1 5126003", x_tier="gold")
+    async with asking(scene, scene.integration + "models: {contact: {fields: {tier: x_tier}}}\n") as crm:
+        assert (await found_one(crm, "+43 1 5126003")).fields["tier"] == "gold"
+        assert ids(await crm.field("tier", "gold", "contact")) == [str(number)]
+        assert "Tier" in [one.label for one in await crm.provider.fields_of("contact")]
+
+
+async def test_another_model_of_odoo_needs_no_description(scene: Scene, system: Odoo) -> None:
+    fields = "{id: id, name: name, login: login, phone: phone}"
+    users = f"models: {{user: {{object: res.users, fields: {fields}, numbers: [phone]}}}}\n"
+    async with asking(scene, scene.integration + users) as crm:
+        assert ids(await crm.field("login", "admin", "user")) == ["2"]
+
+
+async def test_a_database_that_is_not_there_is_an_administrators(scene: Scene) -> None:
+    async with asking(scene, scene.integration.replace("database: odoo", "database: nowhere")) as crm:
+        answer = str(await crm.caller(ANNA, "contact"))
+        assert "status 40" in answer
+        assert "refused" in answer
+
+
+async def test_the_page_of_a_record_leads_to_it(scene: Scene, system: Odoo) -> None:
+    async with asking(scene) as crm:
+        page = (await found_one(crm, ANNA)).url
+    assert led_to(system, page) == f"303 /odoo/res.partner/{scene.ids['Anna']}"
+
+
+async def test_who_is_archived_is_not_found_and_gone(scene: Scene, system: Odoo) -> None:
+    number = system.add_partner("Gerd Weg", "+43 1 5126004")
+    system.ask("res.partner", "write", ids=[number], vals={"active": False})
+    async with asking(scene) as crm:
+        assert ids(await crm.caller("+43 1 5126004", "contact")) == []
+        assert str(number) in await crm.gone("contact")
+
+
+async def test_changes_and_more_than_a_page_are_listed(scene: Scene, system: Odoo) -> None:
+    made = system.ask("res.partner", "create", vals_list=[{"name": f"Nummer {number}"} for number in range(105)])
+    assert isinstance(made, list)
+    async with asking(scene) as crm:
+        now = datetime.now(UTC)
+        assert {*map(str, made)} <= {record.id for record in await crm.listed("contact", now - timedelta(minutes=1))}
+        assert await crm.listed("contact", now + timedelta(hours=1)) == []
+
+
+async def test_a_call_is_noted_changed_and_has_its_recording(scene: Scene, system: Odoo) -> None:
+    anna, number = Record({}, id=scene.ids["Anna"]), int(scene.ids["Anna"])
+    said = {"subject": "Inbound call", "body": "Spoke, 'twice' <b>", "recording_name": "call.wav"}
+    async with asking(scene) as crm:
+        note = (await crm.write("log_call", "contact", anna, said))["crm_id"]
+        assert isinstance(note, int)
+        body = str(system.record("mail.message", note, "body", "subject", "res_id")["body"])
+        assert "&lt;b&gt;" in body
+        await crm.write("update_call", "contact", anna, {**said, "body": "Spoke thrice", "crm_id": note})
+        sound = base64.b64encode(b"RIFF").decode()
+        await crm.write("attach_recording", "contact", anna, {**said, "crm_id": note, "recording_base64": sound})
+    assert "Spoke thrice" in str(system.record("mail.message", note, "body")["body"])
+    files = system.ask("ir.attachment", "search_read", domain=[["res_id", "=", number], ["name", "=", "call.wav"]])
+    assert isinstance(files, list)
+    assert [(one["res_model"], one["file_size"]) for one in files] == [("res.partner", 4)]
