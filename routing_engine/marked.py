@@ -102,7 +102,7 @@ def _short(error: Exception) -> str:
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """Give the remedy for an unknown word: the nearest known one, or all of them."""
-    names = sorted(known)
+    names = sorted(set(known))
     near = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else "known here: " + ", ".join(names)
 

@@ -12,7 +12,7 @@ from routing_engine.errors import RouteError
 from routing_engine.integration import Connection, read_limits, read_models
 from routing_engine.marked import Section
 from routing_engine.providers.table import PROVIDERS as SHIPPED
-from routing_engine.providers.table import readers
+from routing_engine.providers.table import describe, readers
 from routing_engine.routes.configuration import Configuration, configure
 from routing_engine.routes.folder import Snapshot, read_folder
 
@@ -57,7 +57,7 @@ def snapshot(texts: Mapping[str, str], revision: str = "r") -> Snapshot:
 def problems_of(texts: Mapping[str, str]) -> list[str]:
     """Give the problems of a configuration that must have some, as `line: sentence; remedy`; never with a secret."""
     with pytest.raises(RouteError) as caught:
-        configure(snapshot(texts), PROVIDERS, {"TOKEN": "hunter2"}.get)
+        configure(snapshot(texts), PROVIDERS, {"TOKEN": "hunter2"}.get, describe=describe(SHIPPED, Path()))
     assert "hunter2" not in str(caught.value)
     return [f"{one.line}: {one.sentence}; {one.remedy}" for one in caught.value.problems]
 

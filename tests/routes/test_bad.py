@@ -8,11 +8,12 @@ import pytest
 
 from .folders import CRM, problems_of
 
-BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
+HERE = Path(__file__).parent
+BAD = sorted((HERE / "bad").glob("*.yaml"))
 ELSEWHERE = {
-    "engine": sorted((Path(__file__).parent / "bad" / "engine").glob("*.yaml")),
-    "integrations": sorted((Path(__file__).parent / "bad" / "integrations").glob("*.yaml")),
+    room: sorted((HERE / "bad" / room).glob("*.yaml")) for room in ("engine", "integrations", "providers", "described")
 }
+ACME = (HERE / "acme.yaml").read_text(encoding="utf-8")
 
 
 def check(path: Path, file: str, others: dict[str, str]) -> None:
@@ -36,3 +37,23 @@ def test_each_fault_of_the_settings_is_named_with_its_line(path: Path) -> None:
 @pytest.mark.parametrize("path", ELSEWHERE["integrations"], ids=lambda path: path.stem)
 def test_each_fault_of_an_integration_is_named_with_its_line(path: Path) -> None:
     check(path, "integrations/erp.yaml", {})
+
+
+@pytest.mark.parametrize("path", ELSEWHERE["providers"], ids=lambda path: path.stem)
+def test_each_fault_of_a_description_is_named_with_its_line(path: Path) -> None:
+    check(path, "providers/acme.yaml", {})
+
+
+@pytest.mark.parametrize("path", ELSEWHERE["described"], ids=lambda path: path.stem)
+def test_each_fault_of_an_integration_by_a_description_is_named_with_its_line(path: Path) -> None:
+    check(path, "integrations/erp.yaml", {"providers/acme.yaml": ACME})
+
+
+def test_a_description_cannot_take_the_name_of_a_provider_that_is_code() -> None:
+    sentence = "0: 'http' is a provider of the engine that is no description; give the file another name"
+    assert problems_of({"providers/http.yaml": ACME}) == [sentence]
+
+
+def test_an_integration_by_a_broken_description_is_no_further_problem() -> None:
+    found = problems_of({"providers/acme.yaml": "address: x\n", "integrations/erp.yaml": "provider: acme\n"})
+    assert [one for one in found if "integration" in one or "site" in one] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -39,6 +40,10 @@ class Setting:
     example: str
     pattern: str = ""
     default: str | None = None
+
+    def fits(self, value: str) -> bool:
+        """Tell whether it can have this value."""
+        return not self.pattern or re.fullmatch(self.pattern, value) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -49,12 +50,16 @@ class Unsearchable(ProviderRefused):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`apply(value, *arguments)`, a sentence for the reference, and whether its result is safe in a query."""
+    """`apply(value, *arguments)`, a sentence for the reference, and whether its result is safe in a query.
+
+    `arguments` is how many it takes, `fits` whether it can take these.
+    """
 
     apply: Apply
     gives: str
     escapes: bool = False
     arguments: tuple[int, int] = (0, 0)
+    fits: Callable[[Sequence[str]], bool] = lambda _: True
 
 
 def _mapped(table: Mapping[str, str]) -> Apply:
@@ -94,9 +99,11 @@ def _number(value: object) -> object:
         return int(as_words(value))
     except ValueError:
         try:
-            return float(as_words(value))
+            if math.isfinite(found := float(as_words(value))):
+                return found
         except ValueError:
-            raise Unsearchable("the value is no number, and the system wants one") from None
+            pass
+        raise Unsearchable("the value is no number, and the system wants one") from None
 
 
 def _default(value: object, other: object) -> object:
@@ -116,7 +123,11 @@ def _format(value: object, pattern: str) -> str:
 
 
 def _scaled(factor: float) -> Apply:
-    return lambda value: round(float(as_words(value)) * factor)
+    def scaled(value: object) -> int:
+        number = _number(value)
+        return round(number * factor) if isinstance(number, (int, float)) else 0
+
+    return scaled
 
 
 def _base64(value: object) -> str:
@@ -150,9 +161,13 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
         "zoho": Filter(lambda value: _ZOHO.sub(r"\\\g<0>", as_words(value)), "a value of Zoho's criteria", True),
         "sql": Filter(_mapped({"'": "''", "\\": r"\\"}), "within single quotes of SQL-like languages", True),
         "like_digits": Filter(_like_digits, "`%2%1%2`: the digits, a wildcard before each", False, (0, 1)),
-        "last": Filter(_last, "the last N characters", False, (1, 1)),
+        "last": Filter(_last, "the last N characters: `last 8`", False, (1, 1), lambda words: words[0].isdecimal()),
         "after": Filter(
-            lambda value, sign: as_words(value).rpartition(sign)[2], "what follows the last such sign", False, (1, 1)
+            lambda value, sign: as_words(value).rpartition(sign)[2],
+            "what follows the last such sign: `after '/'`",
+            False,
+            (1, 1),
+            lambda words: bool(words[0]),
         ),
         "upper": Filter(lambda value: as_words(value).upper(), "upper case"),
         "lower": Filter(lambda value: as_words(value).lower(), "lower case"),
@@ -163,7 +178,13 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
         "minutes": Filter(_scaled(1 / 60), "seconds as whole minutes"),
         "iso": Filter(_iso, "a moment as ISO 8601"),
         "format": Filter(_format, "a moment as `strftime` writes it: `format '%Y-%m-%d'`", False, (1, 1)),
-        "map": Filter(_map, "another word: `map inbound In outbound Out`; others stay", False, (2, 40)),
+        "map": Filter(
+            _map,
+            "another word: `map inbound In outbound Out`; others stay",
+            False,
+            (2, 40),
+            lambda words: len(words) % 2 == 0,
+        ),
         "join": Filter(_join, "a list as text, with commas or what is given between", False, (0, 1)),
         "default": Filter(_default, "another value where there is none", False, (1, 1)),
         "json": Filter(lambda value: json.dumps(value, ensure_ascii=False), "JSON text"),

@@ -9,7 +9,8 @@ from dataclasses import replace
 import yaml
 
 from routing_engine.core.templates import as_text
-from routing_engine.marked import Section, value_of
+from routing_engine.marked import Section, suggest, value_of
+from routing_engine.providers.described.checks import check_sent, names
 from routing_engine.providers.described.description import (
     MEANINGS,
     Attempt,
@@ -48,18 +49,19 @@ def read_attempts(section: Section, key: str, known: Known, usual: Attempt) -> t
 
 def read_usual(section: Section) -> Attempt:
     """Take `records` and `next` of the description itself, which hold for every attempt without its own."""
-    return Attempt(_NO_REQUEST, compiled_path(section, "records") or WHOLE, paging=_read_paging(section))
+    models = section.section("models")
+    every = frozenset(models.names() if models is not None else ())
+    return Attempt(_NO_REQUEST, compiled_path(section, "records") or WHOLE, every, paging=_read_paging(section))
 
 
 def _read_attempt(section: Section, known: Known, usual: Attempt) -> list[Attempt]:
     request = take_request(section, known)
-    models = section.texts("models")
     spellings = _read_spellings(section, known)
     attempt = Attempt(
         request or _NO_REQUEST,
         compiled_path(section, "records") or usual.records,
-        frozenset(models) or None,
-        paging=_read_paging(section) if section.has("next") else usual.paging,
+        _read_models(section, usual.models or frozenset()),
+        paging=_read_own_paging(section, usual.paging),
         exact=section.flag("exact", True),
     )
     section.close("an attempt")
@@ -68,9 +70,33 @@ def _read_attempt(section: Section, known: Known, usual: Attempt) -> list[Attemp
     return [replace(attempt, spelling=one) for one in spellings]
 
 
+def _read_models(section: Section, every: frozenset[str]) -> frozenset[str] | None:
+    models = section.texts("models")
+    for name in models:
+        if name not in every:
+            section.note("models", f"there is no model '{name}'", suggest(name, every))
+    return frozenset(models) or None
+
+
+def _read_own_paging(section: Section, usual: Paging | None) -> Paging | None:
+    """Take `next`, or what is usual where the request says which page it wants."""
+    own = _read_paging(section)
+    paging = usual if own is None else own
+    if paging is None or paging.kind == "link":
+        return paging
+    if own is not None:
+        check_sent(section, own.kind, f"write it where the system looks for it, such as query: {{p: '{{{own.kind}}}'}}")
+    return paging if own is not None or names(section.node, paging.kind) else None
+
+
 def _read_spellings(section: Section, known: Known) -> list[Text]:
-    if "number" not in known or "spellings" not in section.names():
+    if "number" not in known:
         return []
+    if names(section.node, "spelling") and not section.has("spellings"):
+        sentence = "{spelling} is sent, and there are no spellings"
+        section.note("spellings", sentence, "add spellings: ['{number.e164}', '{number.national}']")
+    if section.has("spellings"):
+        check_sent(section, "spelling", "write it where the number goes, such as query: {phone: '{spelling}'}")
     return [read_marked(node, section.notes, known, language=False) for node in section.items("spellings")]
 
 
@@ -99,15 +125,8 @@ def read_list(section: Section, known: Known, usual: Attempt) -> tuple[Listing, 
     for entry in section.sections("list"):
         gone = read_where(entry, "gone")
         (attempt, *_) = _read_attempt(entry, known, usual)
-        found.append(Listing(attempt, _names_since(entry.node), gone))
+        found.append(Listing(attempt, names(entry.node, "since"), gone))
     return tuple(found)
-
-
-def _names_since(node: yaml.Node) -> bool:
-    if isinstance(node, yaml.ScalarNode):
-        return "{since" in node.value
-    inside = node.value if isinstance(node, yaml.SequenceNode) else [value for _, value in node.value]
-    return any(map(_names_since, inside))
 
 
 def read_where(section: Section, key: str) -> Where:
@@ -147,6 +166,8 @@ def _read_rule(section: Section) -> Rule:
         section.text("wait_header"),
     )
     section.close("a rule of 'errors'")
+    if not rule.statuses and not rule.where and not section.has("status") and not section.has("where"):
+        section.notes.note(section.line, "this rule fits every answer", "add status: 429, or where: {error: any}")
     return rule
 
 

@@ -12,6 +12,7 @@ import yaml
 from routing_engine.core.numbers import SPELLINGS
 from routing_engine.integration import Limits, read_fields, read_limits
 from routing_engine.marked import Notes, Section, read_yaml, section_of, suggest, value_of
+from routing_engine.providers.described.checks import check_field, check_models, check_whole
 from routing_engine.providers.described.description import Description, KnownModel, Setting, Way
 from routing_engine.providers.described.parts import (
     compiled_path,
@@ -23,10 +24,10 @@ from routing_engine.providers.described.parts import (
     read_steps,
     read_usual,
 )
-from routing_engine.providers.described.paths import WHOLE, read_path
+from routing_engine.providers.described.paths import WHOLE
 from routing_engine.providers.described.requests import Known, Request, compiled, read_marked, take_members
 from routing_engine.providers.described.texts import Slot, Text
-from routing_engine.providers.oauth.plan import OAuthPlan, read_plan
+from routing_engine.providers.oauth.plan import OAuthPlan, read_hosts, read_plan
 
 #: What the steps that write may name of a call.
 CALL_VALUES = frozenset(
@@ -64,12 +65,14 @@ class _Reading:
     def __init__(self, section: Section, name: str) -> None:
         self.section, self.name, self.notes = section, name, section.notes
         self.settings = self._settings()
-        self.constants = self._constants()
-        self.values: Known = {"settings": frozenset(self.settings)}
-        self.hosts = section.texts("hosts")
+        self.constants, self.fields = self._names()
+        self.values: Known = {"settings": frozenset(self.settings)} if self.settings else {}
+        self.hosts = read_hosts(section)
+        for host in self.hosts:
+            compiled(section.node, host, self.notes, self.values)
         self.ways = self._ways()
-        names = {value for way in self.ways.values() for value in _names_of(way)}
-        self.values = {**self.values, "auth": frozenset(names)}
+        names = frozenset(value for way in self.ways.values() for value in _names_of(way))
+        self.values = {**self.values, "auth": names} if names else self.values
 
     def read(self) -> Description:
         section = self.section
@@ -77,8 +80,8 @@ class _Reading:
         asking: Known = {**self.values, "model": self.constants, "fields": _BARE, "limit": _BARE, **_PAGING}
         phone: Known = {**asking, "number": frozenset(SPELLINGS), "spelling": _BARE}
         a_field: Known = {**asking, "field": _BARE, "value": _BARE}
-        record: Known = {**self.values, "model": self.constants, "record": _ANYTHING}
-        writing: Known = {**record, "call": CALL_VALUES, "step": _ANYTHING, "field": _BARE}
+        record: Known = {**self.values, "model": self.constants, "record": self.fields}
+        writing: Known = {**record, "record": _ANYTHING, "call": CALL_VALUES, "step": _ANYTHING, "field": _BARE}
         rules, code = read_rules(section)
         usual = read_usual(section)
         found = Description(
@@ -103,7 +106,8 @@ class _Reading:
             writing={key: read_steps(section, key, writing) for key in ("log_call", "update_call", "attach_recording")},
         )
         section.close("a description")
-        self._check_models(found)
+        check_models(section, found)
+        check_whole(section, found)
         return found
 
     def _settings(self) -> Mapping[str, Setting]:
@@ -126,19 +130,27 @@ class _Reading:
             re.compile(pattern)
         except re.error:
             section.note("pattern", "this is no regular expression", "write for example '[0-9]+'")
+            pattern = ""
         default = section.text("default") if "default" in section.names() else None
         found = Setting(section.text("example"), pattern, default)
+        for key in ("example", "default"):
+            if (value := section.text(key)) and not found.fits(value):
+                section.note(key, f"'{key}' does not fit the pattern", "correct one of the two")
         section.close(f"the setting '{name}'")
         return found
 
-    def _constants(self) -> frozenset[str]:
+    def _names(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Give the names of constants, and of fields, that any model has."""
         models = self.section.section("models")
-        names: set[str] = {"name"}
+        constants, fields = {"name"}, {"id"}
         for name in models.names() if models is not None else ():
             node = models.take(name) if models is not None else None
-            if isinstance(node, yaml.MappingNode):
-                names.update(key.value for key, _ in node.value if key.value not in _OF_MODEL)
-        return frozenset(names)
+            for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+                if key.value not in _OF_MODEL:
+                    constants.add(key.value)
+                elif key.value == "fields" and isinstance(value, yaml.MappingNode):
+                    fields.update(one.value for one, _ in value.value)
+        return frozenset(constants), frozenset(fields)
 
     def _ways(self) -> Mapping[str, Way]:
         node = self.section.take("auth")
@@ -191,6 +203,8 @@ class _Reading:
     def _models(self, record: Known) -> Mapping[str, KnownModel]:
         self.section.require("models", "models: {contact: {fields: {id: id, name: name}}}")
         models = self.section.section("models")
+        if models is not None and not models.names():
+            self.section.note("models", "'models' is empty", "add for example: contact: {fields: {id: id, name: name}}")
         common = self._url(self.section, record)
         found = {}
         for name in models.names() if models is not None else ():
@@ -216,32 +230,12 @@ class _Reading:
                 check_field(fields, one, theirs)
         numbers = section.texts("numbers")
         for one in numbers:
-            if one not in ours:
+            if fields is not None and one not in ours:
                 section.note("numbers", f"the model has no field '{one}'", suggest(one, ours))
         own = self._url(section, record)
         constants = {key: section.text(key) for key in section.names() if key not in _OF_MODEL}
         label = section.text("label", name)
         return KnownModel(name, label, {"name": name, **constants}, ours, numbers, own or common, about)
-
-    def _check_models(self, found: Description) -> None:
-        """Every model that an attempt names must be there, and every caller must be told from strangers."""
-        every = [*found.find_by_phone, *found.find_by_field, *(one.attempt for one in found.listings)]
-        for attempt in every:
-            for name in sorted((attempt.models or frozenset()) - set(found.models)):
-                self.section.note("models", f"an attempt names the model '{name}'", suggest(name, found.models))
-        for model in found.models.values():
-            if found.attempts_for(model.name) and not model.numbers:
-                remedy = "add numbers: [phone], with its fields that hold phone numbers"
-                self.section.note("models", f"the model '{model.name}' has no number to tell callers by", remedy)
-
-
-def check_field(section: Section, ours: str, field: str) -> None:
-    """Note a field whose path cannot be compiled. Several, with ` + ` between them, are joined by a space."""
-    for theirs in field.split(" + "):
-        try:
-            read_path(theirs)
-        except ValueError as error:
-            section.note(ours, str(error), "JSONPath follows RFC 9535, for example $.customer.name")
 
 
 def _names_of(way: Way) -> set[str]:

@@ -23,6 +23,8 @@ from routing_engine.providers.described.texts import TRUSTED, Scope, Slot, Text,
 METHODS = ("get", "post", "put", "patch", "delete")
 _CODES = ("base64url", "json")
 _NO_PART = frozenset({".", ".."})
+#: Rooms that a member's name may come from: `field` is written in a route and a field map, never by a caller.
+_NAMING = TRUSTED | {"field"}
 
 #: What may be named in a text, by room.
 Known: TypeAlias = Mapping[str, frozenset[str] | None]
@@ -141,7 +143,9 @@ def take_request(section: Section, known: Known) -> Request | None:
     """Take the request of a section: one of get, post, put, patch, delete, and query, json, form, headers."""
     chosen = [method for method in METHODS if section.take(method) is not None]
     if len(chosen) != 1:
-        section.notes.note(section.line, "one request is needed here", "write get: /path, or post: /path with json:")
+        remedy = "write get: /path, or post: /path with json:"
+        section.notes.note(section.line, "exactly one request is needed here", remedy)
+        section.part(lambda key: key in ("query", "json", "form", "headers"))  # taken
         return None
     (method,) = chosen
     address = _take_address(section, method, known)
@@ -183,12 +187,22 @@ def read_node(node: yaml.Node, notes: Notes, known: Known) -> Node:
     if isinstance(node, yaml.SequenceNode):
         return [read_node(item, notes, known) for item in node.value]
     if isinstance(node, yaml.MappingNode):
+        if _lacks_quotes(node):
+            notes.note(node, "this is a mapping, and no value", f"write '{{{node.value[0][0].value}}}' in quotes")
         return _read_members(Section(node, notes), notes, known)
     if isinstance(node, yaml.ScalarNode) and not node.style and "{" not in node.value:
         plain = value_of(node, notes, "a value")
         if not isinstance(plain, str):
             return Constant(plain)
     return read_marked(node, notes, known)
+
+
+def _lacks_quotes(node: yaml.MappingNode) -> bool:
+    """Tell whether it is `{number.e164}`: what YAML makes of a value without quotes."""
+    if not node.flow_style or len(node.value) != 1:
+        return False
+    ((key, value),) = node.value
+    return isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode) and not (value.value or value.style)
 
 
 def _read_members(section: Section, notes: Notes, known: Known) -> Node:
@@ -199,7 +213,7 @@ def _read_members(section: Section, notes: Notes, known: Known) -> Node:
     for name in names:
         value = section.take(name)
         key = compiled(section.key_node(name), name, notes, known)
-        if any(slot.path[0] not in TRUSTED for slot in key.slots):
+        if any(slot.path[0] not in _NAMING for slot in key.slots):
             section.note(name, "a name cannot come from a caller or a record", "write the name itself")
         found.append((key, Constant(None) if value is None else read_node(value, notes, known)))
     return tuple(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,12 +13,12 @@ from routing_engine.core.model import Template
 from routing_engine.integration import Connection, Model, read_fields, read_limits, read_numbers, read_record_url
 from routing_engine.marked import Section, section_of, suggest
 from routing_engine.mirrored import Listing
+from routing_engine.providers.described.checks import check_field
 from routing_engine.providers.described.description import Description, KnownModel, Way
-from routing_engine.providers.described.read import check_field
 from routing_engine.providers.described.texts import read_text
 from routing_engine.providers.files import folder_of
 from routing_engine.providers.http_address import read_address, read_tls, tls_context
-from routing_engine.providers.oauth.plan import OAuthPlan
+from routing_engine.providers.oauth.plan import OAuthPlan, read_hosts
 from routing_engine.providers.oauth.settings import OAuthSettings, read_oauth
 
 _MIB = 1024 * 1024
@@ -62,6 +61,9 @@ class DescribedSettings:
 def read_described(description: Description, section: Section, name: str, folder: Path | None = None) -> Connection:
     """Take and close all keys of an integration whose provider is a description."""
     place = folder_of(section, folder)
+    if section.has("number_form"):
+        section.note("number_form", f"'{description.name}' knows itself how its numbers are spelled", "remove it")
+    section.take("number_form")
     limits = read_limits(section, description.limits)
     values = _read_values(section, description)
     models, constants, urls = _read_models(section, description)
@@ -76,7 +78,7 @@ def read_described(description: Description, section: Section, name: str, folder
         way,
         given,
         oauth,
-        (*description.hosts, *section.texts("hosts")),
+        (*map(_fill(values), description.hosts), *read_hosts(section)),
         tls_context(section, verify, ca, None) if ca or not verify else None,
         section.number("connect_timeout_s", 1.5, 0.05, 60),
         section.whole("max_answer_bytes", _MIB, 1024, 64 * _MIB),
@@ -96,7 +98,7 @@ def _read_values(section: Section, description: Description) -> Mapping[str, str
         if setting.default is None:
             section.require(name, f"{name}: {setting.example}")
         value = section.plain(name, setting.default or "")
-        if value and setting.pattern and not re.fullmatch(setting.pattern, value):
+        if value and not setting.fits(value):
             section.note(name, f"'{name}' cannot be '{value[:80]}'", f"write for example {name}: {setting.example}")
         found[name] = value
     return found
@@ -162,12 +164,11 @@ def _read_auth(
         return nothing
     ways = [key for key in auth.names() if key in description.ways]
     if len(auth.names()) != 1 or not ways:
-        unknown = next((key for key in auth.names() if key not in description.ways), "")
-        known = " or ".join(description.ways)
-        remedy = suggest(unknown, description.ways) if unknown else f"keep one of {known}"
-        section.note("auth", f"'auth' takes one way: {known}", remedy)
+        _note_ways(auth, description)
         return nothing
     way = description.ways[ways[0]]
+    if way.needs or way.plan is not None:
+        auth.require(way.name, _example(way).removeprefix("auth: {").removesuffix("}"))
     if way.plan is None:
         return way, _read_needs(auth, way), None
     inside = auth.section(way.name)
@@ -177,6 +178,15 @@ def _read_auth(
     given = _needs_of(inside, way)
     rest = inside.part(lambda key: key not in (*_ADDRESSES, *way.needs))
     return way, given, read_oauth(rest, plan, _fill(values), folder, name)
+
+
+def _note_ways(auth: Section, description: Description) -> None:
+    unknown = next((key for key in auth.names() if key not in description.ways), "")
+    known = " or ".join(description.ways)
+    if unknown:
+        auth.note(unknown, f"'{description.name}' has no way '{unknown}' in 'auth'", suggest(unknown, description.ways))
+    else:
+        auth.notes.note(auth.line, f"'auth' takes one way: {known}", "write one of them, with what it needs")
 
 
 def _example(way: Way) -> str:
