@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from routing_engine.cli.common import misuse, paint
-from routing_engine.errors import ProviderError
+from routing_engine.errors import ProviderError, ProviderRefused
 from routing_engine.providers.oauth.landing import landing
 from routing_engine.providers.oauth.login import Login, NotOurs, prepare_key
 from routing_engine.providers.oauth.settings import OAuthSettings
@@ -39,7 +39,7 @@ def log_in(name: str, settings: OAuthSettings, tls: ssl.SSLContext | None, optio
     login = Login(name, settings, redirect)
     try:
         made = prepare_key(name, settings)
-        kept = asyncio.run(_by_browser(login, tls, options.wait) if listens else _by_paste(login, tls))
+        kept = asyncio.run(_by_browser(login, tls, options.wait)) if listens else _by_paste(login, tls)
     except ProviderError as error:
         print(paint(f"not logged in: {error}", "bad"), file=sys.stderr)
         return 1
@@ -76,17 +76,26 @@ async def _by_browser(login: Login, tls: ssl.SSLContext | None, wait_s: float) -
         return found[0]
 
 
-async def _by_paste(login: Login, tls: ssl.SSLContext | None) -> Kept:
+def _by_paste(login: Login, tls: ssl.SSLContext | None) -> Kept:
+    """Read what is pasted. Not within the event loop: Ctrl-C could not end the waiting there."""
     _show(login)
     print(f"Log in there. You land on an address that begins with {login.redirect_url}; it need not show a page.")
     print("Paste that whole address here, or the code in it:", flush=True)
+    while line := sys.stdin.readline():
+        try:
+            code = login.code_pasted(line)
+        except NotOurs:
+            print(
+                "That address belongs to another log-in. Open the address above, and paste where you land:", flush=True
+            )
+        else:
+            return asyncio.run(_finish(login, tls, code))
+    raise ProviderRefused(f"{login.name}: nothing was pasted")
+
+
+async def _finish(login: Login, tls: ssl.SSLContext | None, code: str) -> Kept:
     async with _session(tls) as session:
-        while line := await asyncio.to_thread(sys.stdin.readline):
-            try:
-                return await login.finish(session, login.code_pasted(line))
-            except NotOurs:
-                print("That address belongs to another log-in. Open the address above, and paste where you land:")
-    raise TimeoutError
+        return await login.finish(session, code)
 
 
 def _show(login: Login) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -195,13 +196,29 @@ async def test_without_a_browser_here_what_one_landed_on_is_pasted(site: Site, w
     [
         ("a-code-of-last-week\n", "the code is no longer good"),
         ("https://acme.example/welcome\n", "there is no code in what was pasted"),
-        ("", "nobody came back"),
+        ("", "nothing was pasted"),
     ],
 )
 async def test_a_paste_that_does_not_work_is_told(site: Site, typed: str, says: str) -> None:
     process = await site.start("login", "acme", "--paste")
     code, _, err = await end(process, typed)
     assert (code, says in err) == (1, True), err
+
+
+async def test_ctrl_c_ends_a_log_in_at_once(site: Site) -> None:
+    for words in (("--paste",), ("--port", str(site.port))):
+        process = await site.start("login", "acme", *words)
+        await page_of(process)
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), 10) == 130
+        assert process.stderr is not None
+        assert b"Traceback" not in await process.stderr.read()
+
+
+async def test_nobody_comes_back(site: Site) -> None:
+    process = await site.start("login", "acme", "--port", str(site.port), "--wait", "0.1")
+    code, _, err = await end(process)
+    assert (code, "nobody came back within 0.1 seconds" in err) == (1, True)
 
 
 async def test_a_port_in_use_is_told_with_what_to_do(site: Site) -> None:

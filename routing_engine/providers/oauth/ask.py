@@ -90,7 +90,7 @@ async def ask(
     """Ask for a token. `known` are the captured values so far: an answer may leave them out. Raises `ProviderError`."""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            status, wait_s, body = await _send(settings, session, form)
+            status, wait_s, body = await _send_twice(settings, session, form)
     except (aiohttp.ClientError, OSError, ValueError):  # TimeoutError is an OSError
         # Not chained: the error may hold what was sent.
         raise ProviderUnreachable(f"{name}: the token address does not answer") from None
@@ -102,6 +102,18 @@ async def ask(
     if failed is not None:
         raise failed
     return _granted(name, settings, answer, known)
+
+
+async def _send_twice(
+    settings: OAuthSettings, session: aiohttp.ClientSession, form: Mapping[str, str]
+) -> tuple[int, float | None, bytes]:
+    """Send a request, and once more when the connection was kept alive and the server had closed it meanwhile."""
+    try:
+        return await _send(settings, session, form)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+        return await _send(settings, session, form)
 
 
 async def _send(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,5 +83,6 @@ def make_key(folder: Path, variable: str) -> Path | None:
 def own_like_folder(file: int, folder: Path) -> None:
     """Give a file to the folder's owner when root writes it: the engine that reads it is seldom root."""
     if os.geteuid() == 0:
-        found = folder.stat()
-        os.fchown(file, found.st_uid, found.st_gid)
+        with suppress(PermissionError):  # root without that right, in a container: then the engine says what is wrong
+            found = folder.stat()
+            os.fchown(file, found.st_uid, found.st_gid)

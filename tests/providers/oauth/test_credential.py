@@ -231,6 +231,15 @@ async def test_a_throttled_token_address_is_left_alone_for_so_long(site: Site) -
     assert (await credential.values())["access_token"] == "access-1"
 
 
+async def test_a_kept_connection_that_the_vendor_has_closed_costs_nothing(site: Site) -> None:
+    site.logged_in()
+    site.vendor.hangs_up = 1
+    assert (await site.credential().values())["access_token"] == "access-1"
+    site.vendor.hangs_up, site.clock.now_s = 2, site.clock.now_s + 4000
+    with pytest.raises(ProviderUnreachable, match="does not answer"):
+        await site.credential().values()
+
+
 async def test_a_caller_who_hangs_up_leaves_the_token_to_the_others(site: Site) -> None:
     site.logged_in()
     site.vendor.gate = asyncio.Event()

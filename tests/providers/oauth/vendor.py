@@ -28,7 +28,7 @@ class Vendor:
 
     `rotates` replaces the refresh token at each use, and refuses the one before. `expires_in` None is left out of
     answers, `extra` are further members of them. `status` and `body` stand in for every answer of the token address;
-    `gate` holds it up. `asked` are the forms that came to the token address.
+    `gate` holds it up, `hangs_up` requests find the connection closed. `asked` are the forms that came to it.
     """
 
     rotates: bool = True
@@ -38,6 +38,7 @@ class Vendor:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     gate: asyncio.Event | None = None
+    hangs_up: int = 0
     denies: bool = False
     public_key: RSAPublicKey | None = None
     address: str = ""
@@ -78,6 +79,10 @@ class Vendor:
         return web.Response(status=302, headers={"Location": f"{query['redirect_uri']}?{urlencode(answer)}"})
 
     async def token(self, request: web.Request) -> web.Response:
+        if self.hangs_up and request.transport is not None:
+            self.hangs_up -= 1
+            request.transport.close()
+            return web.Response()
         text = await request.text()
         is_json = request.content_type == "application/json"
         form = json.loads(text) if is_json else dict(parse_qsl(text, keep_blank_values=True))
