@@ -7,6 +7,7 @@ with redis() as store:
 """
 
 import contextlib
+import os
 import random
 import shutil
 import signal
@@ -91,9 +92,11 @@ class Server:
         return False
 
     def signal(self, which: signal.Signals) -> None:
-        """Send a signal: SIGSTOP freezes it, SIGCONT lets it go on."""
+        """Send a signal: SIGSTOP freezes it (and is waited for), SIGCONT lets it go on."""
         assert self._process
         self._process.send_signal(which)
+        if which == signal.SIGSTOP:
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def stop(self) -> None:
         """End it as an operator would; by force when that takes too long."""

@@ -43,6 +43,12 @@ class Keys:
     by_caller: KeyTemplate | None
     by_field: Mapping[str, KeyTemplate]
 
+    @property
+    def samples(self) -> list[str]:
+        """Give a key of each kind, to try whether they may be read: hardly anybody has the number 0."""
+        templates = [*([self.by_caller] if self.by_caller is not None else []), *self.by_field.values()]
+        return ["".join((one.before, "0", one.behind)) for one in templates]
+
     def key(self, integration: str, query: Query) -> tuple[str, str, str] | None:
         """Give the key for a query in three parts; None when no record can have it.
 

@@ -21,7 +21,7 @@ from routing_engine.integration import Model
 from routing_engine.providers import ldap_wire as wire
 from routing_engine.providers.answers import page_url
 from routing_engine.providers.kept import Kept, Link, open_link
-from routing_engine.providers.ldap_filter import equal, every, holds_in_order, one_of
+from routing_engine.providers.ldap_filter import ANYTHING, equal, every, holds_in_order, one_of
 from routing_engine.providers.ldap_settings import LdapSettings
 from routing_engine.providers.ldap_settings import read_settings as read_settings
 from routing_engine.providers.ldap_wire import Entry, Result
@@ -60,6 +60,17 @@ class LdapProvider:
         messages = await self._kept.ask(str(number), search)
         self._check(messages[-1], query)
         return [_record(entry, model) for entry in messages if isinstance(entry, Entry)]
+
+    async def check(self) -> str:
+        """Look at the entry at the base of each model: it must be there, and be shown to us."""
+        bases = {self._settings.of(model).base for model in self._models}
+        for base in sorted(bases):
+            number = self._kept.number()
+            look = wire.search(number, base, "base", ANYTHING, [wire.NO_ATTRIBUTES], 1, self._settings.time_limit_s)
+            end = (await self._kept.ask(str(number), look))[-1]
+            if isinstance(end, Result) and end.code != wire.SUCCESS:
+                raise end.error(self._name)
+        return f"the log-in works, and {len(bases)} of {len(bases)} bases can be seen"
 
     async def close(self) -> None:
         """Say goodbye to the directory."""

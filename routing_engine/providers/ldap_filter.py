@@ -20,6 +20,9 @@ _ITEM = re.compile(r"([A-Za-z0-9.;\-]*)(?:(:dn)?(?::([A-Za-z0-9.\-]+))?(:=)|([<>
 _ESCAPE = re.compile(r"\\([0-9A-Fa-f]{2})|(\\)")
 _DEEPEST = 20
 
+#: `(objectClass=*)`: what every entry has.
+ANYTHING = octets("objectClass", _PRESENT)
+
 
 def equal(attribute: str, value: str) -> bytes:
     """Match entries with this value, as the attribute compares values."""

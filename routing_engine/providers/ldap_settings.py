@@ -11,11 +11,10 @@ from pathlib import Path
 from routing_engine.marked import Section, section_of, suggest
 from routing_engine.providers.files import folder_of
 from routing_engine.providers.kept import Address
-from routing_engine.providers.ldap_filter import ATTRIBUTE, read_filter
+from routing_engine.providers.ldap_filter import ANYTHING, ATTRIBUTE, read_filter
 from routing_engine.providers.ldap_wire import SCOPES
 from routing_engine.providers.server_address import is_this_machine, read_context, read_server, refuse_tls
 
-_ANY_OBJECT = "(objectClass=*)"
 _DN = re.compile(r"[^=,]+=[^,]+(,[^=,]+=[^,]+)*\Z")
 
 
@@ -59,7 +58,7 @@ def read_settings(section: Section, name: str, folder: Path | None = None) -> Ld
     begins = _read_start_tls(section, address, place)
     user, password = _read_bind(section, address, begins is not None)
     section.require("base", "base: 'ou=people,dc=example,dc=com'")
-    where = _read_where(section, Where("", "subtree", read_filter(_ANY_OBJECT)))
+    where = _read_where(section, Where("", "subtree", ANYTHING))
     settings = LdapSettings(
         address,
         begins,

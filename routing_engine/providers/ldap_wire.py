@@ -26,6 +26,8 @@ _BIND, _UNBIND, _SEARCH, _ABANDON, _EXTENDED = 0x60, 0x42, 0x63, 0x50, 0x77
 _BOUND, _ENTRY, _DONE, _EXTENDED_DONE = 0x61, 0x64, 0x65, 0x78
 _START_TLS = "1.3.6.1.4.1.1466.20037"
 SUCCESS, TOO_LATE, TOO_MANY = 0, 3, 4
+#: Asks for no attribute at all (RFC 4511, 4.5.1.8).
+NO_ATTRIBUTES = "1.1"
 SCOPES = {"base": 0, "one": 1, "subtree": 2}
 
 #: Result codes (RFC 4511, appendix A) that an administrator can do something about.

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,14 @@ async def test_an_administrator_reads_what_is_wrong(asterisk: Asterisk) -> None:
         await find(yaml(asterisk).replace(f":{asterisk.ports.manager}", ":1"), by_field("number", "0042"))
 
 
+@pytest.mark.parametrize(("user", "refused"), [("engine", False), ("nobody", True)])
+async def test_a_check_reads_a_key_of_each_kind(asterisk: Asterisk, user: str, refused: bool) -> None:
+    provider = opened(yaml(asterisk, user))
+    with pytest.raises(ProviderRefused, match="write = reporting") if refused else nullcontext():
+        assert "each of the 2 kinds" in await provider.check()  # type: ignore[attr-defined]
+    await provider.close()
+
+
 async def test_what_is_no_asterisk_is_told(asterisk: Asterisk) -> None:
     async def shell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"SSH-2.0-OpenSSH_10.0\r\n")
@@ -235,6 +244,7 @@ async def test_a_frozen_asterisk_does_not_hold_the_look_ups_after_it_is_back() -
         provider = opened(text, password=mortal.secret)
         await provider.find(by_field("id", "7"))
         os.kill(mortal.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, mortal.pid, os.WSTOPPED | os.WNOWAIT)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(provider.find(by_field("id", "8")), 0.6)
         os.kill(mortal.pid, signal.SIGCONT)

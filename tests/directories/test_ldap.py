@@ -198,6 +198,16 @@ async def test_a_wrong_password_is_told(directory: Server) -> None:
     assert "wr0ng" not in f"{caught.value} {caught.value!r}"
 
 
+async def test_a_check_looks_at_the_base_and_tells_what_is_wrong_with_it(directory: Server) -> None:
+    provider = opened(yaml(directory.address, BIND))
+    assert await provider.check() == "the log-in works, and 1 of 1 bases can be seen"  # type: ignore[attr-defined]
+    await provider.close()
+    provider = opened(yaml(directory.address, base="ou=closed,dc=example,dc=com"))
+    with pytest.raises(ProviderRefused, match="no entry at the base"):
+        await provider.check()  # type: ignore[attr-defined]
+    await provider.close()
+
+
 async def test_a_server_that_speaks_something_else_is_told(store: Server) -> None:
     with pytest.raises((ProviderMisread, ProviderUnreachable)):
         await asyncio.wait_for(find(yaml(f"ldap://127.0.0.1:{store.port}", BIND), by_field("id", "1")), 5)

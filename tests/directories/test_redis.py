@@ -8,6 +8,7 @@ import random
 import re
 import signal
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import cast
 
@@ -132,6 +133,15 @@ async def test_the_user_of_the_reference_may_read_and_nothing_else(store: Server
     async with redis.asyncio.Redis(port=store.port, username="engine", password=PASSWORD, protocol=2) as client:
         with pytest.raises(redis.exceptions.NoPermissionError):
             await client.set("phone:x", "y")
+
+
+async def test_a_check_reads_a_key_of_each_kind(store: Server) -> None:
+    text = yaml(store, "user: engine\npassword: '${PASSWORD}'\n")
+    for keys, refused in ((KEYS, False), (KEYS.replace("customer:", "secret:"), True)):
+        provider = opened(text.replace(KEYS, keys))
+        with pytest.raises(ProviderRefused, match="may not read") if refused else nullcontext():
+            assert "each of the 2 kinds" in await provider.check()  # type: ignore[attr-defined]
+        await provider.close()
 
 
 async def test_a_database_of_its_own_number_is_read(store: Server) -> None:
