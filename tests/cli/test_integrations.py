@@ -19,7 +19,9 @@ import aiohttp
 import pytest
 
 from routing_engine.cli.integrations import oauth_of
-from routing_engine.in_force import open_store
+from routing_engine.core.numbers import read_number
+from routing_engine.core.ports import Query
+from routing_engine.in_force import open_provider, open_store
 from routing_engine.providers.oauth.key import make_key
 from routing_engine.providers.oauth.renewal import made_for
 from routing_engine.providers.oauth.store import Kept, TokenStore
@@ -241,6 +243,24 @@ async def test_a_browser_is_opened_where_there_is_a_screen(site: Site, tmp_path:
     assert (await browse(page))[0] == 200
     assert (await end(process))[0] == 0
     assert opened.read_text().strip() == page
+
+
+# ------------------------------------------------------------------------------------------------- in use
+
+
+async def test_eight_look_ups_that_get_a_401_renew_once_and_all_are_answered(site: Site) -> None:
+    site.logged_in(ends_at=2_000_000_000)
+    site.vendor.good, site.vendor.count = {"refresh-0"}, 5  # the vendor has taken access-0 back
+    configuration = open_store(site.folder).load()
+    provider = open_provider(configuration.integrations["acme"], configuration.settings)
+    number = read_number("+12025550143", "")
+    assert number is not None
+    query = Query("contact", "", number.e164, True, number)
+    found = await asyncio.gather(*(provider.find(query) for _ in range(8)))
+    await provider.close()
+    assert [list(records) for records in found] == [[]] * 8
+    assert [form["refresh_token"] for form in site.vendor.asked] == ["refresh-0"]
+    assert site.vendor.api.count("Bearer access-6") == 8
 
 
 # ------------------------------------------------------------------------------------------------- check
