@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
+from yarl import URL
 
 from routing_engine.core.model import Template
 from routing_engine.integration import Connection, Model, read_fields, read_limits, read_numbers, read_record_url
@@ -67,24 +68,31 @@ def read_described(description: Description, section: Section, name: str, folder
     limits = read_limits(section, description.limits)
     values = _read_values(section, description)
     models, constants, urls = _read_models(section, description)
-    way, given, oauth = _read_auth(section, description, values, place, name)
+    address = read_address(section, "address") if section.has("address") else _take_nothing(section, "address")
+    hosts = (*read_hosts(section), *_host_of(address))
+    way, given, oauth = _read_auth(section, description, values, hosts, place, name)
     verify, ca = read_tls(section, place)
     settings = DescribedSettings(
         description,
         values,
         constants,
         urls,
-        read_address(section, "address") if section.has("address") else _take_nothing(section, "address"),
+        address,
         way,
         given,
         oauth,
-        (*map(_fill(values), description.hosts), *read_hosts(section)),
+        (*map(_fill(values), description.hosts), *hosts),
         tls_context(section, verify, ca, None) if ca or not verify else None,
         section.number("connect_timeout_s", 1.5, 0.05, 60),
         section.whole("max_answer_bytes", _MIB, 1024, 64 * _MIB),
     )
     section.close(f"the integration '{name}'")
     return Connection(settings, models, limits)
+
+
+def _host_of(address: str) -> tuple[str, ...]:
+    """Give the host that an operator names: what leads there is allowed like what the description allows."""
+    return tuple(filter(None, [URL(address).host])) if address else ()
 
 
 def _take_nothing(section: Section, key: str) -> str:
@@ -152,7 +160,12 @@ def _read_model(own: Section | None, name: str, description: Description) -> tup
 
 
 def _read_auth(
-    section: Section, description: Description, values: Mapping[str, str], folder: Path, name: str
+    section: Section,
+    description: Description,
+    values: Mapping[str, str],
+    hosts: tuple[str, ...],
+    folder: Path,
+    name: str,
 ) -> tuple[Way | None, Mapping[str, str], OAuthSettings | None]:
     """Take `auth`: one of the description's ways, with what it needs."""
     nothing: tuple[None, Mapping[str, str], None] = (None, {}, None)
@@ -174,7 +187,7 @@ def _read_auth(
     inside = auth.section(way.name)
     if inside is None:
         return nothing
-    plan = _plan(inside.part(lambda key: key in _ADDRESSES), way.plan, section.texts("hosts"))
+    plan = _plan(inside.part(lambda key: key in _ADDRESSES), way.plan, hosts)
     given = _needs_of(inside, way)
     rest = inside.part(lambda key: key not in (*_ADDRESSES, *way.needs))
     return way, given, read_oauth(rest, plan, _fill(values), folder, name)
@@ -201,7 +214,7 @@ def _plan(own: Section, plan: OAuthPlan, hosts: tuple[str, ...]) -> OAuthPlan:
     token, authorize = (read_address(own, key) if own.has(key) else "" for key in _ADDRESSES)
     return replace(
         plan,
-        hosts=(*plan.hosts, *hosts),
+        hosts=(*plan.hosts, *hosts, *_host_of(token)),
         token_url=token or plan.token_url,
         authorize_url=authorize or plan.authorize_url,
     )
