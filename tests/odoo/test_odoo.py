@@ -46,6 +46,13 @@ async def found_one(crm: Asked, number: str, model: str = "contact") -> Record:
     return record
 
 
+def found_of(system: Odoo, model: str, condition: list[str]) -> list[int]:
+    """The ids of the records of a model."""
+    found = system.ask(model, "search", domain=[condition])
+    assert isinstance(found, list)
+    return found
+
+
 async def test_a_record_tells_company_and_owner_and_no_false(scene: Scene, system: Odoo) -> None:
     parent = system.add_partner("Acme Inc", is_company=True)
     system.add_partner("Elsa Dort", "+43 1 5126001", parent_id=parent, user_id=2)
@@ -64,24 +71,31 @@ async def test_a_number_that_odoo_could_not_read_is_found_by_its_digits(scene: S
 
 
 async def test_a_number_is_read_by_the_contacts_own_country(scene: Scene, system: Odoo) -> None:
-    country = system.ask("res.country", "search", domain=[["code", "=", "US"]])
-    assert isinstance(country, list)
-    number = system.add_partner("Amy Far", "(212) 555-0199", country_id=country[0])
+    (country,) = found_of(system, "res.country", ["code", "=", "US"])
+    number = system.add_partner("Amy Far", "(212) 555-0199", country_id=country)
     async with asking(scene) as crm:
         assert (await found_one(crm, "+1 212 555 0199")).id == str(number)
 
 
 async def test_a_custom_field_is_read_and_searched(scene: Scene, system: Odoo) -> None:
-    model = system.ask("ir.model", "search", domain=[["model", "=", "res.partner"]])
-    assert isinstance(model, list)
-    system.add(
-        "ir.model.fields", name="x_tier", model_id=model[0], field_description="Tier", ttype="char", state="manual"
-    )
+    (model,) = found_of(system, "ir.model", ["model", "=", "res.partner"])
+    system.add("ir.model.fields", name="x_tier", model_id=model, field_description="Tier", ttype="char", state="manual")
     number = system.add_partner("Gerda Gold", "+43 1 5126003", x_tier="gold")
     async with asking(scene, scene.integration + "models: {contact: {fields: {tier: x_tier}}}\n") as crm:
         assert (await found_one(crm, "+43 1 5126003")).fields["tier"] == "gold"
         assert ids(await crm.field("tier", "gold", "contact")) == [str(number)]
         assert "Tier" in [one.label for one in await crm.provider.fields_of("contact")]
+
+
+async def test_the_extension_of_the_owner_comes_by_a_related_field(scene: Scene, system: Odoo) -> None:
+    (model,) = found_of(system, "ir.model", ["model", "=", "res.partner"])
+    related = {"name": "x_owner_extension", "related": "user_id.phone", "ttype": "char", "state": "manual"}
+    system.add("ir.model.fields", model_id=model, field_description="Owner's extension", **related)
+    owner = system.add("res.users", name="Olga Owner", login="olga", phone="217")
+    system.add_partner("Kurt Kunde", "+43 1 5126005", user_id=owner)
+    own = "models: {contact: {fields: {owner_extension: x_owner_extension}}}\n"
+    async with asking(scene, scene.integration + own) as crm:
+        assert (await found_one(crm, "+43 1 5126005")).fields["owner_extension"] == "217"
 
 
 async def test_another_model_of_odoo_needs_no_description(scene: Scene, system: Odoo) -> None:

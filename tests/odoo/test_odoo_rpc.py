@@ -46,6 +46,12 @@ class TestJsonRpc(RealContract):
             system.ask("res.users", "write", ids=[user], vals={"password": "first-one"})
             assert ids(await crm.caller(ANNA, "contact")) == scene.named("Anna")
 
+    async def test_who_may_not_read_leads_is_told_to_an_administrator(self, scene: Scene, system: Odoo) -> None:
+        system.add("res.users", name="Little", login="little", password="little-one")
+        async with asking(Scene(json_rpc(system, "little"), "little-one", scene.ids)) as crm:
+            assert ids(await crm.caller(ANNA, "contact")) == scene.named("Anna")
+            assert "(odoo.exceptions.AccessError)" in str(await crm.caller(ANNA, "lead"))
+
     async def test_an_error_within_status_200_is_told_by_its_name(self, crm: Asked) -> None:
         with pytest.raises(ProviderRefused, match=r"status 200 \(builtins.ValueError\)"):
             await crm.provider.find(by_field_of("contact", "no_such_field", "123456"))
