@@ -124,8 +124,8 @@ async def landed(house: House, scene: Scene, model: str, rules: str, caller: str
         (folder / "secret").write_text(scene.secret)
         text = scene.integration.replace("'${SECRET}'", f"{{file: {folder}/secret}}")
         (folder / "integrations" / "real.yaml").write_text(text)
-        source = f"{{integration: real, model: {model}, search: {{by: caller}}, timeout_s: 2, rules: [{rules}]}}"
-        route = f"deadline_s: 3\nsources: [{source}]\ndefault: {{to: {{queue: sales}}}}\n"
+        source = f"{{integration: real, model: {model}, search: {{by: caller}}, timeout_s: 5, rules: [{rules}]}}"
+        route = f"deadline_s: 6\nsources: [{source}]\ndefault: {{to: {{queue: sales}}}}\n"
         async with engine_of(house.middleware, {"whole": route}, folder=folder) as engine:
             stage = Stage(house, engine)
             call = await stage.call("whole", caller=caller)
