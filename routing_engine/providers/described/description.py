@@ -177,7 +177,7 @@ class Description:
         """Give how a field of a model is searched."""
         return next((one for one in self.find_by_field if one.models is None or model in one.models), None)
 
-    def listing_for(self, model: str) -> Listing | None:
-        """Give how a model's records are listed."""
-        fits = (one for one in self.listings if one.attempt.models is None or model in one.attempt.models)
-        return next(fits, None)
+    def listing_for(self, model: str, changes: bool = False) -> Listing | None:
+        """Give how a model's records are listed: all, or the changes. One way may do both, or each has its own."""
+        fits = [one for one in self.listings if one.attempt.models is None or model in one.attempt.models]
+        return next((one for one in fits if one.changes is changes), fits[0] if fits else None)

@@ -124,7 +124,7 @@ def _format(value: object, pattern: str) -> str:
 
 def _scaled(factor: float) -> Apply:
     def scaled(value: object) -> int:
-        number = _number(value)
+        number = value.timestamp() if isinstance(value, datetime) else _number(value)
         return round(number * factor) if isinstance(number, (int, float)) else 0
 
     return scaled
@@ -174,7 +174,7 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
         "capital": Filter(lambda value: as_words(value).capitalize(), "the first letter upper case, the rest lower"),
         "number": Filter(_number, "a number, not a text"),
         "string": Filter(as_words, "a text, not a number"),
-        "ms": Filter(_scaled(1000), "seconds as whole milliseconds"),
+        "ms": Filter(_scaled(1000), "seconds as whole milliseconds; a moment as those since 1970"),
         "minutes": Filter(_scaled(1 / 60), "seconds as whole minutes"),
         "iso": Filter(_iso, "a moment as ISO 8601"),
         "format": Filter(_format, "a moment as `strftime` writes it: `format '%Y-%m-%d'`", False, (1, 1)),
@@ -185,6 +185,7 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
             (2, 40),
             lambda words: len(words) % 2 == 0,
         ),
+        "is": Filter(lambda value, word: as_words(value) == word, "true or false: `is outbound`", False, (1, 1)),
         "join": Filter(_join, "a list as text, with commas or what is given between", False, (0, 1)),
         "default": Filter(_default, "another value where there is none", False, (1, 1)),
         "json": Filter(lambda value: json.dumps(value, ensure_ascii=False), "JSON text"),

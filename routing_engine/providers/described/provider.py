@@ -57,7 +57,7 @@ class DescribedProvider:
 
     async def page(self, model: str, since: datetime | None, cursor: str) -> Batch:
         """Give one page of all records, or of those changed since a moment."""
-        listing = self._description.listing_for(model)
+        listing = self._description.listing_for(model, since is not None)
         if listing is None:
             raise ProviderRefused(f"{self._name}: the records of '{model}' cannot be listed")
         attempt = listing.attempt

@@ -50,7 +50,7 @@ class DescribedSettings:
 
     def listing(self, model: str) -> Listing:
         """Tell what of a model can be listed."""
-        found = self.description.listing_for(model)
+        found = self.description.listing_for(model, True)
         return "" if found is None else "changes" if found.changes else "all"
 
 
