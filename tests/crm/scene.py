@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -116,8 +116,13 @@ def ids(found: Found | SourceDown) -> list[str]:
     return sorted(record.id for record in found.records)
 
 
-async def landed(house: House, scene: Scene, model: str, rules: str, caller: str) -> Landing:
-    """Where a caller lands whose only source is this model of the scene, with these rules; else in `sales`."""
+async def landed(
+    house: House, scene: Scene, model: str, rules: str, caller: str, mirrored: Callable[[], None] | None = None
+) -> Landing:
+    """Where a caller lands whose only source is this model of the scene, with these rules; else in `sales`.
+
+    With `mirrored` the scene's mirror is pulled first, and that is called before the caller dials.
+    """
     with TemporaryDirectory(prefix="whole-call-") as made:
         folder = Path(made)
         (folder / "integrations").mkdir()
@@ -127,6 +132,9 @@ async def landed(house: House, scene: Scene, model: str, rules: str, caller: str
         source = f"{{integration: real, model: {model}, search: {{by: caller}}, timeout_s: 5, rules: [{rules}]}}"
         route = f"deadline_s: 6\nsources: [{source}]\ndefault: {{to: {{queue: sales}}}}\n"
         async with engine_of(house.middleware, {"whole": route}, folder=folder) as engine:
+            if mirrored is not None:
+                await engine.logged("mirror.pulled", timeout_s=20, model=model)
+                mirrored()
             stage = Stage(house, engine)
             call = await stage.call("whole", caller=caller)
             landing = await stage.lands(call, "queue")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -26,6 +27,17 @@ async def test_a_caller_in_tryton_gets_to_the_queue_of_the_rule(house: House, sc
     assert (landing.exten, landing.variables["ROUTE_REASON"]) == ("vip", "matched")
     page = f"{system.address}/#tryton/model/party.party/{scene.ids['Anna']}"
     assert landing.variables["ROUTE_RECORD_URL"] == page
+
+
+@pytest.mark.asterisk
+async def test_a_mirror_of_tryton_answers_while_it_is_down(house: House, scene: Scene, system: Tryton) -> None:
+    mirrored = replace(scene, integration=scene.integration + "mirror: {}\n")
+    rules = "{when: {code: '0042', data.origin: snapshot}, to: {queue: vip}}"
+    try:
+        landing = await landed(house, mirrored, "party", rules, "+436647654321", mirrored=system.stop)
+    finally:
+        system.start()
+    assert (landing.exten, landing.variables["ROUTE_REASON"]) == ("vip", "matched")
 
 
 class TestTryton(RealContract):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,6 +32,17 @@ async def test_a_caller_in_odoo_gets_to_the_queue_of_the_rule(house: House, scen
     assert (landing.exten, landing.variables["ROUTE_REASON"]) == ("vip", "matched")
     page = f"{system.address}/mail/view?model=res.partner&res_id={scene.ids['Anna']}"
     assert landing.variables["ROUTE_RECORD_URL"] == page
+
+
+@pytest.mark.asterisk
+async def test_a_mirror_of_odoo_answers_while_it_is_down(house: House, scene: Scene, system: Odoo) -> None:
+    mirrored = replace(scene, integration=scene.integration + "mirror: {}\n")
+    rules = "{when: {reference: '0042', data.origin: snapshot}, to: {queue: vip}}"
+    try:
+        landing = await landed(house, mirrored, "contact", rules, "+436647654321", mirrored=system.stop)
+    finally:
+        system.start()
+    assert (landing.exten, landing.variables["ROUTE_REASON"]) == ("vip", "matched")
 
 
 class TestContacts(RealContract):
