@@ -67,6 +67,8 @@ class Asked:
 
     @property
     def form(self) -> dict[str, str]:
+        if self.headers.get("Content-Type", "").startswith("application/json"):
+            return {name: str(value) for name, value in self.json.items()}
         return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
 
 
