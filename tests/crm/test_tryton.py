@@ -12,9 +12,10 @@ import pytest
 
 from rig.tryton import Tryton
 from routing_engine.core.model import Found, Record
+from routing_engine.errors import ProviderRefused
 from tests.acceptance.stage import House
 
-from .contract import ANNA, RealContract
+from .contract import ANNA, RealContract, by_field_of
 from .scene import Asked, Scene, asking, ids, landed
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
@@ -44,6 +45,11 @@ class TestTryton(RealContract):
     """The contract."""
 
     model, key = "party", "code"
+
+    @pytest.mark.parametrize("value", ["x", "9" * 25])
+    async def test_what_cannot_be_an_id_is_refused_and_no_outage(self, crm: Asked, value: str) -> None:
+        with pytest.raises(ProviderRefused, match="status 500"):
+            await crm.provider.find(by_field_of("party", "id", value))
 
     async def test_a_field_of_the_operators_own_is_read_and_searched(
         self, crm: Asked, scene: Scene, system: Tryton

@@ -50,6 +50,10 @@ class TestContacts(RealContract):
 
     model, key = "contact", "reference"
 
+    @pytest.mark.parametrize("value", ["x", "9" * 20, "1.5"])
+    async def test_what_cannot_be_an_id_is_nobodys(self, crm: Asked, value: str) -> None:
+        assert ids(await crm.field("id", value, "contact")) == []
+
 
 async def found_one(crm: Asked, number: str, model: str = "contact") -> Record:
     found = await crm.caller(number, model)

@@ -37,6 +37,10 @@ class TestJsonRpc(RealContract):
 
     model, key = "contact", "reference"
 
+    @pytest.mark.parametrize("value", ["x", "9" * 20, "1.5"])
+    async def test_what_cannot_be_an_id_is_nobodys(self, crm: Asked, value: str) -> None:
+        assert ids(await crm.field("id", value, "contact")) == []
+
     async def test_a_session_that_was_ended_is_begun_anew(self, scene: Scene, system: Odoo) -> None:
         user = system.add("res.users", name="Engine", login="engine", password="first-one")
         async with asking(Scene(json_rpc(system, "engine"), "first-one", scene.ids)) as crm:
