@@ -21,7 +21,7 @@ test-odoo: ## calls and look-ups on a real Odoo 19 (210 MB once); passes without
 
 fast:      ## only the tests without network: seconds
 	@rig/get-python dev
-	@.venv/bin/python -m pytest -q -m 'not asterisk and not containers and not soak and not servers'
+	@.venv/bin/python -m pytest -q -m 'not asterisk and not containers and not soak and not servers and not databases'
 
 check: lint types docs
 

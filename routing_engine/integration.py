@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -125,10 +125,10 @@ class Connection:
 IntegrationFacts: TypeAlias = Mapping[str, Model] | None
 
 
-def read_models(section: Section) -> Mapping[str, Model]:
+def read_models(section: Section, more: Collection[str] = ()) -> Mapping[str, Model]:
     """Take `models` and `number_form` from an integration's section.
 
-    At least one model is needed; every problem is noted.
+    At least one model is needed; every problem is noted. `more` are keys of a model that its provider takes itself.
     """
     forms = _read_forms(section)
     section.require("models", "models: {contact: {fields: {id: id, name: name}}}")
@@ -137,7 +137,7 @@ def read_models(section: Section) -> Mapping[str, Model]:
         return {}
     if not models.names():
         section.note("models", "'models' is empty", "add for example: contact: {fields: {id: id, name: name}}")
-    return {name: _read_model(name, models, forms) for name in models.names()}
+    return {name: _read_model(name, models, forms, more) for name in models.names()}
 
 
 def read_limits(section: Section, usual: Limits = Limits()) -> Limits:
@@ -192,13 +192,15 @@ def _fault_of(form: str) -> tuple[str, str] | None:
     return f"'number_form' cannot be '{form[:80]}'", suggest(form, (*FORMS, "last 8"))
 
 
-def _read_model(name: str, models: Section, forms: tuple[str, ...]) -> Model:
+def _read_model(name: str, models: Section, forms: tuple[str, ...], more: Collection[str]) -> Model:
     node = models.take(name)
     section = None if node is None else section_of(node, models.notes, f"the model '{name}'")
     if section is None:
         return Model(name, {}, forms=forms)
     fields, about = read_fields(section)
     model = Model(name, fields, read_record_url(section, fields), read_numbers(section, fields), forms, about=about)
+    for key in more:
+        section.take(key)
     section.close(f"the model '{name}'")
     return model
 

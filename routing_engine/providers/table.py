@@ -16,6 +16,8 @@ from routing_engine.marked import Notes, Section
 from routing_engine.providers import astdb, http, ldap, records, redis
 from routing_engine.providers.described.catalogue import reader_of_own, reader_of_shipped, shipped
 from routing_engine.providers.described.provider import open_described
+from routing_engine.providers.sql import settings as sql_settings
+from routing_engine.providers.sql.provider import open_sql
 
 _GROUP = "routing_engine.providers"
 
@@ -33,11 +35,13 @@ class ProviderKind:
 
     `read_settings(section, name, folder)` takes and closes the keys of its own in the YAML of the integration `name`,
     and notes every problem there; files that it names are relative to `folder`.
-    `open(name, settings, models, region, clock)` gives a provider for such settings.
+    `open(name, settings, models, region, clock)` gives a provider for such settings. `read_models(section)` takes
+    `models` and `number_form` before that; another one than every integration has is for models with keys of their own.
     """
 
     read_settings: ReadSettings
     open: Callable[[str, object, Mapping[str, Model], str, Clock], Provider]
+    read_models: Callable[[Section], Mapping[str, Model]] = read_models
 
 
 #: What ships with the engine.
@@ -48,6 +52,7 @@ PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType(
         "ldap": ProviderKind(ldap.read_settings, ldap.open_ldap),
         "redis": ProviderKind(redis.read_settings, redis.open_redis),
         "records": ProviderKind(records.read_settings, records.open_records),
+        "sql": ProviderKind(sql_settings.read_settings, open_sql, sql_settings.read_models),
     }
 )
 
@@ -81,7 +86,7 @@ def kind_of(provider: str, kinds: Mapping[str, ProviderKind]) -> Callable[..., P
 
 def _reader(kind: ProviderKind, folder: Path) -> Callable[[Section, str], Connection]:
     def read(section: Section, name: str) -> Connection:
-        models, limits = read_models(section), read_limits(section)
+        models, limits = kind.read_models(section), read_limits(section)
         return Connection(kind.read_settings(section, name, folder), models, limits)
 
     return read

@@ -1,0 +1,143 @@
+"""Connections to a database: opened when they are needed, kept, never shared, thrown away when in doubt.
+
+A look-up that is cancelled leaves its connection in the middle of something. Nobody gets that one again: it is closed
+behind the call's back, and the database told to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import NamedTuple, Protocol
+
+from routing_engine.core.ports import Clock
+from routing_engine.errors import ProviderUnreachable
+from routing_engine.providers.sql.faults import HARMLESS, Fault, error_of
+from routing_engine.providers.sql.statement import Statement
+
+#: A connection that nobody used for so long is closed: what lies between may have forgotten it without a word.
+_IDLE_S = 240.0
+
+
+class Rows(NamedTuple):
+    """What a query gave: the names of its columns, and the rows."""
+
+    names: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+class Connection(Protocol):
+    """An open connection that can only read."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether it is known to be of no more use."""
+
+    async def ask(self, statement: Statement, values: Sequence[str | None]) -> Rows:
+        """Give the rows of a query. May raise anything: the driver knows what it means."""
+
+    async def prove(self, statement: Statement) -> None:
+        """Let the database read a query without running it."""
+
+    async def end(self, running: bool) -> None:
+        """Close it, and stop what it may be `running`. Raises nothing."""
+
+
+class Driver(Protocol):
+    """What speaks to one kind of database."""
+
+    async def connect(self) -> Connection:
+        """Open a connection that can only read."""
+
+    def judge(self, error: BaseException) -> Fault:
+        """Tell what an error of `connect` or of a connection means."""
+
+    def close(self) -> None:
+        """Release what all connections share."""
+
+
+class Pool:
+    """At most `size` connections at a time; who finds none free waits. The one used last is taken first."""
+
+    def __init__(self, name: str, driver: Driver, size: int, clock: Clock) -> None:
+        self._name, self._driver, self._clock = name, driver, clock
+        self._places = asyncio.Semaphore(size)
+        self._free: list[tuple[Connection, float]] = []
+        self._ending: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def ask(self, statement: Statement, values: Sequence[str | None]) -> Rows:
+        """Give the rows of a query; none for values that no row can have. Raises `ProviderError`s only."""
+        async with self._places:
+            connection = await self._take()
+            try:
+                rows = await connection.ask(statement, values)
+            except BaseException as error:
+                self._failed(connection, error)
+                return Rows((), ())
+            self._give_back(connection)
+            return rows
+
+    async def prove(self, statements: Sequence[Statement]) -> None:
+        """Let the database read queries without running them. Raises `ProviderError`s only."""
+        async with self._places:
+            connection = await self._take()
+            try:
+                for statement in statements:
+                    await connection.prove(statement)
+            except BaseException as error:
+                self._failed(connection, error)
+                return
+            self._give_back(connection)
+
+    async def close(self) -> None:
+        """Close every connection, and wait until those that are ending have ended."""
+        self._closed = True
+        self._drop_free()
+        await asyncio.gather(*self._ending)
+        self._driver.close()
+
+    async def _take(self) -> Connection:
+        while self._free:
+            connection, since = self._free.pop()
+            if not connection.is_closed and self._clock() - since < _IDLE_S:
+                return connection
+            self._behind(connection.end(running=False))
+        if self._closed:
+            raise ProviderUnreachable(f"{self._name}: the connection is closed")
+        try:
+            return await self._driver.connect()
+        except Exception as error:
+            found = error_of(self._name, self._driver.judge(error))
+            raise found or ProviderUnreachable(f"{self._name}: no connection can be made") from None
+
+    def _give_back(self, connection: Connection) -> None:
+        if self._closed:
+            self._behind(connection.end(running=False))
+        else:
+            self._free.append((connection, self._clock()))
+
+    def _failed(self, connection: Connection, error: BaseException) -> None:
+        """Put the connection where it belongs after an error, and raise what the error means."""
+        if not isinstance(error, Exception):  # cancelled
+            self._behind(connection.end(running=True))
+            raise error
+        fault = self._driver.judge(error)
+        if fault in HARMLESS and not connection.is_closed:
+            self._give_back(connection)
+        else:
+            self._behind(connection.end(running=False))
+        if fault in ("broken", "starting"):
+            self._drop_free()  # the server has gone, and the other connections with it
+        found = error_of(self._name, fault)
+        if found is not None:
+            raise found from None  # the driver's own error may hold what was searched
+
+    def _drop_free(self) -> None:
+        while self._free:
+            self._behind(self._free.pop()[0].end(running=False))
+
+    def _behind(self, ending: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(ending)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)

@@ -1,0 +1,173 @@
+"""What asks a database: which query for which search, and which of the rows are meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from routing_engine.core.model import Record
+from routing_engine.core.numbers import Number, holds_line, last_digits
+from routing_engine.core.ports import Clock, Provider, Query
+from routing_engine.errors import ProviderMisread, ProviderRefused
+from routing_engine.integration import Model
+from routing_engine.providers.sql.pool import Driver, Pool
+from routing_engine.providers.sql.rows import Row, record_of, same_number, texts_in
+from routing_engine.providers.sql.settings import SqlSettings, Where
+from routing_engine.providers.sql.simple import Simple, digit_spellings, spellings
+from routing_engine.providers.sql.statement import Statement
+
+#: What a text cannot hold that goes to a database: NUL, and half a surrogate pair.
+_CANNOT_BE_SENT = re.compile(r"[\x00\ud800-\udfff]")
+
+
+def open_sql(name: str, settings: object, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
+    """Give the provider of a database. It connects at the first look-up."""
+    assert isinstance(settings, SqlSettings)
+    pool = Pool(name, _driver(settings), settings.connections, clock)
+    return SqlProvider(name, settings, models, pool, region)
+
+
+def _driver(settings: SqlSettings) -> Driver:
+    """Give what speaks to this kind of database; its package is imported only where it is used."""
+    most = settings.at_most + 1
+    if isinstance(settings.place, Path):
+        from routing_engine.providers.sql.sqlite import Sqlite
+
+        return Sqlite(settings.place, settings.connections, most, settings.time_limit_s)
+    if settings.kind == "postgresql":
+        from routing_engine.providers.sql.postgresql import Postgresql
+
+        return Postgresql(settings.place, settings.password, most, settings.time_limit_s)
+    from routing_engine.providers.sql.mysql import Mysql
+
+    return Mysql(settings.place, settings.password, most, settings.time_limit_s)
+
+
+class SqlProvider:
+    """Looks rows up in a database."""
+
+    def __init__(self, name: str, settings: SqlSettings, models: Mapping[str, Model], pool: Pool, region: str) -> None:
+        self._name, self._settings, self._models = name, settings, models
+        self._pool, self._region = pool, region
+        self._statements: dict[tuple[str, tuple[str, ...], str, int], Statement] = {}
+
+    async def find(self, query: Query) -> Sequence[Record]:
+        """Look for the rows of a caller, or with this value in a column."""
+        where = self._settings.models.get(query.model, Where())
+        text = query.number if query.by_caller else query.value
+        if not text:
+            raise ProviderRefused(f"{self._name}: there is nothing to search by")
+        if not text.strip() or _CANNOT_BE_SENT.search(text):
+            return ()
+        rows = await self._rows(query, where)
+        if query.by_caller and len(rows) > self._settings.at_most:
+            raise ProviderMisread(f"{self._name}: more rows fit the caller's number than at_most allows")
+        model = self._models[query.model]
+        return [record_of(row, model, self._name) for row in rows[: self._settings.at_most]]
+
+    async def check(self) -> str:
+        """Let the database read every query, so that a missing table, column or right shows before a call does."""
+        found = [statement for name in self._models for statement in self._every(name)]
+        await self._pool.prove(found)
+        return f"the database knows all that {len(found)} queries name"
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+
+    async def _rows(self, query: Query, where: Where) -> Sequence[Row]:
+        own = where.by_phone if query.by_caller else where.by_field.get(query.field)
+        if own is not None:
+            return await self._by_query(query, own)
+        if not where.table:
+            missing = "find_by_phone" if query.by_caller else f"find_by_field: {{{query.field or 'FIELD'}: ...}}"
+            raise ProviderRefused(f"{self._name}: the model '{query.model}' has no table and no {missing}")
+        return await (self._by_caller(query) if query.by_caller else self._by_value(query))
+
+    async def _by_query(self, query: Query, statement: Statement) -> Sequence[Row]:
+        model = self._models[query.model]
+        if query.by_caller and "number" not in statement.names and query.form != model.forms[0]:
+            return ()  # it does not depend on the spelling, and was asked with the first one
+        found = await self._ask(statement, [parameter(query, name) for name in statement.names])
+        column = model.fields.get(query.field, query.field)
+        return [row for row in found if query.by_caller or same_number(row.get(column), query.value)]
+
+    async def _by_value(self, query: Query) -> Sequence[Row]:
+        """Compare exactly, whatever the database takes for equal: case, accents, `42` and `0042`."""
+        wanted, columns = query.value.strip(), self._columns(query)
+        found = await self._ask(self._made(query.model, columns, "equal", 1), [wanted])
+        return [row for row in found if wanted in texts_in(row.get(columns[0]))]
+
+    async def _by_caller(self, query: Query) -> Sequence[Row]:
+        number, columns = query.caller, self._columns(query)
+        assert number is not None, "it is asked for by its number"
+        if last_digits(query.form):
+            return await self._look(query.model, columns, "holds_digits", [query.number])
+        if self._settings.number_match == "exact":
+            return await self._look(query.model, columns, "equal", [query.number])
+        if query.form != next(form for form in self._models[query.model].forms if not last_digits(form)):
+            return ()  # every spelling was asked for with the first one
+        if self._settings.number_match == "exact_then_digits":
+            found = await self._look(query.model, columns, "equal", spellings(number, query.number))
+            if any(self._is_of(row, number, columns, query.form) for row in found):
+                return found
+        return await self._look(query.model, columns, "same_digits", digit_spellings(number))
+
+    async def _look(
+        self, model: str, columns: tuple[str, ...], how: str, values: Sequence[str | None]
+    ) -> Sequence[Row]:
+        statement = self._made(model, columns, how, len(values))
+        return await self._ask(statement, [*values] * len(columns))
+
+    async def _ask(self, statement: Statement, values: Sequence[str | None]) -> Sequence[Row]:
+        names, rows = await self._pool.ask(statement, values)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def _is_of(self, row: Row, number: Number, columns: Sequence[str], form: str) -> bool:
+        texts = (text for column in columns for text in texts_in(row.get(column)))
+        return any(holds_line(text, number, self._region, form) for text in texts)
+
+    def _columns(self, query: Query) -> tuple[str, ...]:
+        """Give the columns to look in: that of the route's field, else those of numbers, else that of the id."""
+        model = self._models[query.model]
+        names = [query.field] if query.field else model.numbers if query.by_caller else ["id"]
+        if not names:
+            raise ProviderRefused(f"{self._name}: nothing says where to look: the model '{model.name}' lacks 'numbers'")
+        return tuple(model.fields.get(name, name) for name in names)
+
+    def _made(self, model: str, columns: tuple[str, ...], how: str, values: int) -> Statement:
+        """Give the query for such a search; made once."""
+        key = (model, columns, how, values)
+        found = self._statements.get(key)
+        if found is None:
+            fields = self._models[model].fields.values()
+            read = tuple(dict.fromkeys((*fields, *columns))) if fields else ()
+            simple = Simple(self._settings.kind, self._settings.models[model].table, read, self._settings.at_most + 1)
+            make = {"equal": simple.equal, "same_digits": simple.same_digits, "holds_digits": simple.holds_digits}[how]
+            found = self._statements[key] = make(columns, values)
+        return found
+
+    def _every(self, name: str) -> list[Statement]:
+        """Give the queries of a model that need no route to be known."""
+        where, model = self._settings.models.get(name, Where()), self._models[name]
+        found = [*where.by_field.values(), *([where.by_phone] if where.by_phone is not None else [])]
+        if where.table:
+            numbers = tuple(model.fields.get(field, field) for field in model.numbers)
+            found += [self._made(name, numbers, how, 1) for how in ("equal", "same_digits") if numbers]
+            columns = numbers or tuple(model.fields.values())[:1]
+            found += [self._made(name, columns, "equal", 1)] if columns and not numbers else []
+        return found
+
+
+def parameter(query: Query, name: str) -> str | None:
+    """Give what an operator's own query calls by a name; None (NULL) for what is hidden, or has too few digits."""
+    if name == "value":
+        return query.value
+    if query.caller is None:
+        return None
+    if name == "number":
+        return query.number or None
+    if name.startswith("last"):
+        return query.caller.form(f"last {name.removeprefix('last')}") or None
+    return query.caller.form("as_received" if name == "received" else name)

@@ -1,0 +1,148 @@
+"""SQLite: a file, read in threads so that a slow query never holds the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
+
+from routing_engine.providers.sql.faults import Fault
+from routing_engine.providers.sql.pool import Rows
+from routing_engine.providers.sql.statement import Statement
+
+T = TypeVar("T")
+#: How long a look-up waits for somebody who is writing.
+_BUSY_S = 1.0
+_ENDING_S = 2.0
+_FAULTS: dict[str, Fault] = {
+    "SQLITE_BUSY": "locked",
+    "SQLITE_LOCKED": "locked",
+    "SQLITE_CANTOPEN": "no_file",
+    "SQLITE_PERM": "no_file",
+    "SQLITE_NOTADB": "no_database",
+    "SQLITE_READONLY": "writes",
+    "SQLITE_INTERRUPT": "slow",
+    "SQLITE_TOOBIG": "value",
+}
+_SAID: dict[str, Fault] = {
+    "no such table": "table",
+    "no such column": "column",
+    "no such function": "function",
+    "syntax error": "syntax",
+    "incomplete input": "syntax",
+    "": "other",
+}
+
+
+class Sqlite:
+    """What opens the file; `time_limit_s` is for each query."""
+
+    def __init__(self, file: Path, size: int, most: int, time_limit_s: float) -> None:
+        self._file, self._most, self._time_limit_s = file, most, time_limit_s
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="sqlite")
+
+    async def connect(self) -> SqliteConnection:
+        """Open the file: it must be there, and is never written."""
+        return await self._run(self._connect)
+
+    def judge(self, error: BaseException) -> Fault:
+        """Tell what an error means."""
+        if isinstance(error, TimeoutError):
+            return "slow"
+        if isinstance(error, OSError):
+            return "no_file"
+        if isinstance(error, (OverflowError, UnicodeEncodeError, sqlite3.InterfaceError)):
+            return "value"
+        name = str(getattr(error, "sqlite_errorname", ""))
+        known = [fault for start, fault in _FAULTS.items() if name.startswith(start)]
+        return [*known, *(fault for part, fault in _SAID.items() if part in str(error))][0]
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._threads.shutdown(wait=False)
+
+    def _connect(self) -> SqliteConnection:
+        stamp = _stamp(self._file)
+        address = f"file:{quote(str(self._file.absolute()))}?mode=ro"
+        opened = sqlite3.connect(address, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        opened.execute("PRAGMA query_only = ON")
+        return SqliteConnection(opened, self._file, stamp, self._run, self._most, self._time_limit_s)
+
+    def _run(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+class SqliteConnection:
+    """The open file; one thread at a time works with it."""
+
+    def __init__(
+        self,
+        opened: sqlite3.Connection,
+        file: Path,
+        stamp: tuple[int, int],
+        run: Callable[[Callable[[], Rows]], asyncio.Future[Rows]],
+        most: int,
+        time_limit_s: float,
+    ) -> None:
+        self._opened, self._file, self._stamp = opened, file, stamp
+        self._run, self._most, self._time_limit_s = run, most, time_limit_s
+        self._running: asyncio.Future[Rows] | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether another file lies there by now: who replaces it wants the new one to be read."""
+        try:
+            return _stamp(self._file) != self._stamp
+        except OSError:
+            return True
+
+    async def ask(self, statement: Statement, values: Sequence[str | None]) -> Rows:
+        """Give the rows of a query."""
+        text = statement.text()
+        return await self._work(lambda: self._ask(text, values))
+
+    async def prove(self, statement: Statement) -> None:
+        """Let SQLite read a query without running it."""
+        text = f"EXPLAIN {statement.text()}"
+        await self._work(lambda: self._ask(text, [None] * len(statement.names)))
+
+    async def end(self, running: bool) -> None:
+        """Close the file. A thread cannot be cancelled: SQLite is told to stop, and the thread ends at once."""
+        if self._running is not None:
+            self._opened.interrupt()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ENDING_S):
+                    await asyncio.wait({self._running})
+        self._opened.close()
+
+    async def _work(self, work: Callable[[], Rows]) -> Rows:
+        self._running = self._run(work)
+        self._running.add_done_callback(_look_at)
+        async with asyncio.timeout(self._time_limit_s):
+            rows = await asyncio.shield(self._running)
+        self._running = None
+        return rows
+
+    def _ask(self, text: str, values: Sequence[str | None]) -> Rows:
+        cursor = self._opened.execute(text, values)
+        rows = cursor.fetchmany(self._most)
+        names = [column[0] for column in cursor.description or ()]
+        cursor.close()
+        return Rows(names, rows)
+
+
+def _look_at(done: asyncio.Future[Rows]) -> None:
+    """Look at how a query ended that nobody waits for any more: asyncio would complain about an error unseen."""
+    if not done.cancelled():
+        done.exception()
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    found = os.stat(file)
+    return found.st_dev, found.st_ino

@@ -1,0 +1,123 @@
+"""An operator's own query: text in, a statement with bound parameters out, or what is wrong with it.
+
+No SQL is understood here beyond its words, quotes and brackets: the database itself reads the rest, and lets nothing
+write. What is refused would let a caller's value be more than a value, or is a slip that would show on a call only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from routing_engine.core.numbers import LAST_FEWEST, LAST_MOST
+from routing_engine.marked import suggest
+
+Kind: TypeAlias = Literal["sqlite", "postgresql", "mysql"]
+
+#: What a query may hold of the caller, and of a value that is searched in a field.
+OF_THE_CALLER: tuple[str, ...] = ("number", "e164", "national", "digits", "received")
+OF_THE_CALLER += tuple(f"last{count}" for count in range(LAST_FEWEST, LAST_MOST + 1))
+OF_A_VALUE = ("value", *OF_THE_CALLER)
+
+_WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "INTO", "CALL", "ATTACH", "PRAGMA"})
+_PATTERNS = frozenset({"LIKE", "ILIKE", "SIMILAR", "GLOB", "REGEXP", "RLIKE", "MATCH", "REGEXP_LIKE"})
+#: Words behind which a value is no pattern any more.
+_ENDS_PATTERN = frozenset({"AND", "OR", "WHERE", "ORDER", "GROUP", "HAVING", "LIMIT", "UNION", "THEN", "ELSE"})
+_INSTEAD = {"sqlite": "instr(COLUMN, :value) > 0", "postgresql": "strpos(COLUMN, :value) > 0"}
+_INSTEAD["mysql"] = _INSTEAD["sqlite"]
+_EXAMPLE = "write one SELECT, for example SELECT id, name FROM customers WHERE phone = :e164"
+
+_QUOTED = r"\"(?:[^\"]|\"\")*\"|`(?:[^`]|``)*`"
+#: In MySQL a backslash escapes the quote behind it; elsewhere only in PostgreSQL's E'...'.
+_TEXTS: dict[Kind, str] = {
+    "sqlite": rf"'(?:[^']|'')*'|{_QUOTED}|\[[^\]]*\]",
+    "postgresql": rf"[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|{_QUOTED}|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$",
+    "mysql": r"'(?:[^'\\]|''|\\.)*'|\"(?:[^\"\\]|\"\"|\\.)*\"|`(?:[^`]|``)*`",
+}
+_REST = (
+    r"(?P<comment>--|/\*)|(?P<cast>::)|:(?P<name>[A-Za-z_]\w*)|(?P<word>[A-Za-z_]\w*)|(?P<place>\$[0-9])|(?P<sign>.)"
+)
+_TOKENS = {kind: re.compile(rf"(?P<text>{texts})|{_REST}", re.S) for kind, texts in _TEXTS.items()}
+
+
+class StatementFault(ValueError):
+    """What is wrong with a query, and what to do."""
+
+    def __init__(self, sentence: str, remedy: str) -> None:
+        super().__init__(sentence)
+        self.sentence, self.remedy = sentence, remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A query around its parameters: one part more than there are `names` (those of simple queries have none)."""
+
+    parts: tuple[str, ...]
+    names: tuple[str, ...]
+
+    def text(self, mark: Callable[[int], str] = lambda _: "?") -> str:
+        """Give the query; `mark` says how the database marks its parameters, counted from 1."""
+        marked = (part + mark(count) for count, part in enumerate(self.parts[:-1], start=1))
+        return "".join(marked) + self.parts[-1]
+
+
+def read_statement(text: str, kind: Kind, known: Collection[str], most: int) -> Statement:
+    """Read a query whose parameters are among `known`; it gives at most `most` rows where it says no number itself.
+
+    Raises `StatementFault`.
+    """
+    parts, names, words, pattern = [""], list[str](), list[str](), False
+    for token in _tokens(text.strip().removesuffix(";"), kind, known):
+        if token.lastgroup == "name":
+            if pattern and token["name"] == "value":
+                raise StatementFault(
+                    "the caller's % and _ would be wildcards in LIKE", f"write = :value, or {_INSTEAD[kind]}"
+                )
+            names.append(token["name"])
+            parts.append("")
+            continue
+        parts[-1] += token[0]
+        if token.lastgroup == "word":
+            words.append(token[0].upper())
+            pattern = words[-1] in _PATTERNS or (pattern and words[-1] not in _ENDS_PATTERN)
+        elif token[0] == "~" and kind == "postgresql":
+            pattern = True
+    _check(words, names, known)
+    if "LIMIT" not in words and "FETCH" not in words:
+        parts[-1] += f"\nLIMIT {most}"
+    return Statement(tuple(parts), tuple(names))
+
+
+def _tokens(text: str, kind: Kind, known: Collection[str]) -> Iterator[re.Match[str]]:
+    for token in _TOKENS[kind].finditer(text):
+        group, written = token.lastgroup, token[0]
+        if group == "name" and token["name"] not in known:
+            raise StatementFault(f"':{token['name']}' is no parameter here", suggest(token["name"], tuple(known)))
+        if group == "comment" or (written == "#" and kind == "mysql"):
+            raise StatementFault("a query holds no comments", "write them behind a # of YAML, above the key")
+        if written == ";":
+            raise StatementFault("there is more than one statement", _EXAMPLE)
+        if written in ("'", '"', "`"):
+            raise StatementFault("a quote is not closed", f"look at each {written} of it")
+        if group == "place" or (written == "?" and kind != "postgresql"):
+            raise StatementFault(f"'{written}' is a parameter without a name", f"write :{next(iter(known))}")
+        if group == "text" and ":" in written and written[1:-1].lstrip("%").rstrip("%").removeprefix(":") in known:
+            raise StatementFault("a parameter within quotes is a text like any other", "write it without quotes")
+        yield token
+
+
+def _check(words: list[str], names: list[str], known: Collection[str]) -> None:
+    if not words or words[0] not in ("SELECT", "WITH"):
+        raise StatementFault("a query begins with SELECT or WITH", _EXAMPLE)
+    writes = next((word for word in words if word in _WRITES), "")
+    if writes:
+        remedy = f"put a column of that name in quotes; else {_EXAMPLE}"
+        raise StatementFault(f"a query only reads, and '{writes}' does not", remedy)
+    needed = "value" if "value" in known else ""
+    if not names or (needed and needed not in names):
+        raise StatementFault(
+            "everybody would get the same rows: what is searched does not stand in it",
+            f"write for example WHERE COLUMN = :{needed or 'e164'}",
+        )
