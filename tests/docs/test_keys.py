@@ -22,6 +22,7 @@ from .pages import REFERENCE, ROOT, Row, name_of, names, table
 
 UNKNOWN = "0" * 12  # near to nothing, so that the remedy lists all
 ROUTE, ENGINE, INTEGRATION = "routes/probe.yaml", "engine.yaml", "integrations/probe.yaml"
+DESCRIPTION = "providers/probe.yaml"
 HTTP, RECORDS = "provider: http\n", "provider: records\n"
 
 #: Where each section of the reference lies: page, heading, file, and the YAML around `KEYS` (a flow mapping).
@@ -73,6 +74,11 @@ PLACES = [
     ("oauth", "What a description says", "providers/probe.yaml", "auth: {oauth2: KEYS}"),
     ("integrations", "auth: mtls", INTEGRATION, HTTP + "auth: {mtls: KEYS}"),
     ("integrations", "tls", INTEGRATION, HTTP + "tls: KEYS"),
+    ("descriptions", "The file", DESCRIPTION, "KEYS"),
+    ("descriptions", "A setting", DESCRIPTION, "settings: {probe: KEYS}"),
+    ("descriptions", "A way", DESCRIPTION, "auth: {probe: KEYS}"),
+    ("descriptions", "An attempt", DESCRIPTION, "find_by_phone: [KEYS]"),
+    ("descriptions", "errors", DESCRIPTION, "errors: [KEYS]"),
 ]
 IDS = [f"{page}: {heading}" for page, heading, _, _ in PLACES]
 
@@ -154,6 +160,7 @@ READERS = {
     "mirror": ["settings.py"],
     "lookup": ["settings.py"],
     "providers/oauth": ["plan.py", "settings.py"],
+    "providers/described": ["read.py", "parts.py", "requests.py", "settings.py", "ways.py"],
     "providers": ["http_settings.py", "http_auth.py", "http_address.py", "records.py", *SERVERS],
 }
 TAKING = {"take", "require", "text", "texts", "choice", "number", "whole", "flag", "section", "sections", "items"}
@@ -176,7 +183,7 @@ def keys_in_code() -> dict[str, str]:
 
 def test_no_key_of_the_code_is_missing_in_the_reference():
     pages = ("routes", "conditions", "destinations", "engine", "lists", "calendars", "integrations", "mirror", "oauth")
-    pages += ("ldap", "redis", "astdb")
+    pages += ("ldap", "redis", "astdb", "descriptions")
     text = "".join((REFERENCE / f"{page}.md").read_text() for page in pages)
     missing = {key: place for key, place in keys_in_code().items() if not re.search(rf"`{key}\b", text)}
     assert missing == {}
