@@ -64,7 +64,7 @@ def read_described(description: Description, section: Section, name: str, folder
     values = _read_values(section, description)
     models, constants, urls = _read_models(section, description)
     address = read_address(section, "address") if section.has("address") else _take_nothing(section, "address")
-    hosts = (*read_hosts(section), *host_of(address))
+    hosts = (*read_hosts(section), *host_of(address), *(host for value in values.values() for host in host_of(value)))
     way, given, oauth = read_auth(section, description, values, hosts, place, name)
     verify, ca = read_tls(section, place)
     settings = DescribedSettings(

@@ -14,7 +14,7 @@ from routing_engine.providers.described.description import Description, Way
 from routing_engine.providers.described.texts import read_text
 from routing_engine.providers.http_address import read_address
 from routing_engine.providers.oauth.plan import OAuthPlan
-from routing_engine.providers.oauth.settings import OAuthSettings, read_oauth
+from routing_engine.providers.oauth.settings import OAuthSettings, is_web, read_oauth
 
 #: Addresses of a plan that an operator may replace.
 _ADDRESSES = ("token_url", "authorize_url")
@@ -115,4 +115,4 @@ def fill(values: Mapping[str, str]) -> Callable[[str], str]:
 
 def host_of(address: str) -> tuple[str, ...]:
     """Give the host that an operator names: what leads there is allowed like what the description allows."""
-    return tuple(filter(None, [URL(address).host])) if address else ()
+    return tuple(filter(None, [URL(address).host])) if is_web(address) else ()
