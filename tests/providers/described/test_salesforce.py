@@ -200,7 +200,8 @@ models: {contact: {fields: {customer_number: Customer_Number__c}}}
 
     async def test_a_token_leads_to_no_other_host(self, crm: Open, tmp_path: Path) -> None:
         text = self.integration.replace("hosts: [127.0.0.1]\n", "")
-        opened = Open(crm.standin, "salesforce", text, tmp_path / "other")
+        named = crm.standin.address.replace("127.0.0.1", "localhost")  # while the token's answer says 127.0.0.1
+        opened = Open(crm.standin, "salesforce", text.replace("ADDRESS", named), tmp_path / "other")
         found = await opened.caller("+43 664 1234567")
         assert isinstance(found, SourceDown)
         assert "not allowed" in found.why
