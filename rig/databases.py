@@ -136,12 +136,16 @@ class Database:
 
 
 @contextlib.contextmanager
-def postgresql(folder: Path) -> Iterator[Database]:
-    """A PostgreSQL with its data below a folder, running inside `with`; its only database is `postgres`."""
+def postgresql(folder: Path, certificate: tuple[Path, Path] | None = None) -> Iterator[Database]:
+    """A PostgreSQL with its data below a folder, running inside `with`; its only database is `postgres`.
+
+    With a certificate and its key it speaks TLS to those who want it.
+    """
     programs, place = _programs("postgresql"), _make(folder / "postgresql")
-    if os.geteuid() == 0:
-        shutil.chown(place, "nobody", "nogroup")
-    settings = [word for setting in _POSTGRESQL for word in ("-c", setting)]
+    paths = _keep(certificate, place)
+    _give_away(place, *paths)
+    tls = ("ssl=on", f"ssl_cert_file={paths[0]}", f"ssl_key_file={paths[1]}") if paths else ()
+    settings = [word for setting in (*_POSTGRESQL, *tls) for word in ("-c", setting)]
     _run(
         *_unprivileged(),
         *(str(programs / "initdb"), "--no-sync", "--auth=trust", f"--username={USER}", "--encoding=UTF8"),
@@ -153,9 +157,14 @@ def postgresql(folder: Path) -> Iterator[Database]:
 
 
 @contextlib.contextmanager
-def mariadb(folder: Path) -> Iterator[Database]:
-    """A MariaDB with its data below a folder, running inside `with`; its only database is `test`."""
+def mariadb(folder: Path, certificate: tuple[Path, Path] | None = None) -> Iterator[Database]:
+    """A MariaDB with its data below a folder, running inside `with`; its only database is `test`.
+
+    With a certificate and its key it speaks TLS to those who want it.
+    """
     programs, place = _programs("mariadb"), _make(folder / "mariadb")
+    paths = _keep(certificate, place)
+    tls = (f"--ssl-cert={paths[0]}", f"--ssl-key={paths[1]}") if paths else ("--skip-ssl",)
     share = next(path for path in (programs / "usr/share/mariadb", Path("/usr/share/mariadb")) if path.is_dir())
     (place / "data").mkdir(exist_ok=True)
     basic: tuple[str, ...] = (
@@ -169,7 +178,7 @@ def mariadb(folder: Path) -> Iterator[Database]:
     _run(*basic, "--bootstrap", say=f"CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n{tables}")
     (place / "grants.sql").write_text(_GRANTS)
     listening = (f"--bind-address={HOST}", "--port={port}", "--socket=socket", "--pid-file=pid")
-    command = (*basic, f"--init-file={place / 'grants.sql'}", *listening)
+    command = (*basic, *tls, f"--init-file={place / 'grants.sql'}", *listening)
     yield from _running(Database("mariadb", place, command, "ready for connections"))
 
 
@@ -180,6 +189,21 @@ def _running(database: Database) -> Iterator[Database]:
     finally:
         database.stop()
         shutil.rmtree(database.folder, ignore_errors=True)
+
+
+def _keep(certificate: tuple[Path, Path] | None, place: Path) -> list[Path]:
+    """Copies of a certificate and its key that only the server reads."""
+    found = [Path(shutil.copy(path, place / path.name)) for path in certificate or ()]
+    for path in found:
+        path.chmod(0o600)
+    return found
+
+
+def _give_away(*paths: Path) -> None:
+    """Let the ordinary user own what PostgreSQL wants its own user to own."""
+    if os.geteuid() == 0:
+        for path in paths:
+            shutil.chown(path, "nobody", "nogroup")
 
 
 def _make(folder: Path) -> Path:

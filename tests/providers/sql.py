@@ -35,6 +35,34 @@ SPELLED = (
     "0664\u00a01234567",
     "436641234567",
 )
+#: What somebody may type, or send as a caller's number, to be more than a value.
+INJECTIONS = (
+    "' OR 1=1",
+    "' OR '1'='1",
+    '" OR ""="',
+    "` OR 1=1",
+    "1; DROP TABLE customers; --",
+    "123456'/*",
+    "%",
+    "1234__",
+    "\\",
+    "\\' OR 1=1 -- ",
+    "\u0000",
+    "123456\u0000",
+    "*",
+    "}}{{",
+    "${PASSWORD}",
+    "$1",
+    ":value",
+    "?",
+    "%s",
+    "\ud800",
+    "\u02bc OR 1=1",
+    "\uff07 OR 1=1",
+    "0x31",
+    "1e5",
+    "NULL",
+)
 
 
 def read(text: str, folder: Path, password: str = PASSWORD) -> tuple[Connection, list[str]]:

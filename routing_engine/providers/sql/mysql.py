@@ -33,7 +33,6 @@ _FAULTS: Mapping[int, Fault] = {
     **dict.fromkeys((1264, 1292, 1366, 1406, 3854), "value"),
     **dict.fromkeys((1158, 1159, 1160, 1161, 1927, 2006, 2013, 2014, 2027, 2055), "broken"),
     **dict.fromkeys((1129, 1130, 2001, 2002, 2003, 2005), "unreachable"),
-    2026: "no_tls",
 }
 
 
@@ -88,12 +87,13 @@ class Mysql:
         """Tell what an error means."""
         from asyncmy.errors import InterfaceError, MySQLError
 
+        wrong = error.__cause__ if isinstance(error, MySQLError) else error
+        if isinstance(wrong, ssl.SSLError):
+            return "tls" if isinstance(wrong, ssl.SSLCertVerificationError) else "no_tls"
         if isinstance(error, MySQLError):
             number = error.args[0] if error.args else 0
             fault = _FAULTS.get(number) if isinstance(number, int) else None
             return fault or ("broken" if isinstance(error, InterfaceError) else "other")
-        if isinstance(error, ssl.SSLError):
-            return "tls"
         if isinstance(error, (OverflowError, UnicodeEncodeError)):
             return "value"
         return "unreachable" if isinstance(error, OSError) else "other"
@@ -152,10 +152,6 @@ class MysqlConnection:
         prepared = self._prepared.get(statement) or await self._prepare(statement)
         result = await prepared.execute(values)
         return Rows([column[0] for column in result.description], result.rows[: self._most])
-
-    async def prove(self, statement: Statement) -> None:
-        """Let the server read a query without running it."""
-        await self._prepare(statement)
 
     async def end(self, running: bool) -> None:
         """Say goodbye. The server does not notice that nobody waits any more: it is told over another connection."""

@@ -36,9 +36,6 @@ class Connection(Protocol):
     async def ask(self, statement: Statement, values: Sequence[str | None]) -> Rows:
         """Give the rows of a query. May raise anything: the driver knows what it means."""
 
-    async def prove(self, statement: Statement) -> None:
-        """Let the database read a query without running it."""
-
     async def end(self, running: bool) -> None:
         """Close it, and stop what it may be `running`. Raises nothing."""
 
@@ -83,8 +80,8 @@ class Pool:
         async with self._places:
             connection = await self._take()
             try:
-                for statement in statements:
-                    await connection.prove(statement)
+                for one in statements:
+                    await connection.ask(one.explained(), [None] * len(one.names))
             except BaseException as error:
                 self._failed(connection, error)
                 return

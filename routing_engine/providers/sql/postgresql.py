@@ -178,10 +178,6 @@ class PostgresqlConnection:
         arguments = map(bound, values, prepared.types)
         return Rows(prepared.names, (await prepared.statement.fetch(*arguments))[: self._most])
 
-    async def prove(self, statement: Statement) -> None:
-        """Let the server read a query without running it."""
-        await self._prepare(statement)
-
     async def end(self, running: bool) -> None:
         """Say goodbye; asyncpg tells the server to stop what was cancelled, and waits for that."""
         with contextlib.suppress(Exception):

@@ -107,11 +107,6 @@ class SqliteConnection:
         text = statement.text()
         return await self._work(lambda: self._ask(text, values))
 
-    async def prove(self, statement: Statement) -> None:
-        """Let SQLite read a query without running it."""
-        text = f"EXPLAIN {statement.text()}"
-        await self._work(lambda: self._ask(text, [None] * len(statement.names)))
-
     async def end(self, running: bool) -> None:
         """Close the file. A thread cannot be cancelled: SQLite is told to stop, and the thread ends at once."""
         if self._running is not None:

@@ -62,6 +62,10 @@ class Statement:
         marked = (part + mark(count) for count, part in enumerate(self.parts[:-1], start=1))
         return "".join(marked) + self.parts[-1]
 
+    def explained(self) -> Statement:
+        """Give the query that tells how this one would run: tables, columns and rights are looked at, no row is."""
+        return Statement((f"EXPLAIN {self.parts[0]}", *self.parts[1:]), self.names)
+
 
 def read_statement(text: str, kind: Kind, known: Collection[str], most: int) -> Statement:
     """Read a query whose parameters are among `known`; it gives at most `most` rows where it says no number itself.

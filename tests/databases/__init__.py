@@ -1,0 +1,1 @@
+"""The SQL provider on a real PostgreSQL and a real MariaDB."""
