@@ -22,7 +22,8 @@ from routing_engine.providers.described.description import (
     Where,
 )
 from routing_engine.providers.described.paths import WHOLE, Path, read_path
-from routing_engine.providers.described.requests import Known, Request, read_marked, take_request
+from routing_engine.providers.described.reading import read_marked, take_request
+from routing_engine.providers.described.requests import Known, Request
 from routing_engine.providers.described.texts import Text
 
 _NO_REQUEST = Request("", Text(()))

@@ -25,7 +25,8 @@ from routing_engine.providers.described.parts import (
     read_usual,
 )
 from routing_engine.providers.described.paths import WHOLE
-from routing_engine.providers.described.requests import Known, Request, compiled, read_marked, take_members
+from routing_engine.providers.described.reading import compiled, read_marked, take_members
+from routing_engine.providers.described.requests import Known, Request
 from routing_engine.providers.described.texts import Slot, Text
 from routing_engine.providers.oauth.plan import OAuthPlan, read_hosts, read_plan
 

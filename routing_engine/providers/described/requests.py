@@ -1,4 +1,4 @@
-"""Requests of a description: compiled from YAML, built for each look-up without parsing anything.
+"""Requests of a description: compiled by `reading.py`, built for each look-up without parsing anything.
 
 In a body or a query a member whose value is missing is left out. A list or mapping in a query or form becomes JSON
 text; `{base64url: ...}` and `{json: ...}` encode what they hold.
@@ -12,19 +12,16 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 from urllib.parse import quote
 
-import yaml
 from yarl import URL
 
 from routing_engine.errors import ProviderRefused
-from routing_engine.marked import Notes, Section, text_of, value_of
 from routing_engine.providers.described.filters import FILTERS, as_words
-from routing_engine.providers.described.texts import TRUSTED, Scope, Slot, Text, read_text
+from routing_engine.providers.described.texts import TRUSTED, Scope, Slot, Text
 
 METHODS = ("get", "post", "put", "patch", "delete")
-_CODES = ("base64url", "json")
 _NO_PART = frozenset({".", ".."})
 #: Rooms that a member's name may come from: `field` is written in a route and a field map, never by a caller.
-_NAMING = TRUSTED | {"field"}
+NAMING = TRUSTED | {"field"}
 
 #: What may be named in a text, by room.
 Known: TypeAlias = Mapping[str, frozenset[str] | None]
@@ -134,116 +131,3 @@ def build_node(node: Node, scope: Scope) -> object:
         return [build_node(item, scope) for item in node]
     built = ((key.text(scope), build_node(value, scope), value) for key, value in node)
     return {key: value for key, value, of in built if value is not None or isinstance(of, Constant)}
-
-
-# -------------------------------------------------------------------------------------------------- from YAML
-
-
-def take_request(section: Section, known: Known) -> Request | None:
-    """Take the request of a section: one of get, post, put, patch, delete, and query, json, form, headers."""
-    chosen = [method for method in METHODS if section.take(method) is not None]
-    if len(chosen) != 1:
-        remedy = "write get: /path, or post: /path with json:"
-        section.notes.note(section.line, "exactly one request is needed here", remedy)
-        section.part(lambda key: key in ("query", "json", "form", "headers"))  # taken
-        return None
-    (method,) = chosen
-    address = _take_address(section, method, known)
-    node = section.take("json")
-    body = None if node is None else read_node(node, section.notes, known)
-    request = Request(
-        method.upper(),
-        address,
-        take_members(section, "query", known),
-        body,
-        take_members(section, "form", known),
-        take_members(section, "headers", known),
-    )
-    if body is not None and request.form:
-        section.note("form", "a request has one body, json or form", "keep one of them")
-    return request
-
-
-def _take_address(section: Section, method: str, known: Known) -> Text:
-    text = section.text(method)
-    if "?" in text or "#" in text:
-        section.note(method, "an address ends before its query", "write the query as query: {name: value}")
-    elif not text.startswith(("/", "https://", "http://", "{auth.", "{settings.")):
-        section.note(method, f"this is no address: '{text[:80]}'", "write a path that begins with /")
-    return read_marked(section.take(method), section.notes, known, path=True)
-
-
-def take_members(section: Section, key: str, known: Known) -> tuple[tuple[Text, Node], ...]:
-    """Take a mapping of names to values."""
-    members = section.section(key)
-    if members is None:
-        return ()
-    found = read_node(members.node, section.notes, known)
-    return found if isinstance(found, tuple) else ()
-
-
-def read_node(node: yaml.Node, notes: Notes, known: Known) -> Node:
-    """Compile a tree of YAML."""
-    if isinstance(node, yaml.SequenceNode):
-        return [read_node(item, notes, known) for item in node.value]
-    if isinstance(node, yaml.MappingNode):
-        if _lacks_quotes(node):
-            notes.note(node, "this is a mapping, and no value", f"write '{{{node.value[0][0].value}}}' in quotes")
-        return _read_members(Section(node, notes), notes, known)
-    if isinstance(node, yaml.ScalarNode) and not node.style and "{" not in node.value:
-        plain = value_of(node, notes, "a value")
-        if not isinstance(plain, str):
-            return Constant(plain)
-    return read_marked(node, notes, known)
-
-
-def _lacks_quotes(node: yaml.MappingNode) -> bool:
-    """Tell whether it is `{number.e164}`: what YAML makes of a value without quotes."""
-    if not node.flow_style or len(node.value) != 1:
-        return False
-    ((key, value),) = node.value
-    return isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode) and not (value.value or value.style)
-
-
-def _read_members(section: Section, notes: Notes, known: Known) -> Node:
-    names = section.names()
-    if len(names) == 1 and names[0] in _CODES and (inside := section.take(names[0])) is not None:
-        return Coded(names[0], read_node(inside, notes, known))
-    found: list[tuple[Text, Node]] = []
-    for name in names:
-        value = section.take(name)
-        key = compiled(section.key_node(name), name, notes, known)
-        if any(slot.path[0] not in _NAMING for slot in key.slots):
-            section.note(name, "a name cannot come from a caller or a record", "write the name itself")
-        found.append((key, Constant(None) if value is None else read_node(value, notes, known)))
-    return tuple(found)
-
-
-def read_marked(node: yaml.Node | None, notes: Notes, known: Known, path: bool = False, language: bool = True) -> Text:
-    """Compile a text, and note what is wrong with it. A value from outside stands beside other text escaped only.
-
-    `path` encodes it anyway; where `language` is False nobody reads the text as a query.
-    """
-    raw = None if node is None else text_of(node, notes, "a text")
-    if node is None or raw is None:
-        return Text(())
-    text = compiled(node, raw, notes, known)
-    if path or not language or text.alone:
-        return text
-    for slot in text.slots:
-        if not slot.escaped and slot.path[0] not in TRUSTED:
-            value = ".".join(slot.path)
-            remedy = f"write {{{value} | soql}} or another escape; {{{value} | text}} where the text is no query"
-            notes.note(node, f"'{value}' stands raw in a text, where it could change a query's meaning", remedy)
-    return text
-
-
-def compiled(node: yaml.Node, raw: str, notes: Notes, known: Known) -> Text:
-    """Compile a text, and note what cannot be compiled."""
-    try:
-        return read_text(raw, known)
-    except LookupError as error:
-        notes.note(node, *error.args)
-    except ValueError as error:
-        notes.note(node, str(error), "look at the reference of descriptions")
-    return Text(())

@@ -14,7 +14,8 @@ from routing_engine.core.numbers import read_number, spellings
 from routing_engine.marked import Notes, Section, read_yaml
 from routing_engine.providers.described.filters import FILTERS, Unsearchable
 from routing_engine.providers.described.paths import read_path
-from routing_engine.providers.described.requests import Built, take_request
+from routing_engine.providers.described.reading import take_request
+from routing_engine.providers.described.requests import Built
 from routing_engine.providers.described.texts import read_text
 
 BARE = frozenset[str]()
