@@ -70,11 +70,12 @@ def known(tmp_path: Path, file: str, text: str) -> set[str]:
         ("list", "list: [{get: /a, KEY}]"),
         ("describe", "describe: {get: /a, KEY}"),
         ("A step", "log_call: [{get: /a, KEY}]"),
+        ("each", "find_by_phone: [{get: /a, each: {get: /b, KEY}}]"),
     ],
 )
 def test_keys_beside_those_of_a_request(tmp_path: Path, heading: str, around: str) -> None:
     found = known(tmp_path, "providers/probe.yaml", around)
-    attempt = names(PAGE, "An attempt") - REQUEST - {"spellings"} if heading == "list" else set()
+    attempt = names(PAGE, "An attempt") - REQUEST - {"spellings", "each"} if heading == "list" else set()
     assert found == REQUEST | attempt | names(PAGE, heading)
 
 

@@ -68,6 +68,14 @@ class Paging:
 
 
 @dataclass(frozen=True, slots=True)
+class Each:
+    """What is asked for each record that was found, where a search tells little of it; `record` is where it lies."""
+
+    request: Request
+    record: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One way to ask for records. `models` is None for all of them; `exact` compares the searched field behind it."""
 
@@ -77,6 +85,7 @@ class Attempt:
     spelling: Text | None = None
     paging: Paging | None = None
     exact: bool = True
+    each: Each | None = None
 
 
 @dataclass(frozen=True, slots=True)

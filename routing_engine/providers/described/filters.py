@@ -37,7 +37,7 @@ def as_words(value: object) -> str:
 
 
 _SOSL = re.compile(r"[?&|!{}\[\]()^~*:\\\"'+\-]")
-_ZOHO = re.compile(r"[(),\\]")
+_ZOHO = re.compile(r"[(),]")
 _SOQL = {"\\": r"\\", "'": r"\'", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _LIKE = {"%": r"\%", "_": r"\_"}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}\Z", re.ASCII)
@@ -79,6 +79,14 @@ def _strict(value: object) -> str:
     if not _STRICT.match(text):
         raise Unsearchable("the value holds signs that this system cannot be asked for")
     return text
+
+
+def _zoho(value: object) -> str:
+    """Zoho says how brackets and commas are escaped, and nothing of backslashes."""
+    text = as_words(value)
+    if "\\" in text:
+        raise Unsearchable("the value holds a backslash")
+    return _ZOHO.sub(r"\\\g<0>", text)
 
 
 def _lucene(value: object) -> str:
@@ -130,6 +138,11 @@ def _scaled(factor: float) -> Apply:
     return scaled
 
 
+def _clock(value: object) -> str:
+    whole = _scaled(1)(value)
+    return f"{whole // 60:02}:{whole % 60:02}"
+
+
 def _base64(value: object) -> str:
     return base64.b64encode(as_words(value).encode()).decode()
 
@@ -158,7 +171,7 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
         "sosl": Filter(lambda value: _SOSL.sub(r"\\\g<0>", as_words(value)), "a term of Salesforce's SOSL", True),
         "odata": Filter(_mapped({"'": "''"}), "within the quotes of an OData `$filter`", True),
         "lucene": Filter(_lucene, "a phrase in Lucene's quotes, with them", True),
-        "zoho": Filter(lambda value: _ZOHO.sub(r"\\\g<0>", as_words(value)), "a value of Zoho's criteria", True),
+        "zoho": Filter(_zoho, "a value of Zoho's criteria; with a backslash nothing is asked", True),
         "sql": Filter(_mapped({"'": "''", "\\": r"\\"}), "within single quotes of SQL-like languages", True),
         "like_digits": Filter(_like_digits, "`%2%1%2`: the digits, a wildcard before each", False, (0, 1)),
         "last": Filter(_last, "the last N characters: `last 8`", False, (1, 1), lambda words: words[0].isdecimal()),
@@ -178,6 +191,7 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
         "ms": Filter(_scaled(1000), "seconds as whole milliseconds; a moment as those since 1970"),
         "seconds": Filter(_scaled(1), "seconds as a whole number; a moment as those since 1970"),
         "minutes": Filter(_scaled(1 / 60), "seconds as whole minutes"),
+        "clock": Filter(_clock, "seconds as minutes and seconds: `02:11`"),
         "iso": Filter(_iso, "a moment as ISO 8601"),
         "format": Filter(_format, "a moment as `strftime` writes it: `format '%Y-%m-%d'`", False, (1, 1)),
         "map": Filter(

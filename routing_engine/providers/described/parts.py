@@ -15,6 +15,7 @@ from routing_engine.providers.described.description import (
     MEANINGS,
     Attempt,
     Describing,
+    Each,
     Listing,
     Paging,
     Rule,
@@ -22,7 +23,7 @@ from routing_engine.providers.described.description import (
     Where,
 )
 from routing_engine.providers.described.paths import WHOLE, Path, read_path
-from routing_engine.providers.described.reading import read_marked, take_request
+from routing_engine.providers.described.reading import INSTEAD, read_marked, take_request
 from routing_engine.providers.described.requests import Known, Request
 from routing_engine.providers.described.texts import Text
 
@@ -64,11 +65,22 @@ def _read_attempt(section: Section, known: Known, usual: Attempt) -> list[Attemp
         _read_models(section, usual.models or frozenset()),
         paging=_read_own_paging(section, usual.paging),
         exact=section.flag("exact", True),
+        each=_read_each(section, known) if "since" not in known else None,
     )
-    section.close("an attempt")
+    section.close("an attempt", INSTEAD)
     if not spellings:
         return [attempt]
     return [replace(attempt, spelling=one) for one in spellings]
+
+
+def _read_each(section: Section, known: Known) -> Each | None:
+    each = section.section("each")
+    if each is None:
+        return None
+    request = take_request(each, {**known, "found": None})
+    record = compiled_path(each, "record") or WHOLE
+    each.close("'each'")
+    return None if request is None else Each(request, record)
 
 
 def _read_models(section: Section, every: frozenset[str]) -> frozenset[str] | None:

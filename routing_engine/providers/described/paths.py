@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import jsonpath
 from jsonpath import JSONPath
+
+#: What no member is called by a plain path: it is another language's way to say where something lies.
+_NO_NAMES = re.compile(r"[\[\]*]|\A\.|\.\.|\.\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ WHOLE = Path("")
 def read_path(text: str) -> Path:
     """Compile a path. Raises `ValueError` with a sentence."""
     if not text.startswith("$"):
+        if _NO_NAMES.search(text):
+            raise ValueError(f"'{text[:80]}' is no plain path; with [ ] or * it is a JSONPath, which begins with $")
         return Path(text, tuple(text.split(".")) if text else ())
     try:
         found = jsonpath.compile(text, strict=True)

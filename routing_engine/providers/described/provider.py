@@ -24,6 +24,8 @@ from routing_engine.providers.described.texts import Scope
 #: How many records are asked for at once on a call, and how many pages of them at most.
 _LIMIT, _PAGES = 20, 3
 _LIST_LIMIT = 100
+#: So many of the found records are asked for one by one.
+_EACH = 5
 
 
 def open_described(name: str, settings: object, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
@@ -139,7 +141,7 @@ class DescribedProvider:
         for _ in range(_PAGES):
             here = {**scope, **where_from(attempt.paging, cursor)}
             tree, nodes = await self._ask(attempt, here, cursor)
-            found += self._records(nodes, model, here)
+            found += self._records(await self._whole(attempt, nodes, here), model, here)
             cursor = following(attempt.paging, tree, len(nodes), cursor)
             if not cursor:
                 break
@@ -149,6 +151,19 @@ class DescribedProvider:
         link = cursor if attempt.paging is not None and attempt.paging.kind == "link" else ""
         tree = await self._talk.ask(attempt.request, scope, link)
         return tree, [] if tree is NOTHING else nodes_of(attempt, tree, self._name)
+
+    async def _whole(
+        self, attempt: Attempt, nodes: Sequence[dict[str, object]], scope: Scope
+    ) -> Sequence[dict[str, object]]:
+        """Give the records with what a request for each of them tells; where it is silent the search has said it."""
+        if attempt.each is None:
+            return nodes
+        found = []
+        for node in nodes[:_EACH]:
+            tree = await self._talk.ask(attempt.each.request, {**scope, "found": node})
+            more = None if tree is NOTHING else attempt.each.record.first(tree)
+            found.append({**node, **more} if isinstance(more, dict) else node)
+        return [*found, *nodes[_EACH:]]
 
     def _records(self, nodes: Sequence[dict[str, object]], model: str, scope: Scope) -> list[Record]:
         here = {**scope, "auth": self._talk.known}

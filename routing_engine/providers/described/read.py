@@ -46,6 +46,14 @@ _OF_WAY = ("headers", "query", "login", "needs")
 _ANYTHING: frozenset[str] | None = None
 _BARE = frozenset[str]()
 _PAGING: Known = {"cursor": _BARE, "page": _BARE, "offset": _BARE}
+_A_WAY = "write auth: {key: {needs: {token: secret}, headers: {Authorization: 'Bearer {auth.token}'}}}"
+#: What people call the parts of a description elsewhere.
+INSTEAD = {
+    **dict.fromkeys(("base_url", "url", "host", "server"), "write address: https://api.example.com"),
+    **dict.fromkeys(("search", "find", "lookup", "requests"), "write find_by_phone: [{get: /contacts, query: {...}}]"),
+    **dict.fromkeys(("headers", "token", "api_key", "authentication"), _A_WAY),
+    "provider": "remove it; integrations/NAME.yaml says provider: with the name of this file",
+}
 #: Keys of a model that are no constants of its requests.
 _OF_MODEL = ("label", "fields", "numbers", "record_url")
 
@@ -106,7 +114,7 @@ class _Reading:
             check=read_check(section, asking),
             writing={key: read_steps(section, key, writing) for key in ("log_call", "update_call", "attach_recording")},
         )
-        section.close("a description")
+        section.close("a description", INSTEAD)
         check_models(section, found)
         check_whole(section, found)
         return found
@@ -157,11 +165,17 @@ class _Reading:
         node = self.section.take("auth")
         if node is None or (isinstance(node, yaml.ScalarNode) and node.value == "none"):
             return {}
+        if isinstance(node, yaml.ScalarNode):
+            self.section.note("auth", "'auth' holds ways to prove who we are, each by a name of yours", _A_WAY)
+            return {}
         ways = section_of(node, self.notes, "'auth'")
         found = {}
         for name in ways.names() if ways is not None else ():
             assert ways is not None
             inside = ways.take(name)
+            if name in _OF_WAY:
+                ways.note(name, f"'{name}' stands where the name of a way is expected", _A_WAY)
+                continue
             way = None if inside is None else section_of(inside, self.notes, f"the way '{name}'")
             if way is not None:
                 found[name] = self._way(way, name)
@@ -211,7 +225,13 @@ class _Reading:
         for name in models.names() if models is not None else ():
             assert models is not None
             node = models.take(name)
-            one = None if node is None else section_of(node, self.notes, f"the model '{name}'")
+            if node is None:
+                models.note(name, f"the model '{name}' has nothing below it", "indent its fields and numbers below it")
+                continue
+            if name in _OF_MODEL:
+                models.note(name, f"'{name}' stands where the name of a model is expected", "indent it below its model")
+                continue
+            one = section_of(node, self.notes, f"the model '{name}'")
             if one is not None:
                 found[name] = self._model(one, name, record, common)
         return found

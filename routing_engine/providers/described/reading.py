@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import yaml
 
 from routing_engine.marked import Notes, Section, text_of, value_of
@@ -9,6 +11,18 @@ from routing_engine.providers.described.requests import METHODS, NAMING, Coded, 
 from routing_engine.providers.described.texts import TRUSTED, Text, read_text
 
 _CODES = ("base64url", "json")
+_GRAPHQL = re.compile(r"\s*(query|mutation)\b[^{]*\{", re.ASCII)
+_AS_WRITTEN = "write {as_written: '...'} around a query of GraphQL, and send values as its variables"
+#: What a member is called that holds a secret, and how long one is at least: `Basic` and `none` are none.
+_SECRET = re.compile(r"(authorization|cookie|token|(api|access|auth|private)[-_ ]?key|secret|password)\Z", re.I)
+_LONG = re.compile(r"\S{12}")
+_METHOD = "write the method as the key, and the address behind it: get: /contacts"
+#: What people call the parts of a request elsewhere.
+INSTEAD = {
+    **dict.fromkeys(("url", "uri", "path", "endpoint", "method", "request"), _METHOD),
+    **dict.fromkeys(("params", "parameters"), "write query: {name: value}"),
+    **dict.fromkeys(("body", "data", "payload"), "write json: {name: value}, or form: {name: value}"),
+}
 
 
 def take_request(section: Section, known: Known) -> Request | None:
@@ -17,7 +31,8 @@ def take_request(section: Section, known: Known) -> Request | None:
     if len(chosen) != 1:
         remedy = "write get: /path, or post: /path with json:"
         section.notes.note(section.line, "exactly one request is needed here", remedy)
-        section.part(lambda key: key in ("query", "json", "form", "headers"))  # taken
+        for key in ("query", "json", "form", "headers"):
+            section.take(key)
         return None
     (method,) = chosen
     address = _take_address(section, method, known)
@@ -81,13 +96,19 @@ def _read_members(section: Section, notes: Notes, known: Known) -> Node:
     names = section.names()
     if len(names) == 1 and names[0] in _CODES and (inside := section.take(names[0])) is not None:
         return Coded(names[0], read_node(inside, notes, known))
+    if names == ["as_written"]:
+        return Constant(section.text("as_written"))
     found: list[tuple[Text, Node]] = []
     for name in names:
         value = section.take(name)
         key = compiled(section.key_node(name), name, notes, known)
         if any(slot.path[0] not in NAMING for slot in key.slots):
             section.note(name, "a name cannot come from a caller or a record", "write the name itself")
-        found.append((key, Constant(None) if value is None else read_node(value, notes, known)))
+        node = Constant(None) if value is None else read_node(value, notes, known)
+        if isinstance(node, Text) and _SECRET.search(name) and not any(node.slots) and _LONG.search(node.text({})):
+            remedy = "add needs: {token: secret} to a way of 'auth' and write {auth.token}; an integration gives it"
+            section.note(name, f"'{name}' seems to hold a secret, and a description has none", remedy)
+        found.append((key, node))
     return tuple(found)
 
 
@@ -105,7 +126,7 @@ def read_marked(node: yaml.Node | None, notes: Notes, known: Known, path: bool =
     for slot in text.slots:
         if not slot.escaped and slot.path[0] not in TRUSTED:
             value = ".".join(slot.path)
-            remedy = f"write {{{value} | soql}} or another escape; {{{value} | text}} where the text is no query"
+            remedy = f"write {{{value} | strict}} or its language's escape; {{{value} | text}} where it is no query"
             notes.note(node, f"'{value}' stands raw in a text, where it could change a query's meaning", remedy)
     return text
 
@@ -115,7 +136,8 @@ def compiled(node: yaml.Node, raw: str, notes: Notes, known: Known) -> Text:
     try:
         return read_text(raw, known)
     except LookupError as error:
-        notes.note(node, *error.args)
+        sentence, remedy = error.args
+        notes.note(node, sentence, _AS_WRITTEN if _GRAPHQL.match(raw) else remedy)
     except ValueError as error:
         notes.note(node, str(error), "look at the reference of descriptions")
     return Text(())

@@ -21,6 +21,13 @@ TRUSTED = frozenset({"settings", "auth", "model", "fields", "limit", "page", "of
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 _PATH = re.compile(r"[a-z_]+(\.[A-Za-z_][A-Za-z0-9_]*)*\Z", re.ASCII)
+#: Other languages' ways to name a value: `${name}`, and `{{ name }}` where it would be two braces around a word.
+_DOLLAR = re.compile(r"\$\{")
+_DOUBLE = re.compile(r"(?<!\{)\{\{ *\w+ *(?:[.|][^{}]*)\}\}(?!\})|\A\{\{ *\w+ *\}\}\Z", re.ASCII)
+#: What people call a value, and how it is called here.
+_INSTEAD = dict.fromkeys(("phone", "caller", "tel", "callerid", "phone_number"), "number.e164") | dict.fromkeys(
+    ("query", "term", "search", "input"), "value"
+)
 _WORD = re.compile(r"'([^']*)'|(\S+)")
 
 
@@ -80,13 +87,26 @@ def read_text(text: str, known: Mapping[str, frozenset[str] | None]) -> Text:
 
     Raises `ValueError` with a sentence, and `LookupError` with a sentence and a remedy.
     """
+    _check_foreign(text)
     parts: list[str | Slot] = []
     for piece in _PIECE.finditer(text):
         token, inside = piece[0], piece[1]
         if token in ("{", "}"):
-            raise ValueError("a brace stands alone; {{ and }} are braces themselves")
+            raise LookupError("a brace stands alone", "write {{ and }} for braces themselves")
         parts.append(token[0] if token in ("{{", "}}") else token if inside is None else _slot(inside, known))
     return Text(tuple(_merged(parts)))
+
+
+def _check_foreign(text: str) -> None:
+    """Refuse what would be sent as it stands, and find nobody."""
+    if _DOLLAR.search(text):
+        remedy = (
+            "write {number.e164} without the $; what the operator gives is {settings.NAME}, secrets are {auth.NAME}"
+        )
+        raise LookupError("a description fills no ${...}: it is the same for everybody", remedy)
+    if found := _DOUBLE.search(text):
+        word = found[0].strip("{} ")
+        raise LookupError(f"'{{{{ {word[:80]} }}}}' would be sent as it stands, in braces", f"write '{{{word[:80]}}}'")
 
 
 def _slot(inside: str, known: Mapping[str, frozenset[str] | None]) -> Slot:
@@ -100,7 +120,12 @@ def _path(text: str, known: Mapping[str, frozenset[str] | None]) -> tuple[str, .
     room, *names = text.split(".")
     if not _PATH.match(text) or room not in known:
         shown = _shown(known)
-        remedy = suggest(text, shown) if shown else "nothing is known here; write the text itself"
+        instead = _INSTEAD.get(room, "")
+        remedy = (
+            suggest(instead if instead in shown else text, shown)
+            if shown
+            else "nothing is known here; write the text itself"
+        )
         raise LookupError(f"there is no value '{text[:80]}' here", remedy)
     allowed = known[room]
     if allowed is not None and (len(names) != 1 or names[0] not in allowed) and (names or allowed):
