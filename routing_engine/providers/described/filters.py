@@ -139,7 +139,8 @@ def _scaled(factor: float) -> Apply:
 
 
 def _clock(value: object) -> str:
-    whole = _scaled(1)(value)
+    number = _number(value)
+    whole = round(number) if isinstance(number, (int, float)) else 0
     return f"{whole // 60:02}:{whole % 60:02}"
 
 

