@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import yaml
@@ -59,7 +59,9 @@ def read_yaml(text: str, notes: Notes) -> Section | None:
         node = yaml.compose(text, Loader=_LOADER)
     except (yaml.YAMLError, UnicodeError) as error:
         notes.note(
-            _line_of(error), f"this is not YAML: {_short(error)}", "look at the indentation and the quotes of this line"
+            _line_of(error),
+            f"this is not YAML: {_short(error)}",
+            "look at the indentation and the quotes of this line; within { } what holds [ ] { } , or # needs quotes",
         )
         return None
     if node is None:
@@ -373,8 +375,9 @@ class Section:
         self._known += [name for name in self._nodes if wanted(name)]
         return Section(yaml.MappingNode(self.node.tag, pairs, self.node.start_mark, self.node.end_mark), self.notes)
 
-    def close(self, what: str) -> None:
-        """Note every key that nobody took."""
+    def close(self, what: str, instead: Mapping[str, str] | None = None) -> None:
+        """Note every key that nobody took. `instead` has remedies for words that people bring from elsewhere."""
         for name in self._nodes:
             if name not in self._known:
-                self.note(name, f"{what} has no key '{name}'", suggest(name, self._known))
+                remedy = (instead or {}).get(name) or suggest(name, self._known)
+                self.note(name, f"{what} has no key '{name}'", remedy)

@@ -16,10 +16,11 @@ _AS_WRITTEN = "write {as_written: '...'} around a query of GraphQL, and send val
 #: What a member is called that holds a secret, and how long one is at least: `Basic` and `none` are none.
 _SECRET = re.compile(r"(authorization|cookie|token|(api|access|auth|private)[-_ ]?key|secret|password)\Z", re.I)
 _LONG = re.compile(r"\S{12}")
-_METHOD = "write the method as the key, and the address behind it: get: /contacts"
+_METHOD = "write the method in small letters as the key, and the address behind it: get: /contacts"
+_INSTEAD_OF_METHOD = ("url", "uri", "path", "endpoint", "method", "request", *(method.upper() for method in METHODS))
 #: What people call the parts of a request elsewhere.
 INSTEAD = {
-    **dict.fromkeys(("url", "uri", "path", "endpoint", "method", "request"), _METHOD),
+    **dict.fromkeys(_INSTEAD_OF_METHOD, _METHOD),
     **dict.fromkeys(("params", "parameters"), "write query: {name: value}"),
     **dict.fromkeys(("body", "data", "payload"), "write json: {name: value}, or form: {name: value}"),
 }
@@ -30,7 +31,8 @@ def take_request(section: Section, known: Known) -> Request | None:
     chosen = [method for method in METHODS if section.take(method) is not None]
     if len(chosen) != 1:
         remedy = "write get: /path, or post: /path with json:"
-        section.notes.note(section.line, "exactly one request is needed here", remedy)
+        if chosen or not set(_INSTEAD_OF_METHOD) & set(section.names()):  # which is noted itself
+            section.notes.note(section.line, "exactly one request is needed here", remedy)
         for key in ("query", "json", "form", "headers"):
             section.take(key)
         return None
@@ -97,7 +99,7 @@ def _read_members(section: Section, notes: Notes, known: Known) -> Node:
     if len(names) == 1 and names[0] in _CODES and (inside := section.take(names[0])) is not None:
         return Coded(names[0], read_node(inside, notes, known))
     if names == ["as_written"]:
-        return Constant(section.text("as_written"))
+        return Constant(section.text(names[0]))
     found: list[tuple[Text, Node]] = []
     for name in names:
         value = section.take(name)

@@ -100,9 +100,7 @@ def read_text(text: str, known: Mapping[str, frozenset[str] | None]) -> Text:
 def _check_foreign(text: str) -> None:
     """Refuse what would be sent as it stands, and find nobody."""
     if _DOLLAR.search(text):
-        remedy = (
-            "write {number.e164} without the $; what the operator gives is {settings.NAME}, secrets are {auth.NAME}"
-        )
+        remedy = "write {number.e164} without the $; what an operator gives is {settings.NAME} or {auth.NAME}"
         raise LookupError("a description fills no ${...}: it is the same for everybody", remedy)
     if found := _DOUBLE.search(text):
         word = found[0].strip("{} ")
@@ -121,11 +119,8 @@ def _path(text: str, known: Mapping[str, frozenset[str] | None]) -> tuple[str, .
     if not _PATH.match(text) or room not in known:
         shown = _shown(known)
         instead = _INSTEAD.get(room, "")
-        remedy = (
-            suggest(instead if instead in shown else text, shown)
-            if shown
-            else "nothing is known here; write the text itself"
-        )
+        wanted = instead if instead in shown else text
+        remedy = suggest(wanted, shown) if shown else "nothing is known here; write the text itself"
         raise LookupError(f"there is no value '{text[:80]}' here", remedy)
     allowed = known[room]
     if allowed is not None and (len(names) != 1 or names[0] not in allowed) and (names or allowed):
