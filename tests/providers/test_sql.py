@@ -1,21 +1,22 @@
-"""The SQL provider on SQLite: the contract, own queries, and what happens when the file changes."""
+"""The SQL provider on SQLite: the contract, spellings, own queries, and what happens to the file."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
-from routing_engine.core.model import Record
-from routing_engine.core.ports import Provider, Query
+from routing_engine.core.numbers import read_number
+from routing_engine.core.ports import Checks, Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
 
-from .contract import CUSTOMERS, ProviderContract, by_caller, by_field, ids
-from .sql import MODELS, SPELLED, find, opened, problems
+from .contract import CUSTOMERS, HOSTILE, REGION, ProviderContract, by_caller, by_field, ids
+from .sql import INJECTIONS, MODELS, SPELLED, find, opened
 
 TABLE = "CREATE TABLE customers (id INTEGER PRIMARY KEY, customer_number TEXT, full_name TEXT, city TEXT, phone TEXT)"
 DATABASE = "provider: sql\ndatabase: sqlite:///customers.db\n"
@@ -48,3 +49,212 @@ async def provider(folder: Path) -> AsyncIterator[Provider]:
 
 class TestSqlite(ProviderContract):
     """The contract."""
+
+
+CALLER = "+43 664 1234567"
+OWN = """
+models:
+  contact:
+    fields: {id: id, name: full_name}
+    find_by_phone: SELECT id, full_name FROM customers WHERE replace(phone, ' ', '') IN (:e164, :national)
+    find_by_field:
+      number: SELECT id, full_name, customer_number FROM customers WHERE customer_number = :value
+      name: SELECT id, full_name FROM customers WHERE instr(full_name, :value) > 0
+"""
+#: It runs for as long as anybody lets it, for the caller +43 664 1999999.
+ENDLESS = """
+models:
+  contact:
+    find_by_phone: >
+      WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE :last6 = '999999')
+      SELECT max(x) AS id FROM n
+"""
+
+
+def phones(folder: Path, *texts: object, kind: str = "TEXT") -> None:
+    """Customers 0, 1, ... with these phones."""
+    write(folder, [*enumerate(texts)], f"CREATE TABLE customers (id INTEGER, phone {kind})")
+
+
+def spelled(number: str, form: str) -> Query:
+    caller = read_number(number, REGION)
+    assert caller is not None
+    return Query("contact", "", caller.e164, True, caller, form)
+
+
+SIMPLE = "models: {contact: {table: customers, fields: {id: id, phone: phone}, numbers: phone}}\n"
+
+
+@pytest.mark.parametrize("text", SPELLED)
+async def test_a_caller_is_found_however_the_column_spells_the_number(tmp_path: Path, text: str) -> None:
+    phones(tmp_path, "0664 7654321", text)
+    assert ids(await find(DATABASE + SIMPLE, by_caller(CALLER), tmp_path)) == ["1"]
+
+
+@pytest.mark.parametrize("kind", ["INTEGER", "NUMERIC", "BLOB", "VARCHAR(20)"])
+async def test_a_column_of_another_type_is_searched_too(tmp_path: Path, kind: str) -> None:
+    phones(tmp_path, "436647654321", "436641234567", kind=kind)
+    assert ids(await find(DATABASE + SIMPLE, by_caller(CALLER), tmp_path)) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("match", "found"),
+    [("exact", ["0"]), ("exact_then_digits", ["0", "2"]), ("digits", ["0", "1", "2"])],
+)
+async def test_how_numbers_are_matched_is_the_operators_choice(tmp_path: Path, match: str, found: list[str]) -> None:
+    phones(tmp_path, "+436641234567", "0664/123 45 67", "06641234567")
+    assert ids(await find(f"{DATABASE}number_match: {match}\n{SIMPLE}", by_caller(CALLER), tmp_path)) == found
+
+
+async def test_a_stranger_of_the_same_spelling_hides_nobody(tmp_path: Path) -> None:
+    phones(tmp_path, "01711234567", "0044 171 1234567")  # to an Austrian engine the first one is in Austria
+    assert ids(await find(DATABASE + SIMPLE, by_caller("+44 171 1234567"), tmp_path)) == ["0", "1"]
+
+
+async def test_the_last_digits_find_what_has_more_around_it(tmp_path: Path) -> None:
+    phones(tmp_path, "01 5550123; 0664/123 45 67 ext. 12", "0664 7654321")
+    assert ids(await find(DATABASE + SIMPLE, spelled(CALLER, "last 8"), tmp_path)) == ["0"]
+
+
+async def test_further_spellings_are_not_asked_for_when_all_were(tmp_path: Path) -> None:
+    phones(tmp_path, "0664/1234567")
+    text = f"{DATABASE}number_form: [national, e164]\n{SIMPLE}"
+    assert ids(await find(text, spelled(CALLER, "national"), tmp_path)) == ["0"]
+    assert ids(await find(text, spelled(CALLER, "e164"), tmp_path)) == []
+
+
+async def test_an_extension_finds_itself_and_no_longer_number(tmp_path: Path) -> None:
+    phones(tmp_path, "100", "+43 1 100", "5100")
+    assert ids(await find(DATABASE + SIMPLE, by_caller("100"), tmp_path)) == ["0"]
+
+
+async def test_a_whole_number_is_searched_as_it_is_written(provider: Provider) -> None:
+    values = ("2", "02", "2 OR 1=1", "2.0", "two", "9" * 40)
+    assert [ids(await provider.find(by_field("id", value))) for value in values] == [["2"], [], [], [], [], []]
+
+
+async def test_own_queries_get_what_they_name(folder: Path) -> None:
+    provider = opened(DATABASE + OWN, folder)
+    assert ids(await provider.find(by_caller(CALLER))) == ["1"]
+    assert ids(await provider.find(by_field("number", "0042"))) == ["2"]
+    assert ids(await provider.find(by_field("name", "Paul"))) == ["2"]
+    assert ids(await provider.find(by_field("name", "Pa%"))) == []
+    with pytest.raises(ProviderRefused, match=r"no find_by_field: \{city: \.\.\.\}"):
+        await provider.find(by_field("city", "Linz"))
+    await provider.close()
+
+
+async def test_an_own_query_that_names_no_spelling_is_asked_once(folder: Path) -> None:
+    text = f"{DATABASE}number_form: [e164, national]\n{OWN}"
+    assert ids(await find(text, spelled(CALLER, "e164"), folder)) == ["1"]
+    assert ids(await find(text, spelled(CALLER, "national"), folder)) == []
+
+
+async def test_a_column_that_an_own_query_does_not_give_is_named(folder: Path) -> None:
+    with pytest.raises(ProviderMisread, match="no column 'full_name'"):
+        await find(DATABASE + OWN.replace("id, full_name FROM", "id FROM", 1), by_caller(CALLER), folder)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(value=st.one_of(st.sampled_from(INJECTIONS + HOSTILE), st.text(min_size=1, max_size=40)))
+@example(value="' OR 1=1 -- ")
+async def test_what_a_caller_types_changes_no_query(provider: Provider, own: Provider, value: str) -> None:
+    found = [*await provider.find(by_field("number", value)), *await own.find(by_field("number", value))]
+    assert {record.id for record in found} in (set(), {"1"}, {"2"}, {"3"}, {"4"})
+    assert not found or value.strip() in [row["customer_number"] for row in CUSTOMERS]
+    assert ids(await own.find(by_field("number", "123456"))) == ["1"]
+
+
+@pytest.fixture
+async def own(folder: Path) -> AsyncIterator[Provider]:
+    provider = opened(DATABASE + OWN, folder)
+    yield provider
+    await provider.close()
+
+
+async def test_more_rows_than_allowed_are_an_error_for_a_caller_and_cut_for_a_value(tmp_path: Path) -> None:
+    phones(tmp_path, *[CALLER] * 9)
+    text = f"{DATABASE}at_most: 8\n{SIMPLE}"
+    with pytest.raises(ProviderMisread, match="at_most"):
+        await find(text, by_caller(CALLER), tmp_path)
+    assert len(await find(text, by_field("phone", CALLER), tmp_path)) == 8
+
+
+async def test_nothing_to_search_by_is_refused(provider: Provider) -> None:
+    with pytest.raises(ProviderRefused, match="nothing to search by"):
+        await provider.find(by_field("number", ""))
+
+
+async def test_a_file_that_is_replaced_is_read_anew(folder: Path, provider: Provider) -> None:
+    assert ids(await provider.find(by_field("number", "0042"))) == ["2"]
+    write(folder, [(9, "0042", "Eva", "Wien", "")])
+    assert ids(await provider.find(by_field("number", "0042"))) == ["9"]
+    (folder / "customers.db").unlink()
+    with pytest.raises(ProviderRefused, match="is not there"):
+        await provider.find(by_field("number", "0042"))
+
+
+async def test_a_file_that_is_written_to_meanwhile_is_read_as_it_is(folder: Path, provider: Provider) -> None:
+    assert ids(await provider.find(by_field("number", "77"))) == []
+    with sqlite3.connect(folder / "customers.db") as connection:
+        connection.execute("INSERT INTO customers VALUES (5, '77', 'Eva', 'Wien', '')")
+    connection.close()
+    assert ids(await provider.find(by_field("number", "77"))) == ["5"]
+
+
+async def test_a_writer_who_keeps_the_file_is_waited_for_a_second(folder: Path, provider: Provider) -> None:
+    writer = sqlite3.connect(folder / "customers.db", isolation_level=None)
+    writer.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(ProviderUnreachable, match="somebody else is writing"):
+        await provider.find(by_field("number", "0042"))
+    writer.close()
+    assert ids(await provider.find(by_field("number", "0042"))) == ["2"]
+
+
+async def test_what_is_no_database_is_said(folder: Path, provider: Provider) -> None:
+    (folder / "customers.db").write_text("id;name\n1;Anna\n" * 100)
+    with pytest.raises(ProviderRefused, match="no SQLite database"):
+        await provider.find(by_field("number", "0042"))
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        (SIMPLE.replace("table: customers", "table: nowhere"), "no such table"),
+        (SIMPLE.replace("phone: phone}", "phone: no_such}"), "no such column"),
+        ("models: {contact: {find_by_phone: 'SELECT nonsense(:e164)'}}\n", "no such function"),
+        ("models: {contact: {find_by_phone: 'SELECT FROM WHERE :e164'}}\n", "does not understand"),
+    ],
+)
+async def test_what_is_wrong_with_a_query_is_said(folder: Path, models: str, said: str) -> None:
+    provider = opened(DATABASE + models, folder)
+    assert isinstance(provider, Checks)
+    with pytest.raises(ProviderRefused, match=said):
+        await provider.find(by_caller(CALLER))
+    with pytest.raises(ProviderRefused, match=said):
+        await provider.check()
+    await provider.close()
+
+
+async def test_all_is_well_is_said_too(provider: Provider) -> None:
+    assert isinstance(provider, Checks)
+    assert await provider.check() == "the database knows all that 2 queries name"
+
+
+async def test_a_query_that_takes_too_long_is_ended(folder: Path) -> None:
+    provider = opened(f"{DATABASE}time_limit_s: 0.2\nconnections: 1\n{ENDLESS}", folder)
+    with pytest.raises(ProviderUnreachable, match="time_limit_s"):
+        await provider.find(by_caller("+43 664 1999999"))
+    assert ids(await provider.find(by_caller(CALLER))) == ["1"]
+    await provider.close()
+
+
+async def test_a_hang_up_in_mid_query_ends_it_and_spoils_no_connection(folder: Path) -> None:
+    provider = opened(f"{DATABASE}connections: 1\n{ENDLESS}", folder)
+    assert ids(await provider.find(by_caller(CALLER))) == ["1"]
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await provider.find(by_caller("+43 664 1999999"))
+        assert ids(await provider.find(by_caller(CALLER))) == ["1"]
+    await provider.close()

@@ -175,9 +175,16 @@ def _read_tls(section: Section, host: str, folder: Path) -> ssl.SSLContext | Non
 
 
 def _read_wheres(section: Section, kind: Kind, most: int) -> Mapping[str, Where]:
-    models = section.section("models")
-    found = {name: _model_section(models, name) for name in (models.names() if models is not None else ())}
-    return {name: _read_where(one, name, kind, most) for name, one in found.items() if one is not None}
+    models, found = section.section("models"), dict[str, Where]()
+    for name in models.names() if models is not None else ():
+        own = _model_section(models, name)
+        if own is not None:
+            found[name] = _read_where(own, name, kind, most)
+        elif models is not None and not models.has(name):
+            models.note(
+                name, f"nothing says where the model '{name}' is", f"add for example {name}: {{table: customers}}"
+            )
+    return found
 
 
 def _read_where(section: Section, name: str, kind: Kind, most: int) -> Where:

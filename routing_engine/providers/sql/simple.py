@@ -14,7 +14,7 @@ _BETWEEN = (" ", "+", "-", "/", "(", ")", ".", "\u00a0")
 
 def quoted(kind: Kind, name: str) -> str:
     """Give a name as an identifier; what stands between dots is quoted by itself."""
-    mark = "`" if kind == "mysql" else '"'
+    mark = '"' if kind == "postgresql" else "`"  # SQLite takes a name in " that it does not know for a text
     return ".".join(f"{mark}{part.replace(mark, mark * 2)}{mark}" for part in name.split("."))
 
 

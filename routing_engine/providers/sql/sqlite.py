@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from routing_engine.providers.sql.statement import Statement
 T = TypeVar("T")
 #: How long a look-up waits for somebody who is writing.
 _BUSY_S = 1.0
-_ENDING_S = 2.0
+_LOOK_AGAIN_S = 0.05
 _FAULTS: dict[str, Fault] = {
     "SQLITE_BUSY": "locked",
     "SQLITE_LOCKED": "locked",
@@ -108,21 +107,25 @@ class SqliteConnection:
         return await self._work(lambda: self._ask(text, values))
 
     async def end(self, running: bool) -> None:
-        """Close the file. A thread cannot be cancelled: SQLite is told to stop, and the thread ends at once."""
-        if self._running is not None:
-            self._opened.interrupt()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_ENDING_S):
-                    await asyncio.wait({self._running})
+        """Close the file, once nobody reads it any more."""
+        await self._stop()
         self._opened.close()
 
     async def _work(self, work: Callable[[], Rows]) -> Rows:
         self._running = self._run(work)
         self._running.add_done_callback(_look_at)
-        async with asyncio.timeout(self._time_limit_s):
-            rows = await asyncio.shield(self._running)
-        self._running = None
-        return rows
+        try:
+            async with asyncio.timeout(self._time_limit_s):
+                return await asyncio.shield(self._running)
+        except TimeoutError:
+            await self._stop()
+            raise
+
+    async def _stop(self) -> None:
+        """Let a query end. A thread cannot be cancelled: SQLite is told to stop, again if it had not begun yet."""
+        while self._running is not None and not self._running.done():
+            self._opened.interrupt()
+            await asyncio.wait({self._running}, timeout=_LOOK_AGAIN_S)
 
     def _ask(self, text: str, values: Sequence[str | None]) -> Rows:
         cursor = self._opened.execute(text, values)
