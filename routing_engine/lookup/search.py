@@ -24,7 +24,8 @@ _LONGEST_WHY = 200
 _PAUSE_S = 0.05
 #: A look-up that was given less than this and came late says little about the system.
 _FAIR_S = 0.5
-_UNGUARDED = Guard("", Limits(at_a_time=1_000_000, failures=0), lambda: 0.0)
+#: Of an integration that nobody bounds; it is obeyed all the same when it asks to be left alone.
+_UNBOUNDED = Limits(at_a_time=1_000_000, failures=0)
 
 
 @dataclass(slots=True)
@@ -56,7 +57,7 @@ class Search:
         self._region = region
         self._timeout_s = timeout_s
         self._clock = clock
-        self._guards = guards or {}
+        self._guards = guards or {name: Guard(name, _UNBOUNDED, clock) for name in providers}
         self._down: set[tuple[str, str]] = set()
 
     @property
@@ -161,7 +162,7 @@ class Search:
         return found
 
     def _guard(self, source: Source) -> Guard:
-        return self._guards.get(source.integration, _UNGUARDED)
+        return self._guards[source.integration]
 
     def _ms_since(self, began: float) -> float:
         return round((self._clock() - began) * 1000, 3)

@@ -135,6 +135,14 @@ async def test_a_system_that_asked_to_wait_is_left_alone_until_then() -> None:
     assert isinstance(await one.find(ASK, 5), Found)
 
 
+async def test_a_system_that_asked_to_wait_keeps_nobody_from_another_one() -> None:
+    models, clock = {"crm": {"contact": Model("contact", {})}}, FakeClock()
+    throttled = Search({"crm": Answers(ProviderThrottled("crm: status 429", 30))}, models, "AT", 5, clock)
+    await throttled.find(ASK, 5)
+    other = Search({"crm": Answers([ANNA])}, models, "AT", 5, clock)
+    assert isinstance(await other.find(ASK, 5), Found)
+
+
 async def test_a_caller_who_hangs_up_gives_the_place_back() -> None:
     one = search(Answers(60.0), at_a_time=1)
     for _ in range(3):
