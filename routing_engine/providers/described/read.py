@@ -15,18 +15,17 @@ from routing_engine.marked import Notes, Section, read_yaml, section_of, suggest
 from routing_engine.providers.described.checks import check_field, check_models, check_whole
 from routing_engine.providers.described.description import Description, KnownModel, Setting, Way
 from routing_engine.providers.described.parts import (
-    compiled_path,
     read_attempts,
     read_check,
     read_describe,
     read_list,
-    read_rules,
     read_steps,
     read_usual,
 )
 from routing_engine.providers.described.paths import WHOLE
 from routing_engine.providers.described.reading import compiled, read_marked, take_members
 from routing_engine.providers.described.requests import Known, Request
+from routing_engine.providers.described.rules import compiled_path, read_rules
 from routing_engine.providers.described.texts import Slot, Text
 from routing_engine.providers.oauth.plan import OAuthPlan, read_hosts, read_plan
 
