@@ -55,4 +55,6 @@ def _print(results: list[dict[str, Any]], remarks: list[Problem]) -> None:
     for remark in remarks:
         print(paint(f"{remark} (a remark)", "dim"))
     failed = sum(bool(one["failures"]) for one in results)
-    print(f"{len(results) - failed} examples hold, {failed} fail" if failed else f"{len(results)} examples hold")
+    holds = len(results) - failed
+    said = f"{holds} example holds" if holds == 1 else f"{holds} examples hold"
+    print(f"{said}, {failed} {'fails' if failed == 1 else 'fail'}" if failed else said)

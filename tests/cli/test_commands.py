@@ -146,7 +146,7 @@ def test_test_names_each_failing_example(run: Run, config: Path) -> None:
     route = config / "routes" / "support.yaml"
     route.write_text(route.read_text().replace("to: {queue: vip, priority: 10}", "to: {queue: vap}"))
     code, out, _ = run("test", "--config", str(config))
-    assert (code, out.splitlines()[-1]) == (1, "4 examples hold, 1 fail")
+    assert (code, out.splitlines()[-1]) == (1, "4 examples hold, 1 fails")
     assert "FAILS  support: a gold customer goes to the VIP queue" in out
 
 
