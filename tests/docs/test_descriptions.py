@@ -50,7 +50,7 @@ def test_values_of_a_call() -> None:
 
 def test_ways_to_the_next_page() -> None:
     kinds = get_args(get_type_hints(Paging)["kind"])
-    assert names(PAGE, "next") == {*kinds, "more"}
+    assert names(PAGE, "next") == {*kinds, "more", "from"}
 
 
 def known(tmp_path: Path, file: str, text: str) -> set[str]:
@@ -75,7 +75,7 @@ def known(tmp_path: Path, file: str, text: str) -> set[str]:
 )
 def test_keys_beside_those_of_a_request(tmp_path: Path, heading: str, around: str) -> None:
     found = known(tmp_path, "providers/probe.yaml", around)
-    attempt = names(PAGE, "An attempt") - REQUEST - {"spellings", "each"} if heading == "list" else set()
+    attempt = names(PAGE, "An attempt") - REQUEST - {"spellings", "each", "when"} if heading == "list" else set()
     assert found == REQUEST | attempt | names(PAGE, heading)
 
 

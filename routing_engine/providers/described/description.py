@@ -55,16 +55,22 @@ class Rule:
     then: str
     wait_s: float | None = None
     wait_header: str = ""
+    wait_path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Where the next page begins; `size` records are a whole page."""
+    """Where the next page begins, in the answer or in a `header` of it; `size` records are a whole page.
+
+    Pages and records are counted from `start`.
+    """
 
     kind: Literal["cursor", "link", "page", "offset"]
     path: Path = WHOLE
     more: Path | None = None
     size: int = 0
+    header: str = ""
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,10 @@ class Each:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One way to ask for records. `models` is None for all of them; `exact` compares the searched field behind it."""
+    """One way to ask for records. `models` is None for all of them; `exact` compares the searched field behind it.
+
+    Nothing is asked unless `when` holds. With `keyed` records are members of an object, and their keys this field.
+    """
 
     request: Request
     records: Path = WHOLE
@@ -86,6 +95,8 @@ class Attempt:
     paging: Paging | None = None
     exact: bool = True
     each: Each | None = None
+    when: Where = ()
+    keyed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +123,13 @@ class Describing:
 class Step:
     """One request of several. It is left out unless `when` holds; `capture` are values for the steps behind it.
 
-    A captured `header:NAME` is a header of the answer.
+    A captured `header:NAME` is a header of the answer, `cookie:NAME` a cookie. `fine` are further good statuses.
     """
 
     request: Request
     when: Where = ()
     capture: tuple[tuple[str, Path | str], ...] = ()
+    fine: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,18 @@ def _last(value: object, count: str) -> str:
     return as_words(value)[-int(count) :]
 
 
+def _mask(value: object, mask: object) -> str:
+    """Put the digits of a value where a mask has `#`; with another count of them it is no such number."""
+    digits = iter([char for char in as_words(value) if char.isascii() and char.isdigit()])
+    try:
+        found = "".join(next(digits) if char == "#" else char for char in as_words(mask))
+    except RuntimeError:
+        raise Unsearchable("the number has fewer digits than the mask") from None
+    if not found or next(digits, ""):
+        raise Unsearchable("the number has more digits than the mask")
+    return found
+
+
 def _number(value: object) -> object:
     try:
         return int(as_words(value))
@@ -174,7 +186,8 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
         "lucene": Filter(_lucene, "a phrase in Lucene's quotes, with them", True),
         "zoho": Filter(_zoho, "a value of Zoho's criteria; with a backslash nothing is asked", True),
         "sql": Filter(_mapped({"'": "''", "\\": r"\\"}), "within single quotes of SQL-like languages", True),
-        "like_digits": Filter(_like_digits, "`%2%1%2`: the digits, a wildcard before each", False, (0, 1)),
+        "like_digits": Filter(_like_digits, "`%2%1%2`: the digits, a wildcard before each", True, (0, 1)),
+        "mask": Filter(_mask, "digits where `#` stands: `mask '(###) ###-####'`; nobody with others", False, (1, 1)),
         "last": Filter(_last, "the last N characters: `last 8`", False, (1, 1), lambda words: words[0].isdecimal()),
         "after": Filter(
             lambda value, sign: as_words(value).rpartition(sign)[2],

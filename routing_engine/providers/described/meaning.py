@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable
 
 from routing_engine.core.templates import as_text
 from routing_engine.errors import (
@@ -15,6 +16,7 @@ from routing_engine.errors import (
 )
 from routing_engine.providers.answers import read_json
 from routing_engine.providers.described.description import Description, Rule, Where
+from routing_engine.providers.described.headers import seconds_until
 from routing_engine.providers.http_client import Answer
 
 _GATEWAY = frozenset({502, 503, 504})
@@ -26,8 +28,8 @@ _CODE = re.compile(r"(?!\+?[0-9]{5})[A-Za-z0-9_.\-]{1,60}\Z")
 def holds(where: Where, tree: object) -> bool:
     """Tell whether every path of a condition leads to one of its texts."""
     for path, wanted in where:
-        found = {_word(node) for node in path.nodes(tree) if node is not None}
-        if not (found if wanted is None else found & wanted):
+        nodes = path.nodes(tree)
+        if not (any(nodes) if wanted is None else wanted & {_word(node) for node in nodes if node is not None}):
             return False
     return True
 
@@ -68,11 +70,18 @@ def _usual(answer: Answer) -> str:
     return "down" if status >= 500 else "refused"
 
 
-def failure(name: str, description: Description, rule: Rule, answer: Answer, tree: object) -> ProviderError:
+def failure(
+    name: str,
+    description: Description,
+    rule: Rule,
+    answer: Answer,
+    tree: object,
+    unix_time: Callable[[], float] = time.time,
+) -> ProviderError:
     """Give the error that an answer is; its text holds the status and the system's own short code, nothing else."""
     said = f"{name}: {description.title} answered with status {answer.status}{_code(description, tree)}"
     if rule.then == "throttled":
-        return ProviderThrottled(said, _wait_s(rule, answer))
+        return ProviderThrottled(said, _wait_s(rule, answer, tree, unix_time()))
     if rule.then == "quota":
         return ProviderThrottled(f"{said}: its quota is used up", rule.wait_s or _QUOTA_S)
     if rule.then in ("again", "down"):
@@ -91,14 +100,11 @@ def _code(description: Description, tree: object) -> str:
     return f" ({text})" if _CODE.match(text) else ""
 
 
-def _wait_s(rule: Rule, answer: Answer) -> float:
-    wanted = _seconds(answer.headers, rule.wait_header) if rule.wait_header else None
-    for wait_s in (rule.wait_s, wanted, answer.wait_s):
+def _wait_s(rule: Rule, answer: Answer, tree: object, now: float) -> float:
+    header = seconds_until(answer.headers.get(rule.wait_header, ""), now) if rule.wait_header else None
+    told = rule.wait_path.first(tree) if rule.wait_path is not None else None
+    member = seconds_until(as_text(told), now) if isinstance(told, (str, int, float)) else None
+    for wait_s in (rule.wait_s, header, member, answer.wait_s):
         if wait_s is not None:
             return min(wait_s, _LONGEST_S)
     return _THROTTLED_S
-
-
-def _seconds(headers: Mapping[str, str], name: str) -> float | None:
-    text = headers.get(name, "").strip()
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 8 else None

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from routing_engine.core.templates import as_text
 from routing_engine.providers.described.description import Paging
+from routing_engine.providers.described.headers import said
+
+
+class Heard(NamedTuple):
+    """An answer that was understood: its JSON, and its headers."""
+
+    tree: object
+    headers: Mapping[str, str]
 
 
 def where_from(paging: Paging | None, cursor: str) -> Mapping[str, object]:
@@ -14,18 +23,19 @@ def where_from(paging: Paging | None, cursor: str) -> Mapping[str, object]:
         return {}
     if paging.kind == "cursor":
         return {"cursor": cursor or None}
-    return {paging.kind: int(cursor or (1 if paging.kind == "page" else 0))}
+    return {paging.kind: int(cursor or paging.start)}
 
 
-def following(paging: Paging | None, tree: object, count: int, cursor: str) -> str:
+def following(paging: Paging | None, heard: Heard, count: int, cursor: str) -> str:
     """Give the cursor behind a page of `count` records; "" when it was the last."""
     if paging is None:
         return ""
+    tree = heard.tree
     if paging.kind in ("cursor", "link"):
-        found = paging.path.first(tree)
+        found = said(heard.headers, paging.header) if paging.header else paging.path.first(tree)
         text = as_text(found) if isinstance(found, (str, int)) and not isinstance(found, bool) else ""
         return "" if text == cursor or (paging.more is not None and not paging.more.first(tree)) else text
     more = bool(paging.more.first(tree)) if paging.more is not None else count >= paging.size
     if not more or not count:
         return ""
-    return str(int(cursor or 1) + 1) if paging.kind == "page" else str(int(cursor or 0) + count)
+    return str(int(cursor or paging.start) + (1 if paging.kind == "page" else count))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 from routing_engine.marked import Section, suggest
 from routing_engine.providers.described.checks import check_sent, names
@@ -16,12 +17,14 @@ from routing_engine.providers.described.description import (
     Paging,
     Step,
 )
+from routing_engine.providers.described.headers import is_said
 from routing_engine.providers.described.paths import WHOLE, Path
 from routing_engine.providers.described.reading import INSTEAD, read_marked, take_request
 from routing_engine.providers.described.requests import Known, Request
-from routing_engine.providers.described.rules import compiled_path, read_where
+from routing_engine.providers.described.rules import compiled_path, read_statuses, read_where
 from routing_engine.providers.described.texts import Text
 
+_KINDS: tuple[Literal["cursor", "link", "page", "offset"], ...] = ("cursor", "link", "page", "offset")
 _NO_REQUEST = Request("", Text(()))
 _CAPTURED = re.compile(r"[a-z][a-z0-9_]{0,40}\Z")
 
@@ -48,6 +51,8 @@ def _read_attempt(section: Section, known: Known, usual: Attempt) -> list[Attemp
         paging=_read_own_paging(section, usual.paging),
         exact=section.flag("exact", True),
         each=_read_each(section, known) if "since" not in known else None,
+        when=read_where(section, "when") if "number" in known else (),
+        keyed=section.text("keyed"),
     )
     section.close("an attempt", INSTEAD)
     if not spellings:
@@ -99,17 +104,19 @@ def _read_paging(section: Section) -> Paging | None:
     following = section.section("next")
     if following is None:
         return None
-    kinds = [kind for kind in ("cursor", "link", "page", "offset") if following.has(kind)]
+    kinds = [kind for kind in _KINDS if following.has(kind)]
     if len(kinds) != 1:
         section.note("next", "'next' says in one way where the next page begins", "write cursor, link, page or offset")
         return None
-    (kind,) = kinds
-    path, size = WHOLE, 0
-    if kind in ("cursor", "link"):
-        path = compiled_path(following, kind, "paging.next") or WHOLE
+    kind: Literal["cursor", "link", "page", "offset"] = kinds[0]
+    more, start = compiled_path(following, "more", "info.more"), 1 if kind == "page" else 0
+    if kind == "cursor" or kind == "link":
+        header = text if is_said(text := following.text(kind)) else ""
+        path = WHOLE if header else compiled_path(following, kind, "paging.next") or WHOLE
+        found = Paging(kind, path, more, header=header)
     else:
         size = following.whole(kind, 100, 1, 100_000)
-    found = Paging(kind, path, compiled_path(following, "more", "info.more"), size)  # type: ignore[arg-type]
+        found = Paging(kind, more=more, size=size, start=following.whole("from", start, 0, 1))
     following.close("'next'")
     return found
 
@@ -155,7 +162,8 @@ def read_steps(section: Section, key: str, known: Mapping[str, frozenset[str] | 
 
 def _read_step(section: Section, known: Known) -> Step:
     request = take_request(section, known)
-    step = Step(request or _NO_REQUEST, read_where(section, "when"), _read_capture(section))
+    fine = read_statuses(section, "fine")
+    step = Step(request or _NO_REQUEST, read_where(section, "when"), _read_capture(section), fine)
     section.close("a step")
     return step
 
@@ -168,8 +176,8 @@ def _read_capture(section: Section) -> tuple[tuple[str, Path | str], ...]:
         text = capture.text(name)
         if not _CAPTURED.match(name):
             capture.note(name, f"a captured value cannot be called '{name}'", "write for example call_id")
-        elif text.startswith("header:"):
-            found.append((name, text.removeprefix("header:").strip()))
+        elif is_said(text):
+            found.append((name, text))
         elif (path := compiled_path(capture, name, "id")) is not None:
             found.append((name, path))
     return tuple(found)

@@ -15,7 +15,7 @@ from routing_engine.providers.described.description import Attempt
 from routing_engine.providers.described.fields import fields_in
 from routing_engine.providers.described.filters import Unsearchable
 from routing_engine.providers.described.meaning import holds
-from routing_engine.providers.described.pages import following, where_from
+from routing_engine.providers.described.pages import Heard, following, where_from
 from routing_engine.providers.described.records import map_model, nodes_of, read_record, same_value
 from routing_engine.providers.described.settings import DescribedSettings
 from routing_engine.providers.described.talk import NOTHING, Talk
@@ -64,13 +64,13 @@ class DescribedProvider:
             raise ProviderRefused(f"{self._name}: the records of '{model}' cannot be listed")
         attempt = listing.attempt
         scope = self._scope(model, limit=_LIST_LIMIT, since=since, **where_from(attempt.paging, cursor))
-        tree, nodes = await self._ask(attempt, scope, cursor)
+        heard, nodes = await self._ask(attempt, scope, cursor)
         gone = [bool(listing.gone) and holds(listing.gone, node) for node in nodes]
         records = self._records(nodes, model, scope)
         return Batch(
             [one for one, is_gone in zip(records, gone, strict=True) if not is_gone],
             [one.id for one, is_gone in zip(records, gone, strict=True) if is_gone],
-            following(attempt.paging, tree, len(nodes), cursor),
+            following(attempt.paging, heard, len(nodes), cursor),
         )
 
     async def check(self) -> str:
@@ -107,6 +107,8 @@ class DescribedProvider:
         attempt = attempts[query.attempt]
         numbers = spellings(query.caller)
         scope = self._scope(query.model, number=numbers, value=query.value)
+        if not holds(attempt.when, scope):
+            return ()
         if attempt.spelling is not None:
             scope = {**scope, "spelling": attempt.spelling.text(scope)}
         return await self._pages(attempt, scope, query.model)
@@ -140,17 +142,17 @@ class DescribedProvider:
         cursor = ""
         for _ in range(_PAGES):
             here = {**scope, **where_from(attempt.paging, cursor)}
-            tree, nodes = await self._ask(attempt, here, cursor)
+            heard, nodes = await self._ask(attempt, here, cursor)
             found += self._records(await self._whole(attempt, nodes, here), model, here)
-            cursor = following(attempt.paging, tree, len(nodes), cursor)
+            cursor = following(attempt.paging, heard, len(nodes), cursor)
             if not cursor:
                 break
         return found
 
-    async def _ask(self, attempt: Attempt, scope: Scope, cursor: str) -> tuple[object, list[dict[str, object]]]:
+    async def _ask(self, attempt: Attempt, scope: Scope, cursor: str) -> tuple[Heard, list[dict[str, object]]]:
         link = cursor if attempt.paging is not None and attempt.paging.kind == "link" else ""
-        tree = await self._talk.ask(attempt.request, scope, link)
-        return tree, [] if tree is NOTHING else nodes_of(attempt, tree, self._name)
+        heard = await self._talk.hear(attempt.request, scope, link)
+        return heard, [] if heard.tree is NOTHING else nodes_of(attempt, heard.tree, self._name)
 
     async def _whole(
         self, attempt: Attempt, nodes: Sequence[dict[str, object]], scope: Scope

@@ -65,10 +65,18 @@ def nodes_of(attempt: Attempt, tree: object, name: str) -> list[dict[str, object
     found = attempt.records.nodes(tree)
     if len(found) == 1 and isinstance(found[0], list):
         found = found[0]
+    elif attempt.keyed:
+        found = [{attempt.keyed: key, **node} for key, node in _members(found) if isinstance(node, dict)]
+    if attempt.each is not None:  # a search may tell ids alone
+        found = [{"id": node} if isinstance(node, (str, int)) and node is not False else node for node in found]
     found = [node for node in found if node is not None and node is not False and node != {}]
     if not all(isinstance(node, dict) for node in found):
         raise ProviderMisread(f"{name}: what should be records are no objects")
     return found  # type: ignore[return-value]
+
+
+def _members(found: list[object]) -> list[tuple[str, object]]:
+    return [member for node in found if isinstance(node, dict) for member in node.items()]
 
 
 def read_record(node: dict[str, object], mapped: Mapped, scope: Scope) -> Record:

@@ -61,6 +61,7 @@ def _read_rule(section: Section) -> Rule:
         section.choice("then", tuple(MEANINGS), "refused"),
         wait_s or None,
         section.text("wait_header"),
+        compiled_path(section, "wait_path", "error.retry_after"),
     )
     section.close("a rule of 'errors'")
     if not rule.statuses and not rule.where and not section.has("status") and not section.has("where"):

@@ -11,6 +11,7 @@ from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.credential import Credential
 from routing_engine.providers.described.description import Step, Way
+from routing_engine.providers.described.headers import said
 from routing_engine.providers.described.meaning import failure, holds, meaning_of, read_body
 from routing_engine.providers.described.requests import Request
 from routing_engine.providers.described.settings import DescribedSettings
@@ -103,6 +104,8 @@ class Session:
         answer = await self._send(step.request, scope)
         tree = read_body(answer)
         rule = meaning_of(description, answer, tree)
+        if answer.status in step.fine:
+            return self._captured(step, answer, tree)
         if rule.then == "login":
             raise _Refused(f"{self._name}: {description.title} refused the log-in (status {answer.status})")
         if rule.then != "fine":
@@ -112,7 +115,7 @@ class Session:
     def _captured(self, step: Step, answer: Answer, tree: object) -> Mapping[str, str]:
         found = {}
         for name, path in step.capture:
-            raw = answer.headers.get(path, "") if isinstance(path, str) else path.first(tree)
+            raw = said(answer.headers, path) if isinstance(path, str) else path.first(tree)
             text = as_text(raw) if isinstance(raw, (str, int, float)) and not isinstance(raw, bool) else ""
             if not text or not text.isprintable():
                 raise ProviderMisread(f"{self._name}: the log-in answered without '{name}'")

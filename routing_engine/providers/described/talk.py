@@ -12,6 +12,7 @@ from routing_engine.errors import ProviderMisread, ProviderRefused
 from routing_engine.providers.credential import Credential, Fixed
 from routing_engine.providers.described.description import Rule
 from routing_engine.providers.described.meaning import failure, meaning_of, read_body
+from routing_engine.providers.described.pages import Heard
 from routing_engine.providers.described.requests import Built, Request
 from routing_engine.providers.described.session import Session
 from routing_engine.providers.described.settings import DescribedSettings
@@ -38,23 +39,24 @@ class Talk:
         #: The values that hold now, for addresses of records' pages.
         self.known: Mapping[str, str] = {}
 
-    async def ask(self, request: Request, scope: Scope, link: str = "") -> object:
-        """Send a request; give the answer's JSON, or `NOTHING`. `link` takes the place of its address.
+    async def ask(self, request: Request, scope: Scope) -> object:
+        """Send a request; give the answer's JSON, or `NOTHING`. Raises a `ProviderError` for every other answer."""
+        return (await self.hear(request, scope)).tree
 
-        Raises a `ProviderError` for every other answer.
-        """
+    async def hear(self, request: Request, scope: Scope, link: str = "") -> Heard:
+        """Do as `ask`, and give the headers too. `link` takes the place of the request's address."""
         values = await self._credential.values()
         answer, tree, rule = await self._answer(request, scope, values, link)
         if rule.then == "login" and self._credential.refused(values):
             values = await self._credential.values()
             answer, tree, rule = await self._answer(request, scope, values, link)
         if rule.then == "no_record":
-            return NOTHING
+            return Heard(NOTHING, answer.headers)
         if rule.then != "fine":
             raise failure(self._name, self._description, rule, answer, tree)
         if tree is None and answer.body.strip() not in (b"", b"null"):
             raise ProviderMisread(f"{self._name}: the answer is not JSON")
-        return tree
+        return Heard(tree, answer.headers)
 
     async def close(self) -> None:
         """Close what is open."""
