@@ -12,7 +12,8 @@ from routing_engine.core.model import Find, Found, Left, Record, Source, SourceD
 from routing_engine.core.numbers import read_number
 from routing_engine.core.ports import Query
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
-from routing_engine.integration import Model
+from routing_engine.integration import Limits, Model
+from routing_engine.lookup.guard import Guard
 from routing_engine.lookup.search import Search
 
 CALLER = read_number("+43 664 1234567", "AT")
@@ -63,7 +64,8 @@ def silent(cancelled: list[bool]) -> Fake:
 
 def search(fake: Fake, ticks: Sequence[float] = (), timeout_s: float = 5) -> Search:
     times = iter(ticks)
-    return Search({"erp": fake}, {"erp": MODELS}, "AT", timeout_s, lambda: next(times, 0.0))
+    guards = {"erp": Guard("erp", Limits(), lambda: 0.0)}  # the ticks are for what is measured
+    return Search({"erp": fake}, {"erp": MODELS}, "AT", timeout_s, lambda: next(times, 0.0), guards)
 
 
 def ask(timeout_s: float | None = None, by: str = "caller", model: str = "contact") -> Find:
