@@ -71,8 +71,8 @@ class Open:
 
 
 def ids(found: Found | SourceDown) -> list[str]:
-    """The ids of what was found; `down` when the source is."""
-    return ["down"] if isinstance(found, SourceDown) else [record.id for record in found.records]
+    """The ids of what was found; `down` when the source is. Vtiger has a module's number before each: `12x101`."""
+    return ["down"] if isinstance(found, SourceDown) else [record.id.rpartition("x")[2] for record in found.records]
 
 
 class DescribedContract:
@@ -224,7 +224,7 @@ async def listed(crm: Open, model: str = "contact") -> list[str]:
     found: list[str] = []
     for _ in range(50):
         batch = await provider.page(model, None, cursor)
-        found += [record.id for record in batch.records]
+        found += [record.id.rpartition("x")[2] for record in batch.records]
         cursor = batch.cursor
         if not cursor:
             return found
