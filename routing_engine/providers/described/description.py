@@ -75,10 +75,15 @@ class Paging:
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """What is asked for each record that was found, where a search tells little of it; `record` is where it lies."""
+    """What is asked for each record that was found, if `when` holds, where a search tells little of it.
+
+    `record` is where the answer has what is added: to the record itself, or as its member `under`.
+    """
 
     request: Request
     record: Path
+    when: Where = ()
+    under: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ class Attempt:
     spelling: Text | None = None
     paging: Paging | None = None
     exact: bool = True
-    each: Each | None = None
+    each: tuple[Each, ...] = ()
     when: Where = ()
     keyed: str = ""
 

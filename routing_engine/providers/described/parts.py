@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
+import yaml
+
 from routing_engine.marked import Section, suggest
 from routing_engine.providers.described.checks import check_sent, names
 from routing_engine.providers.described.description import (
@@ -50,7 +52,7 @@ def _read_attempt(section: Section, known: Known, usual: Attempt) -> list[Attemp
         _read_models(section, usual.models or frozenset()),
         paging=_read_own_paging(section, usual.paging),
         exact=section.flag("exact", True),
-        each=_read_each(section, known) if "since" not in known else None,
+        each=_read_each(section, known) if "since" not in known else (),
         when=read_where(section, "when") if "number" in known else (),
         keyed=section.text("keyed"),
     )
@@ -60,14 +62,20 @@ def _read_attempt(section: Section, known: Known, usual: Attempt) -> list[Attemp
     return [replace(attempt, spelling=one) for one in spellings]
 
 
-def _read_each(section: Section, known: Known) -> Each | None:
-    each = section.section("each")
-    if each is None:
-        return None
+def _read_each(section: Section, known: Known) -> tuple[Each, ...]:
+    """Take one request for each record, or a list of them."""
+    node = section.take("each")
+    if isinstance(node, yaml.MappingNode):
+        return (_read_one(Section(node, section.notes), known),)
+    return tuple(_read_one(entry, known) for entry in section.sections("each"))
+
+
+def _read_one(each: Section, known: Known) -> Each:
     request = take_request(each, {**known, "found": None})
-    record = compiled_path(each, "record") or WHOLE
+    record, when = compiled_path(each, "record") or WHOLE, read_where(each, "when")
+    found = Each(request or _NO_REQUEST, record, when, each.text("under"))
     each.close("'each'")
-    return None if request is None else Each(request, record)
+    return found
 
 
 def _read_models(section: Section, every: frozenset[str]) -> frozenset[str] | None:

@@ -158,14 +158,19 @@ class DescribedProvider:
         self, attempt: Attempt, nodes: Sequence[dict[str, object]], scope: Scope
     ) -> Sequence[dict[str, object]]:
         """Give the records with what a request for each of them tells; where it is silent the search has said it."""
-        if attempt.each is None:
+        if not attempt.each:
             return nodes
-        found = []
-        for node in nodes[:_EACH]:
-            tree = await self._talk.ask(attempt.each.request, {**scope, "found": node})
-            more = None if tree is NOTHING else attempt.each.record.first(tree)
-            found.append({**node, **more} if isinstance(more, dict) else node)
-        return [*found, *nodes[_EACH:]]
+        return [*[await self._one(attempt, node, scope) for node in nodes[:_EACH]], *nodes[_EACH:]]
+
+    async def _one(self, attempt: Attempt, node: dict[str, object], scope: Scope) -> dict[str, object]:
+        for step in attempt.each:
+            if not holds(step.when, node):
+                continue
+            tree = await self._talk.ask(step.request, {**scope, "found": node})
+            more = None if tree is NOTHING else step.record.first(tree)
+            if isinstance(more, dict):
+                node = {**node, **({step.under: more} if step.under else more)}
+        return node
 
     def _records(self, nodes: Sequence[dict[str, object]], model: str, scope: Scope) -> list[Record]:
         here = {**scope, "auth": self._talk.known}

@@ -67,7 +67,7 @@ def nodes_of(attempt: Attempt, tree: object, name: str) -> list[dict[str, object
         found = found[0]
     elif attempt.keyed:
         found = [{attempt.keyed: key, **node} for key, node in _members(found) if isinstance(node, dict)]
-    if attempt.each is not None:  # a search may tell ids alone
+    if attempt.each:  # a search may tell ids alone
         found = [{"id": node} if isinstance(node, (str, int)) and node is not False else node for node in found]
     found = [node for node in found if node is not None and node is not False and node != {}]
     if not all(isinstance(node, dict) for node in found):
