@@ -59,6 +59,8 @@ PLACES = [
     ("redis", "keys of a model", INTEGRATION, "provider: redis\nmodels: {contact: {}}\nkeys: {contact: KEYS}"),
     ("astdb", "astdb", INTEGRATION, "KEYS"),
     ("astdb", "keys of a model", INTEGRATION, "provider: astdb\nmodels: {contact: {}}\nkeys: {contact: KEYS}"),
+    ("sql", "sql", INTEGRATION, "KEYS"),
+    ("sql", "keys of a model", INTEGRATION, "provider: sql\nmodels: {contact: KEYS}"),
     ("integrations", "A model", INTEGRATION, HTTP + "models: {contact: KEYS}"),
     ("integrations", "A field", INTEGRATION, HTTP + "models: {contact: {fields: {probe: KEYS}}}"),
     ("integrations", "limits", INTEGRATION, HTTP + "limits: KEYS"),
@@ -149,7 +151,7 @@ def check_choice(row: Row, problem: Problem) -> None:
         assert f"`{word}`" in row.text, f"{row.names[0]}: the reference does not name {word}"
 
 
-SERVERS = ("ldap_settings.py", "redis.py", "astdb.py", "key_templates.py", "server_address.py")
+SERVERS = ("ldap_settings.py", "redis.py", "astdb.py", "key_templates.py", "server_address.py", "sql/settings.py")
 #: Where the keys of YAML are taken, and the page that names them.
 READERS = {
     "routes": [
@@ -183,7 +185,7 @@ def keys_in_code() -> dict[str, str]:
 
 def test_no_key_of_the_code_is_missing_in_the_reference():
     pages = ("routes", "conditions", "destinations", "engine", "lists", "calendars", "integrations", "mirror", "oauth")
-    pages += ("ldap", "redis", "astdb", "descriptions")
+    pages += ("ldap", "redis", "astdb", "sql", "descriptions")
     text = "".join((REFERENCE / f"{page}.md").read_text() for page in pages)
     missing = {key: place for key, place in keys_in_code().items() if not re.search(rf"`{key}\b", text)}
     assert missing == {}

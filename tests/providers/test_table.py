@@ -18,6 +18,7 @@ YAML = {
     "ldap": "address: ldaps://ldap.example.com\nbase: dc=example",
     "redis": "address: rediss://redis.example.com\nkeys: {contact: {by_caller: 'phone:{number}'}}",
     "astdb": "address: ami://127.0.0.1\nuser: engine\npassword: '${PASSWORD}'\nkeys: {contact: {by_caller: 'vip/{number}'}}",
+    "sql": "database: mysql://reader@localhost/crm\nmodels: {contact: {table: customers}}",
 }
 
 
@@ -25,7 +26,8 @@ YAML = {
 async def test_a_kind_is_read_and_opened(kind: str, tmp_path: Path) -> None:
     (tmp_path / "customers.csv").write_text("id\n7\n")
     notes = Notes("integrations/shop.yaml", {"PASSWORD": "s3cret"}.get)
-    section = read_yaml(f"models: {{contact: {{}}}}\n{YAML[kind]}", notes)
+    text = YAML[kind] if "models:" in YAML[kind] else f"models: {{contact: {{}}}}\n{YAML[kind]}"
+    section = read_yaml(text, notes)
     assert section is not None
     found = readers(PROVIDERS, tmp_path)[kind](section, "shop")
     provider = PROVIDERS[kind].open("shop", found.settings, found.models, REGION, time.monotonic)

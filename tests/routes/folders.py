@@ -41,7 +41,7 @@ def reader_of_lists(lists: str) -> Callable[[Section, str], Connection]:
 
 
 #: Providers that ship and need nothing to be read.
-REAL = {name: read for name, read in readers(SHIPPED, Path()).items() if name in ("ldap", "redis", "astdb")}
+REAL = {name: read for name, read in readers(SHIPPED, Path()).items() if name in ("ldap", "redis", "astdb", "sql")}
 PROVIDERS = {
     **REAL,
     "fake": read_fake,
