@@ -38,6 +38,7 @@ class SuiteCRM(StandIn):
         return web.Response(status=500, text="<b>Fatal error</b>", content_type="text/html")
 
     def answer(self, asked: Asked) -> web.Response:
+        assert asked.headers["Accept"] == asked.headers["Content-Type"] == "application/vnd.api+json"
         path = asked.path.removeprefix("/Api/V8")
         if path == "/current-user":
             return web.json_response({"data": {"type": "User", "id": "1", "attributes": {"user_name": "engine"}}})
