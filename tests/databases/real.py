@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -17,11 +18,15 @@ from routing_engine.core.numbers import read_number
 from routing_engine.core.ports import Checks, Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.lookup.search import Search
+from routing_engine.providers.sql.simple import Simple
+from routing_engine.providers.sql.statement import Kind
+from tests.docs.pages import REFERENCE
 from tests.providers.contract import HOSTILE, REGION, ProviderContract, by_caller, by_field, ids
 from tests.providers.sql import INJECTIONS, PASSWORD, SPELLED, find, opened, read
 
 from .sites import Site, literal
 
+PAGE = (REFERENCE / "sql.md").read_text()
 names = map("t{}".format, itertools.count())
 CALLER = "+43 664 1234567"
 COLUMNS = "id INT, phone VARCHAR(80)"
@@ -56,6 +61,16 @@ class RealDatabase(ProviderContract):
         await site.table(table, COLUMNS, ("7", "'01 5550123; 0664/123 45 67 ext. 12'"))
         last = Query("contact", "", "+436641234567", True, read_number(CALLER, REGION), "last 8")
         assert ids(await find(site.yaml(SIMPLE.format(table=table)), last)) == ["7"]
+
+    async def test_the_index_of_the_reference_is_the_one_that_is_used(self, site: Site) -> None:
+        table, label = next(names), "PostgreSQL" if site.is_postgresql else "MariaDB"
+        (statement,) = re.findall(rf"^-- {label}.*\n((?:CREATE INDEX|ALTER TABLE).+;)$", PAGE, re.M)
+        await site.table(table, "id INT, phone VARCHAR(40)")
+        index = re.sub(r"\bcustomers\b", table, statement)
+        await site.do(f"INSERT INTO {table} {self.many}", index, f"ANALYZE {self.analyze} {table}")
+        kind: Kind = "postgresql" if site.is_postgresql else "mysql"
+        asked = Simple(kind, table, ("id", "phone"), 51).same_digits(["phone"], 2).text(lambda count: f"'43664{count}'")
+        assert "phone_digits" in str(await site.do(f"EXPLAIN {asked}"))
 
     @pytest.mark.parametrize("kind", ["BIGINT", "NUMERIC(20)"])
     async def test_a_number_in_a_numeric_column_is_found(self, site: Site, kind: str) -> None:
@@ -277,6 +292,8 @@ class RealDatabase(ProviderContract):
 
     spoiling: tuple[str, ...]
     secured: str
+    many: str
+    analyze = ""
 
 
 def ids_of(records: object) -> list[str]:

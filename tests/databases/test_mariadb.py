@@ -39,3 +39,5 @@ class TestMariadb(RealDatabase):
         "SELECT variable_value AS cipher FROM information_schema.session_status"
         " WHERE variable_name = 'Ssl_cipher' AND :e164 <> ''"
     )
+    many = "SELECT seq, CONCAT('+43 664 ', seq) FROM seq_1_to_5000"
+    analyze = "TABLE"

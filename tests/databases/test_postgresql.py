@@ -35,3 +35,4 @@ class TestPostgresql(RealDatabase):
         "CREATE FUNCTION spoil() RETURNS INT LANGUAGE sql AS 'INSERT INTO spoiled VALUES (1) RETURNING id'",
     )
     secured = "SELECT cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND :e164 <> ''"
+    many = "SELECT n, '+43 664 ' || n FROM generate_series(1, 5000) n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from routing_engine.core.numbers import read_number
 from routing_engine.core.ports import Checks, Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
+from routing_engine.providers.sql.simple import Simple
+from tests.docs.pages import REFERENCE
 
 from .contract import CUSTOMERS, HOSTILE, REGION, ProviderContract, by_caller, by_field, ids
 from .sql import INJECTIONS, MODELS, SPELLED, find, opened
@@ -258,3 +261,25 @@ async def test_a_hang_up_in_mid_query_ends_it_and_spoils_no_connection(folder: P
                 await provider.find(by_caller("+43 664 1999999"))
         assert ids(await provider.find(by_caller(CALLER))) == ["1"]
     await provider.close()
+
+
+async def test_a_hang_up_while_the_file_is_opened_leaves_nothing_open(folder: Path) -> None:
+    provider = opened(f"{DATABASE}connections: 1\n{MODELS}", folder)
+    for _ in range(20):
+        asking = asyncio.ensure_future(provider.find(by_field("number", "0042")))
+        await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    assert ids(await provider.find(by_field("number", "0042"))) == ["2"]
+    await provider.close()
+
+
+def test_the_index_of_the_reference_is_the_one_that_is_used(tmp_path: Path) -> None:
+    phones(tmp_path, *range(100))
+    (statement,) = re.findall(r"^-- SQLite\n(CREATE INDEX.+;)$", (REFERENCE / "sql.md").read_text(), re.M)
+    connection = sqlite3.connect(tmp_path / "customers.db")
+    connection.execute(statement)
+    asked = Simple("sqlite", "customers", ("id", "phone"), 51).same_digits(["phone"], 2)
+    assert "customers_phone_digits" in str(connection.execute(f"EXPLAIN QUERY PLAN {asked.text()}", "12").fetchall())
+    connection.close()

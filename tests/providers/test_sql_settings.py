@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from pathlib import Path
 from typing import cast
 
@@ -134,3 +135,10 @@ def test_keys_of_a_server_mean_nothing_for_a_file(tmp_path: Path) -> None:
 )
 def test_values_become_what_a_field_can_be(raw: object, value: object) -> None:
     assert column_value(raw) == value
+
+
+@pytest.mark.parametrize(("scheme", "package"), [("postgresql", "asyncpg"), ("mysql", "asyncmy")])
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, scheme: str, package: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    (found,) = problems(f"database: {scheme}://reader@localhost/crm\n{TABLE}")
+    assert f"needs the Python package {package}; install it: pip install 'routing-engine[{scheme}]'" in found

@@ -9,7 +9,7 @@ from routing_engine.core.numbers import Number
 from routing_engine.providers.sql.statement import Kind, Statement
 
 #: SQLite has no regular expressions of its own: what people write between digits is taken out sign by sign.
-_BETWEEN = (" ", "+", "-", "/", "(", ")", ".", "\u00a0")
+_BETWEEN = ("' '", "'+'", "'-'", "'/'", "'('", "')'", "'.'", "char(160)")
 
 
 def quoted(kind: Kind, name: str) -> str:
@@ -26,7 +26,7 @@ def digits_of(kind: Kind, column: str) -> str:
     if kind == "mysql":
         return f"regexp_replace({name}, '[^0-9]', '')"
     for sign in _BETWEEN:
-        name = f"replace({name}, '{sign}', '')"
+        name = f"replace({name}, {sign}, '')"
     return name
 
 

@@ -48,7 +48,12 @@ class Sqlite:
 
     async def connect(self) -> SqliteConnection:
         """Open the file: it must be there, and is never written."""
-        return await self._run(self._connect)
+        opening = self._run(self._connect)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_late)
+            raise
 
     def judge(self, error: BaseException) -> Fault:
         """Tell what an error means."""
@@ -109,6 +114,10 @@ class SqliteConnection:
     async def end(self, running: bool) -> None:
         """Close the file, once nobody reads it any more."""
         await self._stop()
+        self.close()
+
+    def close(self) -> None:
+        """Close the file that nobody reads."""
         self._opened.close()
 
     async def _work(self, work: Callable[[], Rows]) -> Rows:
@@ -133,6 +142,12 @@ class SqliteConnection:
         names = [column[0] for column in cursor.description or ()]
         cursor.close()
         return Rows(names, rows)
+
+
+def _close_late(done: asyncio.Future[SqliteConnection]) -> None:
+    """Close a file that was opened for somebody who has gone."""
+    if not done.cancelled() and done.exception() is None:
+        done.result().close()
 
 
 def _look_at(done: asyncio.Future[Rows]) -> None:
