@@ -81,9 +81,10 @@ class Zendesk(StandIn):
 
     def user(self, person: Person) -> dict[str, object]:
         return {
-            "id": int(person.id), "name": f"{person.first} {person.last}", "email": None,
-            "phone": person.phone or person.mobile, "role": "end-user", "active": person.id not in self.gone, "tags": ["vip"],
-            "external_id": None, "user_fields": {"customer_number": person.number, "city": person.city}, "organization_id": 500,
+            "id": int(person.id), "name": f"{person.first} {person.last}", "email": None, "tags": ["vip"],
+            "phone": person.phone or person.mobile, "role": "end-user", "active": person.id not in self.gone,
+            "user_fields": {"customer_number": person.number, "city": person.city}, "external_id": None,
+            "organization_id": 500,
         }  # fmt: skip
 
     def search(self, text: str) -> list[dict[str, object]]:
