@@ -162,7 +162,7 @@ READERS = {
     "mirror": ["settings.py"],
     "lookup": ["settings.py"],
     "providers/oauth": ["plan.py", "settings.py"],
-    "providers/described": ["read.py", "parts.py", "rules.py", "reading.py", "settings.py", "ways.py"],
+    "providers/described": ["read.py", "parts.py", "rules.py", "given.py", "reading.py", "settings.py", "ways.py"],
     "providers": ["http_settings.py", "http_auth.py", "http_address.py", "records.py", *SERVERS],
 }
 TAKING = {"take", "require", "text", "texts", "choice", "number", "whole", "flag", "section", "sections", "items"}

@@ -115,13 +115,17 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Describing:
-    """How the fields of a model are asked for. Without `name` they are members, and their keys are the names."""
+    """How the fields of a model are asked for. Without `name` they are members, and their keys are the names.
+
+    A `partial` answer lacks fields that every account has.
+    """
 
     request: Request
     fields: Path
     name: Path | None
     label: Path | None
     type: Path | None
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

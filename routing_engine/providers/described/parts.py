@@ -56,6 +56,9 @@ def _read_attempt(section: Section, known: Known, usual: Attempt) -> list[Attemp
         when=read_where(section, "when") if "number" in known else (),
         keyed=section.text("keyed"),
     )
+    if attempt.keyed and attempt.records.text.endswith("*"):
+        remedy = "remove .* behind it; with 'keyed' its members are the records"
+        section.note("records", f"'{attempt.records.text}' leads past the object that holds the records", remedy)
     section.close("an attempt", INSTEAD)
     if not spellings:
         return [attempt]
@@ -147,10 +150,11 @@ def read_describe(section: Section, known: Known) -> Describing | None:
     request = take_request(inside, known)
     inside.require("fields", "fields: results")
     paths = {key: compiled_path(inside, key) for key in ("fields", "name", "label", "type")}
+    partial = inside.flag("partial", False)
     inside.close("'describe'")
     if request is None or paths["fields"] is None:
         return None
-    return Describing(request, paths["fields"], paths["name"], paths["label"], paths["type"])
+    return Describing(request, paths["fields"], paths["name"], paths["label"], paths["type"], partial)
 
 
 def read_check(section: Section, known: Known) -> Request | None:

@@ -51,6 +51,14 @@ class Path:
         names = self.ground if self.json is not None else self.names
         return bool(Path(".".join(names), names).nodes(tree))
 
+    def ends_empty(self, tree: object) -> bool:
+        """Tell whether the path ends early, below the top, at something empty: `{"a": []}` of `a.b`."""
+        for depth, name in enumerate(self.ground if self.json is not None else self.names):
+            if not isinstance(tree, dict) or name not in tree:
+                return depth > 0 and not tree
+            tree = tree[name]
+        return False
+
     @property
     def root(self) -> str:
         """The member of a record that a request asks for, so that the path leads somewhere; "" when there is none."""

@@ -89,7 +89,12 @@ class DescribedProvider:
         if describing is None:
             return ()
         tree = await self._talk.ask(describing.request, self._scope(model))
-        return [] if tree is NOTHING else list(fields_in(describing, tree))
+        found = [] if tree is NOTHING else list(fields_in(describing, tree))
+        if not describing.partial:
+            return found
+        told = {one.name for one in found}
+        names = (one.partition(".")[0] for asked in self.asks_for(model).values() for one in asked)
+        return [*found, *(TheirField(one) for one in dict.fromkeys(names) if one not in told)]
 
     def asks_for(self, model: str) -> Mapping[str, Sequence[str]]:
         """Give the names of theirs that each field of ours is made of."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -13,7 +12,8 @@ from routing_engine.core.numbers import SPELLINGS
 from routing_engine.integration import Limits, read_fields, read_limits
 from routing_engine.marked import Notes, Section, read_yaml, section_of, suggest, value_of
 from routing_engine.providers.described.checks import check_field, check_models, check_whole
-from routing_engine.providers.described.description import Description, KnownModel, Setting, Way
+from routing_engine.providers.described.description import Description, KnownModel, Way
+from routing_engine.providers.described.given import read_settings
 from routing_engine.providers.described.parts import (
     read_attempts,
     read_check,
@@ -34,14 +34,9 @@ CALL_VALUES = frozenset(
     "id from to direction started_at ended_at duration_s subject body disposition outcome agent recording_url "
     "recording_name recording_base64 crm_id".split()
 )
-#: Keys of an integration that are the engine's own: no setting is called so.
-RESERVED = frozenset(
-    "provider models limits breaker auth address tls number_form connect_timeout_s max_answer_bytes mirror "
-    "hosts".split()
-)
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}\Z")
 _BEARER = Text(("Bearer ", Slot(("auth", "access_token"))))
 _OF_WAY = ("headers", "query", "login", "needs")
+_NO_WAYS = ("headers", "query", "needs", "token_url")
 _ANYTHING: frozenset[str] | None = None
 _BARE = frozenset[str]()
 _PAGING: Known = {"cursor": _BARE, "page": _BARE, "offset": _BARE}
@@ -72,7 +67,7 @@ class _Reading:
 
     def __init__(self, section: Section, name: str) -> None:
         self.section, self.name, self.notes = section, name, section.notes
-        self.settings = self._settings()
+        self.settings = read_settings(section)
         self.constants, self.fields = self._names()
         self.values: Known = {"settings": frozenset(self.settings)} if self.settings else {}
         self.hosts = read_hosts(section)
@@ -118,35 +113,6 @@ class _Reading:
         check_whole(section, found)
         return found
 
-    def _settings(self) -> Mapping[str, Setting]:
-        settings = self.section.section("settings")
-        found = {}
-        for name in settings.names() if settings is not None else ():
-            assert settings is not None
-            node = settings.take(name)
-            one = None if node is None else section_of(node, self.notes, f"the setting '{name}'")
-            if not _NAME.match(name) or name in RESERVED:
-                settings.note(name, f"a setting cannot be called '{name}'", "use a-z, 0-9 and _, and no key of ours")
-            elif one is not None:
-                found[name] = self._setting(one, name)
-        return found
-
-    def _setting(self, section: Section, name: str) -> Setting:
-        section.require("example", "example: '12345'")
-        pattern = section.text("pattern")
-        try:
-            re.compile(pattern)
-        except re.error:
-            section.note("pattern", "this is no regular expression", "write for example '[0-9]+'")
-            pattern = ""
-        default = section.text("default") if "default" in section.names() else None
-        found = Setting(section.text("example"), pattern, default)
-        for key in ("example", "default"):
-            if (value := section.text(key)) and not found.fits(value):
-                section.note(key, f"'{key}' does not fit the pattern", "correct one of the two")
-        section.close(f"the setting '{name}'")
-        return found
-
     def _names(self) -> tuple[frozenset[str], frozenset[str]]:
         """Give the names of constants, and of fields, that any model has."""
         models = self.section.section("models")
@@ -172,7 +138,7 @@ class _Reading:
         for name in ways.names() if ways is not None else ():
             assert ways is not None
             inside = ways.take(name)
-            if name in _OF_WAY:
+            if name in _NO_WAYS:
                 ways.note(name, f"'{name}' stands where the name of a way is expected", _A_WAY)
                 continue
             way = None if inside is None else section_of(inside, self.notes, f"the way '{name}'")

@@ -55,11 +55,13 @@ def _asked(path: Path, within: Path) -> str:
     if within is WHOLE or path.json is None:
         return path.root
     inside = f"$.{within.text}."
-    return path.text.removeprefix(inside) if path.text.startswith(inside) else ""
+    return path.text.removeprefix(inside).partition("[")[0] if path.text.startswith(inside) else ""
 
 
 def nodes_of(attempt: Attempt, tree: object, name: str) -> list[dict[str, object]]:
     """Give the objects that are records, where the attempt says they lie."""
+    if attempt.records.ends_empty(tree) or (tree is None and attempt.keyed):
+        return []
     if tree is None or not attempt.records.has_ground(tree):
         raise ProviderMisread(f"{name}: the answer has no '{attempt.records.text}'")
     found = attempt.records.nodes(tree)
