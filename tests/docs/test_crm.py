@@ -1,0 +1,45 @@
+"""The table of CRMs names every description that ships, with its ways to log in and its models."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from routing_engine.providers.described.catalogue import shipped, shipped_description
+
+from .pages import ROOT
+
+FOLDER = ROOT / "docs" / "crm"
+ROWS = {
+    cells[1].strip("` "): cells
+    for line in (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith("| [") and (cells := line.strip("| ").split(" | "))
+}
+
+
+def test_every_description_that_ships_is_in_the_table() -> None:
+    assert sorted(ROWS) == sorted(shipped())
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_row_has_the_ways_and_the_models_of_its_description(name: str) -> None:
+    found, (_, _, ways, models, _) = shipped_description(name), ROWS[name]
+    assert re.findall(r"`(\w+)`", ways) == list(found.ways)
+    assert re.findall(r"`(\w+)`", models) == list(found.models)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_the_page_of_a_system_names_its_provider_and_grades_what_was_proven(name: str) -> None:
+    (page,) = re.findall(r"\((\w+\.md)\)", ROWS[name][0])
+    text = (FOLDER / page).read_text(encoding="utf-8")
+    assert f"provider: {name}" in text
+    assert "stand-in" in text or "real" in text
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_description_stays_short(name: str) -> None:
+    text = (ROOT / "routing_engine" / "providers" / "descriptions" / f"{name}.yaml").read_text(encoding="utf-8")
+    lines = text.splitlines()
+    assert len(lines) < 60
+    assert max(map(len, lines)) <= 160
