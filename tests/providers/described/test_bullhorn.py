@@ -228,6 +228,13 @@ models: {contact: {fields: {customer_number: customText1}}}
         assert ids(await crm.field("customer_number", "12")) == []
         assert ids(await crm.field("customer_number", "12 34")) == ["101"]
 
+    @pytest.mark.parametrize(
+        "value", ['x" OR isDeleted:0 OR id:"x', '123456" OR "', "123456\\", '") OR lastName:("Gruber']
+    )
+    async def test_a_quote_does_not_leave_its_phrase(self, crm: Open, value: str) -> None:
+        assert ids(await crm.field("customer_number", value)) == []
+        assert len(crm.standin.asked) == 1
+
     # --------------------------------------------------------------------------------------- sessions
 
     async def test_a_session_that_ended_needs_no_new_token(self, crm: Open) -> None:
