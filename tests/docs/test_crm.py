@@ -34,7 +34,7 @@ def test_the_page_of_a_system_names_its_provider_and_grades_what_was_proven(name
     (page,) = re.findall(r"\((\w+\.md)\)", ROWS[name][0])
     text = (FOLDER / page).read_text(encoding="utf-8")
     assert f"provider: {name}" in text
-    assert "stand-in" in text or "real" in text
+    assert "was proved" in text or "was proven" in text
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -42,4 +42,4 @@ def test_a_description_stays_short(name: str) -> None:
     text = (ROOT / "routing_engine" / "providers" / "descriptions" / f"{name}.yaml").read_text(encoding="utf-8")
     lines = text.splitlines()
     assert len(lines) < 60
-    assert max(map(len, lines)) <= 160
+    assert max(map(len, lines)) <= 180
