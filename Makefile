@@ -45,6 +45,8 @@ lock:      ## write the lock files anew from pyproject.toml
 	  -o requirements.lock pyproject.toml
 	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --extra dev -o requirements-dev.lock pyproject.toml
+	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --extra postgresql --extra mysql --extra redis --extra spreadsheet -o docker/requirements.lock pyproject.toml
 
 benchmark: ## calls a second on one core beside a server that does nothing, in one run
 	@rig/get-python dev
