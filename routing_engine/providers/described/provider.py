@@ -78,10 +78,22 @@ class DescribedProvider:
         if self._description.check is not None:
             await self._talk.ask(self._description.check, self._scope(next(iter(self._mapped))))
             return f"{self._description.title} answers, and knows us"
-        number = read_number("+12025550100", self._region)  # reserved for fiction
-        model = next(iter(self._mapped))
-        await self.find(Query(model, "", number.e164 if number else "", True, number))
-        return f"{self._description.title} answers, and lets us search"
+        for model in self._mapped:
+            if await self._asks_something(model):
+                return f"{self._description.title} answers, and lets us search"
+        raise ProviderRefused(f"{self._name}: there is nothing cheap to ask; add 'check' to the description")
+
+    async def _asks_something(self, model: str) -> bool:
+        """Search for nobody, or list, with the first request that is sent at all: an attempt may leave it out."""
+        number, before = read_number("+12025550100", self._region), self._talk.sent  # reserved for fiction
+        for attempt in range(len(self._description.attempts_for(model))):
+            await self.find(Query(model, "", number.e164 if number else "", True, number, attempt=attempt))
+            if self._talk.sent > before:
+                return True
+        if self._description.listing_for(model) is None:
+            return False
+        await self.page(model, None, "")
+        return True
 
     async def fields_of(self, model: str) -> Sequence[TheirField]:
         """Give the fields that the system has for a model; none when it cannot tell."""
@@ -148,11 +160,18 @@ class DescribedProvider:
         for _ in range(_PAGES):
             here = {**scope, **where_from(attempt.paging, cursor)}
             heard, nodes = await self._ask(attempt, here, cursor)
-            found += self._records(await self._whole(attempt, nodes, here), model, here)
+            records = self._records(await self._whole(attempt, nodes, here), model, here)
+            found += self._known(attempt, records)
             cursor = following(attempt.paging, heard, len(nodes), cursor)
             if not cursor:
                 break
         return found
+
+    def _known(self, attempt: Attempt, records: list[Record]) -> list[Record]:
+        """Leave out what is no record: without an id it would be anybody's. A search may have told ids alone."""
+        if not attempt.each and not all(record.id for record in records):
+            raise ProviderMisread(f"{self._name}: a record has no id; look at 'fields' of the model")
+        return [record for record in records if record.id]
 
     async def _ask(self, attempt: Attempt, scope: Scope, cursor: str) -> tuple[Heard, list[dict[str, object]]]:
         link = cursor if attempt.paging is not None and attempt.paging.kind == "link" else ""

@@ -112,6 +112,12 @@ async def test_a_customer_number_is_searched(folder: Path, kontor: Kontor) -> No
     assert await call(folder, "+43 1 9999999", "123456") == ("queue sales", f"{kontor.address}/people/101")
 
 
+async def test_a_record_without_an_id_is_nobodys(folder: Path, kontor: Kontor) -> None:
+    kontor.nexts.append(lambda: web.json_response({"people": [{"given_name": "Anna"}], "more": False}))
+    found = await dry_run(open_store(folder).load(), DryCall("support", "+43 664 1234567", inputs=("0000",)))
+    assert "a record has no id" in str(found.decision.trail)
+
+
 async def test_a_wrong_key_is_told_and_the_call_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KONTOR_KEY", "wrong")
     found = await dry_run(open_store(folder).load(), DryCall("support", "+43 664 1234567", inputs=("0000",)))
