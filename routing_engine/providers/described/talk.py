@@ -38,6 +38,8 @@ class Talk:
         self._credential = self._open(clock)
         #: The values that hold now, for addresses of records' pages.
         self.known: Mapping[str, str] = {}
+        #: How many requests for data were sent.
+        self.sent = 0
 
     async def ask(self, request: Request, scope: Scope) -> object:
         """Send a request; give the answer's JSON, or `NOTHING`. Raises a `ProviderError` for every other answer."""
@@ -68,6 +70,7 @@ class Talk:
     ) -> tuple[Answer, object, Rule]:
         self.known = {**self._settings.given, **values}
         built = self._build(request, {**scope, "auth": self.known}, link)
+        self.sent += 1
         answer = await self._client.send(built.method, built.url, built.headers, built.body, asks=True)
         tree = read_body(answer)
         return answer, tree, meaning_of(self._description, answer, tree)

@@ -45,6 +45,8 @@ def test_a_value_alone_keeps_its_type(value):
         ("x{value | text}", None, "x"),
         ("{value | like_digits}", "+43 (664) 12", "%4%3%6%6%4%1%2"),
         ("{value | like_digits '*'}", "12", "*1*2"),
+        ("{value | mask '(###) ###-####'}", "2125550147", "(212) 555-0147"),
+        ("{value | mask '+## (#) ###'}", "+43 1 234", "+43 (1) 234"),
         ("{value | after 'x'}", "12x3653", "3653"),
         ("{value | append '/token'}", "user", "user/token"),
         ("{value | map inbound In outbound Out}", "outbound", "Out"),
@@ -69,6 +71,13 @@ def test_a_value_alone_keeps_its_type(value):
 )
 def test_filters_change_a_value(text, value, found):
     assert read_text(text, KNOWN).value({"value": value, "settings": {"site": "pass"}}) == found
+
+
+@pytest.mark.parametrize("value", ["212555014", "12125550147", ""])
+@pytest.mark.parametrize("mask", ["(###) ###-####", ""])
+def test_a_number_that_a_mask_does_not_fit_is_not_asked_for(value, mask):
+    with pytest.raises(Unsearchable):
+        read_text(f"{{value | mask '{mask}'}}", KNOWN).value({"value": value})
 
 
 @pytest.mark.parametrize(
