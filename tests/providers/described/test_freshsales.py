@@ -168,6 +168,9 @@ models: {contact: {fields: {customer_number: custom_field.cf_customer_number}}}
         crm.standin.people = [Person(str(number), "", "A", "B") for number in range(1000, 1205)]
         assert sorted(await listed(crm)) == sorted(person.id for person in crm.standin.people)
 
+    async def test_every_model_can_be_mirrored(self, crm: Open) -> None:
+        assert [len(await listed(crm, model)) for model in ("contact", "account", "deal")] == [8, 8, 0]
+
     async def test_a_filter_that_is_refused_tells_its_code(self, crm: Open) -> None:
         crm.standin.nexts.append(lambda: Freshsales().error(400, "No such attribute"))
         with pytest.raises(ProviderRefused, match=r"status 400 \(400\)"):

@@ -11,10 +11,11 @@ from aiohttp import web
 
 from routing_engine.core.model import Found, SourceDown
 from routing_engine.errors import ProviderRefused, ProviderThrottled
+from routing_engine.providers.described.catalogue import shipped_description
 from routing_engine.providers.described.provider import DescribedProvider
 from tests.providers.contract import by_caller
 
-from .contract import DescribedContract, Open, ids
+from .contract import DescribedContract, Open, ids, listed
 from .standin import Asked, Person, StandIn, digits
 
 #: The key of a field of one's own is forty digits of a hash.
@@ -46,6 +47,8 @@ class Pipedrive(StandIn):
             return self.page([{"item": {"id": "39c4", "title": query["term"], "custom_fields": []}}], query, "items")
         if path == "deals":
             return self.deals(query)
+        if path == "/v1/leads":
+            return self.leads(int(query["start"]), int(query["limit"]))
         if path == "personFields":
             field = {"field_name": "Customer number", "field_code": FIELD, "field_type": "varchar"}
             return web.json_response({"success": True, "data": [field], "additional_data": {"next_cursor": None}})
@@ -58,10 +61,18 @@ class Pipedrive(StandIn):
         return self.error(404, "ERR_NOT_FOUND")
 
     def deals(self, query: Mapping[str, str]) -> web.Response:
-        assert (query["sort_by"], query["sort_direction"]) == ("update_time", "desc")
-        found = [one for one in DEALS if str(one["person_id"]) == query["person_id"]]
+        assert query["sort_by"] in ("update_time", "id")
+        found = [one for one in DEALS if str(one["person_id"]) == query.get("person_id", "101")]
         found = [one for one in found if one["status"] == query["status"]]
-        return self.page(sorted(found, key=lambda one: str(one["update_time"]), reverse=True), query, "")
+        down = query.get("sort_direction") == "desc"
+        return self.page(sorted(found, key=lambda one: str(one[query["sort_by"]]), reverse=down), query, "")
+
+    def leads(self, start: int, size: int) -> web.Response:
+        """The older API: pages by a number, and other names than a search has."""
+        rows = [{"id": f"lead-{number}", "title": "Roof", "person_id": 101, "owner_id": 7} for number in range(130)]
+        more = {"start": start, "limit": size, "more_items_in_collection": start + size < len(rows)}
+        data = {"data": rows[start : start + size], "additional_data": {"pagination": more}}
+        return web.json_response({"success": True, **data})
 
     def search(self, query: Mapping[str, str]) -> web.Response:
         """A term of less than two signs is an error, but for a whole value. The case never matters."""
@@ -212,6 +223,14 @@ models: {{contact: {{fields: {{customer_number: custom_fields.{FIELD}}}}}}}
         assert isinstance(crm.provider, DescribedProvider)
         batch = await crm.provider.page("contact", datetime(2026, 3, 1, 0, 0, 6, tzinfo=UTC), "")
         assert ([record.id for record in batch.records], batch.gone) == (["106", "108"], ["107"])
+
+    async def test_leads_and_open_deals_are_listed_too(self, crm: Open) -> None:
+        assert len(await listed(crm, "lead")) == 130
+        assert await listed(crm, "open_deal") == ["35", "37"]
+
+    @pytest.mark.parametrize("model", ["contact", "company", "deal", "open_deal", "lead"])
+    def test_every_model_can_be_mirrored(self, model: str) -> None:
+        assert shipped_description("pipedrive").listing_for(model) is not None
 
     async def test_fields_are_described(self, crm: Open) -> None:
         assert isinstance(crm.provider, DescribedProvider)
