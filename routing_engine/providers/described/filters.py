@@ -157,11 +157,11 @@ def _clock(value: object) -> str:
 
 
 def _base64(value: object) -> str:
-    return base64.b64encode(as_words(value).encode()).decode()
+    return base64.b64encode(as_words(value).encode("utf-8", "replace")).decode()
 
 
 def _base64url(value: object) -> str:
-    return base64.urlsafe_b64encode(as_words(value).encode()).decode()
+    return base64.urlsafe_b64encode(as_words(value).encode("utf-8", "replace")).decode()
 
 
 def _basic(value: object, password: object) -> str:
@@ -170,7 +170,7 @@ def _basic(value: object, password: object) -> str:
 
 def _md5(value: object, *more: object) -> str:
     whole = "".join(map(as_words, (value, *more)))
-    return hashlib.md5(whole.encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(whole.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
 
 
 #: Every filter, by its name in descriptions.
@@ -218,7 +218,7 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
         "is": Filter(lambda value, word: as_words(value) == word, "true or false: `is outbound`", False, (1, 1)),
         "join": Filter(_join, "a list as text, with commas or what is given between", False, (0, 1)),
         "default": Filter(_default, "another value where there is none", False, (1, 1)),
-        "json": Filter(lambda value: json.dumps(value, ensure_ascii=False), "JSON text"),
+        "json": Filter(lambda value: json.dumps(value, ensure_ascii=False, default=as_words), "JSON text"),
         "base64": Filter(_base64, "Base64", True),
         "base64url": Filter(_base64url, "Base64 with the alphabet for addresses", True),
         "basic": Filter(_basic, "HTTP Basic's user and password: `{auth.user | basic auth.password}`", True, (1, 1)),

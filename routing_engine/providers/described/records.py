@@ -127,7 +127,7 @@ def _part(slot: Slot, scope: Scope, alone: bool) -> str | None:
     text = as_words(slot.value(scope))
     if text in ("", ".", ".."):
         return None
-    return text if alone or slot.path[0] in TRUSTED else quote(text, safe="")
+    return text if alone or slot.path[0] in TRUSTED else quote(text, safe="", errors="replace")
 
 
 def same_value(record: Value, searched: str) -> bool:

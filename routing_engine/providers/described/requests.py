@@ -7,7 +7,7 @@ text; `{base64url: ...}` and `{json: ...}` encode what they hold.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 from urllib.parse import quote
@@ -72,17 +72,18 @@ class Request:
         address = path if not path.startswith("/") else base.rstrip("/") + path
         pairs = [*_pairs(self.query, scope), *(_pairs(more.query, scope) if more is not None else ())]
         if pairs:
-            address += "?" + "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
+            address += "?" + _encoded(pairs)
         headers = dict(_pairs((*(more.headers if more is not None else ()), *self.headers), scope))
+        if not all(value.isprintable() for value in headers.values()):
+            raise ProviderRefused("a header would hold signs that no header can hold")
         return Built(self.method, _url(address), *self._body(scope, headers))
 
     def _body(self, scope: Scope, headers: dict[str, str]) -> tuple[Mapping[str, str], bytes | None]:
         if self.json is not None:
             body = json.dumps(build_node(self.json, scope), separators=(",", ":"), default=as_words)
             return {"Content-Type": "application/json", **headers}, body.encode("utf-8", "replace")
-        if self.form:
-            pairs = "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in _pairs(self.form, scope))
-            return {"Content-Type": "application/x-www-form-urlencoded", **headers}, pairs.encode()
+        if form := [*_pairs(self.form, scope)]:
+            return {"Content-Type": "application/x-www-form-urlencoded", **headers}, _encoded(form).encode()
         return headers, None
 
 
@@ -104,7 +105,15 @@ def _part(slot: Slot, scope: Scope) -> str:
         return value
     if value in _NO_PART or not value:
         raise ProviderRefused("a part of the address would be empty, or lead elsewhere")
-    return quote(value, safe="")
+    return _quoted(value)
+
+
+def _encoded(pairs: Iterable[tuple[str, str]]) -> str:
+    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="replace")  # half a surrogate pair out of JSON is no text
 
 
 def _pairs(members: tuple[tuple[Text, Node], ...], scope: Scope) -> Iterator[tuple[str, str]]:
