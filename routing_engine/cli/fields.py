@@ -27,6 +27,7 @@ from routing_engine.errors import ProviderError
 from routing_engine.in_force import open_provider
 from routing_engine.integration import About, Integration
 from routing_engine.routes.store import Configuration
+from routing_engine.state import state_folder
 
 #: The fields that a system has, by model; the moment it was asked is beside.
 Theirs: TypeAlias = Mapping[str, Sequence[TheirField]]
@@ -48,7 +49,7 @@ def run_fields(options: argparse.Namespace, configuration: Configuration, integr
         return misuse(f"'{integration.name}' has no model '{options.model}'; it has {', '.join(integration.models)}")
     if options.reset:
         return _reset(options.config, integration)
-    place = options.config / "state" / "fields" / f"{integration.name}.json"
+    place = state_folder(options.config) / "fields" / f"{integration.name}.json"
     if options.refresh:
         try:
             theirs = asyncio.run(_ask(integration, configuration))
@@ -192,7 +193,7 @@ def _reset(folder: Path, integration: Integration) -> int:
         print(f"{path} adds nothing to the defaults.")
         return 0
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    kept = folder / "state" / "fields" / f"{integration.name}.{stamp}.yaml"
+    kept = state_folder(folder) / "fields" / f"{integration.name}.{stamp}.yaml"
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(text, encoding="utf-8")
     beside = path.with_name(f".{path.name}.new")

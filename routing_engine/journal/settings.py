@@ -9,12 +9,11 @@ from typing import Literal, TypeAlias, cast
 import yaml
 
 from routing_engine.marked import Section
+from routing_engine.state import state_folder
 
 Mode: TypeAlias = Literal["masked", "plain", "hashed"]
 
 #: Where it lies without `path`: beside the configuration, or where a system keeps what services write.
-BESIDE, OF_THE_SYSTEM = "state/journal.db", "/var/lib/{name}/journal.db"
-_SYSTEM = Path("/etc")
 #: A key that is shorter can be found by trying.
 SHORTEST_KEY = 16
 
@@ -78,12 +77,8 @@ def _read_key(section: Section) -> str:
 def journal_path(settings: JournalSettings, folder: Path) -> Path:
     """Give the journal's file. `folder` is the configuration's: a relative path begins there.
 
-    By default `/etc/NAME` has its journal in `/var/lib/NAME`, and every other folder below itself: whoever asks the
-    journal finds the file that the service writes, whatever the user and the environment of each.
+    By default it is `journal.db` in `state.state_folder`.
     """
     if settings.path:
         return folder / settings.path
-    whole = folder.absolute()
-    if whole.parent == _SYSTEM:
-        return Path(OF_THE_SYSTEM.format(name=whole.name))
-    return folder / BESIDE
+    return state_folder(folder) / "journal.db"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from routing_engine.marked import Section
+from routing_engine.state import state_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ def read_place(engine: Section | None, folder: Path) -> MirrorPlace:
     """Read the key `mirror` of engine.yaml's section; None is a missing file. Paths are relative to `folder`."""
     section = engine.section("mirror") if engine is not None else None
     if section is None:
-        return MirrorPlace(folder / "state/mirror")
-    found = MirrorPlace(folder / section.plain("folder", "state/mirror"))
+        return MirrorPlace(state_folder(folder) / "mirror")
+    named = section.plain("folder")
+    found = MirrorPlace(folder / named if named else state_folder(folder) / "mirror")
     section.close("'mirror'")
     return found

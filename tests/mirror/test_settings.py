@@ -68,10 +68,10 @@ def place(text: str) -> tuple[MirrorPlace, list[str]]:
 @pytest.mark.parametrize(
     ("text", "folder", "problems"),
     [
-        ("region: AT", "/etc/engine/state/mirror", []),
+        ("region: AT", "/var/lib/engine/mirror", []),
         ("mirror: {folder: ../copy}", "/etc/engine/../copy", []),
         ("mirror: {folder: /var/lib/engine}", "/var/lib/engine", []),
-        ("mirror: {path: x}", "/etc/engine/state/mirror", ["'mirror' has no key 'path'"]),
+        ("mirror: {path: x}", "/var/lib/engine/mirror", ["'mirror' has no key 'path'"]),
     ],
 )
 def test_where_the_indexes_lie(text: str, folder: str, problems: list[str]) -> None:

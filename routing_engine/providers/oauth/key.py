@@ -9,21 +9,12 @@ from typing import TYPE_CHECKING
 
 from routing_engine.errors import ProviderRefused
 from routing_engine.providers.oauth.settings import KEY_VARIABLE
+from routing_engine.state import state_folder
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
-_SYSTEM = Path("/etc")
 _LONGEST = 65_536
-
-
-def state_folder(folder: Path) -> Path:
-    """Give where a configuration folder's tokens and their key lie, by the rule of the journal.
-
-    `/etc/NAME` has them in `/var/lib/NAME`, which a service may write; every other folder below itself, in `state`.
-    """
-    whole = folder.absolute()
-    return Path("/var/lib", whole.name) if whole.parent == _SYSTEM else folder / "state"
 
 
 def key_file(folder: Path) -> Path:

@@ -1,6 +1,6 @@
 """Tokens on disk: `state/tokens/NAME` below the configuration folder, encrypted, replaced whole, one writer at a time.
 
-(`/var/lib/NAME/tokens` for a configuration in `/etc/NAME`: see `key.state_folder`.)
+(`/var/lib/NAME/tokens` for a configuration in `/etc/NAME`: see `state.state_folder`.)
 
 Every function raises `ProviderRefused` with what an administrator can do, and nothing else.
 """
@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from routing_engine.errors import ProviderRefused, ProviderUnreachable
-from routing_engine.providers.oauth.key import has_key, key_file, own_like_folder, read_key, state_folder
+from routing_engine.providers.oauth.key import has_key, key_file, own_like_folder, read_key
 from routing_engine.providers.oauth.settings import KEY_VARIABLE
+from routing_engine.state import state_folder
 
 _LARGEST = 1 << 20
 _LOOK_AGAIN_S = 0.05

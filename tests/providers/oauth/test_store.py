@@ -13,8 +13,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from routing_engine.errors import ProviderRefused, ProviderUnreachable
-from routing_engine.providers.oauth.key import key_file, make_key, state_folder
+from routing_engine.providers.oauth.key import key_file, make_key
 from routing_engine.providers.oauth.store import Kept, TokenStore
+from routing_engine.state import state_folder
 
 from .conftest import Site, until
 from .vendor import CLIENT
