@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 
 from routing_engine.marked import Section
-from routing_engine.providers.described.description import Description, KnownModel
+from routing_engine.providers.described.description import Attempt, Description, KnownModel
 from routing_engine.providers.described.paths import read_path
 from routing_engine.providers.described.texts import Slot, Text
 
@@ -67,6 +67,17 @@ def _host_of(address: Text) -> str | Slot:
     """Give what the host of an address is made of."""
     parts = [part for part in address.parts if part not in ("https://", "http://")]
     return parts[0] if parts else ""
+
+
+def check_usual(section: Section, usual: Attempt, found: Description) -> None:
+    """Note a `next` of the description itself that no request asks for: only first pages would ever be read."""
+    problems = section.notes.problems
+    attempts = (*found.find_by_phone, *found.find_by_field, *(one.attempt for one in found.listings))
+    if usual.paging is not None and attempts and not any(attempt.paging for attempt in attempts) and not problems:
+        kind = usual.paging.kind
+        section.note(
+            "next", f"no request sends {{{kind}}}: only first pages would be read", f"write '{{{kind}}}' in one"
+        )
 
 
 def check_sent(section: Section, kind: str, remedy: str) -> None:

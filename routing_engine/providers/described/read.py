@@ -11,7 +11,7 @@ import yaml
 from routing_engine.core.numbers import SPELLINGS
 from routing_engine.integration import Limits, read_fields, read_limits
 from routing_engine.marked import Notes, Section, read_yaml, section_of, suggest, value_of
-from routing_engine.providers.described.checks import check_field, check_models, check_whole
+from routing_engine.providers.described.checks import check_field, check_models, check_usual, check_whole
 from routing_engine.providers.described.description import Description, KnownModel, Way
 from routing_engine.providers.described.given import read_settings
 from routing_engine.providers.described.parts import (
@@ -111,6 +111,7 @@ class _Reading:
         section.close("a description", INSTEAD)
         check_models(section, found)
         check_whole(section, found)
+        check_usual(section, usual, found)
         return found
 
     def _names(self) -> tuple[frozenset[str], frozenset[str]]:

@@ -20,6 +20,15 @@ from routing_engine.providers.oauth.plan import read_hosts
 from routing_engine.providers.oauth.settings import OAuthSettings
 
 _MIB = 1024 * 1024
+#: What people write at the top of an integration, and where it stands.
+_INSTEAD = {
+    **dict.fromkeys(("url", "base_url", "host"), "address: https://... takes the place of the description's"),
+    **dict.fromkeys(
+        ("token", "api_key", "key", "user", "password"), "it stands in 'auth', below the way that needs it"
+    ),
+    "settings": "write each setting by its own name at the top",
+    "fields": "write models: {contact: {fields: {...}}}, with the model they are of",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,7 @@ def read_described(description: Description, section: Section, name: str, folder
         section.number("connect_timeout_s", 1.5, 0.05, 60),
         section.whole("max_answer_bytes", _MIB, 1024, 64 * _MIB),
     )
-    section.close(f"the integration '{name}'")
+    section.close(f"the integration '{name}'", _INSTEAD)
     return Connection(settings, models, limits)
 
 

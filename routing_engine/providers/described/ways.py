@@ -33,6 +33,10 @@ def read_auth(
     if not description.ways:
         return nothing
     section.require("auth", _example(next(iter(description.ways.values()))))
+    if isinstance(section.take("auth"), yaml.ScalarNode):
+        remedy = f"write {_example(next(iter(description.ways.values())))}"
+        section.note("auth", f"'auth' names a way of '{description.name}', and what it needs", remedy)
+        return nothing
     auth = section.section("auth")
     if auth is None:
         return nothing
@@ -58,7 +62,10 @@ def _note_ways(auth: Section, description: Description) -> None:
     unknown = next((key for key in auth.names() if key not in description.ways), "")
     known = " or ".join(description.ways)
     if unknown:
-        auth.note(unknown, f"'{description.name}' has no way '{unknown}' in 'auth'", suggest(unknown, description.ways))
+        near = suggest(unknown, description.ways)
+        example = f"write for example {_example(next(iter(description.ways.values())))}"
+        remedy = near if near.startswith("did") else f"{near}; {example}"
+        auth.note(unknown, f"'{description.name}' has no way '{unknown}' in 'auth'", remedy)
     else:
         auth.notes.note(auth.line, f"'auth' takes one way: {known}", "write one of them, with what it needs")
 
