@@ -71,7 +71,7 @@ class Pipedrive(StandIn):
         """The older API: pages by a number, and other names than a search has."""
         rows = [{"id": f"lead-{number}", "title": "Roof", "person_id": 101, "owner_id": 7} for number in range(130)]
         more = {"start": start, "limit": size, "more_items_in_collection": start + size < len(rows)}
-        data = {"data": rows[start : start + size], "additional_data": {"pagination": more}}
+        data = {"data": rows[start : start + size], "additional_data": more}
         return web.json_response({"success": True, **data})
 
     def search(self, query: Mapping[str, str]) -> web.Response:
