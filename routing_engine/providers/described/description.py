@@ -62,7 +62,7 @@ class Rule:
 class Paging:
     """Where the next page begins, in the answer or in a `header` of it; `size` records are a whole page.
 
-    Pages and records are counted from `start`.
+    Pages and records are counted from `start`. With `limited` the request says how many it wants, which is whole too.
     """
 
     kind: Literal["cursor", "link", "page", "offset"]
@@ -71,6 +71,7 @@ class Paging:
     size: int = 0
     header: str = ""
     start: int = 0
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

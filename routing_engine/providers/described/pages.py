@@ -26,8 +26,8 @@ def where_from(paging: Paging | None, cursor: str) -> Mapping[str, object]:
     return {paging.kind: int(cursor or paging.start)}
 
 
-def following(paging: Paging | None, heard: Heard, count: int, cursor: str) -> str:
-    """Give the cursor behind a page of `count` records; "" when it was the last."""
+def following(paging: Paging | None, heard: Heard, count: int, cursor: str, limit: int) -> str:
+    """Give the cursor behind a page of `count` records, of `limit` at most; "" when it was the last."""
     if paging is None:
         return ""
     tree = heard.tree
@@ -35,7 +35,8 @@ def following(paging: Paging | None, heard: Heard, count: int, cursor: str) -> s
         found = said(heard.headers, paging.header) if paging.header else paging.path.first(tree)
         text = as_text(found) if isinstance(found, (str, int)) and not isinstance(found, bool) else ""
         return "" if text == cursor or (paging.more is not None and not paging.more.first(tree)) else text
-    more = bool(paging.more.first(tree)) if paging.more is not None else count >= paging.size
+    whole = min(paging.size, limit) if paging.limited else paging.size
+    more = bool(paging.more.first(tree)) if paging.more is not None else count >= whole
     if not more or not count:
         return ""
     return str(int(cursor or paging.start) + (1 if paging.kind == "page" else count))

@@ -97,7 +97,9 @@ def _read_own_paging(section: Section, usual: Paging | None) -> Paging | None:
         return paging
     if own is not None:
         check_sent(section, own.kind, f"write it where the system looks for it, such as query: {{p: '{{{own.kind}}}'}}")
-    return paging if own is not None or names(section.node, paging.kind) else None
+    if own is None and not names(section.node, paging.kind):
+        return None
+    return replace(paging, limited=names(section.node, "limit"))
 
 
 def _read_spellings(section: Section, known: Known) -> list[Text]:

@@ -70,7 +70,7 @@ class DescribedProvider:
         return Batch(
             [one for one, is_gone in zip(records, gone, strict=True) if not is_gone],
             [one.id for one, is_gone in zip(records, gone, strict=True) if is_gone],
-            following(attempt.paging, heard, len(nodes), cursor),
+            following(attempt.paging, heard, len(nodes), cursor, _LIST_LIMIT),
         )
 
     async def check(self) -> str:
@@ -162,7 +162,7 @@ class DescribedProvider:
             heard, nodes = await self._ask(attempt, here, cursor)
             records = self._records(await self._whole(attempt, nodes, here), model, here)
             found += self._known(attempt, records)
-            cursor = following(attempt.paging, heard, len(nodes), cursor)
+            cursor = following(attempt.paging, heard, len(nodes), cursor, _LIMIT)
             if not cursor:
                 break
         return found

@@ -7,7 +7,7 @@ import re
 import yaml
 
 from routing_engine.marked import Notes, Section, text_of, value_of
-from routing_engine.providers.described.requests import METHODS, NAMING, Coded, Constant, Known, Node, Request
+from routing_engine.providers.described.requests import METHODS, NAMING, Coded, Constant, Known, Node, Repeated, Request
 from routing_engine.providers.described.texts import TRUSTED, Text, read_text
 
 _CODES = ("base64url", "json")
@@ -98,6 +98,8 @@ def _read_members(section: Section, notes: Notes, known: Known) -> Node:
     names = section.names()
     if len(names) == 1 and names[0] in _CODES and (inside := section.take(names[0])) is not None:
         return Coded(names[0], read_node(inside, notes, known))
+    if names == ["repeated"]:
+        return Repeated([read_node(item, notes, known) for item in section.items(names[0])])
     if names == ["as_written"]:
         return Constant(section.text(names[0]))
     found: list[tuple[Text, Node]] = []

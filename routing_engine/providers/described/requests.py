@@ -42,8 +42,15 @@ class Coded:
     inside: Node
 
 
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A list that is a repeated parameter in a query or a form, and a list without what is missing elsewhere."""
+
+    items: list[Node]
+
+
 #: A value of a body or a query: a text, a constant, members, or a list.
-Node: TypeAlias = "Text | Constant | Coded | tuple[tuple[Text, Node], ...] | list[Node]"
+Node: TypeAlias = "Text | Constant | Repeated | Coded | tuple[tuple[Text, Node], ...] | list[Node]"
 
 
 class Built(NamedTuple):
@@ -119,7 +126,7 @@ def _quoted(text: str) -> str:
 def _pairs(members: tuple[tuple[Text, Node], ...], scope: Scope) -> Iterator[tuple[str, str]]:
     for key, node in members:
         value, name = build_node(node, scope), key.text(scope)
-        if isinstance(node, Text) and isinstance(value, (list, tuple)):
+        if isinstance(node, (Text, Repeated)) and isinstance(value, (list, tuple)):
             yield from ((name, as_words(item)) for item in value)
         elif isinstance(value, (dict, list)):
             yield name, json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=as_words)
@@ -133,6 +140,8 @@ def build_node(node: Node, scope: Scope) -> object:
         return node.value(scope)
     if isinstance(node, Constant):
         return node.plain
+    if isinstance(node, Repeated):
+        return [item for one in node.items if (item := build_node(one, scope)) is not None]
     if isinstance(node, Coded):
         inside = json.dumps(build_node(node.inside, scope), separators=(",", ":"), default=as_words)
         return inside if node.code == "json" else FILTERS[node.code].apply(inside)

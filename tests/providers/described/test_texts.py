@@ -146,6 +146,12 @@ def test_members_without_a_value_are_left_out():
     assert found.body == b'{"b":1,"c":null,"d":{}}'
 
 
+def test_a_parameter_is_repeated_and_what_is_missing_is_left_out():
+    text = "{get: /x, query: {'p[]': {repeated: ['{value}', '{number.e164}', open]}, q: 1}}"
+    found = built(text, value=None, number={"e164": "+43 1"})
+    assert str(found.url).partition("?")[2] == "p%5B%5D=%2B43%201&p%5B%5D=open&q=1"
+
+
 def test_what_comes_from_outside_is_one_part_of_an_address():
     found = built("get: '/x/{value}'", value="a/../b?c#d%")
     assert str(found.url) == "https://crm.example.com/api/x/a%2F..%2Fb%3Fc%23d%25"
