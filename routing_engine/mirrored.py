@@ -72,11 +72,10 @@ def listing_of(settings: object, model: str) -> Listing:
 
 
 def check_listing(section: Section, provider: str, listings: Mapping[str, Listing]) -> None:
-    """Note that `mirror` asks for what the provider cannot list."""
-    for model, listing in listings.items():
-        if not listing:
-            sentence = f"the provider '{provider}' cannot list the records of '{model}', so they cannot be mirrored"
-            section.note("mirror", sentence, "remove 'mirror'; routes can keep answers with 'cache'")
+    """Note that `mirror` asks for what the provider cannot list. One model that it lists is enough."""
+    if listings and not any(listings.values()):
+        sentence = f"the provider '{provider}' cannot list its records, so they cannot be mirrored"
+        section.note("mirror", sentence, "remove 'mirror'; routes can keep answers with 'cache'")
     mirror = section.section("mirror")
     asked = mirror is not None and mirror.has("changes_every_s") and mirror.text("changes_every_s") != "none"
     if mirror is not None and asked and "changes" not in listings.values() and "all" in listings.values():

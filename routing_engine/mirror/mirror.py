@@ -48,7 +48,7 @@ class Mirror:
         self._provider, self._guard, self._now = provider, guard, now
         self._settings = integration.mirror or MirrorSettings()
         self._plans = _plans(integration, self._settings, region)
-        self._columns = {model: self._first_columns(model) for model in integration.models}
+        self._columns = {model: self._first_columns(model) for model in self._plans}
         path = shelf.shelf_path(folder, integration.name)
         self._reading, self._writing = Desk(path), Desk(path)
         puller = Puller(integration.name, cast(Lists, provider), self._writing, region, guard, now, sleep)
@@ -60,7 +60,9 @@ class Mirror:
     # ------------------------------------------------------------------------------------- for calls
 
     async def find(self, query: Query) -> Sequence[Record]:
-        """Look a record up in the index."""
+        """Look a record up in the index; one of a model that cannot be listed, in the system itself."""
+        if query.model not in self._plans:
+            return await spared(self._guard, lambda: self._provider.find(query))
         try:
             held, records = await self._look_up(query)
         except (sqlite3.Error, OSError) as error:
@@ -81,7 +83,8 @@ class Mirror:
 
     def search_in(self, model: str, field: str, by_caller: bool) -> None:
         """Have an index for such searches from the next full pull on; one that is needed earlier is made then."""
-        self._columns[model].update(self._columns_of(model, field, by_caller))
+        if model in self._plans:
+            self._columns[model].update(self._columns_of(model, field, by_caller))
 
     # ------------------------------------------------------------------------------------- kept up to date
 
@@ -157,5 +160,7 @@ def _plans(integration: Integration, settings: MirrorSettings, region: str) -> d
     for name, model in integration.models.items():
         shape = print_of((integration.provider, model.fields, str(model.record_url), region))
         listing = listing_of(integration.settings, name)
+        if not listing:
+            continue
         found[name] = Plan(f"{integration.name} {name}", settings, listing, Prints(shape, system))
     return found

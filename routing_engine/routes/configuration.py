@@ -180,13 +180,15 @@ class _Reading:
         found = read(section, name)
         if mirror is None:
             return Integration(name, provider, found.models, found.settings, found.limits)
-        check_listing(section, provider, {model: listing_of(found.settings, model) for model in found.models})
-        check_live(section, mirror, [name for name, model in found.models.items() if not model.attempts])
-        models = {
+        listings = {model: listing_of(found.settings, model) for model in found.models}
+        check_listing(section, provider, listings)
+        listed = {model: one for model, one in found.models.items() if listings[model]}
+        check_live(section, mirror, [name for name, model in listed.items() if not model.attempts])
+        mirrored = {
             model: replace(one, mirrored=True, by_field=True, attempts=max(1, one.attempts))
-            for model, one in found.models.items()
+            for model, one in listed.items()
         }
-        return Integration(name, provider, models, found.settings, found.limits, mirror)
+        return Integration(name, provider, {**found.models, **mirrored}, found.settings, found.limits, mirror)
 
     def _facts(self) -> dict[str, IntegrationFacts]:
         return {name: None if found is None else found.models for name, found in self.integrations.items()}

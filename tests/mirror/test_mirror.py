@@ -11,8 +11,10 @@ from providers import contract
 from structlog.testing import capture_logs
 
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderThrottled, ProviderUnreachable
+from routing_engine.integration import Limits
+from routing_engine.lookup.guard import Guard
 from routing_engine.mirror.mirror import Mirror
-from routing_engine.mirrored import MirrorSettings
+from routing_engine.mirrored import Listing, MirrorSettings
 
 from .crm import MODEL, PEOPLE, Clock, Crm, CrmSettings, by_caller, by_field, everybody, integration, mirroring
 
@@ -66,6 +68,25 @@ async def test_calls_are_answered_from_the_index_and_never_from_the_system(
         (record,) = await mirror.find(by_caller("0664 765 43 21"))
         assert (record.id, record.origin, record.age_s) == ("2", "snapshot", 240)
         assert (mirror.age_s("contact"), crm.found) == (240, [])
+
+
+class _OneModelOnly(CrmSettings):
+    """A system that lists contacts, and no tickets."""
+
+    def listing(self, model: str) -> Listing:
+        return "all" if model == "contact" else ""
+
+
+async def test_a_model_that_cannot_be_listed_is_asked_in_the_system_itself(
+    tmp_path: Path, crm: Crm, clock: Clock
+) -> None:
+    both = {"contact": MODEL, "ticket": replace(MODEL, name="ticket")}
+    of = replace(integration(source=_OneModelOnly()), models=both)
+    mirror = Mirror(of, crm, Guard("crm", Limits(failures=0), clock), "AT", tmp_path, clock, clock.sleep)
+    await mirror.pull_due()
+    assert [one.id for one in await mirror.find(replace(by_field("id", "2"), model="ticket"))] == ["2"]
+    assert (len(crm.found), mirror.age_s("ticket"), set(mirror.states)) == (1, None, {"contact"})
+    await mirror.close()
 
 
 @pytest.mark.parametrize("number", ["+43 664 1111111", "+49 30 123456"])
