@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from routing_engine.core.templates import as_text
 from routing_engine.errors import (
@@ -16,22 +16,30 @@ from routing_engine.errors import (
 )
 from routing_engine.providers.answers import read_json
 from routing_engine.providers.described.description import Description, Rule, Where
-from routing_engine.providers.described.headers import seconds_until
+from routing_engine.providers.described.headers import is_said, said, seconds_until
 from routing_engine.providers.http_client import Answer
 
+_CHARSET = re.compile(r"charset\s*=\s*\"?(utf-?8|us-ascii|iso-8859-[0-9]{1,2}|windows-125[0-9]|utf-16)\b", re.I)
 _GATEWAY = frozenset({502, 503, 504})
 _THROTTLED_S, _QUOTA_S, _LONGEST_S = 1.0, 300.0, 300.0
 #: What an error's code may look like to be shown: no number of a caller, no sentence, no secret.
 _CODE = re.compile(r"(?!\+?[0-9]{5})[A-Za-z0-9_.\-]{1,60}\Z")
 
 
-def holds(where: Where, tree: object) -> bool:
-    """Tell whether every path of a condition leads to one of its texts."""
+def holds(where: Where, tree: object, headers: Mapping[str, str] | None = None) -> bool:
+    """Tell whether every path of a condition leads to one of its texts; `header:NAME` is a header's."""
     for path, wanted in where:
-        nodes = path.nodes(tree)
+        named = headers is not None and is_said(path.text)
+        nodes = _said_in(headers or {}, path.text) if named else path.nodes(tree)
         if not (any(nodes) if wanted is None else wanted & {_word(node) for node in nodes if node is not None}):
             return False
     return True
+
+
+def _said_in(headers: Mapping[str, str], name: str) -> list[object]:
+    """Give a header, also without what stands behind its `;`: `text/html; charset=utf-8` is `text/html` too."""
+    value = said(headers, name)
+    return [value, value.partition(";")[0].strip()]
 
 
 def _word(node: object) -> str:
@@ -42,15 +50,23 @@ def _word(node: object) -> str:
 def read_body(answer: Answer) -> object:
     """Give the JSON of an answer; None for an empty body, and for one that is no JSON."""
     try:
-        return read_json(answer.body) if answer.body.strip() else None
-    except ValueError:
+        return read_json(_in_utf8(answer)) if answer.body.strip() else None
+    except (ValueError, LookupError):
         return None
+
+
+def _in_utf8(answer: Answer) -> bytes:
+    """Give the body as JSON is written; old systems say in their header that they write it otherwise."""
+    found = _CHARSET.search(answer.headers.get("Content-Type", ""))
+    if found is None or found[1].lower() in ("utf-8", "utf8", "us-ascii"):
+        return answer.body
+    return answer.body.decode(found[1]).encode()
 
 
 def meaning_of(description: Description, answer: Answer, tree: object) -> Rule:
     """Give the first rule that fits, the description's own before those of HTTP."""
     for rule in description.rules:
-        if (not rule.statuses or answer.status in rule.statuses) and holds(rule.where, tree):
+        if (not rule.statuses or answer.status in rule.statuses) and holds(rule.where, tree, answer.headers):
             return rule
     return Rule(frozenset(), (), _usual(answer))
 

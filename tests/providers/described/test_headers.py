@@ -6,8 +6,9 @@ import pytest
 from multidict import CIMultiDict
 
 from routing_engine.providers.described.headers import said, seconds_until
-from routing_engine.providers.described.meaning import holds
+from routing_engine.providers.described.meaning import holds, read_body
 from routing_engine.providers.described.paths import read_path
+from routing_engine.providers.http_client import Answer
 
 NOW = 1_795_251_900.0  # 2026-11-21T09:05:00Z
 
@@ -65,3 +66,28 @@ def test_a_time_to_wait_is_read_however_it_is_told(text: str, seconds: float | N
 )
 def test_any_is_anything_but_nothing(value: object, is_something: bool) -> None:
     assert holds(((read_path("error"), None),), {"error": value}) is is_something
+
+
+@pytest.mark.parametrize(("wanted", "fits"), [("text/html", True), ("text/html; charset=utf-8", True), ("0", False)])
+def test_a_condition_may_be_on_a_header(wanted: str, fits: bool) -> None:
+    headers = CIMultiDict({"Content-Type": "text/html; charset=utf-8"})
+    assert holds(((read_path("header:content-type"), frozenset({wanted})),), None, headers) is fits
+
+
+@pytest.mark.parametrize(
+    ("charset", "body"),
+    [
+        ("utf-8", '{"n": "Jörg"}'.encode()),
+        ("iso-8859-1", '{"n": "Jörg"}'.encode("latin-1")),
+        ('"Windows-1252"', '{"n": "Jörg"}'.encode("cp1252")),
+    ],
+)
+def test_an_old_system_may_write_as_its_header_says(charset: str, body: bytes) -> None:
+    headers = CIMultiDict({"Content-Type": f"application/json; charset={charset}"})
+    assert read_body(Answer(200, body, None, headers)) == {"n": "Jörg"}
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "rot13", "idna", "nonsense"])
+def test_what_is_not_what_its_header_says_is_no_json(charset: str) -> None:
+    headers = CIMultiDict({"Content-Type": f"application/json; charset={charset}"})
+    assert read_body(Answer(200, b'{"n": "J\xf6rg"}', None, headers)) is None
