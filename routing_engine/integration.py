@@ -37,7 +37,8 @@ class Model:
     that hold phone numbers. `forms` are the spellings to search a caller's number by, in the order they are tried
     (`Number.form`): those of the whole integration. `attempts` is how many ways the provider has to ask for a caller,
     0 for none; `by_field` says that it can search a field too, "named" that a route must name it. `mirrored`: an index
-    of ours is searched instead. `about` are the fields of which more is said than their names.
+    of ours is searched instead. `about` are the fields of which more is said than their names. `must_show`: a record
+    that shows no number at all is nobody's, because the system compares parts of numbers.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Model:
     by_field: bool | Literal["named"] = True
     mirrored: bool = False
     about: Mapping[str, About] = field(default_factory=dict)
+    must_show: bool = False
 
     def checked_fields(self, searched: str) -> tuple[str, ...]:
         """Give the fields that must hold the caller's number, when `searched` is the field of a search by it."""

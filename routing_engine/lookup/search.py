@@ -118,7 +118,8 @@ class Search:
         fields = model.checked_fields(source.field)
         strangers: set[str] = set()
         for query in queries(Query(source.model, source.field, ask.value, source.by_caller, ask.caller), model):
-            callers, others = sift(await self._request(provider, query, course), query, fields, self._region)
+            found = await self._request(provider, query, course)
+            callers, others = sift(found, query, fields, self._region, model.must_show)
             strangers.update(map(_identity, others))
             if callers:
                 records = tuple(typed(one, model.about) for one in callers) if model.about else tuple(callers)

@@ -33,30 +33,31 @@ def queries(first: Query, model: Model) -> Iterator[Query]:
 
 
 def sift(
-    found: Sequence[Record], query: Query, fields: Sequence[str], region: str
+    found: Sequence[Record], query: Query, fields: Sequence[str], region: str, must_show: bool = False
 ) -> tuple[list[Record], list[Record]]:
     """Part what was found into the caller's records and those of strangers; without a search by the caller all stay.
 
-    `fields` are those that hold phone numbers, by our names.
+    `fields` are those that hold phone numbers, by our names; `must_show` is the model's.
     """
     caller = query.caller
     if not query.by_caller or caller is None:
         return list(found), []
     callers, strangers = list[Record](), list[Record]()
     for record in found:
-        (callers if _is_of(record, caller, query.form, fields, region) else strangers).append(record)
+        at_its_word = not (must_show or last_digits(query.form))
+        (callers if _is_of(record, caller, query.form, fields, region, at_its_word) else strangers).append(record)
     return callers, strangers
 
 
-def _is_of(record: Record, caller: Number, form: str, fields: Sequence[str], region: str) -> bool:
+def _is_of(record: Record, caller: Number, form: str, fields: Sequence[str], region: str, at_its_word: bool) -> bool:
     """Tell whether a record is the caller's: one of its numbers must be the caller's.
 
     A record that shows no number at all is taken at its word where the whole number was asked for, and never where
-    only the last digits were.
+    only the last digits were, or the system says of itself that it compares parts.
     """
     held = [text for name in fields for text in _texts(record.fields.get(name))]
     if not held:
-        return not last_digits(form)
+        return at_its_word
     return any(holds_line(text, caller, region, form) for text in held)
 
 

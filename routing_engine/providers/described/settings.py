@@ -133,7 +133,7 @@ def _read_models(
 def _read_model(own: Section | None, name: str, description: Description) -> tuple[Model, Mapping[str, str]]:
     usual = description.models.get(name) or KnownModel(name, name, {"name": name}, {}, (), None)
     attempts = len(description.attempts_for(name))
-    model = Model(name, usual.fields, numbers=usual.numbers, attempts=attempts, about=usual.about)
+    model = Model(name, usual.fields, numbers=usual.numbers, attempts=attempts, about=usual.about, must_show=True)
     model = replace(model, by_field="named" if description.search_for(name) is not None else False)
     if own is None:
         return model, usual.constants

@@ -367,6 +367,15 @@ async def test_a_system_is_left_alone_as_long_as_it_says(site: Site, least: floa
     assert least <= caught.value.retry_after_s <= most
 
 
+@every
+async def test_a_record_that_shows_no_number_is_nobodys(site: Site) -> None:
+    """A wrong name in the field map: what the system found cannot be checked, and would be anybody's."""
+    path = site.folder / "integrations/crm.yaml"
+    path.write_text(f"{path.read_text()}models: {{{site.model}: {{fields: {{phone: nowhere, mobile: nowhere}}}}}}\n")
+    found = await site.call(CALLER)
+    assert (found.reason, found.record) == ("no_record", None)
+
+
 @only("old")
 async def test_a_session_that_ran_out_is_begun_anew(site: Site) -> None:
     provider = site.provider()
