@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime, time
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
@@ -172,7 +173,7 @@ def _ms(step: Step) -> float | None:
     return None if step.took_ms is None else round(step.took_ms, 1)
 
 
-def _print(found: DryRun, about: Mapping[str, About]) -> None:
+def _print(found: DryRun, about: Mapping[str, About] = MappingProxyType({})) -> None:
     decision = found.decision
     print(paint(where(decision), "good" if decision.reason == "matched" else "bold"))
     for one in decision.chain:
