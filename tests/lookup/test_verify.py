@@ -13,6 +13,7 @@ from routing_engine.core.ports import Query
 from routing_engine.errors import ProviderUnreachable
 from routing_engine.integration import Model
 from routing_engine.lookup.search import Search
+from routing_engine.lookup.verify import sift
 
 CALLER = read_number("+43 664 1234567", "AT")
 OURS, STRANGER = Record({"phone": "0664/1234567"}, "1"), Record({"phone": "+49 664 1234567"}, "2")
@@ -146,3 +147,10 @@ def test_a_record_that_two_spellings_find_is_one_stranger() -> None:
     nameless = Record({"phone": "+49 664 1234567"})
     crm = Crm({"+436641234567": [STRANGER, nameless], "06641234567": [nameless, STRANGER]})
     assert find(crm, "e164", "national") == Found((), 0.0, 2)
+
+
+@pytest.mark.parametrize(("must_show", "strangers"), [(False, 0), (True, 1)])
+def test_a_record_without_a_number_is_nobodys_where_it_must_show_one(must_show: bool, strangers: int) -> None:
+    assert CALLER is not None
+    query = Query("contact", "", CALLER.e164, True, CALLER)
+    assert len(sift([Record({}, "1")], query, ("phone",), "AT", must_show)[1]) == strangers
