@@ -69,9 +69,7 @@ class RouteStore:
             return self._in_force
 
     def _configure(self, snapshot: Snapshot, examples: bool) -> Configuration:
-        return configure(
-            snapshot, self._providers, self._environment, examples, self._rooms, describe=self._describe
-        )
+        return configure(snapshot, self._providers, self._environment, examples, self._rooms, describe=self._describe)
 
     def _switch_last_good(self, broken: Snapshot, examples: bool) -> None:
         """Take what commands have switched onto the last good configuration: a night switch must not wait for YAML."""

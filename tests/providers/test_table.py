@@ -17,7 +17,8 @@ YAML = {
     "records": "file: customers.csv",
     "ldap": "address: ldaps://ldap.example.com\nbase: dc=example",
     "redis": "address: rediss://redis.example.com\nkeys: {contact: {by_caller: 'phone:{number}'}}",
-    "astdb": "address: ami://127.0.0.1\nuser: engine\npassword: '${PASSWORD}'\nkeys: {contact: {by_caller: 'vip/{number}'}}",
+    "astdb": "address: ami://127.0.0.1\nuser: engine\npassword: '${PASSWORD}'\n"
+    "keys: {contact: {by_caller: 'vip/{number}'}}",
     "sql": "database: mysql://reader@localhost/crm\nmodels: {contact: {table: customers}}",
 }
 

@@ -17,6 +17,7 @@ from routing_engine.errors import (
 from routing_engine.providers.answers import read_json
 from routing_engine.providers.described.description import Description, Rule, Where
 from routing_engine.providers.described.headers import is_said, said, seconds_until
+from routing_engine.providers.described.requests import Request
 from routing_engine.providers.http_client import Answer
 
 _CHARSET = re.compile(r"charset\s*=\s*\"?(utf-?8|us-ascii|iso-8859-[0-9]{1,2}|windows-125[0-9]|utf-16)\b", re.I)
@@ -63,9 +64,9 @@ def _in_utf8(answer: Answer) -> bytes:
     return answer.body.decode(found[1]).encode()
 
 
-def meaning_of(description: Description, answer: Answer, tree: object) -> Rule:
-    """Give the first rule that fits, the description's own before those of HTTP."""
-    for rule in description.rules:
+def meaning_of(description: Description, request: Request, answer: Answer, tree: object) -> Rule:
+    """Give the first rule that fits: the request's own, then the description's, then those of HTTP."""
+    for rule in (*request.rules, *description.rules):
         if (not rule.statuses or answer.status in rule.statuses) and holds(rule.where, tree, answer.headers):
             return rule
     return Rule(frozenset(), (), _usual(answer))

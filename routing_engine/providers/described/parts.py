@@ -23,7 +23,7 @@ from routing_engine.providers.described.headers import is_said
 from routing_engine.providers.described.paths import WHOLE, Path
 from routing_engine.providers.described.reading import INSTEAD, read_marked, take_request
 from routing_engine.providers.described.requests import Known, Request
-from routing_engine.providers.described.rules import compiled_path, read_statuses, read_where
+from routing_engine.providers.described.rules import compiled_path, read_own_rules, read_statuses, read_where
 from routing_engine.providers.described.texts import Text
 
 _KINDS: tuple[Literal["cursor", "link", "page", "offset"], ...] = ("cursor", "link", "page", "offset")
@@ -44,10 +44,10 @@ def read_usual(section: Section) -> Attempt:
 
 
 def _read_attempt(section: Section, known: Known, usual: Attempt) -> list[Attempt]:
-    request = take_request(section, known)
+    request = take_request(section, known) or _NO_REQUEST
     spellings = _read_spellings(section, known)
     attempt = Attempt(
-        request or _NO_REQUEST,
+        replace(request, rules=read_own_rules(section)),
         compiled_path(section, "records") or usual.records,
         _read_models(section, usual.models or frozenset()),
         paging=_read_own_paging(section, usual.paging),

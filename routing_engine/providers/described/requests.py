@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from yarl import URL
@@ -17,6 +17,9 @@ from yarl import URL
 from routing_engine.errors import ProviderRefused
 from routing_engine.providers.described.filters import FILTERS, as_words
 from routing_engine.providers.described.texts import TRUSTED, Scope, Slot, Text
+
+if TYPE_CHECKING:
+    from routing_engine.providers.described.description import Rule
 
 METHODS = ("get", "post", "put", "patch", "delete")
 _NO_PART = frozenset({".", ".."})
@@ -64,7 +67,7 @@ class Built(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A compiled request. `address` begins with `/`, or is whole."""
+    """A compiled request. `address` begins with `/`, or is whole. `rules` say what its answers mean, before others."""
 
     method: str
     address: Text
@@ -72,6 +75,7 @@ class Request:
     json: Node | None = None
     form: tuple[tuple[Text, Node], ...] = ()
     headers: tuple[tuple[Text, Node], ...] = ()
+    rules: tuple[Rule, ...] = ()
 
     def build(self, scope: Scope, base: str, more: Request | None = None) -> Built:
         """Give the request for these values, below the address `base`; `more` has further headers and parameters."""

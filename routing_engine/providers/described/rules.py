@@ -49,7 +49,12 @@ def _wanted(section: Section, name: str) -> frozenset[str] | None:
 
 def read_rules(section: Section) -> tuple[tuple[Rule, ...], Path | None]:
     """Take `errors`, and `error_code`: where a short code of the error stands, for the trail."""
-    return tuple(map(_read_rule, section.sections("errors"))), compiled_path(section, "error_code", "error.code")
+    return read_own_rules(section), compiled_path(section, "error_code", "error.code")
+
+
+def read_own_rules(section: Section) -> tuple[Rule, ...]:
+    """Take `errors` alone."""
+    return tuple(map(_read_rule, section.sections("errors")))
 
 
 def _read_rule(section: Section) -> Rule:

@@ -103,7 +103,7 @@ class Session:
         description = self._settings.description
         answer = await self._send(step.request, scope)
         tree = read_body(answer)
-        rule = meaning_of(description, answer, tree)
+        rule = meaning_of(description, step.request, answer, tree)
         if answer.status in step.fine:
             return self._captured(step, answer, tree)
         if rule.then == "login":

@@ -73,7 +73,7 @@ class Talk:
         self.sent += 1
         answer = await self._client.send(built.method, built.url, built.headers, built.body, asks=True)
         tree = read_body(answer)
-        return answer, tree, meaning_of(self._description, answer, tree)
+        return answer, tree, meaning_of(self._description, request, answer, tree)
 
     def _build(self, request: Request, scope: Scope, link: str) -> Built:
         base = self._settings.address or self._description.address.text(scope)

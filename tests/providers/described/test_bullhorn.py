@@ -197,6 +197,11 @@ models: {contact: {fields: {customer_number: customText1}}}
         assert ids(await crm.caller("+43 664 1234567")) == ["101"]
         assert [one.path.split("/")[3] for one in crm.standin.asked] == ["search", "query"]
 
+    async def test_a_database_that_takes_no_like_leaves_the_word_to_the_index(self, crm: Open) -> None:
+        crm.standin.nexts += [lambda: web.json_response({"data": []}), lambda: crm.standin.error(400, "no LIKE")]  # type: ignore[attr-defined]
+        assert ids(await crm.caller("+43 664 1234567")) == []
+        assert len(crm.standin.asked) == 2
+
     @pytest.mark.parametrize("model", ["contact", "candidate", "lead", "company"])
     async def test_who_was_deleted_is_found_in_no_model(self, crm: Open, model: str) -> None:
         assert ids(await crm.caller("+43 664 1234567", model)) == ["101"]
