@@ -110,9 +110,7 @@ def test_a_system_that_does_not_answer_keeps_what_is_known(folder, capsys):
 
 
 def test_a_reset_takes_out_what_the_operator_added_and_keeps_it(folder, capsys):
-    text = (
-        "# ours\nprovider: acme\nmodels:\n  contact:\n    fields: {tier: tier}\n\n# few\nlimits: {at_a_time: 2}\n"
-    )
+    text = "# ours\nprovider: acme\nmodels:\n  contact:\n    fields: {tier: tier}\n\n# few\nlimits: {at_a_time: 2}\n"
     write(folder, text)
     assert fields(folder, "--reset") == 0
     capsys.readouterr()
