@@ -56,10 +56,10 @@ def run_fields(options: argparse.Namespace, configuration: Configuration, integr
         except (ProviderError, TimeoutError) as error:
             print(f"{integration.name}: {error or 'no answer in time'}", file=sys.stderr)
             return 1
-        if not any(theirs.values()):
-            print(f"{integration.name}: the provider '{integration.provider}' cannot tell which fields there are")
-        else:
+        if any(theirs.values()):
             _keep(place, theirs)
+        elif not options.json:
+            print(f"'{integration.provider}' cannot tell which fields there are.")
     asked_at, known = _kept(place)
     asked = _asked_for(integration, configuration)
     models = [name for name in integration.models if options.model in ("", name)]
@@ -67,7 +67,8 @@ def run_fields(options: argparse.Namespace, configuration: Configuration, integr
     if options.json:
         print_json({"integration": integration.name, "asked_at": asked_at or None, "models": found})
     else:
-        _print(found, asked_at, options.all)
+        _print(found, options.all)
+        print(_when(asked_at, options.refresh))
     return 1 if any(one["gone"] for one in found) else 0
 
 
@@ -153,7 +154,13 @@ def _is_gone(asked: Sequence[str], known: Mapping[str, TheirField]) -> bool:
     return any(_root(one) not in known and f"{_root(one)}id" not in known for one in asked)
 
 
-def _print(models: Sequence[Mapping[str, Any]], asked_at: str, everything: bool) -> None:
+def _when(asked_at: str, just_now: bool) -> str:
+    if asked_at:
+        return f"The system was asked on {asked_at}."
+    return "" if just_now else "The system was not asked yet which fields it has: --refresh does."
+
+
+def _print(models: Sequence[Mapping[str, Any]], everything: bool) -> None:
     for one in models:
         print(paint(one["model"], "bold"))
         width = max((len(field["name"]) for field in one["fields"]), default=0)
@@ -165,10 +172,6 @@ def _print(models: Sequence[Mapping[str, Any]], asked_at: str, everything: bool)
             print(paint(f"  {'-':<{width}}  {visible(field['name']):<{theirs}}  {said}", "dim"))
         if one["not_mapped"] and not everything:
             print(paint(f"  {len(one['not_mapped'])} more of the system are not mapped; --all lists them", "dim"))
-    if not asked_at:
-        print("The system was not asked yet which fields it has: --refresh does.")
-    else:
-        print(f"The system was asked on {asked_at}.")
 
 
 def _words(field: Mapping[str, Any]) -> str:

@@ -141,3 +141,12 @@ def test_one_key_is_taken_out_and_the_rest_stays_as_written(text, rest):
 def test_a_model_that_is_not_there_is_misuse(folder, capsys):
     assert fields(folder, "lead") == 2
     assert "it has contact" in capsys.readouterr().err
+
+
+def test_a_provider_that_cannot_tell_says_so_and_nothing_else(folder, capsys):
+    text = (folder / "providers" / "acme.yaml").read_text()
+    (folder / "providers" / "acme.yaml").write_text(text.partition("describe:")[0])
+    assert fields(folder, "--refresh") == 0
+    out = capsys.readouterr().out
+    assert "'acme' cannot tell which fields there are." in out
+    assert "not asked yet" not in out
