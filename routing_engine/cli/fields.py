@@ -68,7 +68,8 @@ def run_fields(options: argparse.Namespace, configuration: Configuration, integr
         print_json({"integration": integration.name, "asked_at": asked_at or None, "models": found})
     else:
         _print(found, options.all)
-        print(_when(asked_at, options.refresh))
+        if said := _when(asked_at, options.refresh):
+            print(said)
     return 1 if any(one["gone"] for one in found) else 0
 
 
