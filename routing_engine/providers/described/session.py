@@ -22,6 +22,8 @@ from routing_engine.providers.oauth.captured import may_lead_to
 _PATIENCE_S = 10.0
 #: A session that is refused within this after it began will not get better by another log-in.
 _HOPELESS_S = 60.0
+#: After a refused log-in nobody tries again for so long: with every call one more would soon lock the account.
+_REFUSED_S = 60.0
 
 Send: TypeAlias = Callable[[Request, Scope], Awaitable[Answer]]
 
@@ -38,12 +40,15 @@ class Session:
         self._ends_at = float("inf")
         self._began_at = float("-inf")
         self._again = False
+        self._failure, self._again_at = "", float("-inf")
         self._entering: asyncio.Task[Mapping[str, str]] | None = None
 
     async def values(self) -> Mapping[str, str]:
         """Give the values; the first look-up logs in, the others wait for it."""
         if self._values is not None and self._clock() < self._ends_at:
             return self._values
+        if self._clock() < self._again_at:
+            raise ProviderRefused(self._failure)
         if self._entering is None:
             self._entering = asyncio.get_running_loop().create_task(self._enter())
             self._entering.add_done_callback(self._entered)
@@ -68,7 +73,11 @@ class Session:
 
     def _entered(self, task: asyncio.Task[Mapping[str, str]]) -> None:
         self._entering = None
-        if task.cancelled() or task.exception() is not None:
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None:
+            if isinstance(error, _Refused):
+                self._failure, self._again_at = str(error), self._clock() + _REFUSED_S
             return
         self._values, self._began_at = task.result(), self._clock()
         self._ends_at = self._began_at + (self._way.lifetime_s or float("inf"))

@@ -227,6 +227,14 @@ class TestVtigerOpen(VtigerContract):
         assert ids(await crm.caller("+43 664 1234567")) == ["101"]
         assert len(crm.standin.logins) == 2
 
+    async def test_a_refused_log_in_is_not_repeated_with_every_call(self, crm: Open) -> None:
+        refused = crm.standin.error("INVALID_USER_CREDENTIALS").body  # type: ignore[attr-defined]
+        crm.standin.login = lambda form: web.Response(body=refused)  # type: ignore[attr-defined]
+        for _ in range(3):
+            with pytest.raises(ProviderRefused, match="refused the log-in"):
+                await crm.provider.find(by_caller("+43 664 1234567"))
+        assert len(crm.standin.logins) == 1
+
     async def test_a_challenge_that_somebody_else_ended_passes_by(self, crm: Open) -> None:
         crm.standin.login = lambda form: crm.standin.error("INVALID_AUTH_TOKEN")  # type: ignore[attr-defined]
         with pytest.raises(ProviderUnreachable, match="INVALID_AUTH_TOKEN"):
