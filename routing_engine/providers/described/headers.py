@@ -54,7 +54,7 @@ def _date(text: str) -> datetime | None:
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             found = read(text)
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, OverflowError):
             continue
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
     return None

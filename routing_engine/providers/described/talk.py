@@ -78,7 +78,7 @@ class Talk:
     def _build(self, request: Request, scope: Scope, link: str) -> Built:
         base = self._settings.address or self._description.address.text(scope)
         built = request.build(scope, base, self._carry)
-        if not built.url.host or built.url.scheme not in ("http", "https"):
+        if not built.url.host or built.url.scheme not in ("http", "https") or built.url.user is not None:
             raise ProviderRefused(f"{self._name}: there is no address to ask; look at the integration's settings")
         return built._replace(url=self._followed(built.url, link)) if link else built
 
@@ -86,9 +86,10 @@ class Talk:
         """Give the address of a next page; one on another server is refused: our credentials would go there."""
         try:
             found = url.join(URL(link, encoded=True))
-        except ValueError:
+            same = found.origin() == url.origin() and found.user is None and found.password is None
+        except ValueError:  # `javascript:` and `mailto:` have no origin
             raise ProviderMisread(f"{self._name}: the address of the next page is none") from None
-        if found.origin() != url.origin():
+        if not same:
             raise ProviderRefused(f"{self._name}: the next page lies on another server, which is not followed")
         return found
 

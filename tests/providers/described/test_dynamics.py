@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from routing_engine.core.model import SourceDown
-from routing_engine.errors import ProviderRefused, ProviderThrottled, ProviderUnreachable
+from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderThrottled, ProviderUnreachable
 from routing_engine.providers.described.provider import DescribedProvider
 from tests.providers.contract import by_caller
 
@@ -199,6 +199,18 @@ models: {contact: {fields: {customer_number: new_number}}}
         batch = await crm.provider.page("contact", None, "")
         with pytest.raises(ProviderRefused, match="another server"):
             await crm.provider.page("contact", None, batch.cursor)
+
+    @pytest.mark.parametrize("link", ["javascript:alert(1)", "mailto:a@b.example", "http://["])
+    async def test_a_next_page_that_is_no_address_is_misread(self, crm: Open, link: str) -> None:
+        assert isinstance(crm.provider, DescribedProvider)
+        with pytest.raises(ProviderMisread, match="the next page is none"):
+            await crm.provider.page("contact", None, link)
+
+    async def test_a_next_page_brings_no_user_of_its_own(self, crm: Open) -> None:
+        assert isinstance(crm.provider, DescribedProvider)
+        link = crm.standin.address.replace("://", "://user:password@") + "/api/data/v9.2/contacts"
+        with pytest.raises(ProviderRefused, match="another server"):
+            await crm.provider.page("contact", None, link)
 
     async def test_changes_are_listed_and_what_was_deactivated_is_gone(self, crm: Open) -> None:
         crm.standin.inactive = frozenset({"107"})  # type: ignore[attr-defined]

@@ -54,6 +54,7 @@ def test_a_header_and_a_cookie_are_found_among_others() -> None:
         ("-5", None),
         ("", None),
         ("9" * 400, None),
+        (f"Sat, 21 Nov {'9' * 20} 09:06:00 GMT", None),
     ],
 )
 def test_a_time_to_wait_is_read_however_it_is_told(text: str, seconds: float | None) -> None:
