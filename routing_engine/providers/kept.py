@@ -23,6 +23,8 @@ _SILENT_S = 0.5
 _GOODBYE_S = 0.2
 #: How long the other side's kernel may leave what we have sent unconfirmed.
 _UNCONFIRMED_MS = 10_000
+#: After a refused log-in nobody tries again for so long: with every call one more would soon lock the account.
+_REFUSED_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,8 @@ class Kept(Generic[Message]):
         self._name, self._open_link = name, open_link
         self._link: Link[Message] | None = None
         self._opening: asyncio.Task[Link[Message]] | None = None
+        self._refused: ProviderRefused | None = None
+        self._again_at = float("-inf")
         self._numbers = itertools.count(1)
 
     def number(self) -> int:
@@ -158,6 +162,8 @@ class Kept(Generic[Message]):
     async def _usable(self) -> Link[Message]:
         if self._link is not None and self._link.usable:
             return self._link
+        if self._refused is not None and asyncio.get_running_loop().time() < self._again_at:
+            raise ProviderRefused(str(self._refused), self._refused.theirs)
         if self._opening is None:
             self._opening = asyncio.get_running_loop().create_task(self._open())
             self._opening.add_done_callback(self._opened)
@@ -174,8 +180,10 @@ class Kept(Generic[Message]):
 
     def _opened(self, task: asyncio.Task[Link[Message]]) -> None:
         self._opening = None
-        if not task.cancelled():
-            task.exception()  # known to those who waited; without a look asyncio would complain
+        # Known to those who waited; without a look asyncio would complain.
+        error = None if task.cancelled() else task.exception()
+        self._refused = error if isinstance(error, ProviderRefused) else None
+        self._again_at = task.get_loop().time() + _REFUSED_S
 
     async def close(self) -> None:
         """Close the link, also one that is just being opened."""
