@@ -12,7 +12,7 @@ from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
 from routing_engine import __version__
-from routing_engine.errors import ProviderError, ProviderMisread, ProviderUnreachable
+from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.http_wire import retry_after_s, what_broke
 
 _KEEP_ALIVE_S = 60.0
@@ -65,6 +65,8 @@ class HttpClient:
         except (aiohttp.ClientError, OSError) as error:
             # Not chained: aiohttp's errors hold the address of the request, and with it the caller's number.
             raise self._failure(error, asks and method == "POST") from None
+        except UnicodeError:  # a name that no DNS can hold, such as one with a part of 64 letters
+            raise ProviderRefused(f"{self._name}: the host name of the address is none") from None
 
     def session(self) -> aiohttp.ClientSession:
         """Give the session; it is opened at the first look-up."""

@@ -136,6 +136,10 @@ async def test_the_host_is_not_known(host: str) -> None:
     assert (type(error), "host name" in str(error)) == (ProviderUnreachable, True)
 
 
+async def test_a_host_name_that_no_dns_can_hold_is_refused() -> None:
+    assert type(await error_at(f"http://{'a' * 70}.example/x")) is ProviderRefused
+
+
 async def test_a_server_without_tls_is_not_spoken_to_in_clear(middleware: Middleware) -> None:
     error = await error_at(middleware.address.replace("http:", "https:"))
     assert (type(error), middleware.seen) == (ProviderUnreachable, [])
