@@ -17,7 +17,7 @@ from routing_engine.providers.described.requests import Request
 from routing_engine.providers.described.settings import DescribedSettings
 from routing_engine.providers.described.texts import Scope
 from routing_engine.providers.http_client import Answer
-from routing_engine.providers.oauth.captured import may_lead_to
+from routing_engine.providers.oauth.captured import looks_like_address, may_lead_to
 
 _PATIENCE_S = 10.0
 #: A session that is refused within this after it began will not get better by another log-in.
@@ -40,6 +40,7 @@ class Session:
         self._ends_at = float("inf")
         self._began_at = float("-inf")
         self._again = False
+        self._leading = {slot.path[-1] for slot in settings.description.address.slots if slot.path[0] == "auth"}
         self._failure, self._again_at = "", float("-inf")
         self._entering: asyncio.Task[Mapping[str, str]] | None = None
 
@@ -128,7 +129,8 @@ class Session:
             text = as_text(raw) if isinstance(raw, (str, int, float)) and not isinstance(raw, bool) else ""
             if not text or not text.isprintable():
                 raise ProviderMisread(f"{self._name}: the log-in answered without '{name}'")
-            if "://" in text and not may_lead_to(text, self._settings.hosts):
+            leads = "://" in text or (name in self._leading and looks_like_address(text))
+            if leads and not may_lead_to(text, self._settings.hosts):
                 raise ProviderRefused(f"{self._name}: '{name}' of the log-in leads to a host that is not allowed")
             found[name] = text
         return found

@@ -44,6 +44,11 @@ def still_fits(plan: OAuthPlan, values: Mapping[str, str]) -> bool:
     return all(not _LIKE_AN_ADDRESS.match(text) or may_lead_to(text, plan.hosts) for text in values.values())
 
 
+def looks_like_address(text: str) -> bool:
+    """Tell whether a value may be, or may be used as, an address: it needs a look at the hosts."""
+    return _LIKE_AN_ADDRESS.match(text) is not None
+
+
 def may_lead_to(address: str, hosts: Iterable[str]) -> bool:
     """Tell whether an address, or the bare name of a host, is on one of `hosts` (`*.example.com`) and uses TLS."""
     if _BARE_HOST.match(address):
