@@ -41,11 +41,12 @@ class Scene:
 
 
 class Asked:
-    """An integration, asked as calls ask."""
+    """An integration, asked as calls ask. Its clock is `later_s` ahead."""
 
     def __init__(self, integration: str, secret: str) -> None:
-        self.connection = _connection(integration, secret)
-        provider = open_described("crm", self.connection.settings, self.connection.models, REGION, time.monotonic)
+        self.connection, self.later_s = _connection(integration, secret), 0.0
+        settings, models = self.connection.settings, self.connection.models
+        provider = open_described("crm", settings, models, REGION, lambda: time.monotonic() + self.later_s)
         assert isinstance(provider, DescribedProvider)
         self.provider = provider
         self.search = Search({"crm": provider}, {"crm": self.connection.models}, REGION, 5, time.monotonic)
