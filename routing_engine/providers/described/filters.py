@@ -145,7 +145,10 @@ def _format(value: object, pattern: str) -> str:
 def _scaled(factor: float) -> Apply:
     def scaled(value: object) -> int:
         number = value.timestamp() if isinstance(value, datetime) else _number(value)
-        return round(number * factor) if isinstance(number, (int, float)) else 0
+        try:
+            return round(number * factor) if isinstance(number, (int, float)) else 0
+        except OverflowError:
+            raise Unsearchable("the number is larger than any time") from None
 
     return scaled
 
