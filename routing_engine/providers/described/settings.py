@@ -105,6 +105,7 @@ def _read_values(section: Section, description: Description) -> Mapping[str, str
         if setting.default is None:
             section.require(name, f"{name}: {setting.example}")
         value = section.plain(name, setting.default or "")
+        value = value.rstrip("/") if "://" in value else value  # as a browser copies it; addresses below begin with /
         if value and not setting.fits(value):
             section.note(name, f"'{name}' cannot be '{value[:80]}'", f"write for example {name}: {setting.example}")
         found[name] = value

@@ -43,3 +43,15 @@ async def test_a_log_in_leads_to_no_other_host(host: str) -> None:
         await provider.find(Query("contact", "", "+436641234567", True, read_number("+436641234567", "AT")))
     await provider.close()
     await runner.cleanup()
+
+
+def test_an_address_may_be_written_as_a_browser_copies_it() -> None:
+    notes = Notes("crm.yaml", {"K": "k"}.get)
+    text = DESCRIPTION + "settings: {server: {example: 'https://a.example', pattern: 'https?://[^/?#]+'}}\n"
+    section = read_yaml("auth: {key: '${K}'}\nserver: https://crm.example.com/\n", notes)
+    description = read_description(text.replace("ADDRESS", "https://a.example"), notes, "acme")
+    assert description is not None
+    assert section is not None
+    found = read_described(description, section, "crm").settings
+    assert notes.problems == []
+    assert found.values == {"server": "https://crm.example.com"}  # type: ignore[attr-defined]
