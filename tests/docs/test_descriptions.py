@@ -44,7 +44,7 @@ def test_spellings_are_as_the_page_shows_them(column: int, number: str) -> None:
 
 
 def test_values_of_a_call() -> None:
-    sentence = section(PAGE, "The call").partition("Known are ")[2].partition(". ")[0]
+    sentence = " ".join(section(PAGE, "The call").split()).partition("Known are ")[2].partition(". ")[0]
     assert set(re.findall(r"`(\w+)`", sentence)) == CALL_VALUES
 
 
