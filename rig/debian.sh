@@ -1,6 +1,9 @@
-# What rig/get-asterisk and rig/get-speech share: Debian's packages in a private folder, without root.
+# What the rig/get-... scripts share: Debian's packages in a private folder, without root.
 # Sourced, never run. Whoever sources it sets: name, for the messages; cache, the folder; suite, Debian's release; and
 # defines give_up, which ends with a sentence.
+#
+# Under pipefail a reader that stops early (grep -q, head, awk's exit) makes its writer die of SIGPIPE, now and then, and
+# so the whole line fail: what is piped here is read to its end.
 # shellcheck shell=bash disable=SC2154
 
 say() { printf '%s: %s\n' "$name" "$*" >&2; }
@@ -16,7 +19,7 @@ need_tools() {
 mirror() {
   [[ -z ${ROUTING_ENGINE_MIRROR:-} ]] || { echo "$ROUTING_ENGINE_MIRROR"; return; }
   apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Identifier: Packages' 2>/dev/null |
-    awk '$2 == "main" && $1 ~ /debian/ && $1 !~ /security|backports/ { print $1; exit }'
+    awk '!found && $2 == "main" && $1 ~ /debian/ && $1 !~ /security|backports/ { print $1; found = 1 }'
 }
 
 # An apt of our own in the folder $1: nothing of the host's is read but its keys and its proxy.
@@ -53,7 +56,7 @@ read_index() {
 # What lies in the apt $1, into the folder $2.
 unpack() {
   local package
-  say "unpacking into $cache"
+  say 'unpacking'
   mkdir -p "$2"
   for package in "$1"/cache/archives/*.deb; do
     dpkg-deb --fsys-tarfile "$package" | tar -x -C "$2" --no-same-owner --exclude=./usr/share/doc \
@@ -61,13 +64,16 @@ unpack() {
   done
 }
 
+# The first of the files that a pattern names; nothing, when it names none.
+first_file() { [[ ! -e $1 ]] || echo "$1"; }
+
 # A starter in the folder $1, with the name of the program $2, on the unpacked libraries, wherever the folder is moved to.
 # Further words go before those of the caller; they may name $libs, the folder of the libraries.
 write_wrapper() {
   local root=$1 program=$2 folder loader
   shift 2
   folder=$(cd "$root" && dirname usr/lib/*/libc.so.6)
-  loader=$(cd "$root" && compgen -G "$folder/ld-linux-*.so.*" | head -n 1)
+  loader=$(cd "$root" && first_file "$folder"/ld-linux-*.so.*)
   cat >"$root/${program##*/}" <<WRAPPER
 #!/bin/sh
 # Written by rig/get-$name: a program out of Debian's packages, on its own libraries.
@@ -78,7 +84,9 @@ WRAPPER
   chmod 755 "$root/${program##*/}"
 }
 
-# Builds (the function build, into the folder it is given) what is not in the cache with the stamp $1; one run at a time.
+# Builds (the function build, into the folder it is given) what is not in the cache as $1; one run at a time.
+# A folder is never changed once it is there, and none is taken away: what runs out of another one, made by another
+# version of these scripts, goes on running.
 keep_in_cache() {
   umask 022
   mkdir -p "$cache" 2>/dev/null && [[ -w $cache ]] ||
@@ -86,16 +94,17 @@ keep_in_cache() {
   exec 9>"$cache/lock"
   flock -n 9 || { say "waiting for another run that is fetching $name"; flock 9; }
   is_ready "$1" && return
-  rm -rf "$cache/stamp" "$cache"/new.*
+  rm -rf "$cache"/new.*
   need_tools
   work=$(mktemp -d "$cache/new.XXXXXX")
   trap 'rm -rf "$work"' EXIT # so work is no local name: it outlives the function
   build "$work/apt" "$work/unpacked"
   chmod -R u+w,a+rX "$work/unpacked"
-  rm -rf "$cache/unpacked"
-  mv "$work/unpacked" "$cache/unpacked"
-  echo "$1" >"$cache/stamp"
+  mv "$work/unpacked" "$cache/$1"
   say "ready in $cache"
 }
 
-is_ready() { [[ -d $cache/unpacked && $(cat "$cache/stamp" 2>/dev/null) == "$1" ]]; }
+is_ready() { [[ -d $cache/$1 ]]; }
+
+# What the folder is called, from all that says what is in it: the files named, and this one.
+stamp_of() { cat "$@" "$here/debian.sh" | cksum | tr ' ' '-'; }
