@@ -54,7 +54,7 @@ class Notes:
 def read_yaml(text: str, notes: Notes) -> Section | None:
     """Read one YAML document whose top is a mapping; None, with the problem noted, for anything else."""
     try:
-        if not _is_plain(text, notes):
+        if not _isplain_number(text, notes):
             return None
         node = yaml.compose(text, Loader=_LOADER)
     except (yaml.YAMLError, UnicodeError) as error:
@@ -70,7 +70,7 @@ def read_yaml(text: str, notes: Notes) -> Section | None:
     return section_of(node, notes, "the file")
 
 
-def _is_plain(text: str, notes: Notes) -> bool:
+def _isplain_number(text: str, notes: Notes) -> bool:
     """Look at the events before libyaml composes them: it recurses in C, where too deep a nesting ends the process."""
     depth = 0
     for event in yaml.parse(text, Loader=_LOADER):
@@ -109,8 +109,8 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f"did you mean '{near[0]}'?" if near else "known here: " + ", ".join(names)
 
 
-def _plain(number: float) -> str:
-    """Give a number as people write it: never 1e+06."""
+def plain_number(number: float) -> str:
+    """Return a number as people write it: never 1e+06."""
     return str(int(number)) if number == int(number) else str(number)
 
 
@@ -180,6 +180,147 @@ def _trap(raw: str) -> str:
     return "a number" if _OTHER_NUMBER.match(raw) else ""
 
 
+class YamlValue:
+    """One value of a file: a scalar, a list or a mapping, with its place and with `what` it is called in a problem.
+
+    Readings return None where the value cannot be used; the problem is then noted.
+    """
+
+    def __init__(self, node: yaml.Node, notes: Notes, what: str) -> None:
+        self._node = node
+        self.notes = notes
+        self.what = what
+
+    @property
+    def line(self) -> int:
+        """The line it begins on, counted from 1."""
+        return int(self._node.start_mark.line) + 1
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list."""
+        return isinstance(self._node, yaml.SequenceNode)
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether it is a mapping of keys."""
+        return isinstance(self._node, yaml.MappingNode)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is written as nothing: empty, `~` or `null`."""
+        return is_null(self._node)
+
+    def note(self, sentence: str, remedy: str) -> None:
+        """Remember a problem at this place."""
+        self.notes.note(self.line, sentence, remedy)
+
+    def called(self, what: str) -> YamlValue:
+        """Return the same value under another name for problems."""
+        return YamlValue(self._node, self.notes, what)
+
+    def word(self) -> str | None:
+        """Return a scalar's text; None for lists, mappings and nothing. Never notes a problem."""
+        return str(self._node.value) if isinstance(self._node, yaml.ScalarNode) and not self.is_empty else None
+
+    def text(self) -> str | None:
+        """Return a scalar as it is written, whatever YAML would make of it: `+43 664...`, `0664`, `no`."""
+        return text_of(self._node, self.notes, self.what)
+
+    def scalar(self) -> str | int | float | bool | None:
+        """Return a scalar by its meaning; where YAML 1.1 and people read it differently, that is a problem."""
+        return value_of(self._node, self.notes, self.what)
+
+    def section(self) -> Section | None:
+        """Return the mapping that it must be."""
+        return section_of(self._node, self.notes, self.what)
+
+    def entries(self) -> list[YamlValue]:
+        """Return the entries of a list; a value that stands alone is its own only entry."""
+        nodes = self._node.value if isinstance(self._node, yaml.SequenceNode) else [self._node]
+        return [YamlValue(node, self.notes, self.what) for node in nodes]
+
+    def number(self, low: float, high: float, usual: str) -> float | None:
+        """Return a number from `low` to `high`; `usual` is what the remedy names as the default."""
+        raw = self.text()
+        if raw is None:
+            return None
+        if not (_INTEGER.match(raw) or _DECIMAL.match(raw)) or not low <= float(raw) <= high:
+            sentence = f"{self.what} must be a number from {plain_number(low)} to {plain_number(high)}, not '{raw}'"
+            self.note(sentence, f"the default is {usual}")
+            return None
+        return float(raw)
+
+    def whole(self, low: int, high: int, usual: str) -> int | None:
+        """Return a whole number from `low` to `high`."""
+        found = self.number(low, high, usual)
+        if found is None or found == int(found):
+            return None if found is None else int(found)
+        self.note(f"{self.what} must be a whole number, not {found:g}", f"the default is {usual}")
+        return None
+
+    def flag(self) -> bool | None:
+        """Return `true` or `false`; yes, no, on and off are told apart with a remedy."""
+        raw = self.text()
+        if raw is None or raw in _TRUE or raw in _FALSE:
+            return None if raw is None else raw in _TRUE
+        self.note(f"{self.what} must be true or false, not '{raw}'", "write true or false")
+        return None
+
+    def choice(self, allowed: Sequence[str]) -> str | None:
+        """Return a text that must be one of `allowed`."""
+        found = self.text()
+        if found is None or found in allowed:
+            return found
+        self.note(f"{self.what} cannot be '{found}'", suggest(found, allowed))
+        return None
+
+    def filled(self) -> str | None:
+        """Return a text with `${NAME}` filled from the environment; an unset one is a problem that names it."""
+        text = self.text()
+        return None if text is None else self._expand(text)
+
+    def secret(self) -> str | None:
+        """Return a secret: `${NAME}` (also within a text) or `{file: /run/secrets/name}`; never a plain text.
+
+        Its value never stands in a problem. An unset variable or an unreadable file is a problem that names it.
+        """
+        if isinstance(self._node, yaml.MappingNode):
+            return _secret_file(Section(self._node, self.notes))
+        text = self.text()
+        if text is None:
+            return None
+        if not _ENV.search(text):
+            sentence = f"{self.what} holds a secret in plain text"
+            self.note(sentence, "write '${NAME}' and set that environment variable, or {file: PATH}")
+        return self._expand(text)
+
+    def _expand(self, text: str) -> str:
+        def variable(found: re.Match[str]) -> str:
+            got = self.notes.environment(found[1])
+            if got is None:
+                remedy = f"set {found[1]} for the engine's process"
+                self.note(f"the environment variable {found[1]} is not set", remedy)
+            return got or ""
+
+        return _ENV.sub(variable, text)
+
+
+def _secret_file(section: Section) -> str:
+    path = section.text("file")
+    if section.names() != ["file"]:  # names no key: somebody may have written the secret itself in braces
+        section.notes.note(section.line, "a secret is '${NAME}' or {file: PATH}", "'${NAME}' needs its quotes")
+        return ""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read(_LONGEST_SECRET).strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        remedy = "create the file, readable by the engine only"
+        section.note("file", f"the secret in '{path}' cannot be read: {reason}", remedy)
+        return ""
+
+
 class Section:
     """A mapping of a YAML file. Take its keys one by one, then `close` it: what is left over is a problem."""
 
@@ -237,67 +378,54 @@ class Section:
             self.note(key, f"'{key}' is missing", f"add for example: {example}")
         return node
 
+    def value(self, key: str) -> YamlValue | None:
+        """Take a key's value; None when it is missing or has no value."""
+        node = self.take(key)
+        return None if node is None else YamlValue(node, self.notes, f"'{key}'")
+
+    def key(self, key: str) -> YamlValue:
+        """Return the key itself as a value, for its place; the section's when the key is not there."""
+        return YamlValue(self.key_node(key), self.notes, f"'{key}'")
+
     def text(self, key: str, default: str = "") -> str:
         """Take a text as it is written."""
-        node = self.take(key)
-        found = None if node is None else text_of(node, self.notes, f"'{key}'")
+        value = self.value(key)
+        found = None if value is None else value.text()
         return default if found is None else found
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Take one text or a list of texts."""
-        node = self.take(key)
-        if node is None:
-            return ()
-        nodes: Sequence[yaml.Node] = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        found = (text_of(item, self.notes, f"'{key}'") for item in nodes)
-        return tuple(item for item in found if item is not None)
+        value = self.value(key)
+        found = [] if value is None else [entry.text() for entry in value.entries()]
+        return tuple(text for text in found if text is not None)
 
     def choice(self, key: str, allowed: Sequence[str], default: str) -> str:
         """Take a text that must be one of `allowed`."""
-        found = self.text(key, default)
-        if found in allowed or not self.has(key):
-            return found
-        self.note(key, f"'{key}' cannot be '{found}'", suggest(found, allowed))
-        return default
+        value = self.value(key)
+        return (None if value is None else value.choice(allowed)) or default
 
     def number(self, key: str, default: float, low: float, high: float, usual: str = "") -> float:
         """Take a number between `low` and `high`; `usual` says what holds without the key, where that is no number."""
-        node = self.take(key)
-        if node is None:
-            return default
-        raw = text_of(node, self.notes, f"'{key}'")
-        if raw is None:
-            return default
-        if not (_INTEGER.match(raw) or _DECIMAL.match(raw)) or not low <= float(raw) <= high:
-            sentence = f"'{key}' must be a number from {_plain(low)} to {_plain(high)}, not '{raw}'"
-            self.note(key, sentence, f"the default is {usual or _plain(default)}")
-            return default
-        return float(raw)
+        value = self.value(key)
+        found = None if value is None else value.number(low, high, usual or plain_number(default))
+        return default if found is None else found
 
     def whole(self, key: str, default: int, low: int, high: int) -> int:
         """Take a whole number between `low` and `high`."""
-        found = self.number(key, default, low, high)
-        if found != int(found):
-            self.note(key, f"'{key}' must be a whole number, not {found:g}", f"the default is {default}")
-        return int(found)
+        value = self.value(key)
+        found = None if value is None else value.whole(low, high, str(default))
+        return default if found is None else found
 
     def flag(self, key: str, default: bool) -> bool:
-        """Take `true` or `false`; yes, no, on and off are told apart with a remedy."""
-        node = self.take(key)
-        if node is None:
-            return default
-        raw = text_of(node, self.notes, f"'{key}'")
-        if raw is None:
-            return default
-        if raw in _TRUE or raw in _FALSE:
-            return raw in _TRUE
-        self.note(key, f"'{key}' must be true or false, not '{raw}'", "write true or false")
-        return default
+        """Take `true` or `false`."""
+        value = self.value(key)
+        found = None if value is None else value.flag()
+        return default if found is None else found
 
     def section(self, key: str) -> Section | None:
         """Take a nested mapping."""
-        node = self.take(key)
-        return None if node is None else section_of(node, self.notes, f"'{key}'")
+        value = self.value(key)
+        return None if value is None else value.section()
 
     def items(self, key: str) -> list[yaml.Node]:
         """Take a list's nodes; a problem when it is no list."""
@@ -315,59 +443,15 @@ class Section:
         return [section for section in found if section is not None]
 
     def secret(self, key: str) -> str:
-        """Take a secret: `${ENV_NAME}` (also within a text) or `{file: /run/secrets/name}`; never a plain text.
-
-        Its value never stands in a problem. An unset variable or an unreadable file is a problem that names it.
-        """
-        node = self.take(key)
-        if node is None:
-            return ""
-        if isinstance(node, yaml.MappingNode):
-            return self._secret_file(Section(node, self.notes))
-        text = text_of(node, self.notes, f"'{key}'")
-        if text is None:
-            return ""
-        if not _ENV.search(text):
-            self.note(
-                key,
-                f"'{key}' holds a secret in plain text",
-                "write '${NAME}' and set that environment variable, or {file: PATH}",
-            )
-        return self.expand(key, text)
-
-    def _secret_file(self, section: Section) -> str:
-        path = section.text("file")
-        if section.names() != ["file"]:  # names no key: somebody may have written the secret itself in braces
-            self.notes.note(section.line, "a secret is '${NAME}' or {file: PATH}", "'${NAME}' needs its quotes")
-            return ""
-        try:
-            with open(path, encoding="utf-8") as file:
-                return file.read(_LONGEST_SECRET).strip()
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "not text"
-            section.note(
-                "file",
-                f"the secret in '{path}' cannot be read: {reason}",
-                "create the file, readable by the engine only",
-            )
-            return ""
-
-    def expand(self, key: str, text: str) -> str:
-        """Fill `${NAME}` from the environment; an unset one is a problem that names it."""
-
-        def value(found: re.Match[str]) -> str:
-            got = self.notes.environment(found[1])
-            if got is None:
-                self.note(
-                    key, f"the environment variable {found[1]} is not set", f"set {found[1]} for the engine's process"
-                )
-            return got or ""
-
-        return _ENV.sub(value, text)
+        """Take a secret, as `YamlValue.secret` reads it."""
+        value = self.value(key)
+        return (None if value is None else value.secret()) or ""
 
     def plain(self, key: str, default: str = "") -> str:
         """Take a text in which `${NAME}` may stand, such as an address."""
-        return self.expand(key, self.text(key, default))
+        value = self.value(key)
+        found = None if value is None else value.filled()
+        return default if found is None else found
 
     def part(self, wanted: Callable[[str], bool]) -> Section:
         """Give the keys that are wanted as a section of their own; here they count as taken."""

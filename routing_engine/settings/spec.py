@@ -1,0 +1,238 @@
+"""One specification of every key: from it come reading, the JSON Schema of editors, and the tables of the reference.
+
+A section of YAML is a frozen dataclass whose fields are made by `setting`, `required` or `not_yet`:
+
+    @dataclass(frozen=True, slots=True)
+    class ServiceLimits:
+        sessions: int = setting(whole(1, 1_000_000), 2000, "calls at a time")
+
+`read` fills it from a `Section`, and notes every problem that it finds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast, runtime_checkable
+
+from routing_engine.marked import Section, YamlValue, plain_number
+from routing_engine.settings.value_types import Definitions, Json, Schema, ValueType
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T")
+S = TypeVar("S", bound="DataclassInstance")
+
+_METADATA = "routing_engine.key"
+_MARKDOWN_LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a section, and all that is known of it.
+
+    `attribute` is the dataclass's field: the key's name, with a `_` behind it where Python has a keyword.
+    `usual_words` say in Markdown what holds without the key, where the default alone does not. `example` is a value as
+    it stands in YAML. `restart` names what a reload does not change. `filled` refuses the key without a value, where
+    leaving it out would mean something else. `later` is the remedy of a key that no version can read yet.
+    """
+
+    attribute: str
+    type: ValueType[object]
+    default: object
+    means: str
+    example: str = ""
+    usual_words: str = ""
+    in_force: str = ""
+    must: bool = False
+    filled: bool = False
+    later: str = ""
+
+    @property
+    def name(self) -> str:
+        """The key as it is written in YAML."""
+        return self.attribute.rstrip("_")
+
+    def usual(self, default: object) -> str:
+        """Return the default in Markdown."""
+        if self.must:
+            return "**must be there**"
+        return self.usual_words or _written(default)
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A section with rules that look at several keys."""
+
+    def check(self, section: Section) -> None:
+        """Note what is wrong with the keys together; each alone has been read."""
+
+
+def setting(
+    type: ValueType[T],
+    default: T,
+    means: str,
+    *,
+    example: str = "",
+    usual: str = "",
+    in_force: str = "",
+    filled: bool = False,
+) -> T:
+    """Declare a key that may be left out. The words are those of `Key`."""
+    make = partial(
+        Key,
+        type=type,
+        default=default,
+        means=means,
+        example=example,
+        usual_words=usual,
+        in_force=in_force,
+        filled=filled,
+    )
+    return field(default_factory=lambda: default, metadata={_METADATA: make})
+
+
+def required(type: ValueType[T], default: T, means: str, *, example: str) -> T:
+    """Declare a key that must be there; `default` stands in for it after its absence was noted."""
+    make = partial(Key, type=type, default=default, means=means, example=example, must=True)
+    return field(default_factory=lambda: default, metadata={_METADATA: make})
+
+
+def not_yet(meanwhile: str) -> str:
+    """Declare a key that the route language promises and no version can read yet: refused honestly, not as unknown."""
+    nothing: ValueType[None] = ValueType(lambda _value, _usual: None, lambda _: {}, "")
+    make = partial(Key, type=nothing, default="", means="", later=meanwhile)
+    return field(default="", metadata={_METADATA: make})
+
+
+def keys_of(section: type[DataclassInstance]) -> list[Key]:
+    """Return the keys that a section declares, in their order; fields of other kinds are not keys."""
+    makers = {one.name: one.metadata[_METADATA] for one in fields(section) if _METADATA in one.metadata}
+    return [cast("Callable[[str], Key]", make)(name) for name, make in makers.items()]
+
+
+# ------------------------------------------------------------------------------------------- reading
+
+
+def read(
+    section: Section,
+    into: type[S],
+    what: str,
+    *,
+    usual: S | None = None,
+    instead: Mapping[str, str] | None = None,
+    only: Collection[str] = (),
+) -> S:
+    """Read a section whole: every key that `into` declares, and nothing else may stand there.
+
+    `what` is what the section is called in a problem. `usual` has the defaults where they are not those that are
+    declared. `instead` are remedies for words that people bring from elsewhere. With `only`, only these keys are looked
+    at, and whatever else stands there is left alone. Every problem is noted; what cannot be used is then as if it were
+    left out.
+    """
+    wanted = [key for key in keys_of(into) if key.name in only or not only]
+    values = {key.attribute: _read_key(section, key, usual) for key in wanted}
+    if not only:
+        section.close(what, instead)
+    found = cast("Callable[..., S]", into)(**values)
+    together: object = found
+    if isinstance(together, Checked):
+        together.check(section)
+    return found
+
+
+def _read_key(section: Section, key: Key, usual: DataclassInstance | None) -> object:
+    default = key.default if usual is None else getattr(usual, key.attribute)
+    if key.later:
+        _refuse_later(section, key)
+        return default  # not taken: an unknown word must not be answered with it
+    value = section.value(key.name)
+    if value is None:
+        _note_missing(section, key)
+        return default
+    found = key.type.read(value, without_markdown(key.usual(default)))
+    return default if found is None else found
+
+
+def _refuse_later(section: Section, key: Key) -> None:
+    if key.name in section.names():
+        section.take(key.name)
+        sentence = f"'{key.name}' is part of the route language, but this version cannot do it yet"
+        section.note(key.name, sentence, key.later)
+
+
+def _note_missing(section: Section, key: Key) -> None:
+    if key.must:
+        section.note(key.name, f"'{key.name}' is missing", f"add for example: {key.name}: {key.example}")
+    elif key.filled and key.name in section.names():
+        section.note(key.name, f"'{key.name}' has no value", "write a value, or remove the key")
+
+
+def nested(into: type[S], *, instead: Mapping[str, str] | None = None) -> ValueType[S]:
+    """Return the type of a section within a section."""
+
+    def read_nested(value: YamlValue, _: str) -> S | None:
+        section = value.section()
+        return None if section is None else read(section, into, value.what, instead=instead)
+
+    return ValueType(read_nested, lambda definitions: refer_to(into, definitions), "mapping")
+
+
+# ------------------------------------------------------------------------------------------- JSON Schema
+
+
+def refer_to(section: type[DataclassInstance], definitions: Definitions) -> Schema:
+    """Return the JSON Schema of a section, as a reference to its definition."""
+    return definitions.refer(section.__name__, lambda named: schema_of(section, named))
+
+
+def schema_of(section: type[DataclassInstance], definitions: Definitions) -> Schema:
+    """Return the JSON Schema of a section, written out."""
+    keys = [key for key in keys_of(section) if not key.later]
+    return {
+        "type": "object",
+        "properties": {key.name: _property(key, definitions) for key in keys},
+        "required": [key.name for key in keys if key.must],
+        "additionalProperties": False,
+    }
+
+
+def _property(key: Key, definitions: Definitions) -> Schema:
+    schema = key.type.schema(definitions)
+    shown = {"description": f"{without_markdown(key.means)} (default: {without_markdown(key.usual(key.default))})"}
+    if key.must:
+        return {**schema, "description": without_markdown(key.means)}
+    return {**(schema if key.filled else _or_empty(schema)), **shown}
+
+
+def _or_empty(schema: Schema) -> Schema:
+    """Let a key stand without a value: it then counts as left out."""
+    kind = schema.get("type")
+    if kind is not None:
+        return {**schema, "type": [*([kind] if isinstance(kind, str) else cast("list[Json]", kind)), "null"]}
+    if "enum" in schema:
+        return {**schema, "enum": [*cast("list[Json]", schema["enum"]), None]}
+    ways = cast("list[Json]", schema["anyOf"]) if "anyOf" in schema else [schema]
+    return {"anyOf": [*ways, {"type": "null"}]} if schema else schema
+
+
+# ------------------------------------------------------------------------------------------- words
+
+
+def without_markdown(text: str) -> str:
+    """Return a text of the reference as a terminal or an editor shows it: links as their words, no marks of code."""
+    return _MARKDOWN_LINK.sub(r"\1", text).replace("`", "").replace("**", "")
+
+
+def _written(value: object) -> str:
+    """Return a default as it stands in YAML; nothing at all is "none"."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return plain_number(value)
+    if is_dataclass(value):
+        return "see its keys"
+    return f"`{value}`" if isinstance(value, str) and value else "none"

@@ -1,0 +1,228 @@
+"""What a value of a YAML file can be: how it is read, what its JSON Schema is, and what the reference calls it.
+
+A type that is not here is made of these, or with `parsed` and `raw`. None of them raises: what cannot be used is noted
+as a problem at its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeAlias, TypeVar
+
+from routing_engine.marked import YamlValue, plain_number
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+Word = TypeVar("Word", bound=str)
+
+Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | float | bool | None"
+#: A JSON Schema, draft 7: the newest that the YAML language server knows well.
+Schema: TypeAlias = Mapping[str, Json]
+
+#: A text is what is written, so `600` and `no` are texts too, though YAML reads a number and a boolean.
+TEXT: Schema = {"type": ["string", "number", "boolean"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """The named parts of one JSON Schema, each once: what recurs, or contains itself, is referred to by its name."""
+
+    by_name: dict[str, Schema] = field(default_factory=dict)
+
+    def refer(self, name: str, make: Callable[[Definitions], Schema]) -> Schema:
+        """Return a reference to the part `name`, which `make` writes the first time."""
+        if name not in self.by_name:
+            self.by_name[name] = {}  # a part that contains itself finds its name taken
+            self.by_name[name] = make(self)
+        return {"$ref": f"#/definitions/{name}"}
+
+
+@dataclass(frozen=True, slots=True)
+class ValueType(Generic[T_co]):
+    """A kind of value.
+
+    `read` gets a value and the words for the key's default, which a remedy may name; it returns None after it has
+    noted a problem. `words` stand in the column "type" of the reference, in Markdown.
+    """
+
+    read: Callable[[YamlValue, str], T_co | None]
+    schema: Callable[[Definitions], Schema]
+    words: str
+
+    def called(self, words: str) -> ValueType[T_co]:
+        """Return the same type under other words in the reference, such as a link to its section."""
+        return replace(self, words=words)
+
+
+def _plain(schema: Schema) -> Callable[[Definitions], Schema]:
+    return lambda _: schema
+
+
+# ------------------------------------------------------------------------------------------- single values
+
+
+def text(words: str = "text") -> ValueType[str]:
+    """Return the type of a text, taken as it is written."""
+    return ValueType(lambda value, _: value.text(), _plain(TEXT), words)
+
+
+def matching(pattern: re.Pattern[str], fault: str, remedy: str, words: str = "text") -> ValueType[str]:
+    """Return the type of a text that must match `pattern` whole; else it is said to be `fault`, "is no language"."""
+
+    def read(value: YamlValue, _: str) -> str | None:
+        found = value.text()
+        if found is None or pattern.match(found):
+            return found
+        value.note(f"'{found[:80]}' {fault}", remedy)
+        return None
+
+    return ValueType(read, _plain({**TEXT, "pattern": f"^{pattern.pattern.removesuffix(chr(92) + 'Z')}$"}), words)
+
+
+def filled(words: str = "text") -> ValueType[str]:
+    """Return the type of a text in which `${NAME}` stands for an environment variable."""
+    return ValueType(lambda value, _: value.filled(), _plain(TEXT), words)
+
+
+def secret(words: str = "[secret](integrations.md#secrets)") -> ValueType[str]:
+    """Return the type of a secret: `'${NAME}'`, or `{file: PATH}`."""
+    in_file: Schema = {
+        "type": "object",
+        "properties": {"file": {"type": "string", "description": "a file whose content is the secret"}},
+        "required": ["file"],
+        "additionalProperties": False,
+    }
+    variable: Schema = {"type": "string", "pattern": r"\$\{[^}]*\}"}
+    return ValueType(lambda value, _: value.secret(), _plain({"anyOf": [variable, in_file]}), words)
+
+
+def number(low: float, high: float, unit: str = "number") -> ValueType[float]:
+    """Return the type of a number from `low` to `high`, both included. `unit` is its word: seconds, MB."""
+    return ValueType(
+        lambda value, usual: value.number(low, high, usual),
+        _plain({"type": "number", "minimum": low, "maximum": high}),
+        f"{unit}, {plain_number(low)} to {plain_number(high)}",
+    )
+
+
+def whole(low: int, high: int, unit: str = "number") -> ValueType[int]:
+    """Return the type of a whole number from `low` to `high`, both included."""
+    return ValueType(
+        lambda value, usual: value.whole(low, high, usual),
+        _plain({"type": "integer", "minimum": low, "maximum": high}),
+        f"{unit}, {low} to {high}",
+    )
+
+
+def flag() -> ValueType[bool]:
+    """Return the type of `true` and `false`."""
+    return ValueType(lambda value, _: value.flag(), _plain({"type": "boolean"}), "true or false")
+
+
+def choice(*allowed: Word) -> ValueType[Word]:
+    """Return the type of a text that is one of a few words."""
+
+    def read(value: YamlValue, _: str) -> Word | None:
+        found = value.choice(allowed)
+        return next((word for word in allowed if word == found), None)
+
+    return ValueType(read, _plain({"enum": [*allowed]}), listed(allowed))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return words as a sentence has them: `a`, `b` or `c`, each as code."""
+    *first, last = (f"`{name}`" for name in names)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def parsed(parse: Callable[[str], T], words: str, remedy: str, schema: Schema = TEXT) -> ValueType[T]:
+    """Return the type of a text that `parse` makes a value of. It raises `ValueError` with the problem's sentence."""
+
+    def read(value: YamlValue, _: str) -> T | None:
+        found = value.text()
+        try:
+            return None if found is None else parse(found)
+        except ValueError as error:
+            value.note(str(error), remedy)
+            return None
+
+    return ValueType(read, _plain(schema), words)
+
+
+def raw(words: str, schema: Schema | Callable[[Definitions], Schema]) -> ValueType[YamlValue]:
+    """Return the type of a value that has many shapes: whoever needs it reads it himself, after its neighbours."""
+    return ValueType(lambda value, _: value, schema if callable(schema) else _plain(schema), words)
+
+
+# ------------------------------------------------------------------------------------------- made of others
+
+
+def word_or(word: str, means: T, other: ValueType[T]) -> ValueType[T]:
+    """Return the type of `other`, or of a word that stands for the value `means` (not None): `none`, `default`."""
+
+    def read(value: YamlValue, usual: str) -> T | None:
+        return means if value.word() == word else other.read(value, usual)
+
+    def schema(definitions: Definitions) -> Schema:
+        return {"anyOf": [{"const": word}, other.schema(definitions)]}
+
+    return ValueType(read, schema, f"{other.words}, or `{word}`")
+
+
+def one_or_more(of: ValueType[T]) -> ValueType[tuple[T, ...]]:
+    """Return the type of one value, or a list of them."""
+
+    def read(value: YamlValue, usual: str) -> tuple[T, ...]:
+        found = (of.read(entry, usual) for entry in value.entries())
+        return tuple(entry for entry in found if entry is not None)
+
+    def schema(definitions: Definitions) -> Schema:
+        one = of.schema(definitions)
+        return {"anyOf": [one, {"type": "array", "items": one}]}
+
+    return ValueType(read, schema, f"{of.words}, or a list")
+
+
+def list_of(of: ValueType[T]) -> ValueType[tuple[T, ...]]:
+    """Return the type of a list."""
+
+    def read(value: YamlValue, usual: str) -> tuple[T, ...] | None:
+        if not value.is_list:
+            value.note(f"{value.what} must be a list", f"write its entries below {value.what[1:-1]}:, each with '- '")
+            return None
+        found = (of.read(entry.called(f"an entry of {value.what}"), usual) for entry in value.entries())
+        return tuple(entry for entry in found if entry is not None)
+
+    return ValueType(read, lambda named: {"type": "array", "items": of.schema(named)}, f"list of {of.words}")
+
+
+def mapping_of(
+    of: ValueType[T], what: str = "'{}'", name: ValueType[str] | None = None, empty: str = "write a value"
+) -> ValueType[Mapping[str, T]]:
+    """Return the type of a mapping whose keys people choose.
+
+    `what` is what one entry is called in a problem, `{}` its key. `name` is what a key must be; None takes any text.
+    `empty` is the remedy for a key without a value.
+    """
+
+    def read(value: YamlValue, usual: str) -> Mapping[str, T] | None:
+        section = value.section()
+        if section is None:
+            return None
+        found: dict[str, T] = {}
+        for key in section.names():
+            one, called = section.value(key), what.format(key[:80])
+            usable = name is None or name.read(section.key(key), "") is not None
+            if one is None:
+                section.note(key, f"{called} has no value", empty)
+            elif (entry := of.read(one.called(called), usual)) is not None and usable:
+                found[key] = entry
+        return found
+
+    def schema(definitions: Definitions) -> Schema:
+        keys = {} if name is None else {"propertyNames": {"pattern": name.schema(definitions).get("pattern", "")}}
+        return {"type": "object", "additionalProperties": of.schema(definitions), **keys}
+
+    return ValueType(read, schema, f"mapping, name to {of.words}")
