@@ -15,7 +15,7 @@ from demo.middleware import app
 from routing_engine.cli import build_parser, main
 from routing_engine.in_force import open_store
 
-from .pages import DOCS, blocks, commands, files, name_of, pages, sessions
+from .pages import DOCS, ROOT, blocks, commands, files, name_of, pages, sessions
 
 #: Remarks that a page may have, by page: it shows what they are about.
 REMARKS: dict[str, list[str]] = {
@@ -27,7 +27,7 @@ REMARKS: dict[str, list[str]] = {
     "docs/reference/oauth.md": ["there is no route"],
     "docs/reference/routes.md": ["the rule 'the strike' is disabled"],
 }
-WITH_FILES = [page for page in pages() if files(page)]
+WITH_FILES = [page for page in (ROOT / "README.md", *pages()) if files(page)]
 WITH_COMMANDS = [page for page in pages() if commands(page)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,15 +54,23 @@ def as_markdown() -> str:
 
 
 def _group(group: str, rows: list[Feature]) -> Iterator[str]:
-    yield from (f"## {group}", "", "| # | feature | how it is said here |", "|---|---|---|")
-    yield from (f"| {one.row} | {one.feature} | {_cell(one)} |" for one in rows)
+    yield from (f"## {group}", "")
+    yield from (_item(one) for one in rows)
     yield ""
 
 
-def _cell(one: Feature) -> str:
+def _item(one: Feature) -> str:
     said = f"{one.said}: [more]({one.page})" if one.page else one.said
     parts = [said, one.not_yet and f"*not yet:* {one.not_yet}", one.left_out and f"*left out:* {one.left_out}"]
-    return ". ".join(part for part in parts if part)
+    text = f"{one.row}. **{one.feature}**: " + ". ".join(part for part in parts if part)
+    return _wrapped(text, indent=" " * len(f"{one.row}. "))
+
+
+def _wrapped(text: str, indent: str) -> str:
+    """Return lines of at most 120 columns. Code stays on one line: readers copy it."""
+    whole = re.sub(r"`[^`]+`", lambda code: code[0].replace(" ", "\0"), text)
+    lines = textwrap.wrap(whole, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace("\0", " ")
 
 
 def write_page() -> None:
