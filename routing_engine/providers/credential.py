@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+#: After a refused log-in nobody tries again for so long: with every call one more would soon lock the account.
+REFUSED_S = 60.0
+
 
 class Credential(Protocol):
     """Values that requests are built with: `access_token`, a session's id, the address that came with a token."""

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
+from routing_engine.providers.credential import REFUSED_S
+from routing_engine.storage.single_flight import SingleFlight
 
 Message = TypeVar("Message")
 #: A connection that has said nothing for so long when a look-up gives it up is not trusted with the next one.
@@ -23,8 +25,6 @@ _SILENT_S = 0.5
 _GOODBYE_S = 0.2
 #: How long the other side's kernel may leave what we have sent unconfirmed.
 _UNCONFIRMED_MS = 10_000
-#: After a refused log-in nobody tries again for so long: with every call one more would soon lock the account.
-_REFUSED_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class Kept(Generic[Message]):
     def __init__(self, name: str, open_link: Callable[[], Awaitable[Link[Message]]]) -> None:
         self._name, self._open_link = name, open_link
         self._link: Link[Message] | None = None
-        self._opening: asyncio.Task[Link[Message]] | None = None
+        self._opening = SingleFlight[Link[Message]]()
         self._refused: ProviderRefused | None = None
         self._again_at = float("-inf")
         self._numbers = itertools.count(1)
@@ -164,10 +164,7 @@ class Kept(Generic[Message]):
             return self._link
         if self._refused is not None and asyncio.get_running_loop().time() < self._again_at:
             raise ProviderRefused(str(self._refused), self._refused.theirs)
-        if self._opening is None:
-            self._opening = asyncio.get_running_loop().create_task(self._open())
-            self._opening.add_done_callback(self._opened)
-        return await asyncio.shield(self._opening)  # who hangs up leaves it to the next caller
+        return await self._opening.run(self._log_in)
 
     async def _open(self) -> Link[Message]:
         if self._link is not None:
@@ -178,18 +175,16 @@ class Kept(Generic[Message]):
             raise why_not_open(self._name, error) from None
         return self._link
 
-    def _opened(self, task: asyncio.Task[Link[Message]]) -> None:
-        self._opening = None
-        # Known to those who waited; without a look asyncio would complain.
-        error = None if task.cancelled() else task.exception()
-        self._refused = error if isinstance(error, ProviderRefused) else None
-        self._again_at = task.get_loop().time() + _REFUSED_S
+    async def _log_in(self) -> Link[Message]:
+        try:
+            return await self._open()
+        except ProviderRefused as error:
+            self._refused, self._again_at = error, asyncio.get_running_loop().time() + REFUSED_S
+            raise
 
     async def close(self) -> None:
         """Close the link, also one that is just being opened."""
-        if self._opening is not None:
-            self._opening.cancel()
-            await asyncio.gather(self._opening, return_exceptions=True)
+        await self._opening.close()
         if self._link is not None:
             await self._link.close()
 

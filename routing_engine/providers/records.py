@@ -26,6 +26,7 @@ from routing_engine.providers.answers import Shape, check_paths, read_records, s
 from routing_engine.providers.files import config_file, folder_of
 from routing_engine.providers.table_file import FORMATS, Row, format_of, read_table
 from routing_engine.providers.table_index import Index, Table
+from routing_engine.storage.single_flight import SingleFlight
 
 _log = structlog.get_logger(__name__)
 _LOOK_AGAIN_S = 1.0
@@ -95,7 +96,7 @@ class RecordsProvider:
         self._table: Table | None = None
         self._stamp: _Stamp | None = None
         self._looked_at = float("-inf")
-        self._looking: asyncio.Task[None] | None = None
+        self._looking = SingleFlight[None]()
         self._complained = ""
 
     async def find(self, query: Query) -> Sequence[Record]:
@@ -107,8 +108,7 @@ class RecordsProvider:
 
     async def close(self) -> None:
         """Wait for a reading under way; a thread cannot be stopped."""
-        if self._looking is not None:
-            await asyncio.gather(self._looking, return_exceptions=True)
+        await self._looking.close(finish=True)
 
     async def _rows(self, table: Table, query: Query, shape: Shape) -> Sequence[Row]:
         if not query.by_caller:
@@ -135,26 +135,18 @@ class RecordsProvider:
         A large file that has changed is not waited for: it comes into force for the calls after this one.
         """
         if self._table is None:
-            await asyncio.shield(self.look())
-        elif self._looking is None and self._clock() - self._looked_at >= _LOOK_AGAIN_S:
-            await asyncio.wait({self.look()}, timeout=_PATIENCE_S)
+            await self._looking.run(self._look)
+        elif not self._looking.under_way() and self._clock() - self._looked_at >= _LOOK_AGAIN_S:
+            await self._looking.join(self._look, timeout_s=_PATIENCE_S)
         assert self._table is not None
         return self._table
 
-    def look(self) -> asyncio.Task[None]:
-        """Look at the file, once for all who wait for it."""
-        if self._looking is None:
-            self._looked_at = self._clock()
-            self._looking = asyncio.get_running_loop().create_task(self._look())
-            self._looking.add_done_callback(self._looked)
-        return self._looking
-
-    def _looked(self, task: asyncio.Task[None]) -> None:
-        self._looking = None
-        if not task.cancelled():
-            task.exception()  # known to those who waited; without a look asyncio would complain
+    def look(self) -> None:
+        """Begin to look at the file, for all who will wait for it. Raises `RuntimeError` where no event loop runs."""
+        self._looking.begin(self._look)
 
     async def _look(self) -> None:
+        self._looked_at = self._clock()
         try:
             stamp = await asyncio.to_thread(_stamp, self._settings.file)
             if stamp != self._stamp:

@@ -19,6 +19,7 @@ from routing_engine.speech.program import Ended, run
 from routing_engine.speech.settings import SpeechSettings
 from routing_engine.speech.template import clean_text, fill, masked, uses
 from routing_engine.speech.wav import settle, sox
+from routing_engine.storage.single_flight import SingleFlight
 
 _log = structlog.get_logger(__name__)
 
@@ -40,14 +41,6 @@ class Wanted:
     key: str
 
 
-@dataclass(eq=False, slots=True)
-class _Making:
-    """A synthesis under way or waiting for its turn, and how many wait for it."""
-
-    task: asyncio.Task[bool]
-    waiters: int = 0
-
-
 class CommandSpeech:
     """Speaks by a program; `close` it after the last call.
 
@@ -67,8 +60,7 @@ class CommandSpeech:
         self._cache = Cache(settings.folder, settings.cache_mb * 1_000_000)
         # Two at least: one that hangs, or one that is made ahead, does not keep a caller waiting.
         self._turns = asyncio.Semaphore(max(2, os.cpu_count() or 2))
-        self._under_way: dict[str, _Making] = {}
-        self._speaking: set[str] = set()
+        self._making = SingleFlight[bool](goes_on=False)
         self._ahead: asyncio.Task[None] | None = None
         self._down: set[str] = set()
 
@@ -120,10 +112,10 @@ class CommandSpeech:
 
     async def close(self) -> None:
         """End what is under way."""
-        tasks = [one.task for one in self._under_way.values()] + ([self._ahead] if self._ahead is not None else [])
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
+        await self._making.close()
 
     # ------------------------------------------------------------------------------------- inside
 
@@ -138,48 +130,23 @@ class CommandSpeech:
 
         When the last of those who wait leaves before its turn has come, it is not made at all.
         """
-        making = self._under_way.get(wanted.key)
-        if making is None:
-            task = asyncio.get_running_loop().create_task(self._make(wanted))
-            making = self._under_way[wanted.key] = _Making(task)
-        making.waiters += 1
-        try:
-            done, _ = await asyncio.wait({making.task}, timeout=limit_s)
-        finally:
-            making.waiters -= 1
-            if not making.waiters and wanted.key not in self._speaking and not making.task.done():
-                making.task.cancel()
-                self._forget(wanted.key, making.task)
-        if not done:
+        done = await self._making.join(lambda: self._make(wanted), wanted.key, limit_s)
+        if done is None:
             self._is_down(wanted.voice, f"it took longer than {limit_s:g} s")
-        return bool(done) and not making.task.cancelled() and making.task.result()
+        return done is not None and not done.cancelled() and done.result()
 
     async def _make(self, wanted: Wanted) -> bool:
         loop = asyncio.get_running_loop()
-        try:
-            async with self._turns:
-                began = loop.time()
-                why = await self._in_turn(wanted)
-                took_s = loop.time() - began
-        finally:
-            self._forget(wanted.key, asyncio.current_task())
+        async with self._turns:
+            self._making.let_go_on(wanted.key)
+            began = loop.time()
+            why = await self._failure(wanted)
+            took_s = loop.time() - began
         if why is not None:
             self._is_down(wanted.voice, why)
         elif took_s <= self._settings.timeout_s:
             self._is_up(wanted.voice)
         return why is None
-
-    async def _in_turn(self, wanted: Wanted) -> str | None:
-        self._speaking.add(wanted.key)
-        try:
-            return await self._failure(wanted)
-        finally:
-            self._speaking.discard(wanted.key)
-
-    def _forget(self, key: str, task: asyncio.Task[bool] | None) -> None:
-        making = self._under_way.get(key)
-        if making is not None and making.task is task:
-            del self._under_way[key]
 
     async def _failure(self, wanted: Wanted) -> str | None:
         """Speak a text; give why that failed, None when it is there."""

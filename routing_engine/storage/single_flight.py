@@ -36,6 +36,9 @@ class SingleFlight(Generic[T]):
         self._flights: dict[Hashable, _Flight[T]] = {}
         self._tasks: set[asyncio.Task[T]] = set()  # also those that nobody may join any more
 
+    def __len__(self) -> int:
+        return len(self._flights)
+
     def under_way(self, key: Hashable = None) -> bool:
         """Return whether somebody is at it."""
         return key in self._flights

@@ -71,7 +71,8 @@ async def test_a_stale_answer_is_used_and_asked_for_anew_in_the_background() -> 
     clock.now_s += 70
     lookup.now_answers(Found((BERTA,)))
     old = await one.find(ASK, 5)
-    await asyncio.gather(*(flight.task for flight in one._flights.values()))
+    while one.asking:
+        await asyncio.sleep(0)
     new = await one.find(ASK, 5)
     assert isinstance(old, Found)
     assert isinstance(new, Found)
@@ -112,6 +113,17 @@ async def test_a_look_up_that_nobody_waits_for_any_more_is_cancelled() -> None:
     await asyncio.gather(task, return_exceptions=True)
     await asyncio.sleep(0)
     assert lookup.cancelled
+
+
+async def test_closing_ends_the_look_ups_under_way_and_answers_who_waits() -> None:
+    never = asyncio.Event()
+    lookup = FakeLookup(before=lambda: never.wait())
+    one, _ = remember(lookup)
+    waiting = asyncio.create_task(one.find(ASK, 5))
+    await lookup.begun.wait()
+    await one.close()
+    assert (lookup.cancelled, one.asking) == (True, 0)
+    assert await waiting == SourceDown("crm: no answer in time", 5000)
 
 
 async def test_who_comes_while_a_look_up_that_nobody_wants_ends_is_answered_all_the_same() -> None:
@@ -203,11 +215,12 @@ async def test_who_joins_late_has_all_of_his_own_time() -> None:
 
 
 async def test_a_look_up_begun_early_gives_the_last_answer_when_its_time_is_up() -> None:
-    never = asyncio.Event()
-    lookup = FakeLookup({"customers": ANNA})
+    gate = asyncio.Event()
+    gate.set()
+    lookup = FakeLookup({"customers": ANNA}, before=lambda: gate.wait())
     one, clock = remember(lookup)
     await one.find(ASK, 5)
-    lookup._before = never.wait
+    gate.clear()
     clock.now_s += 100
     task = asyncio.create_task(one.find(replace(ASK, early=True), 60))
     await asyncio.sleep(0.01)

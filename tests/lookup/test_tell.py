@@ -60,6 +60,7 @@ async def test_an_answer_that_was_kept_is_told_once_with_its_age() -> None:
     await lookup.find(ASK, 5)
     clock.now_s += 70
     await lookup.find(ASK, 5)
-    await asyncio.gather(*(flight.task for flight in remember._flights.values()))
+    while remember.asking:
+        await asyncio.sleep(0)
     told = [(one.origin, one.purpose, one.age_s) for one in heard]
     assert told == [("live", "call", 0), ("cache", "call", 70), ("live", "refresh", 0)]

@@ -228,5 +228,5 @@ def under_way(service: Service) -> Iterator[str]:
     for name, guard in now.guards.items():
         if guard._running or guard._waiting:
             yield f"{name}: {guard._running} places are taken, {len(guard._waiting)} wait"
-    if now.lookup._flights:
-        yield f"{len(now.lookup._flights)} look-ups are shared"
+    if now.lookup.asking:
+        yield f"{now.lookup.asking} look-ups are shared"

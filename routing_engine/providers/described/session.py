@@ -9,7 +9,7 @@ from typing import TypeAlias
 from routing_engine.core.ports import Clock
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
-from routing_engine.providers.credential import Credential
+from routing_engine.providers.credential import REFUSED_S, Credential
 from routing_engine.providers.described.description import Step, Way
 from routing_engine.providers.described.headers import said
 from routing_engine.providers.described.meaning import failure, holds, meaning_of, read_body
@@ -18,12 +18,11 @@ from routing_engine.providers.described.settings import DescribedSettings
 from routing_engine.providers.described.texts import Scope
 from routing_engine.providers.http_client import Answer
 from routing_engine.providers.oauth.captured import looks_like_address, may_lead_to
+from routing_engine.storage.single_flight import SingleFlight
 
 _PATIENCE_S = 10.0
 #: A session that is refused within this after it began will not get better by another log-in.
 _HOPELESS_S = 60.0
-#: After a refused log-in nobody tries again for so long: with every call one more would soon lock the account.
-_REFUSED_S = 60.0
 
 Send: TypeAlias = Callable[[Request, Scope], Awaitable[Answer]]
 
@@ -42,7 +41,7 @@ class Session:
         self._again = False
         self._leading = {slot.path[-1] for slot in settings.description.address.slots if slot.path[0] == "auth"}
         self._failure, self._again_at = "", float("-inf")
-        self._entering: asyncio.Task[Mapping[str, str]] | None = None
+        self._entering = SingleFlight[Mapping[str, str]]()
 
     async def values(self) -> Mapping[str, str]:
         """Give the values; the first look-up logs in, the others wait for it."""
@@ -50,11 +49,7 @@ class Session:
             return self._values
         if self._clock() < self._again_at:
             raise ProviderRefused(self._failure)
-        if self._entering is None:
-            self._entering = asyncio.get_running_loop().create_task(self._enter())
-            self._entering.add_done_callback(self._entered)
-        # A look-up whose caller has hung up must not take the session away from the others that wait for it.
-        return await asyncio.shield(self._entering)
+        return await self._entering.run(self._enter)
 
     def refused(self, values: Mapping[str, str]) -> bool:
         """Drop a session that was refused, unless a newer one is here already."""
@@ -67,28 +62,21 @@ class Session:
 
     async def close(self) -> None:
         """Stop a log-in under way."""
-        if self._entering is not None:
-            self._entering.cancel()
-            await asyncio.gather(self._entering, return_exceptions=True)
+        await self._entering.close()
         await self._under.close()
-
-    def _entered(self, task: asyncio.Task[Mapping[str, str]]) -> None:
-        self._entering = None
-        if task.cancelled():
-            return
-        if (error := task.exception()) is not None:
-            if isinstance(error, _Refused):
-                self._failure, self._again_at = str(error), self._clock() + _REFUSED_S
-            return
-        self._values, self._began_at = task.result(), self._clock()
-        self._ends_at = self._began_at + (self._way.lifetime_s or float("inf"))
 
     async def _enter(self) -> Mapping[str, str]:
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                return await self._enter_twice()
+                values = await self._enter_twice()
         except TimeoutError:
             raise ProviderUnreachable(f"{self._name}: the log-in does not answer") from None
+        except _Refused as error:
+            self._failure, self._again_at = str(error), self._clock() + REFUSED_S
+            raise
+        self._values, self._began_at = values, self._clock()
+        self._ends_at = self._began_at + (self._way.lifetime_s or float("inf"))
+        return values
 
     async def _enter_twice(self) -> Mapping[str, str]:
         """Log in; once more with new values where what the log-in stands on may have run out."""

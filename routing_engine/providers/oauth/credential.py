@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,17 +11,18 @@ import structlog
 
 from routing_engine.core.ports import Clock
 from routing_engine.errors import ProviderError, ProviderRefused, ProviderThrottled
-from routing_engine.providers.credential import Credential
+from routing_engine.providers.credential import REFUSED_S, Credential
 from routing_engine.providers.oauth.ask import Revoked
 from routing_engine.providers.oauth.renewal import Renewal
 from routing_engine.providers.oauth.settings import OAuthSettings
 from routing_engine.providers.oauth.store import Kept
+from routing_engine.storage.single_flight import SingleFlight
 
 _log = structlog.get_logger(__name__)
 #: How often it is looked whether another process has written the tokens.
 _LOOK_AGAIN_S = 1.0
-#: After a renewal failed nobody asks again for so long: when refused, and otherwise.
-_REFUSED_S, _FAILED_S = 60.0, 1.0
+#: After a renewal failed without being refused nobody asks again for so long.
+_FAILED_S = 1.0
 #: A token that was fetched because of a 401, and is refused within this, will not get better by fetching another.
 _HOPELESS_S = 60.0
 
@@ -66,7 +66,7 @@ class OAuthCredential:
         self._looked_at = clock()
         self._failure: ProviderError | None = None
         self._again_at = float("-inf")
-        self._renewing: asyncio.Task[_Held] | None = None
+        self._renewing = SingleFlight[_Held]()
 
     async def values(self) -> Mapping[str, str]:
         """Give `access_token` and what was captured with it; only when there is none the look-up waits."""
@@ -74,13 +74,12 @@ class OAuthCredential:
         if held is not None and now < held.stale_at and not written:
             return held.values
         if self._failure is None or written or now >= self._again_at:
-            renewing = self._renew_once()
+            self._renewing.begin(self._renew)
         elif held is None or now >= held.dead_at:
             raise self._anew(self._failure, now)
         if held is not None and now < held.dead_at:
             return held.values
-        # A look-up whose caller has hung up must not take the token away from the others that wait for it.
-        return (await asyncio.shield(renewing)).values
+        return (await self._renewing.run(self._renew)).values
 
     def refused(self, values: Mapping[str, str]) -> bool:
         """Drop values that the system refused, unless newer ones are here already. True when newer ones may help."""
@@ -94,36 +93,23 @@ class OAuthCredential:
 
     async def close(self) -> None:
         """Let a renewal come to its end: its answer may hold the only refresh token that is still good."""
-        renewing = self._renewing
-        if renewing is None:
-            return
-        if not self._settings.by_person:
-            renewing.cancel()
-        await asyncio.gather(renewing, return_exceptions=True)
+        await self._renewing.close(finish=self._settings.by_person)
 
     def _written_elsewhere(self) -> bool:
         now = self._clock()
-        if now < self._looked_at + _LOOK_AGAIN_S or self._renewing is not None:
+        if now < self._looked_at + _LOOK_AGAIN_S or self._renewing.under_way():
             return False
         self._looked_at = now
         return self._renewal.written_elsewhere()
 
-    def _renew_once(self) -> asyncio.Task[_Held]:
-        if self._renewing is None:
-            self._renewing = asyncio.get_running_loop().create_task(self._renew())
-            self._renewing.add_done_callback(self._renewed)
-        return self._renewing
-
     async def _renew(self) -> _Held:
         held = self._held
         ending = held.values["access_token"] if held is not None and self._clock() >= held.stale_at else ""
-        return self._hold(await self._renewal.renew(ending))
-
-    def _renewed(self, task: asyncio.Task[_Held]) -> None:
-        self._renewing = None
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, ProviderError):
+        try:
+            return self._hold(await self._renewal.renew(ending))
+        except ProviderError as error:
             self._fail(error)
+            raise
 
     def _hold(self, kept: Kept) -> _Held:
         """Use a token from now on. `after_refusal` is so when it takes the place of one that was refused."""
@@ -145,7 +131,7 @@ class OAuthCredential:
         # Only a written store ends this; that is looked at meanwhile.
         if isinstance(error, Revoked) and self._settings.by_person:
             return float("inf")
-        return _REFUSED_S if isinstance(error, ProviderRefused) and not self._renewal.unsaved else _FAILED_S
+        return REFUSED_S if isinstance(error, ProviderRefused) and not self._renewal.unsaved else _FAILED_S
 
     def _anew(self, failure: ProviderError, now: float) -> ProviderError:
         """Give the last failure as a new exception: one that is raised twice grows with each traceback."""
