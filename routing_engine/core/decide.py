@@ -13,6 +13,8 @@ from typing import cast
 
 from routing_engine.core.ahead import ask_ahead_of_prompts, ask_ahead_of_turn
 from routing_engine.core.checks import why_invalid
+from routing_engine.core.compare import as_moment
+from routing_engine.core.conditions import nearly_not, why_not
 from routing_engine.core.landing import default_of, land, land_nowhere
 from routing_engine.core.masking import mask_secrets
 from routing_engine.core.model import (
@@ -39,7 +41,6 @@ from routing_engine.core.model import (
     Typed,
     Value,
 )
-from routing_engine.core.operators import as_moment, why_not
 from routing_engine.core.talk import Conversation, Talk, fill_prompts, observe, play, switch
 from routing_engine.core.templates import render
 
@@ -274,7 +275,7 @@ def _run_rules(
         if not why and rule.live:
             yield from observe(talk, rule.live)
         why = why or why_not(rule.when, facts, talk.hides)
-        talk.note(f"rule {rule.name}", why or "matched")
+        talk.note(f"rule {rule.name}", why or f"matched{nearly_not(rule.when, facts, talk.hides)}")
         if not why:
             return (yield from land(talk, rule.act, "matched", rule, source, record))
     return None

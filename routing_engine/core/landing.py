@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
+from routing_engine.core.compare import as_moment, as_number
 from routing_engine.core.destinations import check_target, clean_value
 from routing_engine.core.model import (
     Action,
@@ -22,7 +23,6 @@ from routing_engine.core.model import (
     Template,
     To,
 )
-from routing_engine.core.operators import as_moment, as_number
 from routing_engine.core.prompts import check_language, speak
 from routing_engine.core.talk import Conversation, Talk, fill_prompts, observe, play, switch
 from routing_engine.core.templates import Facts, as_text, render

@@ -1,334 +1,308 @@
-"""Condition operators: name -> a pure function, and the sentence that a near miss gets."""
+"""Condition operators: one row says all about each of them, near misses included."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, TypeVar, cast
 
-from routing_engine.core.model import Condition, Group, Left, Pattern, Scalar, Template, Test, Value
-from routing_engine.core.templates import Facts, as_text, render
+from routing_engine.core.compare import age, as_moment, as_number, as_truth, equal, is_day, is_time, order
+from routing_engine.core.model import Pattern, Scalar, Value
+from routing_engine.core.templates import as_text
 
 #: What stands right of the operator, after reading: a value, a list of them, a compiled pattern.
 Expected: TypeAlias = Value | Pattern
-
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """One operator: `holds(actual, expected, now)`, what its right side must be, and how a sentence says it."""
-
-    holds: Callable[[Value, Expected, datetime], bool]
-    takes: Literal["value", "list", "pair", "number", "flag", "pattern"]
-    says: str
-    doc: str
-
+V = TypeVar("V", Value, Expected)
+#: `holds(actual, expected, now)`.
+Holds: TypeAlias = Callable[[Value, Expected, datetime], bool]
 
 #: As much of a text is held against an expression. RE2 takes time in proportion to the text and to the expression; a
 #: field of 64 KiB and the largest expression that is accepted would hold up all calls for seconds.
 LONGEST_MATCHED = 8192
-
-_TRUE = frozenset({"true", "yes", "on", "1"})
-_FALSE = frozenset({"false", "no", "off", "0", ""})
-_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?\Z", re.ASCII)
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z|today\Z", re.ASCII)
-_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z", re.ASCII)
+#: Longer texts are not searched a second time only to name a near miss.
+_LONGEST_NEAR = 200
 
 
-def as_number(value: object) -> Decimal | None:
-    """Read a number: `2500`, `"2500.50"`; None for anything else, truth values and infinities included."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    text = value.strip() if isinstance(value, str) else repr(value)
-    if isinstance(value, str) and (len(text) > 40 or not _NUMBER.match(text)):
-        return None
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+@dataclass(frozen=True, slots=True)
+class ComparisonKind:
+    """How an operator compares: which keys may stand beside it, what its right side must be, what is a near miss.
+
+    `near(holds, actual, expected, now)` returns what a person overlooks, in brackets and with a space in front, when
+    the operator does not hold; "" when there is nothing to say.
+    """
+
+    near: Callable[[Holds, Value, Expected, datetime], str]
+    #: Texts are compared, so that `loosely: true` means something.
+    loosely: bool = False
+    #: The right side is one of the values that the left side can have (a weekday, a device state).
+    equality: bool = False
+    #: The right side is a number, a date or a time of day.
+    ordered: bool = False
+    #: It holds for what is *not* so: the near miss is told when it holds.
+    negative: bool = False
 
 
-def as_truth(value: object) -> bool | None:
-    """Read true or false as people and CRMs write it: true, yes, on, 1; None when it is neither."""
-    text = as_text(cast(Value, value)).strip().lower()
-    return True if text in _TRUE else False if text in _FALSE else None
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator, whole: reading, trail, `loosely` and the remedy for a wrong name follow from its row alone.
+
+    `fails` is the sentence when it does not hold; `{}` stands for the right side. A flag has two of them, for true and
+    for false. `symbol` is accepted in its place, `also` are other languages' names for it, for "did you mean".
+    """
+
+    holds: Holds
+    takes: Literal["value", "list", "pair", "number", "flag", "pattern"]
+    compares: ComparisonKind
+    fails: str | tuple[str, str]
+    doc: str
+    symbol: str = ""
+    also: tuple[str, ...] = ()
 
 
-def as_moment(value: object, now: datetime) -> datetime | None:
-    """Read an ISO 8601 date or date and time, `today` or `now`; without a zone it is the site's."""
-    text = value.strip() if isinstance(value, str) else ""
-    if text in ("today", "now"):
-        return now if text == "now" else now.replace(hour=0, minute=0, second=0, microsecond=0)
-    if len(text) < 8:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None or now.tzinfo is None else moment.replace(tzinfo=now.tzinfo)
+# ------------------------------------------------------------------------------------------------- near misses
 
 
-def _same(actual: Scalar, expected: object) -> bool:
-    if isinstance(actual, bool) or isinstance(expected, bool):
-        return as_truth(actual) is as_truth(expected) and actual is not None
-    if isinstance(actual, str) and isinstance(expected, str):
-        return actual == expected
-    one, other = as_number(actual), as_number(expected)
-    return one == other if one is not None and other is not None else actual == expected
+def differs(holds: Holds, actual: Value, expected: Expected, now: datetime) -> str:
+    """Return what nobody sees and two texts differ in, when `loosely` they would not; "" when they differ in more.
+
+    Entries of lists count like texts.
+    """
+    if not holds(loose(actual), loose(expected), now):
+        return ""
+    if holds(_each(actual, str.strip), _each(expected, str.strip), now):
+        return "white space differs"
+    if holds(_each(actual, str.casefold), _each(expected, str.casefold), now):
+        return "upper or lower case differs"
+    return "white space and upper or lower case differ"
 
 
-def _is(actual: Value, expected: Expected, now: datetime) -> bool:
-    if isinstance(actual, tuple):
-        return any(_same(item, expected) for item in actual)
-    if _same(actual, expected):
-        return True
-    one = as_moment(actual, now) if isinstance(expected, str) and isinstance(actual, str) else None
-    return one is not None and one == as_moment(expected, now)
+def loose(value: V) -> V:
+    """Return a value as `loosely: true` compares it: texts without white space around them and without case."""
+    if isinstance(value, str):
+        return cast(V, value.strip().casefold())
+    return _each(value, lambda text: text.strip().casefold()) if isinstance(value, tuple) else value
+
+
+def _each(value: V, change: Callable[[str], str]) -> V:
+    if isinstance(value, tuple):
+        return cast(V, tuple(change(item) if isinstance(item, str) else item for item in value))
+    return cast(V, change(value)) if isinstance(value, str) else value
+
+
+def _text_near(holds: Holds, actual: Value, expected: Expected, now: datetime) -> str:
+    what = differs(holds, actual, expected, now)
+    return f" (nearly: only {what}; 'loosely: true' would match)" if what else ""
+
+
+def _equality_near(holds: Holds, actual: Value, expected: Expected, now: datetime) -> str:
+    """Say that a text is nearly the one that is expected, or cannot be read as what is expected."""
+    near = _text_near(holds, actual, expected, now)
+    if near or not isinstance(actual, str):
+        return near
+    wanted = expected if isinstance(expected, tuple) else (cast(Scalar, expected),)
+    kind = wanted[0] if wanted else None  # the first of a list says what the list is made of
+    if isinstance(kind, bool):
+        return NEITHER if as_truth(actual) is None else ""
+    if isinstance(kind, str):
+        number = as_number(actual)
+        if number is not None and any(number == as_number(one) for one in wanted):
+            return " (nearly: equal as numbers; write the number without quotes)"
+        return NO_DATE if is_day(kind) and actual.strip() and as_moment(actual, now) is None else ""
+    digits = as_number(actual) is None and any(map(str.isdigit, actual))
+    return " (it is not a number that can be read)" if digits else ""
+
+
+def _pattern_near(holds: Holds, actual: Value, expected: Expected, now: datetime) -> str:
+    text = as_text(actual)
+    if len(text) > _LONGEST_NEAR:
+        return ""
+    if holds(text.strip(), expected, now):
+        return " (nearly: only white space around it differs)"
+    if any(holds(change(text), expected, now) for change in (str.lower, str.upper, str.title)):
+        return " (nearly: only upper or lower case differs; '(?i)' before the expression would match)"
+    return ""
+
+
+def _order_near(holds: Holds, actual: Value, expected: Expected, now: datetime) -> str:
+    wanted = expected if isinstance(expected, tuple) else (expected,)
+    if any(order(actual, one, now) is None for one in wanted):
+        return " (the two cannot be compared as numbers or dates)"
+    return ""
+
+
+def _age_near(holds: Holds, actual: Value, expected: Expected, now: datetime) -> str:
+    if as_moment(actual, now) is None:
+        return NO_DATE
+    return " (the two cannot be compared as dates)" if age(actual, now) is None else ""
+
+
+def _truth_near(holds: Holds, actual: Value, expected: Expected, now: datetime) -> str:
+    return NEITHER if as_truth(actual) is None else ""
+
+
+def _presence_near(holds: Holds, actual: Value, expected: Expected, now: datetime) -> str:
+    return " (it is nothing but white space)" if not expected and actual else ""
+
+
+NO_DATE = " (it is not a date that can be read: dates are written YYYY-MM-DD)"
+NEITHER = " (it is neither true nor false: true are 'true', 'yes', 'on' and '1')"
+
+TEXT = ComparisonKind(_text_near, loosely=True)
+EQUALITY = ComparisonKind(_equality_near, loosely=True, equality=True)
+DIFFERENCE = ComparisonKind(_text_near, loosely=True, equality=True, negative=True)
+PATTERN = ComparisonKind(_pattern_near)
+ORDER = ComparisonKind(_order_near, ordered=True)
+AGE = ComparisonKind(_age_near)
+TRUTH = ComparisonKind(_truth_near)
+PRESENCE = ComparisonKind(_presence_near)
+
+
+# --------------------------------------------------------------------------------------------------- operators
 
 
 def _one_of(actual: Value, expected: Expected, now: datetime) -> bool:
-    return any(_is(actual, item, now) for item in cast(tuple[Scalar, ...], expected))
+    return any(equal(actual, item, now) for item in cast(tuple[Scalar, ...], expected))
 
 
 def _contains(actual: Value, expected: Expected, now: datetime) -> bool:
     if isinstance(actual, tuple):
-        return _is(actual, expected, now)
+        return equal(actual, expected, now)
     return actual is not None and as_text(cast(Value, expected)) in as_text(actual)
 
 
-def _compare(actual: Value, expected: Expected, now: datetime) -> int | None:
-    """Order by meaning: numbers, times of day, moments. None when the two cannot be compared."""
-    one, other = as_number(actual), as_number(expected)
-    if one is not None and other is not None:
-        return (one > other) - (one < other)
-    if isinstance(actual, str) and isinstance(expected, str) and _TIME.match(actual) and _TIME.match(expected):
-        return (actual > expected) - (actual < expected)
-    first, second = as_moment(actual, now), as_moment(expected, now)
-    if first is None or second is None or (first.tzinfo is None) != (second.tzinfo is None):
-        return None
-    if _DAY.match(str(expected).strip()):
-        first, second = _day_of(first, now), _day_of(second, now)
-    return (first > second) - (first < second)
-
-
-def _day_of(moment: datetime, now: datetime) -> datetime:
-    """Give the day of a moment at the site: a day that a rule names lasts until midnight."""
-    try:
-        local = moment.astimezone(now.tzinfo) if now.tzinfo is not None else moment
-    except OverflowError:  # the first or last day of the calendar, in another zone
-        local = moment
-    return local.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _ordered(accept: tuple[int, ...]) -> Callable[[Value, Expected, datetime], bool]:
-    return lambda actual, expected, now: _compare(actual, expected, now) in accept
+def _ordered(*accepted: int) -> Holds:
+    return lambda actual, expected, now: order(actual, expected, now) in accepted
 
 
 def _between(actual: Value, expected: Expected, now: datetime) -> bool:
     low, high = cast(tuple[Scalar, ...], expected)
-    if isinstance(low, str) and isinstance(high, str) and _TIME.match(low) and _TIME.match(high) and low > high:
-        return _compare(actual, low, now) in (0, 1) or _compare(actual, high, now) in (0, -1)  # over midnight
-    return _compare(actual, low, now) in (0, 1) and _compare(actual, high, now) in (0, -1)
-
-
-def _age(actual: Value, now: datetime) -> timedelta | None:
-    moment = as_moment(actual, now)
-    if moment is None or (moment.tzinfo is None) != (now.tzinfo is None):
-        return None
-    return now - moment
+    above, below = order(actual, low, now) in (0, 1), order(actual, high, now) in (0, -1)
+    if is_time(low) and is_time(high) and str(low) > str(high):  # over midnight
+        return above or below
+    return above and below
 
 
 def _within_days(actual: Value, expected: Expected, now: datetime) -> bool:
-    age, days = _age(actual, now), as_number(expected)
-    return age is not None and days is not None and abs(age) <= timedelta(days=float(days))
+    ago, days = age(actual, now), as_number(expected)
+    return ago is not None and days is not None and abs(ago) <= timedelta(days=float(days))
 
 
 def _older_than_days(actual: Value, expected: Expected, now: datetime) -> bool:
-    age, days = _age(actual, now), as_number(expected)
-    return age is not None and days is not None and age > timedelta(days=float(days))
+    ago, days = age(actual, now), as_number(expected)
+    return ago is not None and days is not None and ago > timedelta(days=float(days))
 
 
-def _encodable(text: str) -> str:
-    """RE2 works on UTF-8, and a JSON answer may hold half of a surrogate pair, which has none."""
-    text = text[:LONGEST_MATCHED]
-    return text.encode("utf-8", "replace").decode()
-
-
-def _is_empty(actual: Value, expected: Expected, now: datetime) -> bool:
-    return (as_text(actual).strip() == "") is bool(expected)
+def _matches(actual: Value, expected: Expected, now: datetime) -> bool:
+    if actual is None:
+        return False
+    # RE2 works on UTF-8, and a JSON answer may hold half of a surrogate pair, which has none.
+    text = as_text(actual)[:LONGEST_MATCHED].encode("utf-8", "replace").decode()
+    return cast(Pattern, expected).search(text) is not None
 
 
 #: Every operator of the route language. The reference in docs/ is checked against this table.
 OPERATORS: Mapping[str, Operator] = {
-    "is": Operator(_is, "value", "is not", "equal by meaning; for a list: one of its entries is"),
-    "is_not": Operator(lambda a, e, n: not _is(a, e, n), "value", "is", "not equal, or missing"),
-    "one_of": Operator(_one_of, "list", "is none of", "equal to one of a list"),
-    "none_of": Operator(lambda a, e, n: not _one_of(a, e, n), "list", "is one of", "equal to none of a list"),
-    "contains": Operator(_contains, "value", "does not contain", "a text within the text, or an entry of the list"),
-    "starts_with": Operator(
-        lambda a, e, n: as_text(a).startswith(as_text(cast(Value, e))),
+    "is": Operator(
+        equal,
         "value",
-        "does not start with",
+        EQUALITY,
+        "is not {}",
+        "equal by meaning; for a list: one of its entries is",
+        symbol="=",
+        also=("equal", "equals", "eq", "=="),
+    ),
+    "is_not": Operator(
+        lambda actual, expected, now: not equal(actual, expected, now),
+        "value",
+        DIFFERENCE,
+        "is {}",
+        "not equal, or missing",
+        symbol="!=",
+        also=("not", "ne", "<>"),
+    ),
+    "one_of": Operator(_one_of, "list", EQUALITY, "is none of {}", "equal to one of a list", also=("in", "any_of")),
+    "none_of": Operator(
+        lambda actual, expected, now: not _one_of(actual, expected, now),
+        "list",
+        DIFFERENCE,
+        "is one of {}",
+        "equal to none of a list",
+        also=("not_in",),
+    ),
+    "contains": Operator(
+        _contains,
+        "value",
+        TEXT,
+        "does not contain {}",
+        "a text within the text, or an entry of the list",
+        also=("like", "has"),
+    ),
+    "starts_with": Operator(
+        lambda actual, expected, now: as_text(actual).startswith(as_text(cast(Value, expected))),
+        "value",
+        TEXT,
+        "does not start with {}",
         "text at the start",
     ),
     "ends_with": Operator(
-        lambda a, e, n: as_text(a).endswith(as_text(cast(Value, e))), "value", "does not end with", "text at the end"
+        lambda actual, expected, now: as_text(actual).endswith(as_text(cast(Value, expected))),
+        "value",
+        TEXT,
+        "does not end with {}",
+        "text at the end",
     ),
     "matches": Operator(
-        lambda a, e, n: a is not None and cast(Pattern, e).search(_encodable(as_text(a))) is not None,
+        _matches,
         "pattern",
-        "does not match",
+        PATTERN,
+        "does not match {}",
         "a regular expression (RE2) is found in the first 8,192 characters of the text; ^ and $ anchor it",
+        also=("regex",),
     ),
-    "more_than": Operator(_ordered((1,)), "value", "is not more than", "greater: numbers, dates, times"),
-    "at_least": Operator(_ordered((0, 1)), "value", "is not at least", "greater or equal"),
-    "less_than": Operator(_ordered((-1,)), "value", "is not less than", "less"),
-    "at_most": Operator(_ordered((-1, 0)), "value", "is not at most", "less or equal"),
-    "between": Operator(_between, "pair", "is not between", "from the first to the second, both included"),
-    "before": Operator(_ordered((-1,)), "value", "is not before", "an earlier date or time"),
-    "after": Operator(_ordered((1,)), "value", "is not after", "a later date or time"),
+    "more_than": Operator(
+        _ordered(1),
+        "value",
+        ORDER,
+        "is not more than {}",
+        "greater: numbers, dates, times",
+        symbol=">",
+        also=("gt", "greater_than"),
+    ),
+    "at_least": Operator(
+        _ordered(0, 1), "value", ORDER, "is not at least {}", "greater or equal", symbol=">=", also=("gte", "min")
+    ),
+    "less_than": Operator(
+        _ordered(-1), "value", ORDER, "is not less than {}", "less", symbol="<", also=("below", "lt")
+    ),
+    "at_most": Operator(
+        _ordered(-1, 0), "value", ORDER, "is not at most {}", "less or equal", symbol="<=", also=("lte", "max")
+    ),
+    "between": Operator(_between, "pair", ORDER, "is not between {}", "from the first to the second, both included"),
+    "before": Operator(_ordered(-1), "value", ORDER, "is not before {}", "an earlier date or time"),
+    "after": Operator(_ordered(1), "value", ORDER, "is not after {}", "a later date or time"),
     "within_days": Operator(
-        _within_days, "number", "is not within days of now:", "a date at most N days from now, past or future"
+        _within_days, "number", AGE, "is not within {} days of now", "a date at most N days from now, past or future"
     ),
     "older_than_days": Operator(
-        _older_than_days, "number", "is not older in days than", "a date more than N days in the past"
+        _older_than_days, "number", AGE, "is not older than {} days", "a date more than N days in the past"
     ),
-    "is_empty": Operator(_is_empty, "flag", "emptiness is not", "missing or blank (true), or not (false)"),
-    "is_true": Operator(
-        lambda a, e, n: (as_truth(a) is True) is bool(e),
+    "is_empty": Operator(
+        lambda actual, expected, now: (as_text(actual).strip() == "") is bool(expected),
         "flag",
-        "truth is not",
+        PRESENCE,
+        ("is not empty", "is empty"),
+        "missing or blank (true), or not (false)",
+        also=("exists", "empty"),
+    ),
+    "is_true": Operator(
+        lambda actual, expected, now: (as_truth(actual) is True) is bool(expected),
+        "flag",
+        TRUTH,
+        ("is not true", "is true"),
         "true, yes, on or 1 (true), or not (false)",
     ),
 }
 
 #: Symbols that are accepted for the words.
-SYMBOLS: Mapping[str, str] = {
-    "=": "is",
-    "!=": "is_not",
-    "<": "less_than",
-    ">": "more_than",
-    "<=": "at_most",
-    ">=": "at_least",
-}
-
-
-def why_not(condition: Condition | None, facts: Facts, hide: Callable[[Left], bool] = lambda _: False) -> str:
-    """Say why a condition does not hold, in a sentence that names the value; "" when it holds.
-
-    `hide` tells which left sides must not be quoted (digits marked sensitive).
-    """
-    if condition is None:
-        return ""
-    if isinstance(condition, Test):
-        return _test_why_not(condition, facts, hide)
-    if condition.join == "all":
-        return next((why for part in condition.conditions if (why := why_not(part, facts, hide))), "")
-    if condition.join == "none":
-        return _none_why_not(condition, facts, hide)
-    whys = [why_not(part, facts, hide) for part in condition.conditions]
-    return "" if "" in whys else "none of these holds: " + "; ".join(whys)
-
-
-def _none_why_not(group: Group, facts: Facts, hide: Callable[[Left], bool]) -> str:
-    held = [part for part in group.conditions if not why_not(part, facts, hide)]
-    return f"what must not hold does: {describe(held[0], hide)}" if held else ""
-
-
-def _test_why_not(test: Test, facts: Facts, hide: Callable[[Left], bool]) -> str:
-    hidden = any(map(hide, _lefts_of(test)))
-    if isinstance(test.expected, Template):
-        filled = _fill(test.expected, facts)
-        if filled == "":
-            return f"{test.left} is compared with '{test.expected}', which is empty"
-        test = replace(test, expected=filled)
-    actual, expected, now = facts.look(test.left), cast(Expected, test.expected), facts.caller.at
-    if test.loosely:
-        actual, expected = _loose(actual), cast(Expected, _loose(cast(Value, expected)))
-    operator = OPERATORS[test.operator]
-    if operator.holds(actual, expected, now):
-        return ""
-    if hidden:
-        return f"{test.left} {operator.says} what the rule asks"
-    if actual is None and test.left.room == "record":
-        return f"the record has no '{test.left}'"
-    if actual is None:
-        return f"{test.left} is not known"
-    return f"{test.left} is {_quoted(actual)}: it {operator.says} {_quoted(test.expected)}{_near(test, actual, now)}"
-
-
-def _lefts_of(test: Test) -> tuple[Left, ...]:
-    return (test.left, *test.expected.lefts) if isinstance(test.expected, Template) else (test.left,)
-
-
-def _fill(template: Template, facts: Facts) -> Scalar:
-    """Fill a right side; a number that stands there alone stays one, so that it is compared as a number."""
-    alone = facts.look(template.lefts[0]) if len(template.parts) == 1 else None
-    return alone if isinstance(alone, int | float) and not isinstance(alone, bool) else render(template, facts.look)
-
-
-def _near(test: Test, actual: Value, now: datetime) -> str:
-    """The near miss that a person overlooks: white space, upper case, a number or date that is none."""
-    expected = cast(Expected, test.expected)
-    if isinstance(actual, str) and not test.loosely and test.operator in ("is", "one_of", "contains", "starts_with"):
-        if OPERATORS[test.operator].holds(_loose(actual), cast(Expected, _loose(cast(Value, expected))), now):
-            return f" (nearly: only {_difference(test, actual, now)}; 'loosely: true' would match)"
-        if as_number(actual) is not None and as_number(actual) == as_number(expected):
-            return " (nearly: equal as numbers; write the number without quotes)"
-    if test.operator in _ORDERING and _compare(actual, _first(expected), now) is None:
-        return " (the two cannot be compared as numbers or dates)"
-    return ""
-
-
-def _difference(test: Test, actual: str, now: datetime) -> str:
-    if OPERATORS[test.operator].holds(actual.strip(), cast(Expected, test.expected), now):
-        return "white space differs"
-    if OPERATORS[test.operator].holds(actual.casefold(), _folded(cast(Expected, test.expected)), now):
-        return "upper or lower case differs"
-    return "white space and upper or lower case differ"
-
-
-def _folded(expected: Expected) -> Expected:
-    if isinstance(expected, tuple):
-        return tuple(item.casefold() if isinstance(item, str) else item for item in expected)
-    return expected.casefold() if isinstance(expected, str) else expected
-
-
-_ORDERING = frozenset({"more_than", "at_least", "less_than", "at_most", "between", "before", "after"})
-
-
-def _first(expected: Expected) -> Expected:
-    return expected[0] if isinstance(expected, tuple) and expected else expected
-
-
-def _loose(value: Value) -> Value:
-    if isinstance(value, str):
-        return value.strip().casefold()
-    if isinstance(value, tuple):
-        return tuple(item.strip().casefold() if isinstance(item, str) else item for item in value)
-    return value
-
-
-def _quoted(value: Expected | Template) -> str:
-    if isinstance(value, Template):
-        return f"'{value}'"
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_quoted(item) for item in value) + "]"
-    if isinstance(value, str):
-        return f"'{value}'" if len(value) <= 80 else f"'{value[:77]}...'"
-    if value is None or isinstance(value, bool | int | float):
-        return as_text(value) or "empty"
-    return f"/{value.pattern}/"
-
-
-def describe(condition: Condition, hide: Callable[[Left], bool] = lambda _: False) -> str:
-    """Say a condition as a person would: `tier is 'gold' and balance at least 1000`."""
-    if isinstance(condition, Test):
-        expected = "***" if any(map(hide, _lefts_of(condition))) else _quoted(condition.expected)
-        return f"{condition.left} {condition.operator.replace('_', ' ')} {expected}"
-    word = {"all": " and ", "any": " or ", "none": " nor "}[condition.join]
-    text = word.join(describe(part, hide) for part in condition.conditions)
-    return f"neither {text}" if condition.join == "none" else text
+SYMBOLS: Mapping[str, str] = {row.symbol: name for name, row in OPERATORS.items() if row.symbol}

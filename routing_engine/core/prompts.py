@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
+from routing_engine.core.compare import as_moment, as_number
 from routing_engine.core.model import Left, Saying, Sound, Spoken, Template, Value
-from routing_engine.core.operators import as_moment, as_number
 from routing_engine.core.templates import render
 
 #: Names of sounds: a path below Asterisk's sounds, or an absolute one, without `..` and without a format.

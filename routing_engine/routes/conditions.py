@@ -8,22 +8,13 @@ from typing import Literal, cast
 
 import yaml
 
+from routing_engine.core.compare import as_moment, as_number, is_time
 from routing_engine.core.model import Condition, Group, Left, Pattern, Scalar, Template, Test, Value
-from routing_engine.core.operators import OPERATORS, SYMBOLS, as_moment, as_number
+from routing_engine.core.operators import OPERATORS, SYMBOLS, Operator
 from routing_engine.marked import Section, is_null, section_of, suggest, value_of
 from routing_engine.routes.page import Page, read_pattern
 
 _JOINS = ("all", "any", "none")
-#: What other languages call our operators.
-_ELSEWHERE = {
-    "equal": "is", "equals": "is", "eq": "is", "==": "is", "not": "is_not", "ne": "is_not", "<>": "is_not",
-    "in": "one_of", "any_of": "one_of", "not_in": "none_of", "regex": "matches", "like": "contains", "has": "contains",
-    "gt": "more_than", "greater_than": "more_than", "gte": "at_least", "min": "at_least", "below": "less_than",
-    "lt": "less_than", "lte": "at_most", "max": "at_most", "exists": "is_empty", "empty": "is_empty",
-}  # fmt: skip
-_TEXTUAL = frozenset({"is", "is_not", "one_of", "none_of", "contains", "starts_with", "ends_with"})
-_EQUALITY = frozenset({"is", "is_not", "one_of", "none_of"})
-_ORDERING = frozenset({"more_than", "at_least", "less_than", "at_most", "between", "before", "after"})
 
 
 def read_when(node: yaml.Node, page: Page, has_record: bool = True) -> Condition | None:
@@ -111,94 +102,77 @@ def _read_operators(section: Section, left: Left, page: Page, has_record: bool) 
 
 
 def _read_operator(section: Section, name: str, left: Left, loosely: bool, page: Page, has_record: bool) -> Test | None:
-    operator, node = SYMBOLS.get(name, name), section.take(name)
-    if operator not in OPERATORS:
-        meant = _ELSEWHERE.get(name.lower())
+    word, node = SYMBOLS.get(name, name), section.take(name)
+    operator = OPERATORS.get(word)
+    if operator is None:
+        meant = next((ours for ours, row in OPERATORS.items() if name.lower() in row.also), "")
         remedy = f"did you mean '{meant}'?" if meant else suggest(name, OPERATORS)
         section.note(name, f"operator '{name}' is not known", remedy)
         return None
     if node is None:
         section.note(name, f"operator '{name}' has nothing to compare with", "write a value")
         return None
-    if loosely and operator not in _TEXTUAL:
+    if loosely and not operator.compares.loosely:
         section.note("loosely", f"'{name}' does not compare text, 'loosely' means nothing here", "remove 'loosely'")
-    expected = _read_expected(node, operator, page, has_record)
+    expected = _read_expected(node, word, operator, page, has_record)
     if expected is None:
         return None
-    compared = expected if isinstance(expected, tuple) else (expected,)
-    if operator in _EQUALITY and not all(
-        _can_be(node, left, cast(Scalar | Template, value), page) for value in compared
-    ):
+    compared = cast(tuple[Scalar | Template, ...], expected if isinstance(expected, tuple) else (expected,))
+    if operator.compares.equality and not all(_can_be(node, left, value, page) for value in compared):
         return None
-    return Test(left, operator, expected, loosely)
+    return Test(left, word, expected, loosely)
 
 
-def _read_expected(node: yaml.Node, operator: str, page: Page, has_record: bool) -> Value | Pattern | Template | None:
-    takes = OPERATORS[operator].takes
-    if takes == "pattern":
-        return read_pattern(node, page.notes, f"'{operator}'")
-    if takes == "list" or takes == "pair":
-        return _read_list(node, operator, page)
-    value = _read_right(node, page, operator, has_record) if takes == "value" else _read_value(node, page, operator)
+def _read_expected(
+    node: yaml.Node, name: str, operator: Operator, page: Page, has_record: bool
+) -> Value | Pattern | Template | None:
+    if operator.takes == "pattern":
+        return read_pattern(node, page.notes, f"'{name}'")
+    if operator.takes in ("list", "pair"):
+        return _read_list(node, name, operator, page)
+    value = _read_right(node, page, name, has_record) if operator.takes == "value" else _read_value(node, page, name)
     if value is None or isinstance(value, Template):
         return value
-    wrong = _wrong(takes, value) or _unordered(operator, value)
+    wrong = _wrong(operator, value)
     if wrong:
-        page.notes.note(node, f"'{operator}' {wrong}, not '{str(value)[:80]}'", "correct the value or the operator")
+        page.notes.note(node, f"'{name}' {wrong}, not '{str(value)[:80]}'", "correct the value or the operator")
         return None
     return value
 
 
-def _wrong(takes: str, value: Scalar) -> str:
-    if takes == "flag" and not isinstance(value, bool):
+def _wrong(operator: Operator, value: Scalar) -> str:
+    """Return what is wrong with a right side that could never match; "" for one that can."""
+    if operator.takes == "flag" and not isinstance(value, bool):
         return "is true or false"
-    if takes != "number":
-        return ""
-    number = None if isinstance(value, str) else as_number(value)
-    if number is None or not 0 <= number <= 100_000:
-        return "needs a number from 0 to 100000"
+    if operator.takes == "number":
+        number = None if isinstance(value, str) else as_number(value)
+        return "" if number is not None and 0 <= number <= 100_000 else "needs a number from 0 to 100000"
+    ordered = as_number(value) is not None or is_time(value) or as_moment(value, datetime(2000, 1, 1)) is not None
+    if operator.compares.ordered and not ordered:
+        return "compares numbers, dates (YYYY-MM-DD) and times ('HH:MM')"
     return ""
 
 
-def _unordered(operator: str, value: Scalar) -> str:
-    """Say what is wrong with a value that can neither be less nor more than another: it would never match."""
-    if operator not in _ORDERING or as_number(value) is not None:
-        return ""
-    text = value if isinstance(value, str) else ""
-    if as_moment(text, datetime(2000, 1, 1)) is not None or _is_time(text):
-        return ""
-    return "compares numbers, dates (YYYY-MM-DD) and times ('HH:MM')"
-
-
-def _is_time(text: str) -> bool:
-    try:
-        return len(text) == 5 and datetime.strptime(text, "%H:%M") is not None
-    except ValueError:
-        return False
-
-
-def _read_list(node: yaml.Node, operator: str, page: Page) -> Value | None:
-    pair = OPERATORS[operator].takes == "pair"
+def _read_list(node: yaml.Node, name: str, operator: Operator, page: Page) -> Value | None:
+    pair = operator.takes == "pair"
     if not isinstance(node, yaml.SequenceNode) or not node.value or (pair and len(node.value) != 2):
         example = "[1000, 5000]" if pair else "[gold, silver]"
         what = "a list of two values, lowest and highest" if pair else "a list of values"
-        page.notes.note(node, f"'{operator}' needs {what}", f"write {operator}: {example}")
+        page.notes.note(node, f"'{name}' needs {what}", f"write {name}: {example}")
         return None
-    found = [_read_value(item, page, operator) for item in node.value]
+    found = [_read_value(item, page, name) for item in node.value]
     values = tuple(value for value in found if value is not None)
-    return values if len(values) == len(found) and _is_in_order(node, operator, values, page) else None
+    return values if len(values) == len(found) and _is_in_order(node, name, operator, values, page) else None
 
 
-def _is_in_order(node: yaml.Node, operator: str, values: tuple[Scalar, ...], page: Page) -> bool:
-    wrong = next((why for value in values if (why := _unordered(operator, value))), "")
+def _is_in_order(node: yaml.Node, name: str, operator: Operator, values: tuple[Scalar, ...], page: Page) -> bool:
+    wrong = next((why for value in values if (why := _wrong(operator, value))), "")
     if wrong:
-        page.notes.note(node, f"'{operator}' {wrong}", "correct the values or the operator")
+        page.notes.note(node, f"'{name}' {wrong}", "correct the values or the operator")
         return False
-    if operator != "between":
-        return True
-    low, high = as_number(values[0]), as_number(values[1])
-    if low is not None and high is not None and low > high:
-        page.notes.note(node, "'between' can never hold: the first value is above the second", "swap them")
+    low, high = as_number(values[0]), as_number(values[-1])
+    if operator.takes == "pair" and low is not None and high is not None and low > high:
+        page.notes.note(node, f"'{name}' can never hold: the first value is above the second", "swap them")
         return False
     return True
 

@@ -7,11 +7,13 @@ from datetime import datetime
 
 import pytest
 
+from routing_engine.core.compare import as_moment, as_number, as_truth
+from routing_engine.core.conditions import describe, nearly_not, why_not
 from routing_engine.core.model import Condition, Pattern, Record, Value
-from routing_engine.core.operators import OPERATORS, SYMBOLS, as_moment, as_number, as_truth, describe, why_not
+from routing_engine.core.operators import OPERATORS, SYMBOLS
 from routing_engine.core.templates import Facts
 
-from .build import ANNA, NOW, group, pattern, when
+from .build import ANNA, NOW, converse, go, group, pattern, route, rule, source, when
 
 #: operator, what the record has, what the rule says, whether it holds. None on the left: the field is missing.
 ROWS: list[tuple[str, Value, Value | Pattern, bool]] = [
@@ -165,7 +167,7 @@ def test_both_outcomes_of_every_operator_stand_in_the_table(operator: str) -> No
 
 def test_every_symbol_stands_for_an_operator() -> None:
     assert set(SYMBOLS.values()) <= set(OPERATORS)
-    assert list(SYMBOLS) == ["=", "!=", "<", ">", "<=", ">="]
+    assert set(SYMBOLS) == {"=", "!=", "<", ">", "<=", ">="}
 
 
 @pytest.mark.parametrize(
@@ -189,6 +191,12 @@ def test_loosely_does_not_make_different_words_equal() -> None:
     assert why("golden", "is", "gold", loosely=True) == "tier is 'golden': it is not 'gold'"
 
 
+SPACE = "(nearly: only white space differs; 'loosely: true' would match)"
+CASE = "(nearly: only upper or lower case differs; 'loosely: true' would match)"
+NUMBERS = "(nearly: equal as numbers; write the number without quotes)"
+NO_DATE = "(it is not a date that can be read: dates are written YYYY-MM-DD)"
+NO_TRUTH = "(it is neither true nor false: true are 'true', 'yes', 'on' and '1')"
+
 NEAR = [
     ("is", "gold ", "gold", "it is not 'gold' (nearly: only white space differs; 'loosely: true' would match)"),
     ("is", "GOLD", "gold", "it is not 'gold' (nearly: only upper or lower case differs; 'loosely: true' would match)"),
@@ -211,12 +219,99 @@ NEAR = [
     ("matches", "x", pattern("^a$"), "it does not match /^a$/"),
     ("is", True, "no", "it is not 'no'"),
     ("is", "x" * 100, "y", "it is not 'y'"),
+    ("is", "gold", "gold ", f"it is not 'gold ' {SPACE}"),
+    ("is", ("Silver", "Gold"), "gold", f"it is not 'gold' {CASE}"),
+    ("one_of", ("vip ",), ("gold", "vip"), f"it is none of ['gold', 'vip'] {SPACE}"),
+    (
+        "one_of",
+        "7.0",
+        ("6", "7"),
+        "it is none of ['6', '7'] (nearly: equal as numbers; write the number without quotes)",
+    ),
+    ("contains", "a GOLD one", "gold", f"it does not contain 'gold' {CASE}"),
+    ("starts_with", " gold", "gold", f"it does not start with 'gold' {SPACE}"),
+    ("ends_with", "MARIGOLD", "gold", f"it does not end with 'gold' {CASE}"),
+    ("ends_with", "marigold ", "gold", f"it does not end with 'gold' {SPACE}"),
+    (
+        "matches",
+        "GOLD",
+        pattern("^gold$"),
+        "it does not match /^gold$/ (nearly: only upper or lower case differs; "
+        "'(?i)' before the expression would match)",
+    ),
+    ("matches", "gold ", pattern("^gold$"), "it does not match /^gold$/ (nearly: only white space around it differs)"),
+    ("matches", "GOLD" * 100, pattern("^(gold)+$"), "it does not match /^(gold)+$/"),
+    ("is", "16.07.2026", "today", f"it is not 'today' {NO_DATE}"),
+    ("one_of", "soon", ("2026-07-16", "2026-07-17"), f"it is none of ['2026-07-16', '2026-07-17'] {NO_DATE}"),
+    ("is", "1.000,00", 1000, "it is not 1000 (it is not a number that can be read)"),
+    ("is", "gold", 1000, "it is not 1000"),
+    ("is", "ja", True, f"it is not true {NO_TRUTH}"),
+    ("is_true", "ja", True, f"it is not true {NO_TRUTH}"),
+    ("is_true", "no", True, "it is not true"),
+    ("is_true", "yes", False, "it is true"),
+    ("is_empty", "x", True, "it is not empty"),
+    ("is_empty", "  ", False, "it is empty (it is nothing but white space)"),
+    ("is_not", "gold", "gold", "it is 'gold'"),
+    ("is_not", "7", 7, "it is 7"),
+    ("none_of", "7", ("7", "8"), "it is one of ['7', '8']"),
+    ("within_days", "16.07.2026", 7, f"it is not within 7 days of now {NO_DATE}"),
+    ("within_days", 1784188800000, 7, f"it is not within 7 days of now {NO_DATE}"),
+    ("within_days", "2026-11-01", 7, "it is not within 7 days of now"),
+    ("older_than_days", "16.07.2026", 365, f"it is not older than 365 days {NO_DATE}"),
+    ("older_than_days", "2026-11-01", 365, "it is not older than 365 days"),
+    ("before", "16.07.2026", "today", "it is not before 'today' (the two cannot be compared as numbers or dates)"),
+    (
+        "between",
+        "12:00",
+        ("2026-01-01", "2026-12-31"),
+        "it is not between ['2026-01-01', '2026-12-31'] (the two cannot be compared as numbers or dates)",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("operator", "actual", "expected", "sentence"), NEAR)
 def test_a_near_miss_is_named(operator: str, actual: Value, expected: Value | Pattern, sentence: str) -> None:
     assert why(actual, operator, expected).endswith(": " + sentence)
+
+
+@pytest.mark.parametrize(
+    ("condition", "tier", "sentence"),
+    [
+        (when("tier", "is_not", "gold"), "Gold", " (tier is 'Gold', nearly 'gold': only upper or lower case differs; "),
+        (when("tier", "none_of", ("vip", "gold")), "gold ", " (tier is 'gold ', nearly ['vip', 'gold']: only white "),
+        (group("none", when("tier", "is", "gold")), " gold", " (tier is ' gold', nearly 'gold': only white space "),
+        (group("all", when("tier", "is_not", "gold")), "GOLD", " (tier is 'GOLD', nearly 'gold': only upper or "),
+    ],
+)
+def test_what_holds_only_nearly_not_is_named(condition: Condition, tier: str, sentence: str) -> None:
+    near = nearly_not(condition, facts(tier=tier))
+    assert near.startswith(sentence)
+    assert near.endswith("; 'loosely: true' would not match)")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        None,
+        when("tier", "is", "gold"),
+        when("tier", "is_not", "silver"),
+        when("tier", "is_not", "GOLD", loosely=True),
+        group("any", when("tier", "is_not", "gold"), when("tier", "is", "gold")),
+        group("none", when("tier", "is", "silver"), when("tier", "more_than", 5)),
+    ],
+)
+def test_what_holds_for_good_needs_no_word(condition: Condition | None) -> None:
+    assert nearly_not(condition, facts(tier="gold")) == ""
+
+
+def test_a_near_miss_of_sensitive_digits_is_not_quoted() -> None:
+    assert nearly_not(when("tier", "is_not", "gold"), facts(tier="Gold"), hide=lambda _: True) == ""
+
+
+def test_the_trail_names_what_a_rule_holds_for_only_nearly_not() -> None:
+    others = rule("others", go("queue", "sales"), when("tier", "is_not", "gold"))
+    told = converse(route(source("customers", others)), found={"customers": Record({"tier": "Gold "})})
+    assert told.steps[-1].startswith("rule others: matched (tier is 'Gold ', nearly 'gold': only white space and upper")
 
 
 def test_a_missing_field_is_named() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from routing_engine.core import model
+from routing_engine.core.conditions import describe, why_not
 from routing_engine.core.model import Record, Template, Value
-from routing_engine.core.operators import describe, why_not
 from routing_engine.core.templates import Facts, read_left, read_template
 
 from .build import ANNA

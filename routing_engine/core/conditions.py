@@ -1,0 +1,124 @@
+"""Conditions: why one does not hold, what a person overlooks of one that does, and how one reads in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias, cast
+
+from routing_engine.core.model import Condition, Group, Left, Scalar, Template, Test
+from routing_engine.core.operators import OPERATORS, Expected, Operator, differs, loose
+from routing_engine.core.templates import Facts, as_text, render
+
+_LONGEST_QUOTE = 80
+#: Which left sides must not be quoted: digits marked sensitive.
+Hide: TypeAlias = Callable[[Left], bool]
+
+
+def _hide_nothing(left: Left) -> bool:
+    return False
+
+
+def why_not(condition: Condition | None, facts: Facts, hide: Hide = _hide_nothing) -> str:
+    """Return why a condition does not hold, as a sentence that names the value; "" when it holds."""
+    if condition is None:
+        return ""
+    if isinstance(condition, Test):
+        return _test_why_not(condition, facts, hide)
+    if condition.join == "all":
+        return next((why for part in condition.conditions if (why := why_not(part, facts, hide))), "")
+    if condition.join == "none":
+        return _none_why_not(condition, facts, hide)
+    whys = [why_not(part, facts, hide) for part in condition.conditions]
+    return "" if "" in whys else "none of these holds: " + "; ".join(whys)
+
+
+def _none_why_not(group: Group, facts: Facts, hide: Hide) -> str:
+    held = [part for part in group.conditions if not why_not(part, facts, hide)]
+    return f"what must not hold does: {describe(held[0], hide)}" if held else ""
+
+
+def _test_why_not(test: Test, facts: Facts, hide: Hide) -> str:
+    actual, expected, now = facts.look(test.left), _expected(test, facts), facts.caller.at
+    if expected == "" and isinstance(test.expected, Template):
+        return f"{test.left} is compared with '{test.expected}', which is empty"
+    operator = OPERATORS[test.operator]
+    holds = (
+        operator.holds(loose(actual), loose(expected), now) if test.loosely else operator.holds(actual, expected, now)
+    )
+    if holds:
+        return ""
+    if any(map(hide, _lefts_of(test))):
+        return f"{test.left} {_fails(operator, expected, 'what the rule asks')}"
+    if actual is None:
+        return f"the record has no '{test.left}'" if test.left.room == "record" else f"{test.left} is not known"
+    near = "" if test.loosely else operator.compares.near(operator.holds, actual, expected, now)
+    return f"{test.left} is {_quoted(actual)}: it {_fails(operator, expected)}{near}"
+
+
+def _fails(operator: Operator, expected: Expected, shown: str = "") -> str:
+    if not isinstance(operator.fails, tuple):
+        return operator.fails.replace("{}", shown or _quoted(expected))
+    return f"is not {shown}" if shown else operator.fails[0 if expected else 1]
+
+
+def nearly_not(condition: Condition | None, facts: Facts, hide: Hide = _hide_nothing) -> str:
+    """Return what a person overlooks of a condition that holds: a text that is nearly what it must not be.
+
+    "" when there is nothing to say, or nothing that may be said.
+    """
+    if condition is None:
+        return ""
+    if isinstance(condition, Test):
+        return _overlooked(condition, facts, hide) if OPERATORS[condition.operator].compares.negative else ""
+    if condition.join != "none":
+        return next((near for part in condition.conditions if (near := nearly_not(part, facts, hide))), "")
+    tests = (part for part in condition.conditions if isinstance(part, Test))
+    return next((near for test in tests if (near := _overlooked(test, facts, hide))), "")
+
+
+def _overlooked(test: Test, facts: Facts, hide: Hide) -> str:
+    operator, now = OPERATORS[test.operator], facts.caller.at
+    if test.loosely or not operator.compares.loosely or any(map(hide, _lefts_of(test))):
+        return ""
+    actual, expected = facts.look(test.left), _expected(test, facts)
+    held = operator.holds(actual, expected, now)
+    if held is not operator.compares.negative:
+        return ""
+    what = differs(lambda *compared: operator.holds(*compared) is not held, actual, expected, now)
+    near = f"{test.left} is {_quoted(actual)}, nearly {_quoted(expected)}: only {what}"
+    return f" ({near}; 'loosely: true' would not match)" if what else ""
+
+
+def _expected(test: Test, facts: Facts) -> Expected:
+    """Return the right side; a number that stands alone in a template stays one, and is compared as a number."""
+    template = test.expected
+    if not isinstance(template, Template):
+        return template
+    alone: Scalar = cast(Scalar, facts.look(template.lefts[0])) if len(template.parts) == 1 else None
+    return alone if isinstance(alone, int | float) and not isinstance(alone, bool) else render(template, facts.look)
+
+
+def _lefts_of(test: Test) -> tuple[Left, ...]:
+    return (test.left, *test.expected.lefts) if isinstance(test.expected, Template) else (test.left,)
+
+
+def _quoted(value: Expected | Template) -> str:
+    if isinstance(value, Template):
+        return f"'{value}'"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_quoted(item) for item in value) + "]"
+    if isinstance(value, str):
+        return f"'{value}'" if len(value) <= _LONGEST_QUOTE else f"'{value[: _LONGEST_QUOTE - 3]}...'"
+    if value is None or isinstance(value, bool | int | float):
+        return as_text(value) or "empty"
+    return f"/{value.pattern}/"
+
+
+def describe(condition: Condition, hide: Hide = _hide_nothing) -> str:
+    """Return a condition as a person would say it: `tier is 'gold' and balance at least 1000`."""
+    if isinstance(condition, Test):
+        expected = "***" if any(map(hide, _lefts_of(condition))) else _quoted(condition.expected)
+        return f"{condition.left} {condition.operator.replace('_', ' ')} {expected}"
+    word = {"all": " and ", "any": " or ", "none": " nor "}[condition.join]
+    text = word.join(describe(part, hide) for part in condition.conditions)
+    return f"neither {text}" if condition.join == "none" else text
