@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from routing_engine.core.ports import Clock
-from routing_engine.errors import ProviderHeld
+from routing_engine.errors import ProviderError, ProviderHeld, ProviderThrottled, ProviderUnreachable
 from routing_engine.integration import Limits
+
+T = TypeVar("T")
 
 
 class Guard:
-    """The state of one integration. `enter` before every request, then `succeeded`, `failed` or `leave`."""
+    """The state of one integration: `run` every request of it.
+
+    What `run` does, step by step: `enter` before the request, then `succeeded`, `failed` or `leave`.
+    """
 
     def __init__(self, name: str, limits: Limits, clock: Clock) -> None:
         self._name, self._limits, self._clock = name, limits, clock
@@ -29,6 +36,29 @@ class Guard:
     @property
     def _burst(self) -> float:
         return max(1.0, self._limits.per_second or 1.0)
+
+    async def run(self, ask: Callable[[], Awaitable[T]], early: bool = False) -> T:
+        """Ask when there is a place for it, return the answer, and take note of what came of it.
+
+        `early` is as for `enter`. Raises `ProviderHeld` without asking, and whatever `ask` raises.
+        """
+        await self.enter(early)
+        try:
+            found = await ask()
+        except ProviderThrottled as error:
+            self.failed(error.retry_after_s)
+            raise
+        except ProviderUnreachable:
+            self.failed()
+            raise
+        except ProviderError:
+            self.succeeded()  # a refusal is an answer
+            raise
+        except BaseException:
+            self.leave()  # hung up, or a fault of ours: neither says anything about the system
+            raise
+        self.succeeded()
+        return found
 
     async def enter(self, early: bool = False) -> None:
         """Wait for a place. Raises `ProviderHeld` at once when it is not to be asked now.

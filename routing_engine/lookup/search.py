@@ -141,26 +141,12 @@ class Search:
             raise broke from None  # it was asked, and that is what came of it
 
     async def _guarded(self, provider: Provider, query: Query, course: _Course) -> Sequence[Record]:
-        guard = self._guard(course.ask.source)
+        async def ask() -> Sequence[Record]:
+            course.waiting = False
+            return await provider.find(query)
+
         course.waiting = True
-        await guard.enter(course.ask.early)
-        course.waiting = False
-        try:
-            found = await provider.find(query)
-        except ProviderThrottled as error:
-            guard.failed(error.retry_after_s)
-            raise
-        except ProviderUnreachable:
-            guard.failed()
-            raise
-        except ProviderError:
-            guard.succeeded()  # a refusal is an answer
-            raise
-        except BaseException:
-            guard.leave()
-            raise
-        guard.succeeded()
-        return found
+        return await self._guard(course.ask.source).run(ask, course.ask.early)
 
     def _guard(self, source: Source) -> Guard:
         return self._guards[source.integration]

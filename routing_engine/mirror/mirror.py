@@ -22,9 +22,8 @@ from routing_engine.mirror import filling, shelf
 from routing_engine.mirror.desk import Desk
 from routing_engine.mirror.due import Kind, Plan, Prints, print_of
 from routing_engine.mirror.keeper import Keeper, State, disk_fault
-from routing_engine.mirror.pulling import Pulled, Puller, Sleep
+from routing_engine.mirror.pulling import Pulled, Puller, Sleep, Throttle
 from routing_engine.mirror.shelf import Column, Held
-from routing_engine.mirror.spared import Spares, spared
 from routing_engine.mirrored import MirrorSettings, listing_of
 
 
@@ -38,7 +37,7 @@ class Mirror:
         self,
         integration: Integration,
         provider: Provider,
-        guard: Spares,
+        guard: Throttle,
         region: str,
         folder: Path,
         now: Clock = time.time,
@@ -62,7 +61,7 @@ class Mirror:
     async def find(self, query: Query) -> Sequence[Record]:
         """Look a record up in the index; one of a model that cannot be listed, in the system itself."""
         if query.model not in self._plans:
-            return await spared(self._guard, lambda: self._provider.find(query))
+            return await self._guard.run(lambda: self._provider.find(query))
         try:
             held, records = await self._look_up(query)
         except (sqlite3.Error, OSError) as error:
@@ -70,7 +69,7 @@ class Mirror:
         unusable = self._plans[query.model].why_unusable(held, self._now())
         self._ages[query.model] = None
         if unusable and self._settings.until_ready == "live":
-            return await spared(self._guard, lambda: self._provider.find(query))
+            return await self._guard.run(lambda: self._provider.find(query))
         if unusable or held is None:
             failing = self._keeper.why_failing(query.model)
             raise ProviderUnreachable(f"{self._name}: {unusable}" + (f" ({failing})" if failing else ""))

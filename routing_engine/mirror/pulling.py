@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Protocol, TypeVar
 
 from routing_engine.core.ports import Batch, Clock, Lists
 from routing_engine.errors import ProviderMisread, ProviderThrottled, ProviderUnreachable
@@ -13,7 +14,6 @@ from routing_engine.mirror import filling, shelf
 from routing_engine.mirror.desk import Desk
 from routing_engine.mirror.due import Kind, Plan, suspicious
 from routing_engine.mirror.shelf import Column, Held, Pulling
-from routing_engine.mirror.spared import Spares, spared
 
 #: Before a page is asked for again: a pull of an hour need not begin anew because one page of it failed.
 PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0, 120.0)
@@ -23,7 +23,15 @@ _FIRST_PAGE = 2
 LONGEST_WAIT_S = 300.0
 _MOST_PAGES = 1_000_000
 
+T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
+
+
+class Throttle(Protocol):
+    """What decides when an integration may be asked: `lookup.guard.Guard` keeps it."""
+
+    async def run(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask when there is a place for it. Raises `ProviderHeld` when the system is not to be asked now."""
 
 
 class Unbelieved(ProviderMisread):
@@ -45,7 +53,7 @@ class Puller:
     """Pulls the models of one integration; whoever calls it holds the lock of the index."""
 
     def __init__(
-        self, name: str, lists: Lists, desk: Desk, region: str, guard: Spares, now: Clock, sleep: Sleep
+        self, name: str, lists: Lists, desk: Desk, region: str, guard: Throttle, now: Clock, sleep: Sleep
     ) -> None:
         self._name, self._lists, self._desk, self._region = name, lists, desk, region
         self._guard, self._now, self._sleep = guard, now, sleep
@@ -131,10 +139,10 @@ class Puller:
 
     async def _ask(self, model: str, since: datetime | None, cursor: str, limit_s: float) -> Batch:
         async def ask() -> Batch:
-            async with asyncio.timeout(limit_s):
-                return await self._lists.page(model, since, cursor)
+            try:
+                async with asyncio.timeout(limit_s):
+                    return await self._lists.page(model, since, cursor)
+            except TimeoutError:
+                raise ProviderUnreachable(f"{self._name}: no page of '{model}' in {limit_s:g} s") from None
 
-        try:
-            return await spared(self._guard, ask)
-        except TimeoutError:
-            raise ProviderUnreachable(f"{self._name}: no page of '{model}' in {limit_s:g} s") from None
+        return await self._guard.run(ask)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 
 import pytest
 from fakes import FakeClock
 
-from routing_engine.errors import ProviderHeld
+from routing_engine.errors import (
+    ProviderHeld,
+    ProviderMisread,
+    ProviderRefused,
+    ProviderThrottled,
+    ProviderUnreachable,
+)
 from routing_engine.integration import Limits
 from routing_engine.lookup.guard import Guard
 
@@ -148,3 +155,35 @@ async def test_an_early_look_up_never_waits_for_its_moment() -> None:
     clock.now_s += 0.6  # more than half of a request's worth, but not a whole one
     with pytest.raises(ProviderHeld, match="not asked early"):
         await one.enter(early=True)
+
+
+async def raising(error: BaseException) -> None:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("came", "then"),
+    [
+        (ProviderUnreachable("crm: gone"), "it failed 1 times in a row"),
+        (ProviderThrottled("crm: too many", 30.0), "it wants to be left alone for 30 s"),
+        (ProviderRefused("crm: wrong key"), ""),
+        (ProviderMisread("crm: no JSON"), ""),
+        (ZeroDivisionError(), ""),
+        (asyncio.CancelledError(), ""),
+    ],
+)
+async def test_what_came_of_a_request_decides_whether_the_next_is_made(came: BaseException, then: str) -> None:
+    one, _ = guard(failures=1, at_a_time=1)
+    with pytest.raises(type(came)):
+        await one.run(lambda: raising(came))
+    with pytest.raises(ProviderHeld, match=then) if then else nullcontext():
+        await one.run(lambda: asyncio.sleep(0))
+
+
+async def test_an_answer_ends_the_row_of_failures() -> None:
+    one, _ = guard(failures=2)
+    for _ in range(3):
+        with pytest.raises(ProviderUnreachable):
+            await one.run(lambda: raising(ProviderUnreachable("crm: gone")))
+        assert await one.run(lambda: asyncio.sleep(0, "found")) == "found"
+    assert not one.open
