@@ -16,12 +16,12 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from routing_engine.core.model import Record
-from routing_engine.core.numbers import read_number
+from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Batch, Query
-from routing_engine.integration import Integration, Limits, Model
-from routing_engine.lookup.guard import Guard
-from routing_engine.mirror.mirror import Mirror
-from routing_engine.mirrored import Listing, MirrorSettings
+from routing_engine.lookup.limiter import Limiter
+from routing_engine.mirror.provider import MirrorProvider
+from routing_engine.settings.integration import Integration, Model, RateLimits
+from routing_engine.settings.mirror import Listing, MirrorSettings
 
 RECORDS, PAGE, LOOKUPS = 100_000, 500, 5_000
 FIELDS = ("id", "number", "name", "email", "company", "city", "tier", "phone", "mobile")
@@ -64,8 +64,8 @@ async def _longest_stall(stop: asyncio.Event) -> float:
 
 async def _measure(folder: Path) -> None:
     model = Model("contact", {name: name for name in FIELDS}, numbers=("phone", "mobile"))
-    of = Integration("crm", "memory", {"contact": model}, _Settings(), Limits(), MirrorSettings())
-    mirror = Mirror(of, _Memory(), Guard("crm", Limits(), time.monotonic), "AT", folder)
+    of = Integration("crm", "memory", {"contact": model}, _Settings(), RateLimits(), MirrorSettings())
+    mirror = MirrorProvider(of, _Memory(), Limiter("crm", RateLimits(), time.monotonic), "AT", folder)
     for name, kind in (("first full pull", "full"), ("second, beside the first", "full"), ("100 changes", "changes")):
         stop = asyncio.Event()
         stall, began = asyncio.create_task(_longest_stall(stop)), time.perf_counter()

@@ -177,7 +177,7 @@ def _listeners() -> set[str]:
 
 
 def free_port() -> int:
-    """Give a TCP port that is free now."""
+    """Return a TCP port that is free now."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]

@@ -42,7 +42,7 @@ CUSTOMERS: Sequence[Customer] = (
 
 
 def find(customers: Sequence[Customer], asked: Mapping[str, str]) -> list[Customer]:
-    """Give the customers that were asked for: by what was typed, else by the number that calls."""
+    """Return the customers that were asked for: by what was typed, else by the number that calls."""
     if "customer_input" in asked:
         field = asked.get("customer_input_field_name") or "customer_number"
         return [one for one in customers if str(one.get(field, "")) == asked["customer_input"]]
@@ -51,7 +51,7 @@ def find(customers: Sequence[Customer], asked: Mapping[str, str]) -> list[Custom
 
 
 def line(number: str) -> str:
-    """Give an Austrian number in one spelling: `0664 1234567` and `+43 664 1234567` are the same line."""
+    """Return an Austrian number in one spelling: `0664 1234567` and `+43 664 1234567` are the same line."""
     digits = "".join(sign for sign in number if sign.isdigit())
     if number.startswith("+") or not digits.startswith("0"):
         return digits
@@ -59,13 +59,13 @@ def line(number: str) -> str:
 
 
 def wanted(customer: Customer, field_name: str) -> Customer:
-    """Give the fields that were asked for; all of them when none were named."""
+    """Return the fields that were asked for; all of them when none were named."""
     names = [name for name in field_name.split(",") if name]
     return {name: customer[name] for name in names if name in customer} if names else customer
 
 
 def app(customers: Sequence[Customer] = CUSTOMERS) -> web.Application:
-    """Give the middleware as a web application that answers at every path."""
+    """Return the middleware as a web application that answers at every path."""
 
     async def answer(request: web.Request) -> web.Response:
         asked = await request.json() if request.method == "POST" else request.query

@@ -16,7 +16,6 @@ from routing_engine.core.destinations import variables
 from routing_engine.core.events import EarlyFate
 from routing_engine.core.model import (
     Action,
-    Ahead,
     Answer,
     Caller,
     Collect,
@@ -31,12 +30,13 @@ from routing_engine.core.model import (
     Open,
     Opened,
     Play,
+    Prefetch,
     Route,
     Sound,
     SourceDown,
     Spoken,
-    Step,
     Switch,
+    TrailStep,
     Typed,
 )
 from routing_engine.core.ports import TOO_LATE, Channel, Clock, Lookup, Speech
@@ -63,7 +63,7 @@ _Early: TypeAlias = asyncio.Task[Found | SourceDown]
 
 
 @dataclass(slots=True)
-class Heard:
+class CallerExperience:
     """What a caller went through: seconds waited for look-ups, and the longest time without any sound.
 
     Silence counts once we have answered the call: before that the caller's own telephone rings. `missing` and `unsaid`
@@ -77,11 +77,11 @@ class Heard:
     unsaid: int = 0
     early: list[tuple[str, EarlyFate]] = field(default_factory=list)
 
-    def falls_quiet(self, now: float) -> None:
+    def starts_silence(self, now: float) -> None:
         """Note that nothing is to be heard from now on."""
         self.quiet_since = now if self.quiet_since is None else self.quiet_since
 
-    def hears(self, now: float) -> None:
+    def ends_silence(self, now: float) -> None:
         """Note that something is to be heard."""
         if self.quiet_since is not None:
             self.silence_s = max(self.silence_s, now - self.quiet_since)
@@ -110,9 +110,9 @@ class Call:
         self._speech = speech
         self._answered = False
         self._early: dict[_Asked, _Early] = {}
-        self.heard = Heard()
+        self.heard = CallerExperience()
 
-    async def carry(self, name: str) -> Decision:
+    async def run(self, name: str) -> Decision:
         """Carry the call along the route of this name; give the decision that was handed back.
 
         Raises `ChannelError` when it could not be handed back. An error of ours is given to `report` and becomes the
@@ -125,13 +125,13 @@ class Call:
                 raise
             raise self._channel.lost from None  # the channel cancelled us, because of that
         finally:
-            self.heard.hears(self._clock())  # the books are closed, also for a caller who gave up in silence
+            self.heard.ends_silence(self._clock())  # the books are closed, also for a caller who gave up in silence
 
     async def _carry(self, name: str) -> Decision:
         route = self._open_route(name)
         if route is None:
             decision = Decision(
-                name, "", "error", None, trail=(Step("route", f"there is no route '{name}'"),), failed=True
+                name, "", "error", None, trail=(TrailStep("route", f"there is no route '{name}'"),), failed=True
             )
         else:
             try:
@@ -172,20 +172,20 @@ class Call:
     def _with_heard(self, decision: Decision) -> Decision:
         """Close the books on what the caller heard, and put it into the trail of a call that waited."""
         heard = self.heard
-        heard.hears(self._clock())
+        heard.ends_silence(self._clock())
         if heard.waited_s < WORTH_SAYING_S:
             return decision
         said = f"waited {heard.waited_s:.2f} s for look-ups; the longest silence was {heard.silence_s:.2f} s"
-        return replace(decision, trail=(*decision.trail, Step("caller", said)))
+        return replace(decision, trail=(*decision.trail, TrailStep("caller", said)))
 
-    async def _answer(self, route: Route, ask: Play | Collect | Find | Ahead | Switch | Observe) -> Answer:
+    async def _answer(self, route: Route, ask: Play | Collect | Find | Prefetch | Switch | Observe) -> Answer:
         if isinstance(ask, Find):
             return await self._find(route, ask)
-        if isinstance(ask, Ahead):
+        if isinstance(ask, Prefetch):
             self._begin_early(ask)
             return Typed()
         if isinstance(ask, Observe):
-            return Observed(await self._channel.observe(ask.lefts))
+            return Observed(await self._channel.observe(ask.operands))
         if isinstance(ask, Switch):
             await self._channel.switch(ask.language)
             return Typed()
@@ -193,13 +193,13 @@ class Call:
         before = self._clock()
         if isinstance(ask, Play):
             sounds, unsaid = await self._synthesised(ask.sounds)
-            self.heard.hears(self._clock())
+            self.heard.ends_silence(self._clock())
             typed = await self._channel.play(ask if sounds is ask.sounds else replace(ask, sounds=sounds))
         else:
             sounds, unsaid = await self._synthesised(ask.prompt)
-            self.heard.hears(self._clock())
+            self.heard.ends_silence(self._clock())
             typed = await self._channel.collect(ask if sounds is ask.prompt else replace(ask, prompt=sounds))
-        self.heard.falls_quiet(self._clock())
+        self.heard.starts_silence(self._clock())
         self.heard.missing += len(typed.missing)
         self.heard.unsaid += len(unsaid)
         return Typed(typed.digits, (*unsaid, *typed.missing), (self._clock() - before) * 1000)
@@ -224,7 +224,7 @@ class Call:
             self._answered = True
             await self._channel.answer(route.answer)
             if route.answer != "never":
-                self.heard.falls_quiet(self._clock())
+                self.heard.starts_silence(self._clock())
 
     async def _fill(self, route: Route, filler: Filler | None) -> None:
         """Begin or end what fills a look-up; ringing alone needs no answer. One that fails costs nobody the call."""
@@ -233,9 +233,9 @@ class Call:
                 await self._make_audible(route)
             await self._channel.fill(filler)
             if filler is not None and filler.kind != "none":
-                self.heard.hears(self._clock())
+                self.heard.ends_silence(self._clock())
             elif self._answered and route.answer != "never":
-                self.heard.falls_quiet(self._clock())
+                self.heard.starts_silence(self._clock())
         except CallerHungUp:
             raise
         except Exception as error:
@@ -243,7 +243,7 @@ class Call:
                 raise
             self._report(error)
 
-    def _begin_early(self, ask: Ahead) -> None:
+    def _begin_early(self, ask: Prefetch) -> None:
         """Start look-ups that nobody waits for yet; each once."""
         for find in ask.finds:
             if _key(find) not in self._early:
@@ -269,7 +269,7 @@ class Call:
             known = await self._lookup.find(ask, 0)  # an answer that is kept takes no time
             said = f"not asked: the route's {route.deadline_s:g} s for look-ups have passed"
             return replace(known, why=said) if isinstance(known, SourceDown) else known
-        filling = _Filling(route.filler, lambda filler: self._fill(route, filler))
+        filling = _FillerTimer(route.filler, lambda filler: self._fill(route, filler))
         before = self._clock()
         try:
             answer = await self._wait(early, ask, left_s)
@@ -307,7 +307,7 @@ class Call:
 
 
 def _key(find: Find) -> _Asked:
-    """Give what is asked: another route of the call may have a source of the same name."""
+    """Return what is asked: another route of the call may have a source of the same name."""
     source = find.source
     return source.integration, source.model, source.field, find.value, source.by_caller
 
@@ -323,7 +323,7 @@ def _said_early(found: Found | SourceDown) -> Found | SourceDown:
     return replace(found, why=f"{found.why} (asked ahead)")
 
 
-class _Filling:
+class _FillerTimer:
     """What the caller hears during one look-up: nothing until it has lasted `after_s`. Keys are kept before that."""
 
     def __init__(self, filler: Filler, fill: Callable[[Filler | None], Coroutine[None, None, None]]) -> None:
@@ -358,7 +358,7 @@ class _Filling:
 
 
 def longest_s(route: Route) -> float:
-    """Give the seconds that a route can need at most: every sound, every try, every look-up."""
+    """Return the seconds that a route can need at most: every sound, every try, every look-up."""
     sounds = len(route.instruction) + sum(_sounds(one) for one in route.inputs) + _longest_play(route)
     sounds += max((_menu_sounds(source.when_many) for source in route.sources), default=0)
     waits = sum(

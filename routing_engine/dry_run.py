@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from routing_engine.channels.dry import DryChannel
-from routing_engine.core.model import Caller, Decision, Find, Found, Left, SourceDown, Value
-from routing_engine.core.numbers import read_number
-from routing_engine.in_force import a_call, open_provider, search
-from routing_engine.integration import Integration
+from routing_engine.config.canned import Canned
+from routing_engine.config.engine_yaml import EngineSettings
+from routing_engine.config.store import Configuration
+from routing_engine.core.model import Caller, Decision, Find, Found, Operand, SourceDown, Value
+from routing_engine.core.phone import read_number
+from routing_engine.engine import new_call, open_provider, search
 from routing_engine.providers.answers import page_url
-from routing_engine.routes.canned import Canned
-from routing_engine.routes.settings import Settings
-from routing_engine.routes.store import Configuration
+from routing_engine.settings.integration import Integration
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class DryCall:
     at: datetime | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     records: Mapping[str, Canned] | None = None
-    states: Mapping[Left, Value] = field(default_factory=dict)
+    states: Mapping[Operand, Value] = field(default_factory=dict)
 
 
 class _CannedLookup:
@@ -54,7 +54,7 @@ class _CannedLookup:
         self._integrations = integrations
 
     async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
-        """Give the canned answer of the source, with the pages of its records; no record where there is none."""
+        """Return the canned answer of the source, with the pages of its records; no record where there is none."""
         answer = self._records.get(ask.source.name, ())
         if isinstance(answer, SourceDown):
             return answer
@@ -73,14 +73,14 @@ async def dry_run(configuration: Configuration, wanted: DryCall) -> DryRun:
     lookup = canned or search(configuration, providers)
     channel = DryChannel(_caller(configuration.settings, wanted), wanted.inputs, wanted.variables, wanted.states)
     try:
-        decision = await a_call(channel, lookup, configuration, _raise).carry(wanted.route)
+        decision = await new_call(channel, lookup, configuration, _raise).run(wanted.route)
     finally:
         for provider in providers.values():
             await provider.close()
     return DryRun(decision, channel.handed_back, channel.played)
 
 
-def _caller(settings: Settings, wanted: DryCall) -> Caller:
+def _caller(settings: EngineSettings, wanted: DryCall) -> Caller:
     number = read_number(wanted.caller, settings.region)
     moment = wanted.at or datetime.now().astimezone(settings.timezone)
     at = moment if moment.tzinfo is not None else moment.replace(tzinfo=settings.timezone).astimezone(settings.timezone)

@@ -22,8 +22,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-def places(error: BaseException) -> list[str]:
-    """Give where an error arose, frame by frame, for a log: without its text, which may hold a number or a secret."""
+def traceback_frames(error: BaseException) -> list[str]:
+    """Return where an error arose, frame by frame, for a log: without its text, which may hold a number or a secret."""
     frames = traceback.extract_tb(error.__traceback__)
     return [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
 
@@ -46,7 +46,7 @@ class Problem:
         return f"{place}: {self.sentence}; {self.remedy}"
 
 
-class RouteError(RoutingEngineError):
+class ConfigError(RoutingEngineError):
     """The configuration cannot be used; `problems` names every fault that was found, never only the first."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
@@ -77,7 +77,7 @@ class ProviderThrottled(ProviderUnreachable):
         self.retry_after_s = retry_after_s
 
 
-class ProviderHeld(ProviderUnreachable):
+class ProviderSkipped(ProviderUnreachable):
     """The system was not asked: it failed too often, or its limits are used up."""
 
 

@@ -97,7 +97,7 @@ def log_call(event: CallRouted | CallAbandoned, plain_numbers: bool) -> None:
 
 
 def _why(event: CallRouted, plain: bool) -> dict[str, object]:
-    """Give what helps when a call did not go as the route's author meant: the last step, or all when debugging."""
+    """Return what helps when a call did not go as the route's author meant: the last step, or all when debugging."""
     decision = event.decision
     if structlog.get_logger().is_enabled_for(logging.DEBUG):
         trail = [(one.step, one.outcome) for one in decision.trail]

@@ -1,6 +1,6 @@
 """A configuration folder becomes a running service; reload, drain, stop.
 
-What is in force is one `InForce`; a call takes the one it finds when it arrives and keeps it to its end, whatever is
+What is in force is one `ActiveConfig`; a call takes the one it finds when it arrives and keeps it to its end, whatever is
 reloaded meanwhile.
 """
 
@@ -17,27 +17,27 @@ from typing import TYPE_CHECKING, cast
 import structlog
 
 from routing_engine import __version__
-from routing_engine.call import Heard
-from routing_engine.channels.agi import AgiChannel, AgiServer
+from routing_engine.call import CallerExperience
+from routing_engine.channels.agi.server import AgiChannel, AgiServer
+from routing_engine.config.engine_yaml import EngineSettings
+from routing_engine.config.store import ConfigStore, Configuration
 from routing_engine.core.events import CallAbandoned, CallRouted, Cause, EarlyFate
 from routing_engine.core.model import Decision
 from routing_engine.core.ports import Provider
-from routing_engine.errors import CallerHungUp, ChannelError, Problem, RouteError, places
-from routing_engine.in_force import InForce, a_call, mirror_states, put_in_force
+from routing_engine.engine import ActiveConfig, activate, mirror_states, new_call
+from routing_engine.errors import CallerHungUp, ChannelError, ConfigError, Problem, traceback_frames
 from routing_engine.journal.settings import JournalSettings, journal_path
 from routing_engine.journal.writer import Journal
 from routing_engine.log import log_call
 from routing_engine.lookup.cache import Cache
-from routing_engine.lookup.disk import Disk
+from routing_engine.lookup.cache_file import CacheFile
 from routing_engine.lookup.forgetting import take_note
 from routing_engine.lookup.settings import CacheSettings
 from routing_engine.metrics.monitor import Monitor
 from routing_engine.metrics.readings import JournalState, Readings
-from routing_engine.routes.settings import Settings
-from routing_engine.routes.store import Configuration, RouteStore
 
 if TYPE_CHECKING:
-    from routing_engine.metrics.spans import Followed
+    from routing_engine.metrics.spans import TracedCall
 
 #: How often the configuration folder is looked at. One `stat` a file, in a thread.
 POLL_S = 1.0
@@ -46,16 +46,16 @@ POLL_S = 1.0
 class Service:
     """The running engine. `start`, then `run` until `stop` is asked for."""
 
-    def __init__(self, store: RouteStore) -> None:
+    def __init__(self, store: ConfigStore) -> None:
         self._store = store
         self._log = structlog.get_logger()
-        self._alive: list[InForce] = []
+        self._alive: list[ActiveConfig] = []
         self._cache = Cache(CacheSettings().entries)
-        self._disk: Disk | None = None
+        self._disk: CacheFile | None = None
         self._journal: Journal | None = None
         self._monitor = Monitor(__version__, os.environ)
         self._server: AgiServer | None = None
-        self._started_with = Settings()
+        self._started_with = EngineSettings()
         self._stopping = asyncio.Event()
         self._hurry = False
 
@@ -75,7 +75,7 @@ class Service:
         return self._alive[-1].providers
 
     async def start(self) -> None:
-        """Load the configuration and open the listeners. Raises `RouteError` or `OSError`."""
+        """Load the configuration and open the listeners. Raises `ConfigError` or `OSError`."""
         configuration = await asyncio.to_thread(self._store.load)
         settings = configuration.settings
         await self._open_cache(cast(CacheSettings, settings.rooms.get("cache", CacheSettings())))
@@ -86,7 +86,7 @@ class Service:
         self._started_with = settings
         address = settings.listeners.get("fastagi")
         if address is None:
-            raise RouteError(
+            raise ConfigError(
                 [Problem("engine.yaml", 0, "no listener is named", "add listeners: {fastagi: 127.0.0.1:4573}")]
             )
         self._server = AgiServer(self._carry, *_site(settings))
@@ -121,7 +121,7 @@ class Service:
             if (number := await asyncio.to_thread(take_note, self._store.folder)) is not None:
                 await self._forget(number)
         except Exception as error:
-            self._log.error("configuration.unreadable", error=type(error).__name__, traceback=places(error))
+            self._log.error("configuration.unreadable", error=type(error).__name__, traceback=traceback_frames(error))
 
     @property
     def stopping(self) -> bool:
@@ -140,7 +140,7 @@ class Service:
         try:
             configuration = await asyncio.to_thread(self._store.reload)
             self._put_in_force(configuration)
-        except RouteError as error:
+        except ConfigError as error:
             kept = self._alive[-1].configuration
             self._log.error("configuration.refused", problems=[str(one) for one in error.problems], kept=kept.revision)
             if self._store.in_force is not kept:
@@ -161,7 +161,7 @@ class Service:
     # ------------------------------------------------------------------------------------- inside
 
     def _readings(self) -> Readings:
-        """Give what metrics read instead of count."""
+        """Return what metrics read instead of count."""
         return Readings(
             not_ready=self._why_not_ready,
             calls=lambda: self._server.calls if self._server is not None else 0,
@@ -187,7 +187,7 @@ class Service:
         journal = self._journal
         return None if journal is None else JournalState(journal.waiting, journal.lost, bool(journal.down))
 
-    def _changed_for_good(self, settings: Settings) -> list[str]:
+    def _changed_for_good(self, settings: EngineSettings) -> list[str]:
         """Let the journal take what it can take while it runs; name what needs a restart."""
         before, now = _journal_settings(self._started_with), _journal_settings(settings)
         if self._journal is not None:
@@ -200,11 +200,11 @@ class Service:
         if not settings.path:
             self._cache = Cache(settings.entries)
             return
-        self._disk = Disk(self._store.folder / settings.path)
+        self._disk = CacheFile(self._store.folder / settings.path)
         self._cache = Cache(settings.entries, self._disk.changed)
         await self._disk.open(self._cache)
 
-    async def _open_journal(self, settings: Settings) -> None:
+    async def _open_journal(self, settings: EngineSettings) -> None:
         wanted = _journal_settings(settings)
         if wanted.kept:
             self._journal = Journal(journal_path(wanted, self._store.folder), wanted, settings.region)
@@ -221,7 +221,7 @@ class Service:
         """Take a configuration; an integration that did not change keeps its connections."""
         before = self._alive[-1] if self._alive else None
         tell = self._monitor.looked_up if self._monitor.addresses else None
-        self._alive.append(put_in_force(before, configuration, self._cache, tell))
+        self._alive.append(activate(before, configuration, self._cache, tell))
         self._monitor.took(configuration.revision, configuration.routes, configuration.integrations)
 
     async def _close_unused(self) -> None:
@@ -239,10 +239,10 @@ class Service:
         taken.calls += 1
         followed = self._monitor.follow(channel, taken.lookup)
         talk, lookup = (channel, taken.lookup) if followed is None else (followed.channel, followed.lookup)
-        call = a_call(talk, lookup, taken.configuration, self._report, self._monitor.measured(taken.speech))
-        ending = _Ending(channel, call.heard)
+        call = new_call(talk, lookup, taken.configuration, self._report, self._monitor.measured(taken.speech))
+        ending = _CallEnding(channel, call.heard)
         try:
-            ending.routed(await call.carry(channel.route))
+            ending.routed(await call.run(channel.route))
         except (ChannelError, asyncio.CancelledError) as error:
             ending.abandoned(error)
             raise
@@ -255,7 +255,9 @@ class Service:
             if not taken.calls and taken is not self._alive[-1]:
                 await self._close_unused()
 
-    def _publish(self, event: CallRouted | CallAbandoned | None, settings: Settings, followed: Followed | None) -> None:
+    def _publish(
+        self, event: CallRouted | CallAbandoned | None, settings: EngineSettings, followed: TracedCall | None
+    ) -> None:
         """Tell everybody who hears of calls."""
         if event is None:
             return
@@ -266,7 +268,7 @@ class Service:
 
     def _report(self, error: Exception) -> None:
         self._monitor.failed()
-        self._log.error("call.error", error=type(error).__name__, traceback=places(error))
+        self._log.error("call.error", error=type(error).__name__, traceback=traceback_frames(error))
 
     async def _drain(self) -> None:
         settings = self._alive[-1].configuration.settings
@@ -291,10 +293,10 @@ class Service:
         await self._monitor.close()
 
 
-class _Ending:
+class _CallEnding:
     """How a call ended, as the event that others hear."""
 
-    def __init__(self, channel: AgiChannel, heard: Heard) -> None:
+    def __init__(self, channel: AgiChannel, heard: CallerExperience) -> None:
         self._channel, self._heard, self._began = channel, heard, time.monotonic()
         self.event: CallRouted | CallAbandoned | None = None
 
@@ -323,16 +325,16 @@ class _Ending:
         return heard.waited_s, heard.silence_s, heard.missing, heard.unsaid, tuple(heard.early)
 
 
-def _journal_settings(settings: Settings) -> JournalSettings:
+def _journal_settings(settings: EngineSettings) -> JournalSettings:
     return cast(JournalSettings, settings.rooms.get("journal", JournalSettings(kept=False)))
 
 
-def _differ(one: Settings, other: Settings, key: str) -> bool:
+def _differ(one: EngineSettings, other: EngineSettings, key: str) -> bool:
     return bool(getattr(one, key) != getattr(other, key))
 
 
-def _site(settings: Settings) -> tuple[str, Callable[[], datetime], int, float, str, str]:
-    """Give what the FastAGI server takes from the settings, in its order."""
+def _site(settings: EngineSettings) -> tuple[str, Callable[[], datetime], int, float, str, str]:
+    """Return what the FastAGI server takes from the settings, in its order."""
     limits, sounds = settings.limits, (settings.fallback_language, settings.extension_state)
     return settings.region, _now(settings.timezone), limits.sessions, limits.environment_timeout_s, *sounds
 

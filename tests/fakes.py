@@ -18,7 +18,7 @@ from routing_engine.core.model import (
     Filler,
     Find,
     Found,
-    Left,
+    Operand,
     Play,
     Record,
     SourceDown,
@@ -57,7 +57,7 @@ ENVIRONMENT = {
 
 
 def environment(**changed: str) -> bytes:
-    """Give the bytes that open a session, as Asterisk 22 sends them."""
+    """Return the bytes that open a session, as Asterisk 22 sends them."""
     lines = [f"agi_{name}: {value}" for name, value in {**ENVIRONMENT, **changed}.items()]
     return "\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
 
@@ -115,7 +115,7 @@ class Asterisk:
             self.writer.close()
 
     async def ended(self) -> bytes:
-        """Give what the engine still sends until it closes."""
+        """Return what the engine still sends until it closes."""
         try:
             return await self.reader.read()
         except ConnectionError:
@@ -168,7 +168,7 @@ class Asterisk:
         return "200 result=1" if line.startswith("SET VARIABLE") else "200 result=0"
 
     def _data(self, sound: str, most: int) -> str:
-        """Give what GET DATA gives: the next of `typed`, else what is pressed of the current try."""
+        """Return what GET DATA gives: the next of `typed`, else what is pressed of the current try."""
         if sound in self.missing:
             return "-1"
         if not self.tries:
@@ -196,7 +196,7 @@ class FakeChannel:
         key: str = "",
         raises: Mapping[Method, Exception] | None = None,
         missing: Sequence[str] = (),
-        states: Mapping[Left, Value] | None = None,
+        states: Mapping[Operand, Value] | None = None,
     ) -> None:
         self.caller = caller
         self.lost: ChannelError | None = None
@@ -211,7 +211,7 @@ class FakeChannel:
             raise self._raises[method]
 
     def of(self, method: Method) -> list[object]:
-        """Give what a method was asked, in order."""
+        """Return what a method was asked, in order."""
         return [what for name, what in self.said if name == method]
 
     @property
@@ -247,7 +247,7 @@ class FakeChannel:
         self._note("switch", language)
         self.caller = replace(self.caller, language=language)
 
-    async def observe(self, lefts: Sequence[Left]) -> Mapping[Left, Value]:
+    async def observe(self, lefts: Sequence[Operand]) -> Mapping[Operand, Value]:
         self._note("observe", tuple(lefts))
         return {left: self._states[left] for left in lefts if left in self._states}
 

@@ -13,7 +13,7 @@ from fakes import FakeChannel, FakeClock, FakeLookup, FakeSpeech
 
 from routing_engine.call import LONGEST_CALL_S, Call, longest_s
 from routing_engine.core.destinations import PROFILES
-from routing_engine.core.model import Decision, Filler, Found, Left, Record, Route, SourceDown, Spoken
+from routing_engine.core.model import Decision, Filler, Found, Operand, Record, Route, SourceDown, Spoken
 from routing_engine.errors import CallerHungUp, ChannelBroken
 
 ONE = route(source("customers", SALES))
@@ -39,7 +39,7 @@ async def carry(
 
     call = Call(channel, lookup or FakeLookup(), known.get, PROFILES["plain"], clock or FakeClock(), report, speech)
     async with asyncio.timeout(10):  # what waits for ever is a failure, not a hanging test
-        return await call.carry("support")
+        return await call.run("support")
 
 
 # The way of a call
@@ -141,9 +141,9 @@ async def test_the_language_that_was_switched_to_is_that_of_the_synthesiser_too(
 
 async def test_switching_and_looking_do_not_answer_the_call() -> None:
     busy = rule("busy", go("hangup", "busy"), when("device.201", "is", "inuse"), language="de")
-    channel = FakeChannel(ANNA, states={Left("device", "201"): "inuse"})
+    channel = FakeChannel(ANNA, states={Operand("device", "201"): "inuse"})
     decision = await carry(route(source("customers", busy)), channel, FakeLookup({"customers": GOLD}))
-    assert (decision.rule, channel.of("observe")) == ("busy", [(Left("device", "201"),)])
+    assert (decision.rule, channel.of("observe")) == ("busy", [(Operand("device", "201"),)])
     assert [name for name, _ in channel.said] == ["begin", "observe", "switch", "hand_back"]
 
 

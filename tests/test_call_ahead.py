@@ -41,7 +41,7 @@ def a_call(one: Route, channel: FakeChannel, lookup: FakeLookup, clock: FakeCloc
 
 async def carry(one: Route, channel: FakeChannel, lookup: FakeLookup) -> Decision:
     async with asyncio.timeout(10):
-        return await a_call(one, channel, lookup).carry("support")
+        return await a_call(one, channel, lookup).run("support")
 
 
 class Early(FakeLookup):
@@ -92,7 +92,7 @@ async def test_a_hang_up_during_the_greeting_cancels_the_early_look_up() -> None
     never = asyncio.Event()
     lookup = FakeLookup(before=lambda: never.wait())
     channel = Greeting(lambda: never.wait())
-    call = asyncio.create_task(a_call(GREETED, channel, lookup).carry("support"))
+    call = asyncio.create_task(a_call(GREETED, channel, lookup).run("support"))
     await lookup.begun.wait()
     channel.hang_up(call)
     await asyncio.gather(call, return_exceptions=True)
@@ -112,7 +112,7 @@ async def test_the_deadline_counts_what_the_caller_waits_not_the_greeting() -> N
     one = replace(GREETED, sources=GREETED.sources[:1], deadline_s=0.05, filler=Filler(after_s=9))
     call = a_call(one, Greeting(greeting), lookup, clock)
     async with asyncio.timeout(5):
-        decision = await call.carry("support")
+        decision = await call.run("support")
     await asyncio.sleep(0)
     assert decision.reason == "source_down"
     assert lookup.cancelled
@@ -143,7 +143,7 @@ async def test_silence_and_waiting_are_measured() -> None:
     clock = FakeClock()
     lookup = FakeLookup({"customers": GOLD}, clock=clock, spends_s=0.4)
     call = a_call(route(source("customers", SALES), answer="never"), FakeChannel(ANNA), lookup, clock)
-    await call.carry("support")
+    await call.run("support")
     assert (round(call.heard.waited_s, 3), call.heard.silence_s) == (0.4, 0.0)
 
 
@@ -152,7 +152,7 @@ async def test_the_time_between_two_prompts_is_silence() -> None:
     lookup = FakeLookup({"customers": GOLD}, clock=clock, spends_s=0.4)
     one = replace(GREETED, rules=(replace(SALES, disabled=True),))  # not sure to be asked: it waits for its turn
     call = a_call(one, FakeChannel(ANNA), lookup, clock)
-    decision = await call.carry("support")
+    decision = await call.run("support")
     assert (round(call.heard.waited_s, 3), round(call.heard.silence_s, 3)) == (0.4, 0.4)
     assert decision.trail[-1].outcome == "waited 0.40 s for look-ups; the longest silence was 0.40 s"
 
@@ -161,6 +161,6 @@ async def test_a_wait_that_nobody_notices_is_not_said() -> None:
     clock = FakeClock()
     lookup = FakeLookup({"customers": GOLD}, clock=clock, spends_s=0.001)
     call = a_call(route(source("customers", SALES)), FakeChannel(ANNA), lookup, clock)
-    decision = await call.carry("support")
+    decision = await call.run("support")
     assert [one.step for one in decision.trail] == ["source customers", "rule everybody"]
     assert call.heard.waited_s > 0

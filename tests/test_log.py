@@ -10,7 +10,7 @@ import pytest
 
 from routing_engine.core.events import CallAbandoned, CallRouted
 from routing_engine.core.model import Caller, Decision, Destination
-from routing_engine.core.numbers import read_number
+from routing_engine.core.phone import read_number
 from routing_engine.log import log_call, set_up_log
 
 ANNA = Caller(read_number("+436641234567", "AT"), call_id="1795198986.2")

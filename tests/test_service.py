@@ -13,10 +13,10 @@ import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from routing_engine.errors import RouteError, places
-from routing_engine.in_force import open_store
+from routing_engine.config.store import ConfigStore
+from routing_engine.engine import open_store
+from routing_engine.errors import ConfigError, traceback_frames
 from routing_engine.log import set_up_log
-from routing_engine.routes.store import RouteStore
 from routing_engine.service import Service
 from tests.fakes import Asterisk
 
@@ -162,7 +162,7 @@ async def test_without_a_listener_it_does_not_start(tmp_path: Path) -> None:
     write(tmp_path, "http://127.0.0.1:1/")
     (tmp_path / "engine.yaml").write_text("listeners: {}\n")
     service = Service(open_store(tmp_path))
-    with pytest.raises(RouteError, match="no listener is named"):
+    with pytest.raises(ConfigError, match="no listener is named"):
         await service.start()
     await service.close()
 
@@ -194,7 +194,7 @@ async def test_an_unknown_route_is_warned_of_with_the_reason(
     assert (event["level"], event["why"]) == ("warning", "route: there is no route 'suport'")
 
 
-class UnreadableStore(RouteStore):
+class UnreadableStore(ConfigStore):
     """A store whose folder cannot be looked at once it is loaded: a file system that has gone."""
 
     def __init__(self, folder: Path) -> None:
@@ -228,6 +228,6 @@ async def test_an_error_of_ours_is_logged_with_its_place_and_without_its_text() 
     try:
         fails()
     except ValueError as error:
-        found = places(error)
+        found = traceback_frames(error)
     assert found[-1].endswith("in fails")
     assert not any("4711" in place for place in found)

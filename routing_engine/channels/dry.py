@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from routing_engine.core.checks import why_invalid
-from routing_engine.core.model import Caller, Collect, Filler, Input, Left, Play, Typed, Value
+from routing_engine.core.check_digits import why_invalid
+from routing_engine.core.model import Caller, Collect, Filler, Input, Operand, Play, Typed, Value
 from routing_engine.errors import ChannelError
 
 
@@ -22,7 +22,7 @@ class DryChannel:
         caller: Caller,
         inputs: Sequence[str],
         variables: Mapping[str, str],
-        states: Mapping[Left, Value] | None = None,
+        states: Mapping[Operand, Value] | None = None,
     ) -> None:
         self.caller = caller
         self.played: list[str] = []
@@ -37,7 +37,7 @@ class DryChannel:
         return None
 
     async def begin(self, longest_s: float, language: str, variables: Sequence[str]) -> Caller:
-        """Give the caller with the variables that the test names."""
+        """Return the caller with the variables that the test names."""
         found = {name: self._variables.get(name, "") for name in variables}
         self.caller = replace(self.caller, language=self.caller.language or language, variables=found)
         return self.caller
@@ -51,7 +51,7 @@ class DryChannel:
         return Typed()
 
     async def collect(self, ask: Collect) -> Typed:
-        """Give the next input, up to its terminator, or as soon as it is valid where the input says so."""
+        """Return the next input, up to its terminator, or as soon as it is valid where the input says so."""
         self.played += map(str, ask.prompt)
         typed = next(self._inputs, "")
         if ask.input.terminator:
@@ -62,8 +62,8 @@ class DryChannel:
         """Remember the language."""
         self.caller = replace(self.caller, language=language)
 
-    async def observe(self, lefts: Sequence[Left]) -> Mapping[Left, Value]:
-        """Give the states that the test names."""
+    async def observe(self, lefts: Sequence[Operand]) -> Mapping[Operand, Value]:
+        """Return the states that the test names."""
         return {left: self._states[left] for left in lefts if left in self._states}
 
     async def fill(self, filler: Filler | None) -> None:
@@ -75,6 +75,6 @@ class DryChannel:
 
 
 def _earliest(one: Input, typed: str) -> str:
-    """Give the digits after which a live call would go on."""
+    """Return the digits after which a live call would go on."""
     starts = (typed[:count] for count in range(1, len(typed) + 1))
     return next((start for start in starts if not why_invalid(one, start)), typed)

@@ -24,18 +24,18 @@ from routing_engine.cli import (
     mirror,
     run_test,
     serve,
-    telephone,
     test,
 )
+from routing_engine.cli import call as telephone
 from routing_engine.cli.common import CONFIG_HELP
 from routing_engine.cli.screen import guarded
-from routing_engine.errors import RouteError
+from routing_engine.errors import ConfigError
 
 COMMANDS = (serve, check, run_test, test, telephone, explain, calls, forget, calendar, mirror, integrations, init)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Give the parser of the whole command line."""
+    """Return the parser of the whole command line."""
     parser = argparse.ArgumentParser(prog="routing-engine", description="A call-routing engine for Asterisk.")
     parser.add_argument("--version", action="version", version=f"routing-engine {__version__}")
     parser.add_argument("--config", type=Path, metavar="DIR", default=None, help=CONFIG_HELP)
@@ -55,7 +55,7 @@ def _run(options: argparse.Namespace) -> int:
     options.config = options.config or _usual_folder()
     try:
         code: int = options.run(options)
-    except RouteError as error:
+    except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
         code = 1
@@ -68,7 +68,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _usual_folder() -> Path:
-    """Give the configuration folder when none is named."""
+    """Return the configuration folder when none is named."""
     named = os.environ.get("ROUTING_ENGINE_CONFIG")
     if named:
         return Path(named)

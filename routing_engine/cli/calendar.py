@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
-from routing_engine.core.calendars import Override, in_utc
-from routing_engine.errors import RouteError
-from routing_engine.in_force import open_store
-from routing_engine.marked import suggest
-from routing_engine.routes.calendars import Calendars, calendars_of
-from routing_engine.routes.folder import read_folder
-from routing_engine.routes.overrides import OVERRIDES, write_override
+from routing_engine.config.calendars.overrides import OVERRIDES, write_override
+from routing_engine.config.calendars.read import Calendars, calendars_of
+from routing_engine.config.folder import read_folder
+from routing_engine.core.calendar import Override, in_utc
+from routing_engine.engine import open_store
+from routing_engine.errors import ConfigError
+from routing_engine.settings.yaml_reader import suggest
 
 _TIMES = "'18:00', 'tomorrow 08:00' or '2026-12-24 12:00'"
 _NONE = "engine.yaml names no calendar: write 'calendars: {office: {hours: ...}}'"
@@ -111,7 +111,7 @@ def _warn_if_not_taken(folder: Path) -> None:
     """A running service takes a folder whole or not at all."""
     try:
         open_store(folder).load()
-    except RouteError as error:
+    except ConfigError as error:
         print(f"the configuration has problems ({len(error.problems)}): {_NOT_TAKEN}", file=sys.stderr)
 
 

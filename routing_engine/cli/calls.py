@@ -10,12 +10,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, get_args
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint
-from routing_engine.cli.journal import Place, add_options, as_json, find_journal, read_moment, said, where
+from routing_engine.cli.journal import (
+    JournalPlace,
+    add_options,
+    as_json,
+    exit_on_journal_error,
+    find_journal,
+    read_moment,
+    where,
+)
 from routing_engine.core.model import Reason
-from routing_engine.core.numbers import read_number
+from routing_engine.core.phone import read_number
 
 if TYPE_CHECKING:
-    from routing_engine.journal.reader import KeptCall, Wanted
+    from routing_engine.journal.reader import CallFilter, StoredCall
 
 #: Columns of the table; the last is as long as it likes.
 _HEAD = ("arrived", "call", "caller", "dialled", "route", "reason", "took", "went to")
@@ -35,7 +43,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--caller", default="", metavar="N", help="of this number")
     parser.add_argument("--limit", type=int, default=50, metavar="COUNT", help="at most so many (default: 50)")
     add_options(parser)
-    parser.set_defaults(run=said(run))
+    parser.set_defaults(run=exit_on_journal_error(run))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -61,8 +69,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _wanted(options: argparse.Namespace, place: Place) -> Wanted:
-    from routing_engine.journal.reader import Wanted
+def _wanted(options: argparse.Namespace, place: JournalPlace) -> CallFilter:
+    from routing_engine.journal.reader import CallFilter
 
     now = datetime.now(place.zone) if place.zone is not None else datetime.now().astimezone()
     since = read_moment(options.since, now, place.zone) if options.since else None
@@ -72,14 +80,16 @@ def _wanted(options: argparse.Namespace, place: Place) -> Wanted:
         raise ValueError(f"'{options.caller}' is no telephone number")
     if not 0 < options.limit <= 1_000_000:
         raise ValueError("--limit must be a number from 1 to 1000000")
-    return Wanted(options.route, options.reason, options.rule, _ms(since), _ms(until), caller, limit=options.limit + 1)
+    return CallFilter(
+        options.route, options.reason, options.rule, _ms(since), _ms(until), caller, limit=options.limit + 1
+    )
 
 
 def _ms(moment: datetime | None) -> int | None:
     return None if moment is None else round(moment.timestamp() * 1000)
 
 
-def _print(calls: Sequence[KeptCall]) -> None:
+def _print(calls: Sequence[StoredCall]) -> None:
     rows = [_HEAD, *map(_row, calls)] if calls else []
     widths = [min(max(len(row[n]) for row in rows), _WIDEST) for n in range(len(_HEAD) - 1)] if rows else []
     for number, row in enumerate(rows):
@@ -87,13 +97,13 @@ def _print(calls: Sequence[KeptCall]) -> None:
         print(line if number else paint(line, "dim"))
 
 
-def _row(call: KeptCall) -> tuple[str, ...]:
+def _row(call: StoredCall) -> tuple[str, ...]:
     to = f"{where(call)}, by rule '{call.rule}'" if call.rule else where(call)
     at, took = f"{call.at:%Y-%m-%d %H:%M:%S}", f"{call.took_ms:.0f} ms"
     return at, call.call_id, call.caller, call.called, call.route, call.reason or call.ended, took, to
 
 
-def _hint(options: argparse.Namespace, calls: Sequence[KeptCall], more: bool) -> None:
+def _hint(options: argparse.Namespace, calls: Sequence[StoredCall], more: bool) -> None:
     if not calls:
         print("the journal has no such call", file=sys.stderr)
     if more:

@@ -7,8 +7,8 @@ from collections.abc import Sized
 from dataclasses import asdict
 
 from routing_engine.cli.common import Commands, add_command, paint, print_json
-from routing_engine.errors import Problem, RouteError
-from routing_engine.in_force import open_store, unspoken
+from routing_engine.engine import open_store, unspoken
+from routing_engine.errors import ConfigError, Problem
 
 
 def add(commands: Commands) -> None:
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         found = open_store(options.config).load()
         remarks, revision = (*found.remarks, *unspoken(found)), found.revision
         summary = f"{_count(found.routes, 'route')}, {_count(found.integrations, 'integration')}, revision {revision}"
-    except RouteError as error:
+    except ConfigError as error:
         problems = error.problems
     if options.json:
         print_json({"problems": [*map(asdict, problems)], "remarks": [*map(asdict, remarks)], "revision": revision})

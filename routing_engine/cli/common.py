@@ -35,7 +35,7 @@ _COLOURS = {"good": "32", "bad": "31", "dim": "2", "bold": "1"}
 
 
 def paint(text: str, colour: str) -> str:
-    """Give the text in a colour on a terminal, as it is elsewhere."""
+    """Return the text in a colour on a terminal, as it is elsewhere."""
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if sys.stdout.isatty() else text
 
 

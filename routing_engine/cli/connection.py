@@ -10,19 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from routing_engine.core.numbers import read_number
+from routing_engine.config.engine_yaml import EngineSettings
+from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Checks, Provider, Query
+from routing_engine.engine import open_provider
 from routing_engine.errors import (
     ProviderError,
-    ProviderHeld,
     ProviderMisread,
     ProviderRefused,
+    ProviderSkipped,
     ProviderThrottled,
     ProviderUnreachable,
 )
-from routing_engine.in_force import open_provider
-from routing_engine.integration import Integration
-from routing_engine.routes.settings import Settings
+from routing_engine.settings.integration import Integration
 
 #: Nobody has it: 555-0100 to 555-0199 are kept free for fiction.
 _NOBODY = "+12025550143"
@@ -41,7 +41,7 @@ _WAIT = "Nobody has to do anything: it asks to be left alone for a while. Try ag
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ConnectionCheck:
     """What a check found."""
 
     name: str
@@ -52,18 +52,18 @@ class Result:
     took_ms: float
 
     def as_json(self) -> Mapping[str, Any]:
-        """Give it for programs."""
+        """Return it for programs."""
         names = ("name", "fine", "who", "sentence", "remedy", "took_ms")
         return {key: getattr(self, key) for key in names}
 
 
-def check_connection(integration: Integration, settings: Settings) -> Result:
+def check_connection(integration: Integration, settings: EngineSettings) -> ConnectionCheck:
     """Ask the system itself, also where calls ask a mirror of it."""
     with contextlib.redirect_stdout(sys.stderr):  # what is logged meanwhile is no part of the result
         return asyncio.run(_check(replace(integration, mirror=None), settings))
 
 
-async def _check(integration: Integration, settings: Settings) -> Result:
+async def _check(integration: Integration, settings: EngineSettings) -> ConnectionCheck:
     began = time.monotonic()
     provider = open_provider(integration, settings)
     try:
@@ -77,11 +77,11 @@ async def _check(integration: Integration, settings: Settings) -> Result:
     finally:
         await provider.close()
     took_ms = round((time.monotonic() - began) * 1000, 1)
-    return Result(integration.name, fine, who, sentence, remedy.format(name=integration.name), took_ms)
+    return ConnectionCheck(integration.name, fine, who, sentence, remedy.format(name=integration.name), took_ms)
 
 
 async def ask(provider: Provider, integration: Integration) -> str:
-    """Give what was seen: the provider's own check, else a look-up of a number that nobody has."""
+    """Return what was seen: the provider's own check, else a look-up of a number that nobody has."""
     if isinstance(provider, Checks):
         return await provider.check()
     number = read_number(_NOBODY, "")
@@ -101,7 +101,7 @@ def _fault(error: ProviderError) -> tuple[Who, str, str]:
     if isinstance(error, ProviderThrottled):
         return "nobody", str(error), _WAIT.format(wait_s=max(1.0, error.retry_after_s))
     who: Who = "administrator"
-    if isinstance(error, ProviderUnreachable | ProviderHeld):
+    if isinstance(error, ProviderUnreachable | ProviderSkipped):
         who = "network"
     elif isinstance(error, ProviderMisread):
         who = "developer"

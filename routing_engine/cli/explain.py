@@ -7,10 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from routing_engine.cli.common import Commands, add_command, paint, print_json
-from routing_engine.cli.journal import add_options, as_json, find_journal, said, where
+from routing_engine.cli.journal import add_options, as_json, exit_on_journal_error, find_journal, where
 
 if TYPE_CHECKING:
-    from routing_engine.journal.reader import KeptCall, KeptStep
+    from routing_engine.journal.reader import StoredCall, StoredStep
 
 
 def add(commands: Commands) -> None:
@@ -18,7 +18,7 @@ def add(commands: Commands) -> None:
     parser = add_command(commands, "explain", "tell one call: who, when, every step of the way, where it went and why")
     parser.add_argument("call_id", metavar="CALL_ID", help="the call's id: call_id in the log, uniqueid in Asterisk")
     add_options(parser)
-    parser.set_defaults(run=said(run))
+    parser.set_defaults(run=exit_on_journal_error(run))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,8 +39,8 @@ def run(options: argparse.Namespace) -> int:
     return 0 if calls else 1
 
 
-def tell(call: KeptCall) -> str:
-    """Give a call in some lines."""
+def tell(call: StoredCall) -> str:
+    """Return a call in some lines."""
     dialled = f" dialled {call.called}" if call.called else " called"
     language = f", language {call.language}" if call.language else ""
     lines = [
@@ -56,7 +56,7 @@ def tell(call: KeptCall) -> str:
     return "\n".join(lines)
 
 
-def _outcome(call: KeptCall) -> str:
+def _outcome(call: StoredCall) -> str:
     if call.ended == "abandoned":
         return f"abandoned: {call.why}"
     by = f", by rule '{call.rule}' of {call.source or 'the route'}" if call.rule else ""
@@ -64,14 +64,14 @@ def _outcome(call: KeptCall) -> str:
     return f"{where(call)}{by} ({call.reason}){engine}"
 
 
-def _times(call: KeptCall) -> str:
+def _times(call: StoredCall) -> str:
     heard = f"; {call.waited_ms:.0f} ms of it waiting for look-ups" if call.waited_ms >= 1 else ""
     silence = f"; at the longest {call.silence_ms:.0f} ms of silence" if call.silence_ms >= 1 else ""
     return f"{call.took_ms:.0f} ms{heard}{silence}"
 
 
-def _details(call: KeptCall) -> list[str]:
-    """Give the lines that not every call has."""
+def _details(call: StoredCall) -> list[str]:
+    """Return the lines that not every call has."""
     lines = [
         f"  then      {one.kind} {one.target}, if not taken" + (f" for {one.ring_s} s" if one.ring_s else "")
         for one in call.chain
@@ -89,6 +89,6 @@ def _details(call: KeptCall) -> list[str]:
     return lines
 
 
-def _step(step: KeptStep) -> str:
+def _step(step: StoredStep) -> str:
     took = paint(f"  ({step.took_ms:.0f} ms)", "dim") if step.took_ms is not None and step.took_ms >= 1 else ""
     return f"  {step.step}: {step.outcome}{took}"

@@ -21,16 +21,16 @@ from typing import Any, TypeAlias
 import yaml
 
 from routing_engine.cli.common import misuse, paint, print_json
-from routing_engine.core.ports import Describes, TheirField
+from routing_engine.config.store import Configuration
+from routing_engine.core.ports import Describes, RemoteField
 from routing_engine.core.visible import visible
+from routing_engine.engine import open_provider
 from routing_engine.errors import ProviderError
-from routing_engine.in_force import open_provider
-from routing_engine.integration import About, Integration
-from routing_engine.routes.store import Configuration
-from routing_engine.state import state_folder
+from routing_engine.settings.integration import FieldInfo, Integration
+from routing_engine.settings.paths import state_folder
 
 #: The fields that a system has, by model; the moment it was asked is beside.
-Theirs: TypeAlias = Mapping[str, Sequence[TheirField]]
+Theirs: TypeAlias = Mapping[str, Sequence[RemoteField]]
 _PATIENCE_S = 30.0
 
 
@@ -111,10 +111,10 @@ def _keep(place: Path, theirs: Theirs) -> None:
 
 
 def _kept(place: Path) -> tuple[str, Theirs]:
-    """Give when the system was asked, and what it said; nothing where it was not, or the file is none of ours."""
+    """Return when the system was asked, and what it said; nothing where it was not, or the file is none of ours."""
     try:
         held = json.loads(place.read_text(encoding="utf-8"))
-        models = {model: [TheirField(**one) for one in fields] for model, fields in held["models"].items()}
+        models = {model: [RemoteField(**one) for one in fields] for model, fields in held["models"].items()}
         return str(held["asked_at"]), models
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return "", {}
@@ -124,13 +124,13 @@ def _kept(place: Path) -> tuple[str, Theirs]:
 
 
 def _model(
-    integration: Integration, name: str, asked: Mapping[str, Sequence[str]], theirs: Sequence[TheirField]
+    integration: Integration, name: str, asked: Mapping[str, Sequence[str]], theirs: Sequence[RemoteField]
 ) -> dict[str, Any]:
     model = integration.models[name]
     known = {one.name.casefold(): one for one in theirs}
     fields = []
     for ours, field in model.fields.items():
-        about, there = model.about.get(ours, About()), [known.get(_root(one)) for one in asked.get(ours, ())]
+        about, there = model.about.get(ours, FieldInfo()), [known.get(_root(one)) for one in asked.get(ours, ())]
         label = about.label or (there[0].label if len(there) == 1 and there[0] is not None else "")
         fields.append(
             {"name": ours, "field": field, "label": label, "type": about.type or None, "shown": about.shown}
@@ -150,8 +150,8 @@ def _root(name: str) -> str:
     return name.partition(".")[0].casefold()
 
 
-def _is_gone(asked: Sequence[str], known: Mapping[str, TheirField]) -> bool:
-    """Tell whether the system lacks a field. One of a related record, `Owner.Name`, is told by `Owner` or `OwnerId`."""
+def _is_gone(asked: Sequence[str], known: Mapping[str, RemoteField]) -> bool:
+    """Return whether the system lacks a field. One of a related record, `Owner.Name`, is told by `Owner` or `OwnerId`."""
     return any(_root(one) not in known and f"{_root(one)}id" not in known for one in asked)
 
 
@@ -208,7 +208,7 @@ def _reset(folder: Path, integration: Integration) -> int:
 
 
 def without_key(text: str, key: str) -> str:
-    """Give a YAML mapping's text without one of its keys; everything else, comments too, stays as it is written."""
+    """Return a YAML mapping's text without one of its keys; everything else, comments too, stays as it is written."""
     node = yaml.compose(text)
     for name, value in node.value if isinstance(node, yaml.MappingNode) else ():
         if name.value != key:

@@ -11,15 +11,15 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
-from routing_engine.cli.journal import Place, add_options, find_journal, said
-from routing_engine.core.numbers import Number, mask_number, read_number
+from routing_engine.cli.journal import JournalPlace, add_options, exit_on_journal_error, find_journal
+from routing_engine.core.phone import Number, mask_number, read_number
 from routing_engine.errors import JournalError
 from routing_engine.lookup.forgetting import forget_on_disk, leave_note, wait_until_taken
 from routing_engine.mirror.forgetting import forget_in_mirrors
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReceiptLine:
     """What was done in one place: what was found, by its name on the receipt; what was not done, in sentences."""
 
     place: str
@@ -36,7 +36,7 @@ class Receipt:
     at: str
     number: str
     dry_run: bool
-    parts: Sequence[Part] = field(default_factory=tuple)
+    parts: Sequence[ReceiptLine] = field(default_factory=tuple)
 
 
 def add(commands: Commands) -> None:
@@ -48,7 +48,7 @@ def add(commands: Commands) -> None:
         "--wait", type=float, default=4.0, metavar="S", help="seconds that a running engine has to answer (default: 4)"
     )
     add_options(parser, plain=False)
-    parser.set_defaults(run=said(run))
+    parser.set_defaults(run=exit_on_journal_error(run))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -68,20 +68,20 @@ def run(options: argparse.Namespace) -> int:
     return 0 if all(part.complete for part in parts) else 1
 
 
-def _part(name: str, place: Place, number: Number, dry_run: bool) -> Part:
+def _part(name: str, place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLine:
     """Forget in one place; one that fails does not keep the number in the others."""
     try:
         return PLACES[name](place, number, dry_run)
     except JournalError as error:
-        return Part(name, {}, False, (f"nothing was removed: {error}",))
+        return ReceiptLine(name, {}, False, (f"nothing was removed: {error}",))
 
 
-def from_journal(place: Place, number: Number, dry_run: bool) -> Part:
+def from_journal(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLine:
     """Forget a number in the journal. Raises `JournalError`."""
     from routing_engine.journal import forget  # late: it imports SQLAlchemy
 
     if not place.settings.kept and not os.path.exists(place.path):
-        return Part("journal", {}, notes=("none is kept",))
+        return ReceiptLine("journal", {}, notes=("none is kept",))
     found = (forget.find_traces if dry_run else forget.forget)(place.path, number, place.privacy)
     notes = list(found.notes)
     if found.perhaps:
@@ -92,32 +92,32 @@ def from_journal(place: Place, number: Number, dry_run: bool) -> Part:
     if found.unsearched:
         notes.append(f"{found.unsearched} calls are hashed with another key and could not be searched: use that key")
     counts = {"calls": found.deleted + found.perhaps, "mentions in other calls": found.cleaned}
-    return Part("journal", counts, not found.notes and not found.unsearched, notes)
+    return ReceiptLine("journal", counts, not found.notes and not found.unsearched, notes)
 
 
-def from_cache(place: Place, number: Number, dry_run: bool) -> Part:
+def from_cache(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLine:
     """Forget a number in the answers that are kept: in the memory of a running engine, and in its file."""
     try:
         taken = dry_run or wait_until_taken(leave_note(place.folder, number.e164), place.patience_s)
         count = forget_on_disk(place.cache, number.e164, dry_run) if place.cache is not None else 0
     except (OSError, sqlite3.Error) as error:
-        return Part("cache", {}, False, (f"not done: {error}",))
+        return ReceiptLine("cache", {}, False, (f"not done: {error}",))
     notes = () if taken else ("no running engine answered: restart it, if one runs with this folder",)
-    return Part("cache", {"answers on disk": count}, notes=notes)
+    return ReceiptLine("cache", {"answers on disk": count}, notes=notes)
 
 
-def from_mirrors(place: Place, number: Number, dry_run: bool) -> Part:
+def from_mirrors(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLine:
     """Forget a number in the indexes of mirrored systems."""
     try:
         count = forget_in_mirrors(place.mirror, number.e164, dry_run)
     except (OSError, sqlite3.Error) as error:
-        return Part("mirror", {}, False, (f"not done: {error}",))
+        return ReceiptLine("mirror", {}, False, (f"not done: {error}",))
     note = "the next pull brings back what the mirrored system still has: delete it there first"
-    return Part("mirror", {"records": count}, notes=(note,) if count else ())
+    return ReceiptLine("mirror", {"records": count}, notes=(note,) if count else ())
 
 
 #: Every place that keeps numbers. Each removes one there and says what it did; a `JournalError` is a place that failed.
-PLACES: Mapping[str, Callable[[Place, Number, bool], Part]] = {
+PLACES: Mapping[str, Callable[[JournalPlace, Number, bool], ReceiptLine]] = {
     "journal": from_journal,
     "cache": from_cache,
     "mirror": from_mirrors,

@@ -11,13 +11,13 @@ from routing_engine.cli import fields
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
 from routing_engine.cli.connection import check_connection
 from routing_engine.cli.login import log_in
+from routing_engine.config.store import Configuration
+from routing_engine.engine import open_store
 from routing_engine.errors import ProviderError
-from routing_engine.in_force import open_store
-from routing_engine.integration import Integration
-from routing_engine.marked import suggest
 from routing_engine.providers.oauth.settings import PORT, OAuthSettings
-from routing_engine.providers.oauth.store import TokenStore
-from routing_engine.routes.store import Configuration
+from routing_engine.providers.oauth.tokens import TokenStore
+from routing_engine.settings.integration import Integration
+from routing_engine.settings.yaml_reader import suggest
 
 _NONE = "no integration is configured: write integrations/NAME.yaml"
 
@@ -107,13 +107,13 @@ def _find(configuration: Configuration, name: str) -> Integration | int:
 
 
 def oauth_of(integration: Integration) -> OAuthSettings | None:
-    """Give the OAuth2 of an integration; settings of a provider that has it hold it as `oauth`."""
+    """Return the OAuth2 of an integration; settings of a provider that has it hold it as `oauth`."""
     found = getattr(integration.settings, "oauth", None)
     return found if isinstance(found, OAuthSettings) else None
 
 
 def auth_way(integration: Integration) -> str:
-    """Give how an integration proves who we are, in the words of its `auth`.
+    """Return how an integration proves who we are, in the words of its `auth`.
 
     Settings tell it as `auth_way`, or as the `name` of their `way`; "none" where they tell nothing.
     """
@@ -138,7 +138,7 @@ def _state(integration: Integration) -> dict[str, Any]:
 
 
 def _login(name: str, oauth: OAuthSettings | None) -> dict[str, Any] | None:
-    """Give what is known of a log-in without asking anybody: `state` is in, out, refused or unreadable."""
+    """Return what is known of a log-in without asking anybody: `state` is in, out, refused or unreadable."""
     if oauth is None or oauth.folder is None or not oauth.by_person:
         return None
     try:

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from routing_engine.errors import JournalError, RouteError
+from routing_engine.errors import ConfigError, JournalError
 from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.settings import JournalSettings, journal_path, read_journal
 from routing_engine.lookup.settings import read_cache
-from routing_engine.marked import Notes, read_yaml
 from routing_engine.mirror.settings import MirrorPlace, read_place
+from routing_engine.settings.yaml_reader import Problems, read_yaml
 
 if TYPE_CHECKING:
-    from routing_engine.journal.reader import KeptCall
+    from routing_engine.journal.reader import StoredCall
 
 _ENGINE = ("engine.yaml", "engine.yml")
 _AGO = re.compile(r"([0-9]{1,6})([smhdw])\Z", re.ASCII)
@@ -29,7 +29,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class JournalPlace:
     """A journal as engine.yaml describes it. `zone` None is the machine's.
 
     `folder` is the configuration's; `cache` is the file of the kept answers, None when they are in memory only.
@@ -68,10 +68,10 @@ def add_options(parser: argparse.ArgumentParser, plain: bool = True) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
-def find_journal(options: argparse.Namespace, key: bool = False) -> Place:
+def find_journal(options: argparse.Namespace, key: bool = False) -> JournalPlace:
     """Find the journal from engine.yaml alone: a broken route, or a CRM's secret that is not set, does not matter here.
 
-    With `key` its key must be there, too. Raises `RouteError` or `JournalError`.
+    With `key` its key must be there, too. Raises `ConfigError` or `JournalError`.
     """
     file = next((options.config / name for name in _ENGINE if (options.config / name).is_file()), None)
     if file is None:
@@ -83,24 +83,24 @@ def find_journal(options: argparse.Namespace, key: bool = False) -> Place:
         raise JournalError(f"there is no folder {options.config}; name it with --config, or the file with --journal")
     path = options.journal or journal_path(settings, options.config)
     kept = options.config / cache if cache else None
-    return Place(path, settings, region, zone, options.config, kept, mirror=mirror.folder)
+    return JournalPlace(path, settings, region, zone, options.config, kept, mirror=mirror.folder)
 
 
 def _read_engine(file: Path, key: bool) -> tuple[JournalSettings, str, tzinfo | None, str, MirrorPlace]:
-    notes = Notes(file.name, os.environ.get)
+    notes = Problems(file.name, os.environ.get)
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise JournalError(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'not text'}") from None
     section = read_yaml(text, notes)
     if section is None:
-        raise RouteError(notes.problems)
+        raise ConfigError(notes.problems)
     region, zone = section.text("region").upper(), section.text("timezone")
     known = len(notes.problems)
     settings = read_journal(section)
     problems = notes.problems[known:]
     if key and problems:
-        raise RouteError(problems)
+        raise ConfigError(problems)
     return settings, region, _zone(zone), read_cache(section).path, read_place(section, file.parent)
 
 
@@ -111,7 +111,7 @@ def _zone(name: str) -> tzinfo | None:
         return None
 
 
-def said(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+def exit_on_journal_error(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
     """Let a command end with 1 and a sentence where the journal does not work."""
 
     def command(options: argparse.Namespace) -> int:
@@ -144,8 +144,8 @@ def read_moment(text: str, now: datetime, zone: tzinfo | None, end: bool = False
         raise ValueError(f"'{text}' is no time; write 2h, 7d, 10:30, 2026-11-20 or 2026-11-20T10:30") from None
 
 
-def as_json(call: KeptCall) -> dict[str, Any]:
-    """Give a call for programs: names as `run-test --json` has them where they are the same."""
+def as_json(call: StoredCall) -> dict[str, Any]:
+    """Return a call for programs: names as `run-test --json` has them where they are the same."""
     return {
         "id": call.id,
         "call_id": call.call_id,
@@ -179,7 +179,7 @@ def _place(one: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in one.items() if value is not None}
 
 
-def where(call: KeptCall) -> str:
+def where(call: StoredCall) -> str:
     """Say where a call went: `queue vip, priority 10`."""
     if call.ended == "abandoned":
         return "abandoned"

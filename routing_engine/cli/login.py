@@ -16,10 +16,10 @@ import aiohttp
 
 from routing_engine.cli.common import misuse, paint
 from routing_engine.errors import ProviderError, ProviderRefused
-from routing_engine.providers.oauth.landing import landing
-from routing_engine.providers.oauth.login import Login, NotOurs, prepare_key
+from routing_engine.providers.oauth.callback_page import landing
+from routing_engine.providers.oauth.login import ForeignCallback, Login, prepare_key
 from routing_engine.providers.oauth.settings import OAuthSettings
-from routing_engine.providers.oauth.store import Kept, TokenStore
+from routing_engine.providers.oauth.tokens import StoredToken, TokenStore
 
 #: A redirect address at which we can listen ourselves.
 _HERE = frozenset({"localhost", "127.0.0.1"})
@@ -55,14 +55,14 @@ def log_in(name: str, settings: OAuthSettings, tls: ssl.SSLContext | None, optio
 
 
 def _redirect(address: str, port: int) -> str:
-    """Give the redirect address, with another port where one is wanted."""
+    """Return the redirect address, with another port where one is wanted."""
     url = urlsplit(address)
     return url._replace(netloc=f"{url.hostname}:{port}").geturl() if port else address
 
 
-async def _by_browser(login: Login, tls: ssl.SSLContext | None, wait_s: float) -> Kept:
+async def _by_browser(login: Login, tls: ssl.SSLContext | None, wait_s: float) -> StoredToken:
     async with _session(tls) as session:
-        found: list[Kept] = []
+        found: list[StoredToken] = []
 
         async def take(answer: Mapping[str, str]) -> None:
             found.append(await login.finish(session, login.code_in(answer)))
@@ -76,7 +76,7 @@ async def _by_browser(login: Login, tls: ssl.SSLContext | None, wait_s: float) -
         return found[0]
 
 
-def _by_paste(login: Login, tls: ssl.SSLContext | None) -> Kept:
+def _by_paste(login: Login, tls: ssl.SSLContext | None) -> StoredToken:
     """Read what is pasted. Not within the event loop: Ctrl-C could not end the waiting there."""
     _show(login)
     print(f"Log in there. You land on an address that begins with {login.redirect_url}; it need not show a page.")
@@ -84,7 +84,7 @@ def _by_paste(login: Login, tls: ssl.SSLContext | None) -> Kept:
     while line := sys.stdin.readline():
         try:
             code = login.code_pasted(line)
-        except NotOurs:
+        except ForeignCallback:
             print(
                 "That address belongs to another log-in. Open the address above, and paste where you land:", flush=True
             )
@@ -93,7 +93,7 @@ def _by_paste(login: Login, tls: ssl.SSLContext | None) -> Kept:
     raise ProviderRefused(f"{login.name}: nothing was pasted")
 
 
-async def _finish(login: Login, tls: ssl.SSLContext | None, code: str) -> Kept:
+async def _finish(login: Login, tls: ssl.SSLContext | None, code: str) -> StoredToken:
     async with _session(tls) as session:
         return await login.finish(session, code)
 
@@ -121,7 +121,7 @@ def _session(tls: ssl.SSLContext | None) -> aiohttp.ClientSession:
     )
 
 
-def _tell(login: Login, kept: Kept, made: str) -> None:
+def _tell(login: Login, kept: StoredToken, made: str) -> None:
     settings = login.settings
     assert settings.folder is not None, "who logs in has a folder"
     print(paint(f"logged in to {login.name}", "good"))

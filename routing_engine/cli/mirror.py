@@ -12,14 +12,14 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
+from routing_engine.config.store import Configuration
+from routing_engine.engine import open_provider, open_store
 from routing_engine.errors import ProviderError
-from routing_engine.in_force import open_provider, open_store
-from routing_engine.lookup.remember import said_age
-from routing_engine.mirror.due import Kind
-from routing_engine.mirror.keeper import State
-from routing_engine.mirror.mirror import Mirror
-from routing_engine.mirror.pulling import Pulled
-from routing_engine.routes.store import Configuration
+from routing_engine.lookup.caching import said_age
+from routing_engine.mirror.provider import MirrorProvider
+from routing_engine.mirror.puller import PullResult
+from routing_engine.mirror.schedule import Kind
+from routing_engine.mirror.scheduler import ModelState
 
 _SHOW_EVERY_S = 0.5
 
@@ -49,10 +49,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(options: argparse.Namespace, configuration: Configuration, names: list[str], pulls: bool) -> int:
-    states, good = dict[str, Mapping[str, State]](), True
+    states, good = dict[str, Mapping[str, ModelState]](), True
     for name in names:
         mirror = open_provider(configuration.integrations[name], configuration.settings)
-        assert isinstance(mirror, Mirror)
+        assert isinstance(mirror, MirrorProvider)
         try:
             states[name] = dict(await mirror.look())
             for model in states[name] if pulls else ():
@@ -67,7 +67,7 @@ async def _run(options: argparse.Namespace, configuration: Configuration, names:
     return 0 if good and not any(state.unusable for found in states.values() for state in found.values()) else 1
 
 
-async def _pull(mirror: Mirror, name: str, model: str, options: argparse.Namespace) -> bool:
+async def _pull(mirror: MirrorProvider, name: str, model: str, options: argparse.Namespace) -> bool:
     kind: Kind = "full" if options.full or options.accept else "changes"
     pull = asyncio.create_task(mirror.pull(model, kind, options.accept))
     while not pull.done():
@@ -85,7 +85,7 @@ async def _pull(mirror: Mirror, name: str, model: str, options: argparse.Namespa
     return False
 
 
-def _said(name: str, model: str, pulled: Pulled | None) -> bool:
+def _said(name: str, model: str, pulled: PullResult | None) -> bool:
     if pulled is None:
         print(f"{name} {model}: another process is pulling it just now", file=sys.stderr)
         return False
@@ -93,7 +93,7 @@ def _said(name: str, model: str, pulled: Pulled | None) -> bool:
     return True
 
 
-def _print(states: Mapping[str, Mapping[str, State]], zone: tzinfo | None) -> None:
+def _print(states: Mapping[str, Mapping[str, ModelState]], zone: tzinfo | None) -> None:
     if not states:
         print("nothing is mirrored: no integration has 'mirror'")
     for name, found in states.items():
@@ -104,13 +104,13 @@ def _print(states: Mapping[str, Mapping[str, State]], zone: tzinfo | None) -> No
                 print(f"  {line}")
 
 
-def _what(state: State) -> str:
+def _what(state: ModelState) -> str:
     if state.held is None:
         return "no records yet"
     return f"{state.held.records} records, {said_age(max(0.0, time.time() - state.held.as_of))} old"
 
 
-def _more(state: State, zone: tzinfo | None) -> list[str]:
+def _more(state: ModelState, zone: tzinfo | None) -> list[str]:
     lines = [f"cannot be used: {state.unusable}"] if state.unusable else []
     if state.pulling.kind:
         lines.append(f"under way: {state.pulling.kind}, {state.pulling.so_far} records so far")
@@ -120,7 +120,7 @@ def _more(state: State, zone: tzinfo | None) -> list[str]:
     return [*lines, f"next pull: {state.next_kind}, {moment:%Y-%m-%d %H:%M:%S}"]
 
 
-def _as_json(name: str, model: str, state: State) -> dict[str, Any]:
+def _as_json(name: str, model: str, state: ModelState) -> dict[str, Any]:
     held = state.held
     return {
         "integration": name,

@@ -14,16 +14,16 @@ from typing import Any
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
 from routing_engine.cli.record import about_of, print_record
-from routing_engine.core.model import Decision, Destination, Left, Step, Value
-from routing_engine.core.numbers import read_number
+from routing_engine.config.canned import live_operand, read_records
+from routing_engine.config.store import Configuration
+from routing_engine.core.model import Decision, Destination, Operand, TrailStep, Value
+from routing_engine.core.phone import read_number
 from routing_engine.core.visible import visible
 from routing_engine.dry_run import DryCall, DryRun, dry_run
-from routing_engine.in_force import open_store
-from routing_engine.integration import About
+from routing_engine.engine import open_store
 from routing_engine.log import set_up_log
-from routing_engine.marked import Notes, suggest
-from routing_engine.routes.canned import live_left, read_records
-from routing_engine.routes.store import Configuration
+from routing_engine.settings.integration import FieldInfo
+from routing_engine.settings.yaml_reader import Problems, suggest
 
 
 def add(commands: Commands) -> None:
@@ -80,10 +80,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _call(options: argparse.Namespace, configuration: Configuration) -> DryCall | None:
-    """Give the call to try; None, with the problems printed, when the canned records cannot be read."""
+    """Return the call to try; None, with the problems printed, when the canned records cannot be read."""
     records = None
     if options.records is not None:
-        notes = Notes(str(options.records))
+        notes = Problems(str(options.records))
         try:
             text = options.records.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -108,7 +108,7 @@ def _call(options: argparse.Namespace, configuration: Configuration) -> DryCall 
     )
 
 
-def _note_strangers(records: Iterable[str], notes: Notes, configuration: Configuration) -> None:
+def _note_strangers(records: Iterable[str], notes: Problems, configuration: Configuration) -> None:
     known = {source.name for route in configuration.routes.values() for source in route.sources}
     for name in records:
         if name not in known:
@@ -137,19 +137,19 @@ def _place(to: Destination) -> dict[str, Any]:
     return {name: value for name, value in asdict(to).items() if value is not None}
 
 
-def _state(text: str) -> tuple[Left, Value]:
+def _state(text: str) -> tuple[Operand, Value]:
     name, value = _pair(text)
     try:
-        left = live_left(name)
+        left = live_operand(name)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-    if left.room == "last_agent":
+    if left.scope == "last_agent":
         return left, tuple(value.split(",", 1))
     return left, int(value) if value.isascii() and value.isdigit() else value
 
 
 def as_json(found: DryRun) -> dict[str, Any]:
-    """Give a dry run in the shape of the contract, section 4."""
+    """Return a dry run in the shape of the contract, section 4."""
     decision = found.decision
     to, record = decision.destination, decision.record
     return {
@@ -169,11 +169,11 @@ def as_json(found: DryRun) -> dict[str, Any]:
     }
 
 
-def _ms(step: Step) -> float | None:
+def _ms(step: TrailStep) -> float | None:
     return None if step.took_ms is None else round(step.took_ms, 1)
 
 
-def _print(found: DryRun, about: Mapping[str, About] = MappingProxyType({})) -> None:
+def _print(found: DryRun, about: Mapping[str, FieldInfo] = MappingProxyType({})) -> None:
     decision = found.decision
     print(paint(where(decision), "good" if decision.reason == "matched" else "bold"))
     for one in decision.chain:

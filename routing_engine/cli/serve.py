@@ -11,8 +11,8 @@ from collections.abc import Callable
 from importlib import import_module
 
 from routing_engine.cli.common import Commands, add_command
-from routing_engine.errors import RouteError
-from routing_engine.in_force import open_store
+from routing_engine.engine import open_store
+from routing_engine.errors import ConfigError
 from routing_engine.log import set_up_log
 from routing_engine.service import Service
 
@@ -40,7 +40,7 @@ async def _serve(service: Service) -> int:
     loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(service.reload())))
     try:
         await service.start()
-    except RouteError as error:
+    except ConfigError as error:
         await service.close()
         print(error, file=sys.stderr)
         return 1
@@ -58,7 +58,7 @@ def _why(error: OSError) -> str:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Give uvloop's loop where that is installed, else None for the standard one."""
+    """Return uvloop's loop where that is installed, else None for the standard one."""
     try:
         factory: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
     except ImportError:

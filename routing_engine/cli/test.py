@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
+from routing_engine.config.examples import Example
+from routing_engine.engine import open_store
 from routing_engine.errors import Problem
-from routing_engine.in_force import open_store
-from routing_engine.marked import suggest
-from routing_engine.routes.examples import Example
+from routing_engine.settings.yaml_reader import suggest
 
 
 def add(commands: Commands) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias, cast
 
-from routing_engine.core.model import Condition, Group, Left, Scalar, Template, Test
+from routing_engine.core.model import Comparison, Condition, ConditionGroup, Operand, Scalar, Template
 from routing_engine.core.operators import OPERATORS, Expected, Operator, differs, loose
 from routing_engine.core.templates import Facts, as_text, render
 
 _LONGEST_QUOTE = 80
 #: Which left sides must not be quoted: digits marked sensitive.
-Hide: TypeAlias = Callable[[Left], bool]
+Hide: TypeAlias = Callable[[Operand], bool]
 
 
-def _hide_nothing(left: Left) -> bool:
+def _hide_nothing(left: Operand) -> bool:
     return False
 
 
@@ -22,7 +22,7 @@ def why_not(condition: Condition | None, facts: Facts, hide: Hide = _hide_nothin
     """Return why a condition does not hold, as a sentence that names the value; "" when it holds."""
     if condition is None:
         return ""
-    if isinstance(condition, Test):
+    if isinstance(condition, Comparison):
         return _test_why_not(condition, facts, hide)
     if condition.join == "all":
         return next((why for part in condition.conditions if (why := why_not(part, facts, hide))), "")
@@ -32,13 +32,13 @@ def why_not(condition: Condition | None, facts: Facts, hide: Hide = _hide_nothin
     return "" if "" in whys else "none of these holds: " + "; ".join(whys)
 
 
-def _none_why_not(group: Group, facts: Facts, hide: Hide) -> str:
+def _none_why_not(group: ConditionGroup, facts: Facts, hide: Hide) -> str:
     held = [part for part in group.conditions if not why_not(part, facts, hide)]
     return f"what must not hold does: {describe(held[0], hide)}" if held else ""
 
 
-def _test_why_not(test: Test, facts: Facts, hide: Hide) -> str:
-    actual, expected, now = facts.look(test.left), _expected(test, facts), facts.caller.at
+def _test_why_not(test: Comparison, facts: Facts, hide: Hide) -> str:
+    actual, expected, now = facts.value_of(test.left), _expected(test, facts), facts.caller.at
     if expected == "" and isinstance(test.expected, Template):
         return f"{test.left} is compared with '{test.expected}', which is empty"
     operator = OPERATORS[test.operator]
@@ -50,7 +50,7 @@ def _test_why_not(test: Test, facts: Facts, hide: Hide) -> str:
     if any(map(hide, _lefts_of(test))):
         return f"{test.left} {_fails(operator, expected, 'what the rule asks')}"
     if actual is None:
-        return f"the record has no '{test.left}'" if test.left.room == "record" else f"{test.left} is not known"
+        return f"the record has no '{test.left}'" if test.left.scope == "record" else f"{test.left} is not known"
     near = "" if test.loosely else operator.compares.near(operator.holds, actual, expected, now)
     return f"{test.left} is {_quoted(actual)}: it {_fails(operator, expected)}{near}"
 
@@ -68,19 +68,19 @@ def nearly_not(condition: Condition | None, facts: Facts, hide: Hide = _hide_not
     """
     if condition is None:
         return ""
-    if isinstance(condition, Test):
+    if isinstance(condition, Comparison):
         return _overlooked(condition, facts, hide) if OPERATORS[condition.operator].compares.negative else ""
     if condition.join != "none":
         return next((near for part in condition.conditions if (near := nearly_not(part, facts, hide))), "")
-    tests = (part for part in condition.conditions if isinstance(part, Test))
+    tests = (part for part in condition.conditions if isinstance(part, Comparison))
     return next((near for test in tests if (near := _overlooked(test, facts, hide))), "")
 
 
-def _overlooked(test: Test, facts: Facts, hide: Hide) -> str:
+def _overlooked(test: Comparison, facts: Facts, hide: Hide) -> str:
     operator, now = OPERATORS[test.operator], facts.caller.at
     if test.loosely or not operator.compares.loosely or any(map(hide, _lefts_of(test))):
         return ""
-    actual, expected = facts.look(test.left), _expected(test, facts)
+    actual, expected = facts.value_of(test.left), _expected(test, facts)
     held = operator.holds(actual, expected, now)
     if held is not operator.compares.negative:
         return ""
@@ -89,17 +89,17 @@ def _overlooked(test: Test, facts: Facts, hide: Hide) -> str:
     return f" ({near}; 'loosely: true' would not match)" if what else ""
 
 
-def _expected(test: Test, facts: Facts) -> Expected:
+def _expected(test: Comparison, facts: Facts) -> Expected:
     """Return the right side; a number that stands alone in a template stays one, and is compared as a number."""
     template = test.expected
     if not isinstance(template, Template):
         return template
-    alone: Scalar = cast(Scalar, facts.look(template.lefts[0])) if len(template.parts) == 1 else None
-    return alone if isinstance(alone, int | float) and not isinstance(alone, bool) else render(template, facts.look)
+    alone: Scalar = cast(Scalar, facts.value_of(template.operands[0])) if len(template.parts) == 1 else None
+    return alone if isinstance(alone, int | float) and not isinstance(alone, bool) else render(template, facts.value_of)
 
 
-def _lefts_of(test: Test) -> tuple[Left, ...]:
-    return (test.left, *test.expected.lefts) if isinstance(test.expected, Template) else (test.left,)
+def _lefts_of(test: Comparison) -> tuple[Operand, ...]:
+    return (test.left, *test.expected.operands) if isinstance(test.expected, Template) else (test.left,)
 
 
 def _quoted(value: Expected | Template) -> str:
@@ -116,7 +116,7 @@ def _quoted(value: Expected | Template) -> str:
 
 def describe(condition: Condition, hide: Hide = _hide_nothing) -> str:
     """Return a condition as a person would say it: `tier is 'gold' and balance at least 1000`."""
-    if isinstance(condition, Test):
+    if isinstance(condition, Comparison):
         expected = "***" if any(map(hide, _lefts_of(condition))) else _quoted(condition.expected)
         return f"{condition.left} {condition.operator.replace('_', ' ')} {expected}"
     word = {"all": " and ", "any": " or ", "none": " nor "}[condition.join]

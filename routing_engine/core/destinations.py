@@ -108,7 +108,7 @@ _RESERVED = frozenset(
 
 
 def check_target(kind: str, target: str) -> str:
-    """Give the target in the form that the dialplan gets. Raises `ValueError` with a sentence when it is refused."""
+    """Return the target in the form that the dialplan gets. Raises `ValueError` with a sentence when it is refused."""
     text = target.strip()
     if kind in ("external", "callback"):
         text = _SEPARATED.sub("", text)
@@ -143,14 +143,14 @@ MAX_VALUE = 1000
 
 
 def clean_value(text: str) -> str:
-    """Give a text that is safe as a channel variable: no control characters, nothing Asterisk would evaluate."""
+    """Return a text that is safe as a channel variable: no control characters, nothing Asterisk would evaluate."""
     if text.isprintable() and "$" not in text:
         return text[:MAX_VALUE]
     return _EVALUATED.sub("", _CONTROL.sub(" ", text[:MAX_VALUE]))
 
 
-def place(destination: Destination, profile: Mapping[str, str]) -> tuple[str, str, str]:
-    """Give context, exten and priority of a destination in a dialplan profile."""
+def dialplan_location(destination: Destination, profile: Mapping[str, str]) -> tuple[str, str, str]:
+    """Return context, exten and priority of a destination in a dialplan profile."""
     if destination.kind == "route":  # in a chain: the call comes back to us
         return "routing-engine", destination.target, "1"
     where = destination.target if destination.kind == "dialplan" else profile[destination.kind]
@@ -159,7 +159,7 @@ def place(destination: Destination, profile: Mapping[str, str]) -> tuple[str, st
 
 
 def variables(decision: Decision, call_id: str, profile: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Give the dialplan variables of a decision in the order they are set; `ROUTE_STATUS` is the last."""
+    """Return the dialplan variables of a decision in the order they are set; `ROUTE_STATUS` is the last."""
     found = _side_effects(decision.sets)
     found += [
         ("ROUTE_REASON", decision.reason),
@@ -176,7 +176,7 @@ def variables(decision: Decision, call_id: str, profile: Mapping[str, str]) -> l
 
 
 def _side_effects(sets: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-    """Give what `set` sets. Headers are numbered, `__` lets the channels that are rung inherit them.
+    """Return what `set` sets. Headers are numbered, `__` lets the channels that are rung inherit them.
 
     An empty header, and an announcement that is no sound, are left out: nobody would see or hear them.
     """
@@ -194,7 +194,7 @@ def _side_effects(sets: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
 def _destination_variables(
     destination: Destination, chain: tuple[Destination, ...], profile: Mapping[str, str]
 ) -> list[tuple[str, str]]:
-    context, exten, priority = place(destination, profile)
+    context, exten, priority = dialplan_location(destination, profile)
     found = [("ROUTE_KIND", destination.kind), ("ROUTE_TARGET", destination.target)]
     if destination.priority is not None:
         found.append(("QUEUE_PRIO", str(destination.priority)))
@@ -214,6 +214,6 @@ def _chain(chain: tuple[Destination, ...], profile: Mapping[str, str]) -> str:
 
 
 def _chained(destination: Destination, profile: Mapping[str, str]) -> str:
-    """Give one entry of ROUTE_CHAIN: `kind:target:priority:ring_s:context:exten:label`; no target holds `:` or `&`."""
+    """Return one entry of ROUTE_CHAIN: `kind:target:priority:ring_s:context:exten:label`; no target holds `:` or `&`."""
     given = ["" if value is None else str(value) for value in (destination.priority, destination.ring_s)]
-    return ":".join([destination.kind, destination.target, *given, *place(destination, profile)])
+    return ":".join([destination.kind, destination.target, *given, *dialplan_location(destination, profile)])

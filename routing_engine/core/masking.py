@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from routing_engine.core.model import Decision, Record, Sound, Step
-from routing_engine.core.talk import Talk
+from routing_engine.core.model import Decision, Record, Sound, TrailStep
+from routing_engine.core.state import CallState
 from routing_engine.core.templates import as_text
 
 _MASK = "***"
@@ -13,7 +13,7 @@ _MASK = "***"
 _TELLING = 3
 
 
-def mask_secrets(talk: Talk, decision: Decision) -> Decision:
+def mask_secrets(talk: CallState, decision: Decision) -> Decision:
     """Mask digits marked sensitive wherever the trail, the record or what was played repeats them."""
     trail, play, record = tuple(talk.trail), decision.play, decision.record
     for secret in sorted(talk.secrets, key=len, reverse=True):  # the longest first: a shorter one may be part of it
@@ -23,7 +23,7 @@ def mask_secrets(talk: Talk, decision: Decision) -> Decision:
     return replace(decision, trail=trail, play=play, record=record)
 
 
-def _mask_step(step: Step, secret: str) -> Step:
+def _mask_step(step: TrailStep, secret: str) -> TrailStep:
     return replace(step, step=_masked(step.step, secret), outcome=_masked(step.outcome, secret))
 
 

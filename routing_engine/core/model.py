@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 
-from routing_engine.core.numbers import Number
+from routing_engine.core.phone import Number
 
 #: What a field of a record may be. Lists become tuples; anything deeper is kept as its JSON text.
 Scalar: TypeAlias = str | int | float | bool | None
@@ -24,10 +24,10 @@ class Pattern(Protocol):
         """The expression as written."""
 
     def search(self, text: str) -> object | None:
-        """Give a match anywhere in the text, or None."""
+        """Return a match anywhere in the text, or None."""
 
     def fullmatch(self, text: str) -> object | None:
-        """Give a match of the whole text, or None."""
+        """Return a match of the whole text, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,35 +49,35 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Operand:
     """What a condition or a template looks at: a room, and the name of a value there.
 
     `list` and `device` hold NAME, `queue` holds NAME.members and the like, `data` origin and age_s. `share` and
     `last_agent` have one value each and no name; `input` without a name is the first input.
     """
 
-    room: Literal["record", "call", "input", "list", "data", "share", "device", "queue", "last_agent"]
+    scope: Literal["record", "call", "input", "list", "data", "share", "device", "queue", "last_agent"]
     name: str
 
     def __str__(self) -> str:
-        return self.name if self.room == "record" else f"{self.room}.{self.name}" if self.name else self.room
+        return self.name if self.scope == "record" else f"{self.scope}.{self.name}" if self.name else self.scope
 
     @property
     def live(self) -> bool:
         """Whether only the channel can tell it, at the moment of the question."""
-        return self.room in ("device", "queue", "last_agent") or (self.room, self.name) == ("call", "attestation")
+        return self.scope in ("device", "queue", "last_agent") or (self.scope, self.name) == ("call", "attestation")
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
     """Text with values in it, `{company} - {name}`: literal text and left sides in the order they are written."""
 
-    parts: tuple[str | Left, ...]
+    parts: tuple[str | Operand, ...]
     #: The values that the template needs. Worked out once: every call asks for them several times.
-    lefts: tuple[Left, ...] = field(init=False, repr=False, compare=False)
+    operands: tuple[Operand, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lefts", tuple(part for part in self.parts if isinstance(part, Left)))
+        object.__setattr__(self, "lefts", tuple(part for part in self.parts if isinstance(part, Operand)))
 
     def __str__(self) -> str:
         return "".join(part if isinstance(part, str) else f"{{{part}}}" for part in self.parts)
@@ -89,7 +89,7 @@ SayingKind: TypeAlias = Literal["sound", "digits", "number", "letters", "date", 
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
+class SpokenTemplate:
     """A prompt made of values: a sound whose name holds some, or something to be said (`speech` is any text)."""
 
     kind: SayingKind
@@ -98,7 +98,7 @@ class Saying:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A `Saying` with its values in: `text` is digits, a whole number, letters, an ISO moment or free text."""
+    """A `SpokenTemplate` with its values in: `text` is digits, a whole number, letters, an ISO moment or free text."""
 
     kind: SayingKind
     text: str
@@ -108,7 +108,7 @@ class Spoken:
 
 
 #: What a route writes: the name of a sound, or what is made of values.
-Prompt: TypeAlias = str | Saying
+Prompt: TypeAlias = str | SpokenTemplate
 #: What a channel plays: the name of a sound, or what Asterisk or a speech synthesiser says.
 Sound: TypeAlias = str | Spoken
 
@@ -126,41 +126,41 @@ class Languages:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Comparison:
     """One comparison: a left side, an operator of `operators.OPERATORS`, and what to compare with.
 
     A template is filled for each call: `input.pin: '{pin}'`.
     """
 
-    left: Left
+    left: Operand
     operator: str
     expected: Value | Pattern | Template
     loosely: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ConditionGroup:
     """Conditions joined: `all` must hold, `any` one must, `none` may."""
 
     join: Literal["all", "any", "none"]
-    conditions: tuple[Test | Group, ...]
+    conditions: tuple[Comparison | ConditionGroup, ...]
 
 
-Condition: TypeAlias = Test | Group
+Condition: TypeAlias = Comparison | ConditionGroup
 
 
 class Calendar(Protocol):
     """Opening hours with their holidays and one-off overrides."""
 
     def state(self, at: datetime) -> Literal["open", "closed", "holiday"]:
-        """Give what a moment is. The calendar's own time zone counts."""
+        """Return what a moment is. The calendar's own time zone counts."""
 
 
 class NumberList(Protocol):
     """A list of numbers, some blocked, some allowed."""
 
     def verdict(self, number: Number | None) -> Literal["allowed", "blocked", "unlisted"]:
-        """Give what a caller is (None: hidden or malformed). `allowed` wins."""
+        """Return what a caller is (None: hidden or malformed). `allowed` wins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class To:
+class DestinationSpec:
     """A destination as written: the target may be a template; `otherwise` is the `else:` branch.
 
     Kind `last_agent` has the number of days as its target. An entry of a chain is `chained`: it is taken only when it
@@ -185,17 +185,17 @@ class To:
     kind: str
     target: Template
     priority: int | None = None
-    otherwise: To | None = None
+    otherwise: DestinationSpec | None = None
     ring_s: int | None = None
     chained: bool = False
-    then: To | None = None
+    then: DestinationSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
     """What to play, then where to go."""
 
-    to: To
+    to: DestinationSpec
     play: tuple[Prompt, ...] = ()
 
 
@@ -239,7 +239,7 @@ class Rule:
     line: int = 0
     disabled: bool = False
     until: datetime | None = None
-    live: tuple[Left, ...] = ()
+    live: tuple[Operand, ...] = ()
     owner: str = ""
     comment: str = ""
 
@@ -265,7 +265,7 @@ class Menu:
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class CachePolicy:
     """How long an answer may be used again, in seconds from when it was read.
 
     `ttl_s` for records, `negative_ttl_s` for "no record"; for `refresh_s` longer it is used and asked for anew
@@ -298,11 +298,11 @@ class Source:
     when_down: Literal["next", "default"] | Action = "next"
     when_many: Literal["first"] | Action | Prefer | Menu = "first"
     newest_by: str = ""
-    keep: Keep | None = None
+    keep: CachePolicy | None = None
     rules: tuple[Rule, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "by_caller", Left("call", "caller") in self.by.lefts)
+        object.__setattr__(self, "by_caller", Operand("call", "caller") in self.by.operands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,7 +358,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TrailStep:
     """One thing that happened on the way to a decision. `took_ms` is None for what takes no time of its own."""
 
     step: str
@@ -394,7 +394,7 @@ class Decision:
     source: str = ""
     record: Record | None = None
     sets: tuple[tuple[str, str], ...] = ()
-    trail: tuple[Step, ...] = ()
+    trail: tuple[TrailStep, ...] = ()
     failed: bool = False
     chain: tuple[Destination, ...] = ()
     passed: tuple[tuple[str, str, str], ...] = ()
@@ -434,7 +434,7 @@ class Find:
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class Prefetch:
     """Ask: begin these look-ups now; they are asked for later, or never. Answered with `Typed` at once."""
 
     finds: tuple[Find, ...]
@@ -458,7 +458,7 @@ class Switch:
 class Observe:
     """Ask: what these left sides are now (device states, queues, attestation, the last agent)."""
 
-    lefts: tuple[Left, ...]
+    operands: tuple[Operand, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -515,8 +515,8 @@ class Observed:
     Of `last_agent` it is the extension and the ISO moment of that call, ("201", "2026-11-01T10:00:00+01:00").
     """
 
-    values: Mapping[Left, Value] = field(default_factory=dict)
+    values: Mapping[Operand, Value] = field(default_factory=dict)
 
 
-Ask: TypeAlias = Play | Collect | Find | Ahead | Open | Switch | Observe
+Ask: TypeAlias = Play | Collect | Find | Prefetch | Open | Switch | Observe
 Answer: TypeAlias = Typed | Found | SourceDown | Opened | Observed

@@ -13,14 +13,14 @@ from routing_engine.core.model import (
     Filler,
     Find,
     Found,
-    Left,
+    Operand,
     Play,
     Record,
     SourceDown,
     Typed,
     Value,
 )
-from routing_engine.core.numbers import Number
+from routing_engine.core.phone import Number
 from routing_engine.errors import ChannelError
 
 
@@ -52,7 +52,7 @@ class Channel(Protocol):
     async def switch(self, language: str) -> None:
         """Play prompts in this language from now on."""
 
-    async def observe(self, lefts: Sequence[Left]) -> Mapping[Left, Value]:
+    async def observe(self, lefts: Sequence[Operand]) -> Mapping[Operand, Value]:
         """Tell what live left sides are now; one that cannot be told is left out."""
 
     async def fill(self, filler: Filler | None) -> None:
@@ -92,7 +92,7 @@ class Provider(Protocol):
     """A connection to a system that holds records."""
 
     async def find(self, query: Query) -> Sequence[Record]:
-        """Give the records that fit, best first; an empty sequence is "no record".
+        """Return the records that fit, best first; an empty sequence is "no record".
 
         Raises `ProviderUnreachable`, `ProviderRefused` or `ProviderMisread`, and nothing else. It has no time-out of
         its own to keep: the caller cancels it.
@@ -118,11 +118,11 @@ class Lists(Protocol):
     """What a provider keeps beside `Provider` when its records can be listed: then they can be mirrored.
 
     Its settings say the same before anything is opened: `listing(model)` gives "all", "changes" or "" (see
-    `mirrored.Listing`), so that a `mirror:` which cannot be is refused when the configuration is read.
+    `mirrored.ListRequest`), so that a `mirror:` which cannot be is refused when the configuration is read.
     """
 
     async def page(self, model: str, since: datetime | None, cursor: str) -> Batch:
-        """Give one page: one request to the other side, as the limits of an integration count.
+        """Return one page: one request to the other side, as the limits of an integration count.
 
         `cursor` is "" for the first page, else that of the page before; the same one may be asked for again when the
         request failed, and hours later. `since` None lists every record; else (UTC) all that were changed at that
@@ -141,7 +141,7 @@ class Checks(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class TheirField:
+class RemoteField:
     """A field that a system says a model has: its name there, and, where it tells, what people call it and its type."""
 
     name: str
@@ -153,7 +153,7 @@ class TheirField:
 class Describes(Protocol):
     """What a provider keeps beside `Provider` when the system can tell the fields of its models."""
 
-    async def fields_of(self, model: str) -> Sequence[TheirField]:
+    async def fields_of(self, model: str) -> Sequence[RemoteField]:
         """Ask for the fields; none when it cannot be told. Raises what `find` raises."""
 
     def asks_for(self, model: str) -> Mapping[str, Sequence[str]]:
@@ -164,7 +164,7 @@ class Speech(Protocol):
     """Text to speech."""
 
     async def sound(self, text: str, language: str) -> str | None:
-        """Give the name of a sound that says the text; None when it cannot be made in time. Never raises."""
+        """Return the name of a sound that says the text; None when it cannot be made in time. Never raises."""
 
 
 #: What a look-up that was begun early is cancelled with when the time of its call is up.

@@ -1,4 +1,4 @@
-"""Prompts with values in them: what a `Saying` of a route comes to for one call."""
+"""Prompts with values in them: what a `SpokenTemplate` of a route comes to for one call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from routing_engine.core.compare import as_moment, as_number
-from routing_engine.core.model import Left, Saying, Sound, Spoken, Template, Value
+from routing_engine.core.model import Operand, Sound, Spoken, SpokenTemplate, Template, Value
 from routing_engine.core.templates import render
 
 #: Names of sounds: a path below Asterisk's sounds, or an absolute one, without `..` and without a format.
@@ -24,15 +24,15 @@ _LONGEST_NUMBER = 2**31 - 1  # SAY NUMBER takes a C int
 
 
 def check_language(text: str) -> str:
-    """Give a language's code without spaces around it. Raises `ValueError` with a sentence when it is none."""
+    """Return a language's code without spaces around it. Raises `ValueError` with a sentence when it is none."""
     language = text.strip()
     if not LANGUAGE.match(language):
         raise ValueError(f"'{language[:80]}' is no language")
     return language
 
 
-def speak(saying: Saying, look: Callable[[Left], Value], now: datetime) -> Sound:
-    """Fill a `Saying` with values. Raises `ValueError` with a sentence when what comes out cannot be said."""
+def speak(saying: SpokenTemplate, look: Callable[[Operand], Value], now: datetime) -> Sound:
+    """Fill a `SpokenTemplate` with values. Raises `ValueError` with a sentence when what comes out cannot be said."""
     text = render(saying.text, look).strip()
     if saying.kind == "sound":
         if not SOUND.match(text) or (text[0] == "/" and not _is_absolute(saying.text)):

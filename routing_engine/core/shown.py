@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from routing_engine.core.model import Caller, Destination
-from routing_engine.core.numbers import mask_number
+from routing_engine.core.phone import mask_number
 
 #: A caller's number with fewer digits is an extension: it stands in too many other texts to be masked in them.
 _SHORTEST = 7
 
 
 def shown_caller(caller: Caller, plain: bool) -> str:
-    """Give what stands for the caller."""
+    """Return what stands for the caller."""
     if caller.number is None:
         return "anonymous"
     return caller.number.e164 if plain else mask_number(caller.number.e164)
 
 
 def shown_destination(found: Destination | None, plain: bool) -> str:
-    """Give kind, target and priority; a number outside is masked like a caller's. "" where there is none."""
+    """Return kind, target and priority; a number outside is masked like a caller's. "" where there is none."""
     if found is None:
         return ""
     outside = found.kind in ("external", "callback") and not plain

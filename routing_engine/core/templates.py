@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from routing_engine.core.model import Caller, Left, Record, Site, Template, Value
-from routing_engine.core.numbers import country_of
+from routing_engine.core.model import Caller, Operand, Record, Site, Template, Value
+from routing_engine.core.phone import country_of
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\- ]{0,63}\Z")
@@ -47,62 +47,62 @@ QUEUE_FIELDS: Mapping[str, str] = {
 }
 
 
-def read_left(text: str) -> Left:
+def read_operand(text: str) -> Operand:
     """Read a left side: `input`, `call.FIELD`, `list.NAME`, `queue.NAME.waiting`, ..., else a field of the record.
 
     Raises `ValueError` with a sentence.
     """
     room, _, name = text.partition(".")
     if text in ("input", "call.input"):
-        return Left("input", "")
+        return Operand("input", "")
     if text == "share":
-        return Left("share", "")
+        return Operand("share", "")
     if room in _ROOMS and "." in text:
         return _ROOMS[room](text, name)
     if not _NAME.match(text):
         raise ValueError(f"'{text}' is no field name")
-    return Left("record", text)
+    return Operand("record", text)
 
 
-def _call_left(text: str, name: str) -> Left:
+def _call_left(text: str, name: str) -> Operand:
     if name in CALL_FIELDS or _VARIABLE.match(name) or _CALENDAR.match(name):
-        return Left("call", name)
+        return Operand("call", name)
     known = [*CALL_FIELDS, "calendar.NAME", "variable.NAME"]
     raise ValueError(f"'{text}' is not known; after 'call.' there is {', '.join(known[:-1])} or {known[-1]}")
 
 
-def _input_left(text: str, name: str) -> Left:
+def _input_left(text: str, name: str) -> Operand:
     if not _NAME.match(name):
         raise ValueError(f"'{text}' is no input's name")
-    return Left("input", name)
+    return Operand("input", name)
 
 
-def _list_left(text: str, name: str) -> Left:
+def _list_left(text: str, name: str) -> Operand:
     if not _NAME.match(name):
         raise ValueError(f"'{text}' is no list's name")
-    return Left("list", name)
+    return Operand("list", name)
 
 
-def _data_left(text: str, name: str) -> Left:
+def _data_left(text: str, name: str) -> Operand:
     if name not in DATA_FIELDS:
         raise ValueError(f"'{text}' is not known; after 'data.' there is {' and '.join(DATA_FIELDS)}")
-    return Left("data", name)
+    return Operand("data", name)
 
 
-def _device_left(text: str, name: str) -> Left:
+def _device_left(text: str, name: str) -> Operand:
     if not _DEVICE.match(name):
         raise ValueError(f"'{text}' is no extension")
-    return Left("device", name)
+    return Operand("device", name)
 
 
-def _queue_left(text: str, name: str) -> Left:
+def _queue_left(text: str, name: str) -> Operand:
     queue, _, what = name.rpartition(".")
     if not _DEVICE.match(queue) or what not in QUEUE_FIELDS:
         raise ValueError(f"'{text}' is not known; write queue.NAME. with {', '.join(QUEUE_FIELDS)}")
-    return Left("queue", name)
+    return Operand("queue", name)
 
 
-_ROOMS: Mapping[str, Callable[[str, str], Left]] = {
+_ROOMS: Mapping[str, Callable[[str, str], Operand]] = {
     "call": _call_left,
     "input": _input_left,
     "list": _list_left,
@@ -114,32 +114,32 @@ _ROOMS: Mapping[str, Callable[[str, str], Left]] = {
 
 def read_template(text: str) -> Template:
     """Read `text with {field}`; `{{` and `}}` are braces themselves. Raises `ValueError` with a sentence."""
-    parts: list[str | Left] = []
+    parts: list[str | Operand] = []
     for piece in _PIECE.finditer(text):
         token, name = piece[0], piece[1]
         if token in ("{", "}"):
             raise ValueError(f"a brace in '{text}' has no partner")
         if name is not None:
-            parts.append(read_left(name.strip()))
+            parts.append(read_operand(name.strip()))
         else:
             _append_text(parts, token[0] if token in ("{{", "}}") else token)
     return Template(tuple(parts))
 
 
-def _append_text(parts: list[str | Left], text: str) -> None:
+def _append_text(parts: list[str | Operand], text: str) -> None:
     if parts and isinstance(parts[-1], str):
         parts[-1] += text
     else:
         parts.append(text)
 
 
-def render(template: Template, look: Callable[[Left], Value]) -> str:
+def render(template: Template, look: Callable[[Operand], Value]) -> str:
     """Fill a template; a value that is missing becomes ""."""
     return "".join(part if isinstance(part, str) else as_text(look(part)) for part in template.parts)
 
 
 def as_text(value: Value) -> str:
-    """Give a value as people write it: `true`, `1001` (also for 1001.0), "" for nothing, a list with ", "."""
+    """Return a value as people write it: `true`, `1001` (also for 1001.0), "" for nothing, a list with ", "."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -162,22 +162,22 @@ class Facts:
     typed: Mapping[str, str]
     record: Record | None = None
     site: Site = field(default_factory=Site)
-    seen: Mapping[Left, Value] = field(default_factory=dict)
+    seen: Mapping[Operand, Value] = field(default_factory=dict)
     salt: str = ""
 
-    def look(self, left: Left) -> Value:
-        """Give the value of a left side; None when there is none."""
-        if left.room == "record":
+    def value_of(self, left: Operand) -> Value:
+        """Return the value of a left side; None when there is none."""
+        if left.scope == "record":
             return self.record.fields.get(left.name) if self.record is not None else None
-        if left.room == "input":
+        if left.scope == "input":
             return self.typed.get(left.name) if left.name else next(iter(self.typed.values()), "")
         if left.live:
             return self.seen.get(left)
-        if left.room == "call":
+        if left.scope == "call":
             return self._call(left.name)
-        if left.room == "data":
+        if left.scope == "data":
             return self._data(left.name)
-        if left.room == "list":
+        if left.scope == "list":
             known = self.site.lists.get(left.name)
             return known.verdict(self.caller.number) if known is not None else None
         return share_of(self.caller, self.salt)
@@ -195,7 +195,7 @@ class Facts:
 
 
 def share_of(caller: Caller, salt: str) -> float:
-    """Give where a caller stands in a percentage split: 0 up to, not including, 100; the same at every call.
+    """Return where a caller stands in a percentage split: 0 up to, not including, 100; the same at every call.
 
     A caller without a number is split by the call's id, so at random.
     """

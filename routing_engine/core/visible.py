@@ -9,7 +9,7 @@ UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\
 
 
 def visible(text: str, longest: int = 0) -> str:
-    """Give a text that cannot do anything to a terminal or a log: each character that could becomes a space.
+    """Return a text that cannot do anything to a terminal or a log: each character that could becomes a space.
 
     What is longer than `longest` ends in `...`; 0 leaves the length as it is.
     """

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from routing_engine.core.events import HEALTH_CHECK, CallAbandoned, CallRouted
-from routing_engine.core.model import Decision, Destination, Record, Sound, Spoken, Step
-from routing_engine.core.numbers import Number
+from routing_engine.core.model import Decision, Destination, Record, Sound, Spoken, TrailStep
+from routing_engine.core.phone import Number
 from routing_engine.journal.privacy import Privacy
 
 Ended: TypeAlias = Literal["routed", "fallback", "abandoned"]
@@ -25,7 +25,7 @@ _LONGEST = 2000
 _EPOCH = datetime(1970, 1, 1)
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """A call on its way to the disk: small, so that many may wait while the disk does not take them.
 
     `decision` has no record; `fields` are the names of the record's fields. `why` is why the call was abandoned.
@@ -47,29 +47,29 @@ class Entry(NamedTuple):
 
 
 def is_health_check(event: CallRouted | CallAbandoned) -> bool:
-    """Tell whether nobody called: thousands of these a day would push out the calls."""
+    """Return whether nobody called: thousands of these a day would push out the calls."""
     return (event.decision.route if isinstance(event, CallRouted) else event.route).startswith(HEALTH_CHECK)
 
 
-def entry_of(event: CallRouted | CallAbandoned) -> Entry:
+def journal_entry(event: CallRouted | CallAbandoned) -> JournalEntry:
     """Take from an event what is kept of it. This runs on the call's path: it does nothing that can wait."""
     caller = event.caller
     times = event.took_ms, event.waited_s, event.silence_s
     about = caller.number, caller.called, caller.language, caller.call_id, caller.at, *times
     if isinstance(event, CallAbandoned):
-        return Entry(*about, event.route, None, why=event.why)
+        return JournalEntry(*about, event.route, None, why=event.why)
     decision, record = event.decision, event.decision.record
     if record is None:
-        return Entry(*about, decision.route, decision)
-    return Entry(*about, decision.route, replace(decision, record=None), *_reference(record))
+        return JournalEntry(*about, decision.route, decision)
+    return JournalEntry(*about, decision.route, replace(decision, record=None), *_reference(record))
 
 
 def _reference(record: Record) -> tuple[tuple[str, str, str], tuple[str, ...]]:
     return (record.id, record.url, record.origin), tuple(record.fields)
 
 
-def row_of(entry: Entry, privacy: Privacy) -> Row:
-    """Give an entry as it is written: numbers as the setting says, every text clean and of bounded length."""
+def row_of(entry: JournalEntry, privacy: Privacy) -> Row:
+    """Return an entry as it is written: numbers as the setting says, every text clean and of bounded length."""
     number = entry.number
 
     def text(value: str) -> str:
@@ -130,7 +130,7 @@ _NOTHING_DECIDED: Row = {
 
 
 def clean(text: str) -> str:
-    """Give a text that can stand in every database and on every terminal: no control character, not too long."""
+    """Return a text that can stand in every database and on every terminal: no control character, not too long."""
     text = text[:_LONGEST]
     if text.isprintable():
         return text
@@ -142,16 +142,16 @@ def _place(place: Destination, target: str) -> dict[str, Any]:
 
 
 def _name(sound: Sound) -> str:
-    """Give a sound's name; of what was said the kind alone: sensitive digits may have been among it."""
+    """Return a sound's name; of what was said the kind alone: sensitive digits may have been among it."""
     return sound.kind if isinstance(sound, Spoken) else clean(sound)
 
 
-def _step(step: Step, name: str, outcome: str) -> list[str | float | None]:
+def _step(step: TrailStep, name: str, outcome: str) -> list[str | float | None]:
     return [name, outcome, None if step.took_ms is None else round(step.took_ms, 1)]
 
 
 def _moment(at: datetime) -> tuple[int, int]:
-    """Give milliseconds since 1970 and the zone's offset in seconds; a moment without a zone counts as UTC.
+    """Return milliseconds since 1970 and the zone's offset in seconds; a moment without a zone counts as UTC.
 
     Not timestamp(): that asks the machine's zone, and fails near the year 1.
     """

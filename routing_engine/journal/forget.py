@@ -15,10 +15,10 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
-from routing_engine.core.numbers import Number
+from routing_engine.core.phone import Number
 from routing_engine.journal.privacy import FORGOTTEN, Privacy, without
 from routing_engine.journal.reader import open_to_read, perhaps_by, surely_by
-from routing_engine.journal.tables import CALLS, connect, open_engine, prepare, told
+from routing_engine.journal.tables import CALLS, connect, open_engine, prepare, translate_errors
 
 #: Texts that may hold a number; those of the second row are JSON.
 _TEXTS = (CALLS.c.called, CALLS.c.target, CALLS.c.record_id, CALLS.c.record_url, CALLS.c.why, CALLS.c.call_id)
@@ -29,7 +29,7 @@ _STEP = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
+class ForgottenCalls:
     """What was found, in calls.
 
     `deleted` were of the number; `perhaps` are masked ones that only may have been, deleted too; `cleaned` are of
@@ -43,18 +43,18 @@ class Forgotten:
     notes: list[str] = field(default_factory=list)
 
 
-def find_traces(path: Path, number: Number, privacy: Privacy) -> Forgotten:
+def find_traces(path: Path, number: Number, privacy: Privacy) -> ForgottenCalls:
     """Count what `forget` would do. Raises `JournalError`."""
     with open_to_read(path) as connection:
         return _count(connection, number, privacy, len(list(_mentions(connection, number, privacy))))
 
 
-def forget(path: Path, number: Number, privacy: Privacy) -> Forgotten:
+def forget(path: Path, number: Number, privacy: Privacy) -> ForgottenCalls:
     """Remove a number. The service may run meanwhile: its calls wait. Raises `JournalError`; all or nothing is done."""
     with open_to_read(path) as connection:  # the long part, in which nobody waits for us
         known = list(_mentions(connection, number, privacy))
         last = _last(connection)
-    with told(), open_engine(path, True, _WAIT_S).connect() as connection:
+    with translate_errors(), open_engine(path, True, _WAIT_S).connect() as connection:
         prepare(connection)
         with connection.begin():
             mentions = dict([*known, *_mentions(connection, number, privacy, last)])
@@ -71,13 +71,13 @@ def _by(number: Number, privacy: Privacy) -> Any:
     return or_(surely_by(number, privacy), perhaps_by(number, privacy))
 
 
-def _count(connection: Connection, number: Number, privacy: Privacy, cleaned: int) -> Forgotten:
+def _count(connection: Connection, number: Number, privacy: Privacy, cleaned: int) -> ForgottenCalls:
     def count(*where: Any) -> int:
         return int(connection.execute(select(func.count()).select_from(CALLS).where(*where)).scalar_one())
 
     surely, perhaps = surely_by(number, privacy), perhaps_by(number, privacy)
     foreign = and_(CALLS.c.numbers == "hashed", CALLS.c.key_id != privacy.key_id, CALLS.c.token != "")
-    return Forgotten(count(surely), count(perhaps), cleaned, count(foreign))
+    return ForgottenCalls(count(surely), count(perhaps), cleaned, count(foreign))
 
 
 def _last(connection: Connection) -> int:
@@ -87,7 +87,7 @@ def _last(connection: Connection) -> int:
 def _mentions(
     connection: Connection, number: Number, privacy: Privacy, after: int = 0
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Give the calls of others that mention a number, and their texts without it."""
+    """Return the calls of others that mention a number, and their texts without it."""
     mine, clean = _by(number, privacy), _cleaner(number, privacy)
     while True:
         some = select(CALLS.c.id, *_TEXTS, *_LISTS).where(CALLS.c.id > after, ~mine)
@@ -102,7 +102,7 @@ def _mentions(
 
 
 def _cleaner(number: Number, privacy: Privacy) -> Callable[[str], str]:
-    """Give what takes a number out of a text, in all its spellings and hashed. A masked one tells nothing: it stays."""
+    """Return what takes a number out of a text, in all its spellings and hashed. A masked one tells nothing: it stays."""
     tokens = privacy.tokens(number)
 
     def clean(text: str) -> str:
@@ -114,7 +114,7 @@ def _cleaner(number: Number, privacy: Privacy) -> Callable[[str], str]:
 
 
 def _cleaned(row: Mapping[str, Any], clean: Callable[[str], str]) -> dict[str, str]:
-    """Give the texts of a row that change."""
+    """Return the texts of a row that change."""
     texts = {column.name: clean(row[column.name]) for column in _TEXTS}
     for column in _LISTS:
         written = row[column.name]

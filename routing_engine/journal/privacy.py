@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
-from routing_engine.core.numbers import Number, mask_number, read_number
+from routing_engine.core.phone import Number, mask_number, read_number
 from routing_engine.journal.settings import Mode
 
 ANONYMOUS, FORGOTTEN = "anonymous", "(forgotten)"
@@ -44,23 +44,23 @@ class Privacy:
         self.key_id = self._hashed("which key")[1:9] if key else ""
 
     def shown(self, number: Number | None) -> str:
-        """Give what stands for the caller."""
+        """Return what stands for the caller."""
         return ANONYMOUS if number is None else self._in_place_of(number.e164)
 
     def token(self, number: Number | None) -> str:
-        """Give what a number is found by that is not kept plain; "" without a key."""
+        """Return what a number is found by that is not kept plain; "" without a key."""
         return "" if number is None or not self._key else self._hash(number.e164)
 
     def text(self, text: str, own: Number | None) -> str:
-        """Give a text with the caller's number, and whatever else looks like a number, as the setting says."""
+        """Return a text with the caller's number, and whatever else looks like a number, as the setting says."""
         return text if self.mode == "plain" else _swap(text, own, self._in_place_of, self._anybodys)
 
     def own(self, text: str, own: Number | None) -> str:
-        """Give an id or a link, whose digits count: the caller's number as the setting says, and others with a +."""
+        """Return an id or a link, whose digits count: the caller's number as the setting says, and others with a +."""
         return text if self.mode == "plain" else _swap(text, own, self._in_place_of, self._anybodys, marked=True)
 
     def tokens(self, number: Number) -> tuple[str, ...]:
-        """Give what a number may have become within texts; nothing without a key."""
+        """Return what a number may have become within texts; nothing without a key."""
         spellings = {number.e164, number.e164.lstrip("+"), number.national, "00" + number.e164.lstrip("+")}
         return tuple(sorted(map(self._hash, spellings))) if self._key else ()
 
@@ -80,7 +80,7 @@ class Privacy:
 
 
 def without(text: str, number: Number) -> str:
-    """Give a text in which a number, in whatever spelling, is forgotten. An extension's few digits stay."""
+    """Return a text in which a number, in whatever spelling, is forgotten. An extension's few digits stay."""
     if len(_core(number)) < _FEWEST:
         return text
     return _swap(text, number, lambda _: FORGOTTEN) if _core(number)[-_FEWEST:] in _digits(text) else text
@@ -113,7 +113,7 @@ def _swap(
 
 
 def _is(core: str, digits: str) -> bool:
-    """Tell whether digits are a number: its country code, a 00 or 0 may stand before, or its first ones be missing."""
+    """Return whether digits are a number: its country code, a 00 or 0 may stand before, or its first ones be missing."""
     if len(core) < _FEWEST:
         return digits == core
     return core in digits or (len(digits) >= _FEWEST and core.endswith(digits))
@@ -121,7 +121,7 @@ def _is(core: str, digits: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _core(number: Number) -> str:
-    """Give the digits that every spelling of a number ends with."""
+    """Return the digits that every spelling of a number ends with."""
     one, other = number.e164.lstrip("+"), number.national
     length = next((n for n in range(min(len(one), len(other)), 0, -1) if one[-n:] == other[-n:]), 0)
     return one[-length:] if length else one

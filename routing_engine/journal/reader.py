@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
-from routing_engine.core.numbers import Number, mask_number, read_number
+from routing_engine.core.phone import Number, mask_number, read_number
 from routing_engine.errors import JournalError
 from routing_engine.journal.entry import clean
 from routing_engine.journal.privacy import Privacy
-from routing_engine.journal.tables import CALLS, open_engine, schema_of, told
+from routing_engine.journal.tables import CALLS, open_engine, schema_of, translate_errors
 
 #: How a masked number looks that shows nothing: it cannot be searched for.
 _NOTHING = mask_number("")
@@ -24,7 +24,7 @@ _MASKED = Privacy("masked")
 
 
 @dataclass(frozen=True, slots=True)
-class KeptPlace:
+class StoredDestination:
     """A destination as it is kept."""
 
     kind: str
@@ -34,7 +34,7 @@ class KeptPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptStep:
+class StoredStep:
     """A step of a trail as it is kept."""
 
     step: str
@@ -43,7 +43,7 @@ class KeptStep:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptCall:
+class StoredCall:
     """A call as it is kept; see `tables.CALLS`. Every text is one line without control characters.
 
     `at` is its arrival, in the zone of the site. The caller waited `waited_ms` for look-ups, and heard nothing for
@@ -62,8 +62,8 @@ class KeptCall:
     reason: str
     rule: str
     source: str
-    destination: KeptPlace | None
-    chain: tuple[KeptPlace, ...]
+    destination: StoredDestination | None
+    chain: tuple[StoredDestination, ...]
     played: tuple[str, ...]
     sets: tuple[str, ...]
     caller: str
@@ -75,11 +75,11 @@ class KeptCall:
     record_origin: str
     record_fields: tuple[str, ...]
     why: str
-    trail: tuple[KeptStep, ...]
+    trail: tuple[StoredStep, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CallFilter:
     """Which calls: "" and None do not narrow. Moments in milliseconds since 1970, `until_ms` not included.
 
     `reason` may also be `abandoned`. At most `limit`, the newest first.
@@ -97,9 +97,9 @@ class Wanted:
 @contextmanager
 def open_to_read(path: Path) -> Iterator[Connection]:
     """Open a journal for reading: one moment of it, whatever is written meanwhile. Raises `JournalError`."""
-    with told():
+    with translate_errors():
         _look_for(path)
-    with told(), open_engine(path, write=False).connect() as connection:
+    with translate_errors(), open_engine(path, write=False).connect() as connection:
         if schema_of(connection) is None:
             raise JournalError("there is no journal in this file yet: the service writes it ('routing-engine serve')")
         yield connection
@@ -112,19 +112,19 @@ def _look_for(path: Path) -> None:
         raise JournalError("there is no journal yet: the service writes it ('routing-engine serve')") from None
 
 
-def find_call(connection: Connection, call_id: str) -> list[KeptCall]:
-    """Give every call with this id of Asterisk, the oldest first."""
+def find_call(connection: Connection, call_id: str) -> list[StoredCall]:
+    """Return every call with this id of Asterisk, the oldest first."""
     found = select(CALLS).where(CALLS.c.call_id == call_id).order_by(CALLS.c.at_ms, CALLS.c.id)
     return [_read(row) for row in connection.execute(found)]
 
 
-def list_calls(connection: Connection, wanted: Wanted, privacy: Privacy) -> list[KeptCall]:
-    """Give the calls that fit, the newest first."""
+def list_calls(connection: Connection, wanted: CallFilter, privacy: Privacy) -> list[StoredCall]:
+    """Return the calls that fit, the newest first."""
     found: Select[Any] = select(CALLS).order_by(CALLS.c.at_ms.desc(), CALLS.c.id.desc()).limit(wanted.limit)
     return [_read(row) for row in connection.execute(found.where(*_conditions(wanted, privacy)))]
 
 
-def _conditions(wanted: Wanted, privacy: Privacy) -> Iterator[ColumnElement[bool]]:
+def _conditions(wanted: CallFilter, privacy: Privacy) -> Iterator[ColumnElement[bool]]:
     for column, value in ((CALLS.c.route, wanted.route), (CALLS.c.rule, wanted.rule)):
         if value:
             yield column == value
@@ -139,19 +139,19 @@ def _conditions(wanted: Wanted, privacy: Privacy) -> Iterator[ColumnElement[bool
 
 
 def surely_by(number: Number, privacy: Privacy) -> ColumnElement[bool]:
-    """Give the condition for calls that are known to be of a number: kept plain, or hashed with this key."""
+    """Return the condition for calls that are known to be of a number: kept plain, or hashed with this key."""
     plain = and_(CALLS.c.numbers == "plain", CALLS.c.caller == number.e164)
     return or_(plain, CALLS.c.token == privacy.token(number)) if privacy.key_id else plain
 
 
 def perhaps_by(number: Number, privacy: Privacy) -> ColumnElement[bool]:
-    """Give the condition for masked calls that may be of a number: nothing but the last three digits is there."""
+    """Return the condition for masked calls that may be of a number: nothing but the last three digits is there."""
     masked = mask_number(number.e164)
     key = "" if masked == _NOTHING else masked
     return and_(CALLS.c.numbers == "masked", CALLS.c.caller == key, CALLS.c.key_id != (privacy.key_id or "-"))
 
 
-def _read(row: Row[Any]) -> KeptCall:
+def _read(row: Row[Any]) -> StoredCall:
     """Read a row. Whoever wrote it: what comes out of the file is cleaned again before it reaches a terminal."""
     kept: Mapping[str, Any] = dict(row._mapping)
     here = datetime(1970, 1, 1) + timedelta(milliseconds=kept["at_ms"], seconds=kept["offset_s"])
@@ -159,26 +159,26 @@ def _read(row: Row[Any]) -> KeptCall:
         "at": here.replace(tzinfo=timezone(timedelta(seconds=kept["offset_s"]))),
         "destination": _place(kept) if kept["kind"] else None,
         "chain": tuple(_place(one) for one in json.loads(kept["chain"])),
-        "trail": tuple(KeptStep(clean(step), clean(outcome), ms) for step, outcome, ms in json.loads(kept["trail"])),
+        "trail": tuple(StoredStep(clean(step), clean(outcome), ms) for step, outcome, ms in json.loads(kept["trail"])),
         **{name: _texts(kept[name]) for name in ("played", "sets", "record_fields")},
     }
-    return KeptCall(**{one.name: taken.get(one.name, _cleaned(kept.get(one.name))) for one in fields(KeptCall)})
+    return StoredCall(**{one.name: taken.get(one.name, _cleaned(kept.get(one.name))) for one in fields(StoredCall)})
 
 
 def _cleaned(value: Any) -> Any:
     return clean(value) if isinstance(value, str) else value
 
 
-def _place(one: Mapping[str, Any]) -> KeptPlace:
-    return KeptPlace(clean(one["kind"]), clean(one["target"]), one["priority"], one["ring_s"])
+def _place(one: Mapping[str, Any]) -> StoredDestination:
+    return StoredDestination(clean(one["kind"]), clean(one["target"]), one["priority"], one["ring_s"])
 
 
 def _texts(written: str) -> tuple[str, ...]:
     return tuple(clean(one) for one in json.loads(written))
 
 
-def masked(call: KeptCall, region: str) -> KeptCall:
-    """Give a call with its numbers masked, also one that is kept plain."""
+def masked(call: StoredCall, region: str) -> StoredCall:
+    """Return a call with its numbers masked, also one that is kept plain."""
     if call.numbers != "plain":
         return call
     number = read_number(call.caller, region)
@@ -186,7 +186,7 @@ def masked(call: KeptCall, region: str) -> KeptCall:
     def text(value: str) -> str:
         return _MASKED.text(value, number)
 
-    def place(one: KeptPlace) -> KeptPlace:
+    def place(one: StoredDestination) -> StoredDestination:
         return replace(one, target=text(one.target))
 
     return replace(
@@ -201,5 +201,5 @@ def masked(call: KeptCall, region: str) -> KeptCall:
     )
 
 
-def _own(call: KeptCall, number: Number | None, names: Iterable[str]) -> dict[str, Any]:
+def _own(call: StoredCall, number: Number | None, names: Iterable[str]) -> dict[str, Any]:
     return {name: _MASKED.own(getattr(call, name), number) for name in names}

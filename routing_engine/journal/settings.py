@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias, cast
 
 import yaml
 
-from routing_engine.marked import Section
-from routing_engine.state import state_folder
+from routing_engine.settings.paths import state_folder
+from routing_engine.settings.yaml_reader import Section
 
 Mode: TypeAlias = Literal["masked", "plain", "hashed"]
 
@@ -75,7 +75,7 @@ def _read_key(section: Section) -> str:
 
 
 def journal_path(settings: JournalSettings, folder: Path) -> Path:
-    """Give the journal's file. `folder` is the configuration's: a relative path begins there.
+    """Return the journal's file. `folder` is the configuration's: a relative path begins there.
 
     By default it is `journal.db` in `state.state_folder`.
     """

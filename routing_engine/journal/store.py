@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, select
 
 from routing_engine.journal.entry import Row
-from routing_engine.journal.tables import CALLS, bytes_of, open_engine, prepare, set_wal, told, write_rows
+from routing_engine.journal.tables import CALLS, bytes_of, open_engine, prepare, set_wal, translate_errors, write_rows
 
 #: Who called is nobody else's business. The folder is open: it may be that of other files, too.
 _FILE_MODE = 0o640
@@ -21,7 +21,7 @@ _FILE_MODE = 0o640
 _STEP = 500
 
 
-class Store:
+class JournalStore:
     """A journal's file."""
 
     def __init__(self, path: Path) -> None:
@@ -31,8 +31,8 @@ class Store:
         self._file: tuple[int, int] = 0, 0
 
     def open(self) -> Connection:
-        """Give the connection. A file that was moved away or removed is made anew. Raises `JournalError`."""
-        with told():
+        """Return the connection. A file that was moved away or removed is made anew. Raises `JournalError`."""
+        with translate_errors():
             if self._connection is not None and self._file == self._sign():
                 return self._connection
             self.close()
@@ -59,9 +59,9 @@ class Store:
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        """Give the connection; after a failure the next one is a new one."""
+        """Return the connection; after a failure the next one is a new one."""
         try:
-            with told():
+            with translate_errors():
                 yield self.open()
         except BaseException:
             self.close()

@@ -97,7 +97,7 @@ _WAL_BYTES = 16 << 20
 
 
 def open_engine(path: Path, write: bool, wait_s: float = _WAIT_S) -> Engine:
-    """Give the way to a journal's file; nothing is opened yet. `wait_s` is how long another's lock is waited for.
+    """Return the way to a journal's file; nothing is opened yet. `wait_s` is how long another's lock is waited for.
 
     A commit is on the disk when it returns (`synchronous=FULL`): it survives the end of the process in any way, and
     of the machine. With one commit for a quarter of a second that costs nothing. What is deleted is overwritten.
@@ -141,7 +141,7 @@ def prepare(connection: Connection, schema: int = SCHEMA, upgrades: Mapping[int,
 
 
 def schema_of(connection: Connection, schema: int = SCHEMA) -> int | None:
-    """Give the schema of a file; None for a new one. Raises `JournalError` for one that we must not touch."""
+    """Return the schema of a file; None for a new one. Raises `JournalError` for one that we must not touch."""
     tables = inspect(connection).get_table_names()
     if not tables:
         return None
@@ -177,7 +177,7 @@ def set_wal(connection: Connection) -> None:
 
 
 def bytes_of(connection: Connection) -> int:
-    """Give what the calls take on the disk, without the space that deleted ones have left."""
+    """Return what the calls take on the disk, without the space that deleted ones have left."""
     size, pages, free = (_ask(connection, f"PRAGMA {name}") for name in ("page_size", "page_count", "freelist_count"))
     return int(size) * (int(pages) - int(free))
 
@@ -190,7 +190,7 @@ def _ask(connection: Connection, statement: str) -> str:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn what keeps a database from working into a `JournalError`, without the values that were on their way."""
     try:
         yield

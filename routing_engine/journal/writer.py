@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from routing_engine.core.events import CallAbandoned, CallRouted
-from routing_engine.errors import JournalError, places
-from routing_engine.journal.entry import Entry, Row, entry_of, is_health_check, row_of
+from routing_engine.errors import JournalError, traceback_frames
+from routing_engine.journal.entry import JournalEntry, Row, is_health_check, journal_entry, row_of
 from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.settings import JournalSettings
 
 if TYPE_CHECKING:
-    from routing_engine.journal.store import Store
+    from routing_engine.journal.store import JournalStore
 
 #: Calls gather so long before they are committed together: one wait for the disk for all of them.
 GATHER_S = 0.2
@@ -56,7 +56,7 @@ class Journal:
         self._path = path
         self._most_waiting, self._retry_s, self._now = most_waiting, retry_s, now
         self.change(settings, region)
-        self._waiting: deque[Entry] = deque()
+        self._waiting: deque[JournalEntry] = deque()
         self._rows: deque[Row] = deque()  # what the thread holds in its hands
         self._wake, self._hurry, self._ready = threading.Event(), threading.Event(), threading.Event()
         self._turned = threading.Condition()
@@ -93,7 +93,7 @@ class Journal:
         try:
             if is_health_check(event):
                 return
-            entry = entry_of(event)
+            entry = journal_entry(event)
         except Exception as error:
             self._misfit(error)
             return
@@ -143,9 +143,9 @@ class Journal:
     # ------------------------------------------------------------------------------- on the thread's side
 
     def _work(self) -> None:
-        from routing_engine.journal.store import Store  # late: it imports SQLAlchemy
+        from routing_engine.journal.store import JournalStore  # late: it imports SQLAlchemy
 
-        store = Store(self._path)
+        store = JournalStore(self._path)
         self._try_open(store)
         self._ready.set()
         closing = False
@@ -166,14 +166,14 @@ class Journal:
     def _rest_s(self) -> float:
         return self._retry_s if self._down else min(max(0.0, self._upkeep_at - self._now()), _UPKEEP_S)
 
-    def _try_open(self, store: Store) -> None:
+    def _try_open(self, store: JournalStore) -> None:
         try:
             store.open()
             self._settle(0)
         except Exception as error:
             self._fail(error)
 
-    def _drain(self, store: Store) -> None:
+    def _drain(self, store: JournalStore) -> None:
         """Write all that waits; stop at the first failure of the disk."""
         working = True
         while working and (self._rows or self._waiting):
@@ -200,7 +200,7 @@ class Journal:
                 time.sleep(0)
                 patient = time.perf_counter() - began < _PATIENCE_S
 
-    def _save(self, store: Store) -> bool:
+    def _save(self, store: JournalStore) -> bool:
         """Write the rows in hand; False when the disk did not take them all."""
         if not self._rows:
             return True
@@ -215,7 +215,7 @@ class Journal:
         self._rows.clear()
         return True
 
-    def _save_singly(self, store: Store) -> bool:
+    def _save_singly(self, store: JournalStore) -> bool:
         """Write row by row, and leave out the one that no database takes: it must not hold up all others."""
         while self._rows:
             try:
@@ -241,7 +241,7 @@ class Journal:
         """Lose one call by a fault of ours."""
         self._misfits += 1
         if self._misfits == 1:
-            _log.error("journal.failed", error=type(error).__name__, traceback=places(error))
+            _log.error("journal.failed", error=type(error).__name__, traceback=traceback_frames(error))
 
     def _fail(self, error: Exception) -> None:
         why = str(error) if isinstance(error, JournalError) else type(error).__name__
@@ -250,7 +250,7 @@ class Journal:
         self._down = why
         self._failures += 1
 
-    def _keep_up(self, store: Store) -> None:
+    def _keep_up(self, store: JournalStore) -> None:
         """Delete what is older than it may be, or too much: some calls at a time, so that new ones do not wait."""
         now = self._now()
         if self._down or (now < self._upkeep_at and self._upkeep_after > 0):

@@ -15,7 +15,7 @@ Key: TypeAlias = tuple[str, str, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CacheEntry:
     """What was answered; `at` in seconds since 1970. No records is an answer too."""
 
     records: tuple[Record, ...]
@@ -24,7 +24,7 @@ class Entry:
 
 
 def key_of(ask: Find, print_: str = "") -> Key:
-    """Give the key of a look-up; `print_` differs when the integration's models or the site's region do."""
+    """Return the key of a look-up; `print_` differs when the integration's models or the site's region do."""
     source = ask.source
     caller = ask.caller.e164 if ask.caller is not None else ""
     by = "caller" if source.by_caller else "other"
@@ -34,24 +34,26 @@ def key_of(ask: Find, print_: str = "") -> Key:
 class Cache:
     """At most `entries` answers; the one not used for longest makes room. `changed` hears of every change."""
 
-    def __init__(self, entries: int, changed: Callable[[Key, Entry | None], None] = lambda key, entry: None) -> None:
+    def __init__(
+        self, entries: int, changed: Callable[[Key, CacheEntry | None], None] = lambda key, entry: None
+    ) -> None:
         self._most, self._changed = entries, changed
-        self._entries: OrderedDict[Key, Entry] = OrderedDict()
+        self._entries: OrderedDict[Key, CacheEntry] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __iter__(self) -> Iterator[tuple[Key, Entry]]:
+    def __iter__(self) -> Iterator[tuple[Key, CacheEntry]]:
         return iter(tuple(self._entries.items()))
 
-    def get(self, key: Key) -> Entry | None:
-        """Give what is kept, however old."""
+    def get(self, key: Key) -> CacheEntry | None:
+        """Return what is kept, however old."""
         entry = self._entries.get(key)
         if entry is not None:
             self._entries.move_to_end(key)
         return entry
 
-    def put(self, key: Key, entry: Entry) -> None:
+    def put(self, key: Key, entry: CacheEntry) -> None:
         """Keep an answer."""
         self._entries[key] = entry
         self._entries.move_to_end(key)
@@ -69,6 +71,6 @@ class Cache:
         return len(gone)
 
 
-def _holds(entry: Entry, e164: str) -> bool:
+def _holds(entry: CacheEntry, e164: str) -> bool:
     digits = e164.lstrip("+")
     return any(digits in str(value).replace(" ", "") for record in entry.records for value in record.fields.values())

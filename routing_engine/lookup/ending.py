@@ -8,7 +8,7 @@ from routing_engine.core.ports import TOO_LATE
 
 
 def time_is_up(error: asyncio.CancelledError) -> bool:
-    """Tell whether we were cancelled because time is up. Then we are not cancelled any more, and are to answer."""
+    """Return whether we were cancelled because time is up. Then we are not cancelled any more, and are to answer."""
     task = asyncio.current_task()
     if error.args != (TOO_LATE,) or task is None or not task.cancelling():
         return False

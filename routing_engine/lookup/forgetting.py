@@ -41,7 +41,7 @@ def wait_until_taken(note: Path, patience_s: float, sleep: Callable[[float], Non
 
 
 def take_note(folder: Path) -> str | None:
-    """Give the number that is to be forgotten, and remove the note; None when there is none."""
+    """Return the number that is to be forgotten, and remove the note; None when there is none."""
     note = folder / NOTE
     try:
         text = note.read_text(encoding="utf-8")[:_LONGEST]

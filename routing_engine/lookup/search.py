@@ -10,13 +10,19 @@ import structlog
 
 from routing_engine.core.model import Find, Found, Record, Source, SourceDown
 from routing_engine.core.ports import Clock, Provider, Query
-from routing_engine.errors import ProviderError, ProviderHeld, ProviderThrottled, ProviderUnreachable, places
-from routing_engine.integration import Limits, Model
+from routing_engine.errors import (
+    ProviderError,
+    ProviderSkipped,
+    ProviderThrottled,
+    ProviderUnreachable,
+    traceback_frames,
+)
+from routing_engine.lookup.caching import said_age
+from routing_engine.lookup.caller_match import match_caller, queries
 from routing_engine.lookup.ending import time_is_up
-from routing_engine.lookup.guard import Guard
-from routing_engine.lookup.remember import said_age
-from routing_engine.lookup.typed import typed
-from routing_engine.lookup.verify import queries, sift
+from routing_engine.lookup.field_types import apply_types
+from routing_engine.lookup.limiter import Limiter
+from routing_engine.settings.integration import Model, RateLimits
 
 _log = structlog.get_logger(__name__)
 _LONGEST_WHY = 200
@@ -25,11 +31,11 @@ _PAUSE_S = 0.05
 #: A look-up that was given less than this and came late says little about the system.
 _FAIR_S = 0.5
 #: Of an integration that nobody bounds; it is obeyed all the same when it asks to be left alone.
-_UNBOUNDED = Limits(at_a_time=1_000_000, failures=0)
+_UNBOUNDED = RateLimits(at_a_time=1_000_000, failures=0)
 
 
 @dataclass(slots=True)
-class _Course:
+class _Progress:
     """How far a look-up has come: `waiting` for what the integration's limits allow, not for the system itself."""
 
     ask: Find
@@ -50,14 +56,14 @@ class Search:
         region: str,
         timeout_s: float,
         clock: Clock,
-        guards: Mapping[str, Guard] | None = None,
+        guards: Mapping[str, Limiter] | None = None,
     ) -> None:
         self._providers = providers
         self._models = models
         self._region = region
         self._timeout_s = timeout_s
         self._clock = clock
-        self._guards = guards or {name: Guard(name, _UNBOUNDED, clock) for name in providers}
+        self._guards = guards or {name: Limiter(name, _UNBOUNDED, clock) for name in providers}
         self._down: set[tuple[str, str]] = set()
 
     @property
@@ -66,7 +72,7 @@ class Search:
         return frozenset(self._down)
 
     async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
-        """Give the caller's records in the provider's order, or that the source is down and why.
+        """Return the caller's records in the provider's order, or that the source is down and why.
 
         The first of the source's time-out and `left_s` ends it. Being cancelled passes through.
         """
@@ -74,10 +80,10 @@ class Search:
             return SourceDown("no time was left to ask it", asked=False)
         began = self._clock()
         limit_s = ask.source.timeout_s if ask.source.timeout_s is not None else self._timeout_s
-        course = _Course(ask)
+        course = _Progress(ask)
         try:
             answer = await self._ask(course, min(limit_s, left_s))
-        except ProviderHeld as error:
+        except ProviderSkipped as error:
             return SourceDown(str(error)[:_LONGEST_WHY], self._ms_since(began), asked=False)
         except ProviderError as error:
             down = self._is_down(ask.source, str(error)[:_LONGEST_WHY], self._ms_since(began))
@@ -103,7 +109,7 @@ class Search:
             return found
         return replace(found, note=f"snapshot, {said_age(age_s)} old", origin="snapshot", age_s=age_s)
 
-    async def _ask(self, course: _Course, limit_s: float) -> Found:
+    async def _ask(self, course: _Progress, limit_s: float) -> Found:
         source = course.ask.source
         provider = self._providers.get(source.integration)
         if provider is None:
@@ -111,7 +117,7 @@ class Search:
         async with asyncio.timeout(limit_s):
             return await self._ask_by_forms(provider, course)
 
-    async def _ask_by_forms(self, provider: Provider, course: _Course) -> Found:
+    async def _ask_by_forms(self, provider: Provider, course: _Progress) -> Found:
         """Ask for one spelling of the caller after the other, until there is a record that is the caller's."""
         ask, source = course.ask, course.ask.source
         model = self._models.get(source.integration, {}).get(source.model) or Model(source.model, {})
@@ -119,14 +125,14 @@ class Search:
         strangers: set[str] = set()
         for query in queries(Query(source.model, source.field, ask.value, source.by_caller, ask.caller), model):
             found = await self._request(provider, query, course)
-            callers, others = sift(found, query, fields, self._region, model.must_show)
+            callers, others = match_caller(found, query, fields, self._region, model.must_show)
             strangers.update(map(_identity, others))
             if callers:
-                records = tuple(typed(one, model.about) for one in callers) if model.about else tuple(callers)
+                records = tuple(apply_types(one, model.about) for one in callers) if model.about else tuple(callers)
                 return Found(records, strangers=len(strangers))
         return Found(strangers=len(strangers))
 
-    async def _request(self, provider: Provider, query: Query, course: _Course) -> Sequence[Record]:
+    async def _request(self, provider: Provider, query: Query, course: _Progress) -> Sequence[Record]:
         """Ask once; a second time where the connection broke and the question may well be answered at once."""
         try:
             return await self._guarded(provider, query, course)
@@ -137,10 +143,10 @@ class Search:
         await asyncio.sleep(_PAUSE_S)
         try:
             return await self._guarded(provider, query, course)
-        except ProviderHeld:
+        except ProviderSkipped:
             raise broke from None  # it was asked, and that is what came of it
 
-    async def _guarded(self, provider: Provider, query: Query, course: _Course) -> Sequence[Record]:
+    async def _guarded(self, provider: Provider, query: Query, course: _Progress) -> Sequence[Record]:
         async def ask() -> Sequence[Record]:
             course.waiting = False
             return await provider.find(query)
@@ -148,13 +154,13 @@ class Search:
         course.waiting = True
         return await self._guard(course.ask.source).run(ask, course.ask.early)
 
-    def _guard(self, source: Source) -> Guard:
+    def _guard(self, source: Source) -> Limiter:
         return self._guards[source.integration]
 
     def _ms_since(self, began: float) -> float:
         return round((self._clock() - began) * 1000, 3)
 
-    def _is_late(self, course: _Course, fair: bool, began: float) -> SourceDown:
+    def _is_late(self, course: _Progress, fair: bool, began: float) -> SourceDown:
         """`fair` says that it had as long as a system may need; otherwise its silence is not held against it."""
         source = course.ask.source
         if course.waiting:
@@ -172,7 +178,7 @@ class Search:
                 integration=source.integration,
                 source=source.name,
                 error=type(error).__name__,
-                traceback=places(error),
+                traceback=traceback_frames(error),
             )
         return self._is_down(source, f"{source.integration}: an unexpected error in the engine", took_ms)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from routing_engine.marked import Section
+from routing_engine.settings.yaml_reader import Section
 
 
 @dataclass(frozen=True, slots=True)

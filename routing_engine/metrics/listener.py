@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from routing_engine.errors import places
+from routing_engine.errors import traceback_frames
 from routing_engine.metrics.meter import Meter
 from routing_engine.metrics.render import render
 
@@ -28,7 +28,7 @@ _PATHS = "/metrics, /ready and /live are here\n"
 _log = structlog.get_logger(__name__)
 
 
-class _Connection(RequestHandler):
+class _MetricsConnection(RequestHandler):
     """One connection: at most `most` of them at a time, each for at most `longest_s`."""
 
     __slots__ = ("_end", "_longest_s", "_most", "_server")
@@ -82,7 +82,7 @@ class MetricsListener:
         loop = asyncio.get_running_loop()
         http = self._http = web.Server(self._answer, handler_cancellation=True)
         self._server = await loop.create_server(
-            lambda: _Connection(http, self._quiet, self._longest_s, self._most), host, port
+            lambda: _MetricsConnection(http, self._quiet, self._longest_s, self._most), host, port
         )
 
     @property
@@ -111,7 +111,7 @@ class MetricsListener:
         try:
             answer = await self._found(request)
         except Exception as error:
-            _log.error("metrics.failed", error=type(error).__name__, traceback=places(error))
+            _log.error("metrics.failed", error=type(error).__name__, traceback=traceback_frames(error))
             answer = web.Response(status=500, text="a fault of the engine; its log says which\n")
         answer.headers["Server"] = "routing-engine"
         answer.force_close()

@@ -143,7 +143,7 @@ class MeasuredSpeech:
         self._speech, self._meter, self._clock = speech, meter, clock
 
     async def sound(self, text: str, language: str) -> str | None:
-        """Give what the other gives."""
+        """Return what the other gives."""
         began = self._clock()
         name = await self._speech.sound(text, language)
         self._meter.spoke(name is not None, self._clock() - began)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from routing_engine.metrics.listener import MetricsListener
     from routing_engine.metrics.meter import Meter
     from routing_engine.metrics.readings import Readings
-    from routing_engine.metrics.spans import Followed
+    from routing_engine.metrics.spans import TracedCall
 
 
 class Monitor:
@@ -60,18 +60,18 @@ class Monitor:
             self._meter.looked_up(event)
 
     def measured(self, speech: Speech | None) -> Speech | None:
-        """Give what speaks, counted."""
+        """Return what speaks, counted."""
         if self._meter is None or speech is None:
             return speech
         from routing_engine.metrics.meter import MeasuredSpeech
 
         return MeasuredSpeech(speech, self._meter)
 
-    def follow(self, channel: Channel, lookup: Lookup) -> Followed | None:
+    def follow(self, channel: Channel, lookup: Lookup) -> TracedCall | None:
         """Follow a call for its trace; None when no traces are made."""
         return self._traces.follow(channel, lookup) if self._traces is not None else None
 
-    def publish(self, event: CallRouted | CallAbandoned, followed: Followed | None, plain_numbers: bool) -> None:
+    def publish(self, event: CallRouted | CallAbandoned, followed: TracedCall | None, plain_numbers: bool) -> None:
         """Hear of a call that is over."""
         if self._meter is not None:
             self._meter.publish(event)

@@ -24,12 +24,12 @@ class _One(Collector):
         self._family = family
 
     def collect(self) -> Iterable[Family]:
-        """Give the one family."""
+        """Return the one family."""
         return (self._family,)
 
 
 async def render(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
-    """Give the text and its content type: OpenMetrics where the header `Accept` names it, else the older form."""
+    """Return the text and its content type: OpenMetrics where the header `Accept` names it, else the older form."""
     is_open = OPENMETRICS in accept
     encode = openmetrics.generate_latest if is_open else exposition.generate_latest
     parts: list[bytes] = []

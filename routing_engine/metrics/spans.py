@@ -25,7 +25,7 @@ from routing_engine.core.events import CallAbandoned, CallRouted
 from routing_engine.core.ports import Channel, Lookup
 from routing_engine.core.shown import shown_caller, shown_destination
 from routing_engine.core.visible import visible
-from routing_engine.errors import places
+from routing_engine.errors import traceback_frames
 from routing_engine.metrics.traced import Attribute, Moment, TracedChannel, TracedLookup
 
 SERVICE = "routing-engine"
@@ -46,9 +46,9 @@ class Traces:
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("routing_engine", version)
 
-    def follow(self, channel: Channel, lookup: Lookup) -> Followed:
+    def follow(self, channel: Channel, lookup: Lookup) -> TracedCall:
         """Note what a call does from now on."""
-        return Followed(channel, lookup, self._make)
+        return TracedCall(channel, lookup, self._make)
 
     async def close(self, timeout_s: float = _CLOSE_S) -> None:
         """Send what waits; a collector that hangs is not waited for longer than `timeout_s`."""
@@ -74,7 +74,7 @@ class Traces:
         call.end(now_ns)
 
 
-class Followed:
+class TracedCall:
     """One call that is followed: `channel` and `lookup` stand for those that were given; then `finish`."""
 
     def __init__(self, channel: Channel, lookup: Lookup, make: _Make) -> None:
@@ -88,18 +88,18 @@ class Followed:
         try:
             self._make(self._began_ns, self._moments, event, plain_numbers)
         except Exception as error:
-            _log.error("traces.failed", error=type(error).__name__, traceback=places(error))
+            _log.error("traces.failed", error=type(error).__name__, traceback=traceback_frames(error))
 
 
 def over_http(host: str, version: str) -> Traces:
-    """Give traces that are sent to a collector; the SDK takes its address and all else from the environment."""
+    """Return traces that are sent to a collector; the SDK takes its address and all else from the environment."""
     sdk = logging.getLogger("opentelemetry")  # what it says of each failure, `_Told` says once, as an event
     sdk.propagate = False
     sdk.addHandler(logging.NullHandler())
-    return Traces(BatchSpanProcessor(_Told(OTLPSpanExporter(), host)), version)
+    return Traces(BatchSpanProcessor(_LoggedExporter(OTLPSpanExporter(), host)), version)
 
 
-class _Told(SpanExporter):
+class _LoggedExporter(SpanExporter):
     """An exporter whose failing is logged once, and once when it works again. Runs in a thread of the SDK."""
 
     def __init__(self, exporter: SpanExporter, host: str) -> None:
@@ -161,5 +161,5 @@ def _fault_of(event: CallRouted | CallAbandoned) -> str:
 
 
 def _attributes(about: dict[str, Attribute]) -> dict[str, Attribute]:
-    """Give attributes as they are sent: of bounded length, without what a terminal would obey."""
+    """Return attributes as they are sent: of bounded length, without what a terminal would obey."""
     return {OURS + name: visible(one, _LONGEST) if isinstance(one, str) else one for name, one in about.items()}

@@ -32,7 +32,7 @@ class States:
         self._refused = True
 
     def collect(self) -> Iterator[Family]:
-        """Give every family, read now."""
+        """Return every family, read now."""
         read = self._readings
         yield _gauge("calls_in_progress", read.calls())
         yield _counter("connections_refused_total", read.refused())
@@ -48,12 +48,12 @@ class States:
         yield _gauge("ready", not read.not_ready())
 
     def describe(self) -> Collection[Family]:
-        """Give no family: registering must not read."""
+        """Return no family: registering must not read."""
         return ()
 
 
 def _of_journal(state: JournalState | None) -> Iterator[Family]:
-    """Give what is known of the journal; nothing where none is kept."""
+    """Return what is known of the journal; nothing where none is kept."""
     if state is not None:
         yield _gauge("journal_waiting", state.waiting)
         yield _counter("journal_lost_total", state.lost)
@@ -61,7 +61,7 @@ def _of_journal(state: JournalState | None) -> Iterator[Family]:
 
 
 def _of_mirrors(states: Mapping[tuple[str, str], MirrorState]) -> Iterator[Family]:
-    """Give what is known of mirrored sources; no series where nothing is mirrored."""
+    """Return what is known of mirrored sources; no series where nothing is mirrored."""
     yield _gauges("mirror_records", ((one, state.records) for one, state in states.items()))
     yield _gauges("mirror_age_seconds", ((one, state.age_s) for one, state in states.items()))
     yield _gauges("mirror_full_timestamp_seconds", ((one, state.full_at) for one, state in states.items()))

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from routing_engine.core.model import Caller, Collect, Filler, Find, Found, Left, Play, SourceDown, Typed, Value
+from routing_engine.core.model import Caller, Collect, Filler, Find, Found, Operand, Play, SourceDown, Typed, Value
 from routing_engine.core.ports import Channel, Lookup
 from routing_engine.errors import ChannelError
 
@@ -43,7 +43,7 @@ class TracedLookup:
         self._lookup, self._moments = lookup, moments
 
     async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
-        """Give what the other gives."""
+        """Return what the other gives."""
         source = ask.source
         about: dict[str, Attribute] = {"source": source.name, "model": source.model, "early": ask.early}
         about["integration"] = source.integration
@@ -110,7 +110,7 @@ class TracedChannel:
         """Do what the other does."""
         await self._channel.switch(language)
 
-    async def observe(self, lefts: Sequence[Left]) -> Mapping[Left, Value]:
+    async def observe(self, lefts: Sequence[Operand]) -> Mapping[Operand, Value]:
         """Ask for live state, as a moment."""
         moment = self._begin("observe", {"values": len(lefts)})
         values = await self._channel.observe(lefts)

@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 
 
 def open_traces(variables: Mapping[str, str], version: str) -> Traces | None:
-    """Give what makes traces, as the environment says; None when it wants none, or nothing here can make them."""
+    """Return what makes traces, as the environment says; None when it wants none, or nothing here can make them."""
     endpoint = _first(variables, ENDPOINTS)
     off = variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     if off or not endpoint or (variables.get("OTEL_TRACES_EXPORTER") or "otlp") != "otlp":

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from routing_engine.mirror.shelf import LAYOUT, connect, whole
+from routing_engine.mirror.index import LAYOUT, connect, whole
 
 _BY_NUMBER = "SELECT DISTINCT record FROM keys WHERE key = ?"
 _BY_TEXT = "SELECT record FROM records WHERE instr(replace(fields, ' ', ''), ?)"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from routing_engine.mirror.shelf import open_private
+from routing_engine.mirror.index import open_private
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from routing_engine.marked import Section
-from routing_engine.state import state_folder
+from routing_engine.settings.paths import state_folder
+from routing_engine.settings.yaml_reader import Section
 
 
 @dataclass(frozen=True, slots=True)

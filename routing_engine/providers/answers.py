@@ -13,12 +13,12 @@ from urllib.parse import quote
 import jsonpath
 from jsonpath import JSONPath
 
-from routing_engine.core.model import Left, Record, Template, Value
+from routing_engine.core.model import Operand, Record, Template, Value
 from routing_engine.core.templates import as_text, render
 from routing_engine.errors import ProviderMisread
-from routing_engine.integration import Model, read_field
-from routing_engine.marked import Section, section_of
 from routing_engine.providers.values import clean_text, read_value
+from routing_engine.settings.integration import Model, read_field
+from routing_engine.settings.yaml_reader import Section, section_of
 
 _WEB = re.compile(r"https?://[^\s\"<>\\^`{|}]+\Z", re.I)
 _MEMBERS = re.compile(r"\$(\.[A-Za-z_][A-Za-z0-9_]*)+\Z", re.ASCII)
@@ -28,7 +28,7 @@ _EXAMPLE_PATH = "JSONPath follows RFC 9535, for example $.customer.name"
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class AnswerPath:
     """A compiled JSONPath, and the ones to every node above the one it points at.
 
     `names` are its members where it is made of nothing else (`$.customer.name`): most are, and walking them takes a
@@ -41,41 +41,41 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class RecordShape:
     """How the records of one model lie in an answer: our names, each with theirs or with a path."""
 
     integration: str
-    fields: tuple[tuple[str, str | Path], ...]
+    fields: tuple[tuple[str, str | AnswerPath], ...]
     theirs: frozenset[str]
     field_name: str
     record_url: Template | None
 
     def their_name(self, ours: str) -> str:
-        """Give their name of a field to search in; ours where the map has none, or a path."""
+        """Return their name of a field to search in; ours where the map has none, or a path."""
         theirs = dict(self.fields).get(ours)
         return theirs if isinstance(theirs, str) else ours
 
     def misread(self, what: str) -> ProviderMisread:
-        """Give the error for an answer of another shape, in the name of the integration."""
+        """Return the error for an answer of another shape, in the name of the integration."""
         return ProviderMisread(f"{self.integration}: {what}")
 
 
-def shape_of(integration: str, model: Model) -> Shape:
+def shape_of(integration: str, model: Model) -> RecordShape:
     """Compile a model's field map. Raises `jsonpath.JSONPathError` for a path that `check_paths` would have noted."""
     fields = tuple((ours, _compile(theirs)) for ours, theirs in model.fields.items())
     plain = frozenset(theirs for _, theirs in fields if isinstance(theirs, str))
     wanted = dict.fromkeys(re.sub(r"\A\$\.?", "", theirs) for theirs in model.fields.values())
-    return Shape(integration, fields, plain, ",".join(wanted), model.record_url)
+    return RecordShape(integration, fields, plain, ",".join(wanted), model.record_url)
 
 
-def _compile(theirs: str) -> str | Path:
+def _compile(theirs: str) -> str | AnswerPath:
     if not theirs.startswith("$"):
         return theirs
     path = jsonpath.compile(theirs, strict=True)
     if not isinstance(path, JSONPath):
         raise jsonpath.JSONPathError("a field takes one path")
     above = (JSONPath(env=path.env, segments=path.segments[:end]) for end in range(1, len(path.segments)))
-    return Path(path, tuple(above), tuple(theirs.split(".")[1:]) if _MEMBERS.match(theirs) else ())
+    return AnswerPath(path, tuple(above), tuple(theirs.split(".")[1:]) if _MEMBERS.match(theirs) else ())
 
 
 def check_paths(section: Section) -> None:
@@ -119,16 +119,16 @@ def read_json(body: bytes) -> object:
         raise ValueError("nested too deeply") from None
 
 
-def read_answer(body: bytes, shape: Shape) -> tuple[Record, ...]:
-    """Give the records of an answer, in its order; none for every form of "no record". Raises `ProviderMisread`."""
+def read_answer(body: bytes, shape: RecordShape) -> tuple[Record, ...]:
+    """Return the records of an answer, in its order; none for every form of "no record". Raises `ProviderMisread`."""
     try:
         return read_records(read_json(body), shape)
     except ValueError:
         raise shape.misread("the answer is not JSON") from None
 
 
-def read_records(answer: object, shape: Shape) -> tuple[Record, ...]:
-    """Give the records of a JSON answer: an object, one wrapper key around an object or a list, or a list.
+def read_records(answer: object, shape: RecordShape) -> tuple[Record, ...]:
+    """Return the records of a JSON answer: an object, one wrapper key around an object or a list, or a list.
 
     No record are `null`, `{}`, `[]`, `{"found": false}` and a wrapper around the first three, also when the paths of
     all fields lead through one. Paths look at the whole answer, or at each element of a list.
@@ -140,8 +140,8 @@ def read_records(answer: object, shape: Shape) -> tuple[Record, ...]:
     return tuple(record for record in found if record is not None)
 
 
-def _candidates(answer: object, shape: Shape) -> list[tuple[object, object]]:
-    """Give what may be records: where paths look, and the object that holds the plain fields."""
+def _candidates(answer: object, shape: RecordShape) -> list[tuple[object, object]]:
+    """Return what may be records: where paths look, and the object that holds the plain fields."""
     if _is_nothing(answer):
         return []
     if isinstance(answer, list):
@@ -155,8 +155,8 @@ def _is_nothing(value: object) -> bool:
     return value is None or (isinstance(value, (dict, list)) and not value)
 
 
-def _unwrap(answer: dict[str, object], shape: Shape) -> list[object]:
-    """Give the objects that hold plain fields. A single key is a wrapper unless the field map names it."""
+def _unwrap(answer: dict[str, object], shape: RecordShape) -> list[object]:
+    """Return the objects that hold plain fields. A single key is a wrapper unless the field map names it."""
     inner = {key: value for key, value in answer.items() if key != "found" or key in shape.theirs}
     if len(inner) != 1 or not shape.theirs.isdisjoint(inner):
         return [answer]
@@ -170,7 +170,7 @@ def _unwrap(answer: dict[str, object], shape: Shape) -> list[object]:
     return [value] if isinstance(value, dict) else [answer]
 
 
-def _read_record(answer: object, flat: object, shape: Shape) -> Record | None:
+def _read_record(answer: object, flat: object, shape: RecordShape) -> Record | None:
     if not isinstance(flat, dict):
         raise shape.misread("an element of the answer's list is no object")
     if flat.get("found") is False and ("found" not in shape.theirs or len(flat) == 1):
@@ -188,7 +188,7 @@ def _read_record(answer: object, flat: object, shape: Shape) -> Record | None:
     raise shape.misread("the answer has none of the fields of the field map")
 
 
-def _look(answer: object, flat: dict[str, object], theirs: str | Path) -> list[object]:
+def _look(answer: object, flat: dict[str, object], theirs: str | AnswerPath) -> list[object]:
     if isinstance(theirs, str):
         return [flat[theirs]] if theirs in flat else []
     if theirs.names:
@@ -210,28 +210,28 @@ def _value_of(nodes: list[object]) -> Value:
     return read_value(nodes[0] if len(nodes) == 1 else nodes)
 
 
-def _leads_to_nothing(answer: object, theirs: str | Path) -> bool:
-    """Tell whether a path ends early at null, {} or []: `$.items[0].name` where `items` is empty."""
+def _leads_to_nothing(answer: object, theirs: str | AnswerPath) -> bool:
+    """Return whether a path ends early at null, {} or []: `$.items[0].name` where `items` is empty."""
     if isinstance(theirs, str):
         return False
     found = (path.findall(answer) for path in theirs.above)  # type: ignore[arg-type]
     return any(nodes and all(map(_is_nothing, nodes)) for nodes in found)
 
 
-def _finish(fields: dict[str, Value], shape: Shape) -> Record:
+def _finish(fields: dict[str, Value], shape: RecordShape) -> Record:
     identity = fields.get("id")
     known = not isinstance(identity, (bool, tuple))
     return Record(fields, id=as_text(identity) if known else "", url=page_url(shape.record_url, fields))
 
 
 def page_url(template: Template | None, fields: Mapping[str, Value]) -> str:
-    """Give the address of a record's page, its values percent-encoded; "" when one is missing or it is no http(s).
+    """Return the address of a record's page, its values percent-encoded; "" when one is missing or it is no http(s).
 
     A template that is one field alone, `{link}`, holds an address already: it is taken as it is.
     """
-    if template is None or any(as_text(fields.get(left.name)) in _NO_PART for left in template.lefts):
+    if template is None or any(as_text(fields.get(left.name)) in _NO_PART for left in template.operands):
         return ""
-    whole = len(template.parts) == 1 and isinstance(template.parts[0], Left)
+    whole = len(template.parts) == 1 and isinstance(template.parts[0], Operand)
     url = render(template, lambda left: _encoded(fields.get(left.name), whole))
     return url if _WEB.match(url) else ""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from routing_engine.marked import Section
+from routing_engine.settings.yaml_reader import Section
 
 
 def folder_of(section: Section, folder: Path | None) -> Path:
-    """Give the configuration folder: the one that is told, else the one above the folder of the YAML file."""
+    """Return the configuration folder: the one that is told, else the one above the folder of the YAML file."""
     return folder if folder is not None else Path(section.notes.file).parent.parent
 
 

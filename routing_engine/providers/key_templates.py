@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from routing_engine.core.ports import Query
 from routing_engine.errors import ProviderRefused
-from routing_engine.marked import Section, section_of, suggest
+from routing_engine.settings.yaml_reader import Section, section_of, suggest
 
 _NUMBER, _VALUE = "{number}", "{value}"
 _LONGEST = 200
@@ -21,7 +21,7 @@ class KeyTemplate:
     behind: str
 
     def parts(self, value: str) -> tuple[str, str, str] | None:
-        """Give the key in three parts; None for a value that no key of this template holds.
+        """Return the key in three parts; None for a value that no key of this template holds.
 
         That is one with the sign that stands beside the value in the template: `customer:{value}` with the value
         `42:orders` would be a key of another kind. So are control characters, and more than 200 characters.
@@ -45,12 +45,12 @@ class Keys:
 
     @property
     def samples(self) -> list[str]:
-        """Give a key of each kind, to try whether they may be read: hardly anybody has the number 0."""
+        """Return a key of each kind, to try whether they may be read: hardly anybody has the number 0."""
         templates = [*([self.by_caller] if self.by_caller is not None else []), *self.by_field.values()]
         return ["".join((one.before, "0", one.behind)) for one in templates]
 
     def key(self, integration: str, query: Query) -> tuple[str, str, str] | None:
-        """Give the key for a query in three parts; None when no record can have it.
+        """Return the key for a query in three parts; None when no record can have it.
 
         Raises `ProviderRefused` when there is no value, or no key for such a search.
         """

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from routing_engine.core.model import Record
 from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
-from routing_engine.integration import Model
-from routing_engine.marked import Section
 from routing_engine.providers.answers import check_paths, read_answer, read_records, shape_of
 from routing_engine.providers.files import folder_of
-from routing_engine.providers.kept import Address
 from routing_engine.providers.key_templates import Keys, read_keys
-from routing_engine.providers.server_address import read_server, refuse_tls
+from routing_engine.providers.net.multiplexed import ServerAddress
+from routing_engine.providers.net.server_address import read_server, refuse_tls
+from routing_engine.settings.integration import Model
+from routing_engine.settings.yaml_reader import Section
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -35,7 +35,7 @@ _INSTALL = "install it: pip install 'routing-engine[redis]'"
 class RedisSettings:
     """What an administrator wrote about a Redis. `value` says how a record is kept under its key."""
 
-    address: Address
+    address: ServerAddress
     user: str
     password: str = field(repr=False)
     database: int
@@ -66,7 +66,7 @@ def read_settings(section: Section, name: str, folder: Path | None = None) -> Re
 
 
 def open_redis(name: str, settings: object, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
-    """Give the provider of a Redis. It connects at the first look-up."""
+    """Return the provider of a Redis. It connects at the first look-up."""
     assert isinstance(settings, RedisSettings)
     return RedisProvider(name, settings, models)
 
@@ -80,7 +80,7 @@ class RedisProvider:
         self._client = _client(settings)
 
     async def find(self, query: Query) -> Sequence[Record]:
-        """Give the record under the key of a caller or of a value; with JSON there may be several."""
+        """Return the record under the key of a caller or of a value; with JSON there may be several."""
         parts = self._settings.keys.get(query.model, Keys(None, {})).key(self._name, query)
         if parts is None:
             return ()
@@ -118,7 +118,7 @@ class RedisProvider:
 
 
 def _client(settings: RedisSettings) -> Redis:
-    """Give a client that tries once: what is tried again, and when, is decided above."""
+    """Return a client that tries once: what is tried again, and when, is decided above."""
     from redis.asyncio import Connection, ConnectionPool, Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
@@ -143,15 +143,15 @@ def _client(settings: RedisSettings) -> Redis:
 
 
 def _within(context: ssl.SSLContext) -> type[AbstractConnection]:
-    """Give the kind of connection that speaks TLS with our context; the library would build one of its own."""
+    """Return the kind of connection that speaks TLS with our context; the library would build one of its own."""
     from redis.asyncio import SSLConnection
 
-    class Within(SSLConnection):
+    class HashField(SSLConnection):
         def __init__(self, **words: Any) -> None:
             super().__init__(**words)
             self.ssl_context.context = context
 
-    return Within
+    return HashField
 
 
 def _translated(name: str, error: RedisError | OSError) -> ProviderError:

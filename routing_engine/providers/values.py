@@ -14,7 +14,7 @@ _WIDEST = 2**63
 
 
 def clean_text(text: str) -> str:
-    """Give a text that every log, terminal and protocol can carry; spaces around it stay, they may matter to a rule.
+    """Return a text that every log, terminal and protocol can carry; spaces around it stay, they may matter to a rule.
 
     Line breaks and tabs become one space, other control characters (NUL, and those that turn the direction of
     writing) vanish, half a surrogate pair becomes U+FFFD.
@@ -25,7 +25,7 @@ def clean_text(text: str) -> str:
 
 
 def read_value(raw: object) -> Value:
-    """Give a JSON value as a field's value: a list of scalars as a tuple, anything deeper as its JSON text.
+    """Return a JSON value as a field's value: a list of scalars as a tuple, anything deeper as its JSON text.
 
     A whole number beyond 64 bits is an id that somebody forgot to quote: it becomes its text.
     """

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast, runtime_checkable
 
-from routing_engine.marked import Section, YamlValue, plain_number
 from routing_engine.settings.value_types import Definitions, Json, Schema, ValueType
+from routing_engine.settings.yaml_reader import Section, YamlValue, plain_number
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

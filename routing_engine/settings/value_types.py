@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeAlias, TypeVar
 
-from routing_engine.marked import YamlValue, plain_number
+from routing_engine.settings.yaml_reader import YamlValue, plain_number
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -23,7 +23,7 @@ _WORK = ".new-"
 _FORGOTTEN_S = 3600.0
 
 
-class Cache:
+class SoundCache:
     """The sounds of one folder, at most `limit` bytes of them. `spared` are keys that are never removed."""
 
     def __init__(self, folder: Path, limit: int) -> None:
@@ -35,7 +35,7 @@ class Cache:
         self.spared: Collection[str] = ()
 
     def touch(self, key: str) -> bool:
-        """Tell whether a sound is there, and note that it is used."""
+        """Return whether a sound is there, and note that it is used."""
         try:
             os.utime(self._prefix + key + ENDING)
         except PermissionError:  # written by another user that shares the folder
@@ -45,7 +45,7 @@ class Cache:
         return True
 
     def open_work(self, text: str) -> Path:
-        """Give a new folder to make a sound in; it holds the text as `text`. Raises `OSError`."""
+        """Return a new folder to make a sound in; it holds the text as `text`. Raises `OSError`."""
         _make_folder(self._folder, FOLDER_MODE)
         work = Path(tempfile.mkdtemp(dir=self._folder, prefix=_WORK))
         (work / "text").write_text(text, encoding="utf-8")

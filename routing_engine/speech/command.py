@@ -13,9 +13,9 @@ from pathlib import Path
 import structlog
 
 from routing_engine.core.prompts import LANGUAGE
-from routing_engine.errors import SpeechError, places
-from routing_engine.speech.cache import Cache
-from routing_engine.speech.program import Ended, run
+from routing_engine.errors import SpeechError, traceback_frames
+from routing_engine.speech.cache import SoundCache
+from routing_engine.speech.program import ProgramResult, run
 from routing_engine.speech.settings import SpeechSettings
 from routing_engine.speech.template import clean_text, fill, masked, uses
 from routing_engine.speech.wav import settle, sox
@@ -32,7 +32,7 @@ _TRIAL = "1"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SpeechRequest:
     """A text to be spoken, with the name of its file. `text` is clean."""
 
     text: str
@@ -57,7 +57,7 @@ class CommandSpeech:
         self._find = find
         self._longest_s = longest_s
         self._command = settings.command or DEFAULT
-        self._cache = Cache(settings.folder, settings.cache_mb * 1_000_000)
+        self._cache = SoundCache(settings.folder, settings.cache_mb * 1_000_000)
         # Two at least: one that hangs, or one that is made ahead, does not keep a caller waiting.
         self._turns = asyncio.Semaphore(max(2, os.cpu_count() or 2))
         self._making = SingleFlight[bool](goes_on=False)
@@ -65,7 +65,7 @@ class CommandSpeech:
         self._down: set[str] = set()
 
     async def sound(self, text: str, language: str) -> str | None:
-        """Give the name of a sound that says the text, within `timeout_s`; None when there is none. Never raises."""
+        """Return the name of a sound that says the text, within `timeout_s`; None when there is none. Never raises."""
         try:
             wanted = self._wanted(text, language)
             there = wanted.text and (
@@ -119,13 +119,13 @@ class CommandSpeech:
 
     # ------------------------------------------------------------------------------------- inside
 
-    def _wanted(self, text: str, language: str) -> Wanted:
+    def _wanted(self, text: str, language: str) -> SpeechRequest:
         language = language if LANGUAGE.match(language) else "en"
         said, voice = clean_text(text), self._settings.voice(language)
         parts = "\0".join((*self._command, "", voice, language, said))
-        return Wanted(said, language, voice, hashlib.sha256(parts.encode()).hexdigest()[:40])
+        return SpeechRequest(said, language, voice, hashlib.sha256(parts.encode()).hexdigest()[:40])
 
-    async def _made(self, wanted: Wanted, limit_s: float | None) -> bool:
+    async def _made(self, wanted: SpeechRequest, limit_s: float | None) -> bool:
         """Wait for a text that is made, by whoever asked first.
 
         When the last of those who wait leaves before its turn has come, it is not made at all.
@@ -135,7 +135,7 @@ class CommandSpeech:
             self._is_down(wanted.voice, f"it took longer than {limit_s:g} s")
         return done is not None and not done.cancelled() and done.result()
 
-    async def _make(self, wanted: Wanted) -> bool:
+    async def _make(self, wanted: SpeechRequest) -> bool:
         loop = asyncio.get_running_loop()
         async with self._turns:
             self._making.let_go_on(wanted.key)
@@ -148,7 +148,7 @@ class CommandSpeech:
             self._is_up(wanted.voice)
         return why is None
 
-    async def _failure(self, wanted: Wanted) -> str | None:
+    async def _failure(self, wanted: SpeechRequest) -> str | None:
         """Speak a text; give why that failed, None when it is there."""
         try:
             async with asyncio.timeout(self._longest_s):
@@ -164,7 +164,7 @@ class CommandSpeech:
             return "an unexpected error in the engine"
         return None
 
-    async def _speak(self, wanted: Wanted) -> None:
+    async def _speak(self, wanted: SpeechRequest) -> None:
         """Run the synthesiser, bring what it wrote into Asterisk's form, keep it. Raises `SpeechError` or `OSError`."""
         work = await asyncio.to_thread(self._cache.open_work, wanted.text)
         try:
@@ -179,7 +179,7 @@ class CommandSpeech:
         finally:
             shutil.rmtree(work, ignore_errors=True)  # a few small files; must happen, so nothing is awaited here
 
-    async def _run_synthesiser(self, wanted: Wanted, text_file: Path, spoken: Path) -> None:
+    async def _run_synthesiser(self, wanted: SpeechRequest, text_file: Path, spoken: Path) -> None:
         values = {"text": wanted.text, "text_file": str(text_file), "file": str(spoken)}
         if self._find(self._command[0]) is None:
             raise SpeechError(f"the program '{self._command[0]}' is not found")
@@ -191,16 +191,16 @@ class CommandSpeech:
         if writes:
             await asyncio.to_thread(spoken.write_bytes, ended.out)
 
-    async def _convert(self, wanted: Wanted, spoken: Path, converted: Path) -> None:
+    async def _convert(self, wanted: SpeechRequest, spoken: Path, converted: Path) -> None:
         if self._find("sox") is None:
             raise SpeechError("its sound is not 8 kHz, mono, 16 bit, and sox is not there to convert it (Debian: sox)")
         _check("sox", await run(sox(spoken, converted), None, False), wanted.text)
 
-    async def _try(self, wanted: Wanted) -> str | None:
+    async def _try(self, wanted: SpeechRequest) -> str | None:
         why = await self._failure(wanted)
         return None if why is None else f"no text can be spoken in '{wanted.language}' (voice {wanted.voice}): {why}"
 
-    async def _speak_ahead(self, every: Iterable[Wanted]) -> None:
+    async def _speak_ahead(self, every: Iterable[SpeechRequest]) -> None:
         """Speak one after the other, so that callers find a turn; a voice that fails is left until it is needed."""
         failed: set[str] = set()
         for wanted in every:
@@ -210,7 +210,7 @@ class CommandSpeech:
 
     def _report(self, error: Exception) -> None:
         """A fault of ours. Its traceback is logged without the error's text, which may hold what was to be said."""
-        _log.error("speech.failed", error=type(error).__name__, traceback=places(error))
+        _log.error("speech.failed", error=type(error).__name__, traceback=traceback_frames(error))
 
     def _is_down(self, voice: str, why: str) -> None:
         if voice not in self._down:
@@ -223,7 +223,7 @@ class CommandSpeech:
             _log.info("speech.up", voice=voice)
 
 
-def _check(program: str, ended: Ended, text: str) -> None:
+def _check(program: str, ended: ProgramResult, text: str) -> None:
     if ended.status:
         how = f"ended with status {ended.status}" if ended.status > 0 else f"was ended by signal {-ended.status}"
         said = masked(ended.err, text)
@@ -231,6 +231,6 @@ def _check(program: str, ended: Ended, text: str) -> None:
 
 
 def _is_writable(folder: Path) -> bool:
-    """Tell whether we may write to a folder, or make it."""
+    """Return whether we may write to a folder, or make it."""
     there = next(one for one in (folder, *folder.parents) if one.exists())
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)

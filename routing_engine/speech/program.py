@@ -19,7 +19,7 @@ _KEPT_ERRORS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProgramResult:
     """How a program ended: its status (negative is a signal), what it wrote, the end of its complaints."""
 
     status: int
@@ -27,7 +27,7 @@ class Ended:
     err: str
 
 
-async def run(words: Sequence[str], stdin: bytes | None, wants_out: bool) -> Ended:
+async def run(words: Sequence[str], stdin: bytes | None, wants_out: bool) -> ProgramResult:
     """Run a program to its end. Cancelled, it is killed first.
 
     Raises `OSError` when it cannot be started, `SpeechError` when it writes more than `MOST_BYTES`.
@@ -44,7 +44,9 @@ async def run(words: Sequence[str], stdin: bytes | None, wants_out: bool) -> End
     try:
         _feed(transport, stdin)
         await listener.ended
-        return Ended(transport.get_returncode() or 0, bytes(listener.out), listener.err.decode("utf-8", "replace"))
+        return ProgramResult(
+            transport.get_returncode() or 0, bytes(listener.out), listener.err.decode("utf-8", "replace")
+        )
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(transport.get_pid(), signal.SIGKILL)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from routing_engine.core.prompts import LANGUAGE, SOUND
-from routing_engine.marked import Section
+from routing_engine.settings.yaml_reader import Section
 from routing_engine.speech.template import read_command
 
 FOLDER = Path("/var/lib/routing-engine/speech")
@@ -35,12 +35,12 @@ class SpeechSettings:
     voices: Mapping[str, str] = field(default_factory=lambda: VOICES)
 
     def voice(self, language: str) -> str:
-        """Give the voice of a language: its own, that of the language without its region, else the language itself."""
+        """Return the voice of a language: its own, that of the language without its region, else the language itself."""
         base = language.replace("_", "-").partition("-")[0].lower()
         return self.voices.get(language) or self.voices.get(base) or base
 
     def name(self, key: str) -> str:
-        """Give what Asterisk plays: an absolute path without extension."""
+        """Return what Asterisk plays: an absolute path without extension."""
         return f"{self.asterisk_folder or self.folder}/{key}"
 
 

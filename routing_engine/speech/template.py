@@ -19,7 +19,7 @@ _LONGEST_TEXT = 500
 
 
 def clean_text(text: str) -> str:
-    """Give what is to be said: one line without markup, 500 characters at most; "" when there is nothing to say."""
+    """Return what is to be said: one line without markup, 500 characters at most; "" when there is nothing to say."""
     said = _UNSPOKEN.sub(" ", text).strip()[:_LONGEST_TEXT]
     return said if any(map(str.isalnum, said)) else ""
 
@@ -49,7 +49,7 @@ def _check_word(before: str, word: str) -> None:
 
 
 def uses(command: Sequence[str], *names: str) -> bool:
-    """Tell whether a command holds one of these placeholders."""
+    """Return whether a command holds one of these placeholders."""
     return any(found in names for word in command for found in _PLACEHOLDER.findall(word))
 
 
@@ -64,7 +64,7 @@ def fill(command: Sequence[str], values: Mapping[str, str]) -> list[str]:
 
 
 def masked(said: str, text: str) -> str:
-    """Give what a program wrote without the text's words, in one short line: for a log.
+    """Return what a program wrote without the text's words, in one short line: for a log.
 
     A word that holds a piece of the text, or that is escaped so that it could, becomes `*`.
     """

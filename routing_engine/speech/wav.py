@@ -17,7 +17,7 @@ _EFFECTS = ("rate", str(RATE_HZ), "sinc", "-t", "100", "300-3400", *_TRIM, *_TRI
 
 
 def sox(spoken: Path, made: Path) -> list[str]:
-    """Give the command that makes any WAV file one for Asterisk."""
+    """Return the command that makes any WAV file one for Asterisk."""
     return ["sox", "-R", "-D", "-V1", str(spoken), "-b", "16", "-c", "1", "-t", "wav", str(made), *_EFFECTS]
 
 

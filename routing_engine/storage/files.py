@@ -168,7 +168,7 @@ def _flush(folder: int) -> None:
 
 
 def _give_to_owner(made: int, folder: int) -> None:
-    """Give what root has made to the owner of its folder: the engine that needs it is seldom root."""
+    """Return what root has made to the owner of its folder: the engine that needs it is seldom root."""
     if os.geteuid() == 0:
         owner = os.fstat(folder)
         with suppress(PermissionError):  # root without that right, in a container: the engine says what it cannot read

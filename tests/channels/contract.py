@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from routing_engine.core.model import Collect, Filler, Input, Left, Play, Spoken, Typed, Value
+from routing_engine.core.model import Collect, Filler, Input, Operand, Play, Spoken, Typed, Value
 from routing_engine.core.ports import Channel
 from routing_engine.errors import CallerHungUp, ChannelError
 
@@ -21,14 +21,14 @@ Talk = Callable[[Channel], Awaitable[object]]
 
 SIX = Input(prompt=("enter",), min=4, max=6)
 EARLY = Input(min=2, max=6, pattern=re.compile("7[0-9]{3}|8[0-9]"), accept_early=True)
-DEVICE, FREE, AGENT = Left("device", "201"), Left("queue", "sales.free"), Left("last_agent", "")
-STATES: Mapping[Left, Value] = {
+DEVICE, FREE, AGENT = Operand("device", "201"), Operand("queue", "sales.free"), Operand("last_agent", "")
+STATES: Mapping[Operand, Value] = {
     DEVICE: "not_inuse",
-    Left("device", "202"): "inuse",
+    Operand("device", "202"): "inuse",
     FREE: 3,
-    Left("queue", "sales.members"): 5,
-    Left("queue", "sales.waiting"): 0,
-    Left("call", "attestation"): "A",
+    Operand("queue", "sales.members"): 5,
+    Operand("queue", "sales.waiting"): 0,
+    Operand("call", "attestation"): "A",
     AGENT: ("201", "2026-11-01T10:00:00+01:00"),
 }
 
@@ -44,7 +44,7 @@ class Scenario:
     typed: Sequence[str] = ()
     missing: Sequence[str] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
-    states: Mapping[Left, Value] = field(default_factory=dict)
+    states: Mapping[Operand, Value] = field(default_factory=dict)
     hangs_up: bool = False
 
 

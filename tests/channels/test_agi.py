@@ -16,10 +16,10 @@ from core.build import GOLD, NUMBER, SALES, route, source
 from fakes import CLOSE, DEAD, RESET, SILENCE, Asterisk, FakeLookup, environment
 
 from routing_engine.call import Call
-from routing_engine.channels.agi import AgiChannel, AgiServer
-from routing_engine.channels.agi_call import Site
+from routing_engine.channels.agi.channel import SharedFacts
+from routing_engine.channels.agi.server import AgiChannel, AgiServer
 from routing_engine.core.destinations import PROFILES
-from routing_engine.core.model import Collect, Filler, Input, Left, Play, Typed, Value
+from routing_engine.core.model import Collect, Filler, Input, Operand, Play, Typed, Value
 from routing_engine.core.ports import Channel
 from routing_engine.errors import CallerHungUp, ChannelBroken
 
@@ -30,7 +30,7 @@ Handler = Callable[[AgiChannel], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def serving(handler: Handler, site: Site | None = None, **limits: float) -> AsyncIterator[AgiServer]:
+async def serving(handler: Handler, site: SharedFacts | None = None, **limits: float) -> AsyncIterator[AgiServer]:
     """Run a server, and see that no task and no session is left of it."""
     about = (
         {} if site is None else {"fallback_language": site.fallback_language, "extension_state": site.extension_state}
@@ -51,7 +51,7 @@ def port(server: AgiServer) -> int:
     return int(server.addresses[0].rpartition(":")[2])
 
 
-async def held(talk: Talk, asterisk: Asterisk, site: Site | None = None, **changed: str) -> Seen:
+async def held(talk: Talk, asterisk: Asterisk, site: SharedFacts | None = None, **changed: str) -> Seen:
     """Hold a talk on one call, to the end of its connection."""
     seen = Seen()
     async with serving(holding(talk, seen), site) as server:
@@ -83,20 +83,20 @@ async def finished(channel: Channel) -> None:
     await channel.hand_back([("ROUTE_STATUS", "OK")])
 
 
-def functions(states: Mapping[Left, Value]) -> dict[str, str]:
-    """Give what Asterisk's functions tell when the states are these."""
-    found = {"QUEUE_EXISTS(sales)": "1"} if any(left.room == "queue" for left in states) else {}
+def functions(states: Mapping[Operand, Value]) -> dict[str, str]:
+    """Return what Asterisk's functions tell when the states are these."""
+    found = {"QUEUE_EXISTS(sales)": "1"} if any(left.scope == "queue" for left in states) else {}
     for left, value in states.items():
-        if left.room == "device":
+        if left.scope == "device":
             found[f"DEVICE_STATE(PJSIP/{left.name})"] = str(value).upper()
-        elif left.room == "last_agent":
+        elif left.scope == "last_agent":
             found["DB(routing-engine-agent/+436641234567)"] = "201%2C1793523600"
-        elif left.room == "call":
+        elif left.scope == "call":
             found |= {"STIR_SHAKEN(count)": "1", "STIR_SHAKEN(0,verify_result)": "success"}
             found["STIR_SHAKEN(0,attestation)"] = str(value)
-    members, waiting = states.get(Left("queue", "sales.members")), states.get(Left("queue", "sales.waiting"))
+    members, waiting = states.get(Operand("queue", "sales.members")), states.get(Operand("queue", "sales.waiting"))
     found |= {"QUEUE_MEMBER(sales,logged)": str(members), "QUEUE_WAITING_COUNT(sales)": str(waiting)}
-    return found | {"QUEUE_MEMBER(sales,free)": str(states.get(Left("queue", "sales.free")))}
+    return found | {"QUEUE_MEMBER(sales,free)": str(states.get(Operand("queue", "sales.free")))}
 
 
 class TestAgiChannel(LiveChannelContract):
@@ -388,7 +388,7 @@ async def test_a_sound_goes_on_behind_a_key_and_begins_anew_at_its_end() -> None
 
 async def test_a_filler_sound_that_is_missing_is_looked_for_in_the_fallback_language_once() -> None:
     asterisk = Asterisk(missing=["wait", "fr/wait"], on={"WAIT FOR": SILENCE})
-    await held(filled("sound", lambda channel: channel.play(Play(()))), asterisk, Site("fr"))
+    await held(filled("sound", lambda channel: channel.play(Play(()))), asterisk, SharedFacts("fr"))
     keys = "0123456789*#"
     assert asterisk.lines[1:] == [f"STREAM FILE wait {keys}", f"STREAM FILE fr/wait {keys}", LISTEN, CUT]
 
@@ -558,7 +558,7 @@ def carrying(lookup: FakeLookup) -> Handler:
 
     async def carry(channel: AgiChannel) -> None:
         clock = asyncio.get_running_loop().time
-        await Call(channel, lookup, {"support": asked}.get, PROFILES["plain"], clock, fail).carry(channel.route)
+        await Call(channel, lookup, {"support": asked}.get, PROFILES["plain"], clock, fail).run(channel.route)
 
     return carry
 

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from fakes import Asterisk
 
-from routing_engine.channels.agi_call import Site
-from routing_engine.core.model import Collect, Input, Left, Play, Spoken, Typed
+from routing_engine.channels.agi.channel import SharedFacts
+from routing_engine.core.model import Collect, Input, Operand, Play, Spoken, Typed
 from routing_engine.errors import CallerHungUp
 
 from .contract import Seen
@@ -20,7 +20,7 @@ NUM = Input(min=4, max=6, first_digit_timeout_s=5, inter_digit_timeout_s=2.5)
 # Sounds and sayings in the languages there are
 
 
-FRENCH = Site(fallback_language="fr")
+FRENCH = SharedFacts(fallback_language="fr")
 SAID = "SAY NUMBER 21 0123456789*#"
 
 
@@ -111,7 +111,7 @@ async def test_a_call_goes_on_in_another_language() -> None:
 
 
 async def test_a_module_that_is_not_loaded_is_asked_for_once() -> None:
-    left, asked = Left("call", "attestation"), []
+    left, asked = Operand("call", "attestation"), []
     async with serving(holding(lambda channel: channel.observe((left,)), seen := Seen())) as server:
         for _ in range(2):
             asterisk = Asterisk()
@@ -121,13 +121,13 @@ async def test_a_module_that_is_not_loaded_is_asked_for_once() -> None:
 
 
 async def test_a_call_without_a_signature_has_no_attestation() -> None:
-    left = Left("call", "attestation")
+    left = Operand("call", "attestation")
     asterisk = Asterisk(known={"STIR_SHAKEN(count)": "0"})
     assert (await held(lambda channel: channel.observe((left,)), asterisk)).gave == {left: "none"}
     assert len(asterisk.commands) == 1
 
 
 async def test_extensions_are_looked_at_as_the_site_says() -> None:
-    left, site = Left("device", "201"), Site(extension_state="EXTENSION_STATE({target}@ext-local)")
+    left, site = Operand("device", "201"), SharedFacts(extension_state="EXTENSION_STATE({target}@ext-local)")
     asterisk = Asterisk(known={"EXTENSION_STATE(201@ext-local)": "INUSE"})
     assert (await held(lambda channel: channel.observe((left,)), asterisk, site)).gave == {left: "inuse"}

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from routing_engine.channels.agi_say import family, saying, voices
+from routing_engine.channels.agi.say import family, saying, voices
 from routing_engine.core.model import Spoken
 
 VIENNA, NEW_YORK = ZoneInfo("Europe/Vienna"), ZoneInfo("America/New_York")

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from fakes import SILENCE, Asterisk, environment
 
-from routing_engine.channels.agi import MAX_UNREAD_REPLIES, AgiChannel, AgiServer
+from routing_engine.channels.agi.server import MAX_UNREAD_REPLIES, AgiChannel, AgiServer
 from routing_engine.core.model import Play
 from routing_engine.core.ports import Channel
 from routing_engine.errors import CallerHungUp, ChannelBroken

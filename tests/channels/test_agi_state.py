@@ -8,48 +8,48 @@ from datetime import UTC
 import pytest
 from core.build import ANNA, HIDDEN, VIENNA
 
-from routing_engine.channels.agi_state import EXTENSION_STATE, attested, expression, meaning
-from routing_engine.core.model import Caller, Left, Value
-from routing_engine.core.numbers import read_number
+from routing_engine.channels.agi.live_state import EXTENSION_STATE, attested, expression, meaning
+from routing_engine.core.model import Caller, Operand, Value
+from routing_engine.core.phone import read_number
 
-AGENT = Left("last_agent", "")
+AGENT = Operand("last_agent", "")
 LOCAL = replace(ANNA, number=read_number("0664 1234567", "AT"))
 FREEPBX = "EXTENSION_STATE({target}@ext-local)"
 EXPRESSIONS = [
-    (Left("device", "201"), ANNA, EXTENSION_STATE, "${DEVICE_STATE(PJSIP/201)}"),
-    (Left("device", "front-desk_1"), ANNA, FREEPBX, "${EXTENSION_STATE(front-desk_1@ext-local)}"),
-    (Left("queue", "vip.members"), ANNA, "", "${QUEUE_EXISTS(vip)},${QUEUE_MEMBER(vip,logged)}"),
-    (Left("queue", "vip.free"), ANNA, "", "${QUEUE_EXISTS(vip)},${QUEUE_MEMBER(vip,free)}"),
-    (Left("queue", "vip.waiting"), ANNA, "", "${QUEUE_EXISTS(vip)},${QUEUE_WAITING_COUNT(vip)}"),
+    (Operand("device", "201"), ANNA, EXTENSION_STATE, "${DEVICE_STATE(PJSIP/201)}"),
+    (Operand("device", "front-desk_1"), ANNA, FREEPBX, "${EXTENSION_STATE(front-desk_1@ext-local)}"),
+    (Operand("queue", "vip.members"), ANNA, "", "${QUEUE_EXISTS(vip)},${QUEUE_MEMBER(vip,logged)}"),
+    (Operand("queue", "vip.free"), ANNA, "", "${QUEUE_EXISTS(vip)},${QUEUE_MEMBER(vip,free)}"),
+    (Operand("queue", "vip.waiting"), ANNA, "", "${QUEUE_EXISTS(vip)},${QUEUE_WAITING_COUNT(vip)}"),
     (AGENT, ANNA, "", "${DB(routing-engine-agent/+436641234567)}"),
     (AGENT, LOCAL, "", "${DB(routing-engine-agent/06641234567)}"),
     (AGENT, HIDDEN, "", ""),
-    (Left("device", "1)},${SHELL(x)},${X("), ANNA, EXTENSION_STATE, ""),
-    (Left("device", "201&202"), ANNA, EXTENSION_STATE, ""),
-    (Left("device", "201\n"), ANNA, EXTENSION_STATE, ""),
-    (Left("device", ""), ANNA, EXTENSION_STATE, ""),
-    (Left("queue", "vip,x.members"), ANNA, "", ""),
-    (Left("queue", "vip.holdtime"), ANNA, "", ""),
-    (Left("queue", "vip"), ANNA, "", ""),
-    (Left("record", "name"), ANNA, "", ""),
+    (Operand("device", "1)},${SHELL(x)},${X("), ANNA, EXTENSION_STATE, ""),
+    (Operand("device", "201&202"), ANNA, EXTENSION_STATE, ""),
+    (Operand("device", "201\n"), ANNA, EXTENSION_STATE, ""),
+    (Operand("device", ""), ANNA, EXTENSION_STATE, ""),
+    (Operand("queue", "vip,x.members"), ANNA, "", ""),
+    (Operand("queue", "vip.holdtime"), ANNA, "", ""),
+    (Operand("queue", "vip"), ANNA, "", ""),
+    (Operand("record", "name"), ANNA, "", ""),
 ]
 
 
 @pytest.mark.parametrize(("left", "caller", "extension_state", "asked"), EXPRESSIONS)
-def test_expressions(left: Left, caller: Caller, extension_state: str, asked: str) -> None:
+def test_expressions(left: Operand, caller: Caller, extension_state: str, asked: str) -> None:
     assert expression(left, caller, extension_state) == asked
 
 
 MEANINGS = [
-    (Left("device", "201"), "NOT_INUSE", "not_inuse"),
-    (Left("device", "201"), "", None),
-    (Left("device", "201"), "a b", None),
-    (Left("queue", "vip.members"), "1,12", 12),
-    (Left("queue", "vip.members"), "1,0", 0),
-    (Left("queue", "vip.members"), "0,0", None),
-    (Left("queue", "vip.members"), ",", None),
-    (Left("queue", "vip.members"), "1,", None),
-    (Left("queue", "vip.members"), "1,-1", None),
+    (Operand("device", "201"), "NOT_INUSE", "not_inuse"),
+    (Operand("device", "201"), "", None),
+    (Operand("device", "201"), "a b", None),
+    (Operand("queue", "vip.members"), "1,12", 12),
+    (Operand("queue", "vip.members"), "1,0", 0),
+    (Operand("queue", "vip.members"), "0,0", None),
+    (Operand("queue", "vip.members"), ",", None),
+    (Operand("queue", "vip.members"), "1,", None),
+    (Operand("queue", "vip.members"), "1,-1", None),
     (AGENT, "201,1793523600", ("201", "2026-11-01T10:00:00+01:00")),
     (AGENT, " 201 , 1793523600 ", ("201", "2026-11-01T10:00:00+01:00")),
     (AGENT, "", None),
@@ -61,7 +61,7 @@ MEANINGS = [
 
 
 @pytest.mark.parametrize(("left", "answer", "value"), MEANINGS)
-def test_meanings(left: Left, answer: str, value: Value) -> None:
+def test_meanings(left: Operand, answer: str, value: Value) -> None:
     assert meaning(left, answer, VIENNA) == value
 
 

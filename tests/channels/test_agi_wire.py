@@ -11,14 +11,14 @@ from fakes import DEAD, environment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing_engine.channels.agi_wire import (
+from routing_engine.channels.agi.wire import (
     MAX_COMMAND,
     MAX_ENVIRONMENT_BYTES,
     MAX_ENVIRONMENT_LINES,
     MAX_LINE,
     MAX_USAGE_LINES,
     AgiWire,
-    Arrival,
+    ArrivingCall,
     Environment,
     Hangup,
     Reply,
@@ -63,7 +63,7 @@ REPLIES = [
 
 
 def wire() -> AgiWire:
-    """Give a wire whose session is open."""
+    """Return a wire whose session is open."""
     found = AgiWire()
     found.feed(environment())
     return found
@@ -277,7 +277,7 @@ def test_the_length_of_a_command_is_counted_in_bytes() -> None:
 # The call
 
 
-def call(**changed: str) -> Arrival:
+def call(**changed: str) -> ArrivingCall:
     return read_call(opened(environment(**changed)), "AT", lambda: NOW)
 
 
@@ -380,4 +380,4 @@ def test_the_id_of_a_call_is_harmless(received: str, kept: str) -> None:
 @settings(max_examples=100, deadline=None)
 def test_any_environment_is_a_call(changed: dict[str, str]) -> None:
     values = {name: value.replace("\n", "") for name, value in changed.items()}
-    assert isinstance(read_call(Environment(values, tuple(values.values())), "AT", lambda: NOW), Arrival)
+    assert isinstance(read_call(Environment(values, tuple(values.values())), "AT", lambda: NOW), ArrivingCall)

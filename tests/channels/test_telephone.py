@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from routing_engine.channels.telephone import Telephone
-from routing_engine.core.model import Collect, Filler, Input, Left, Play, Spoken, Typed
+from routing_engine.channels.softphone import Softphone
+from routing_engine.core.model import Collect, Filler, Input, Operand, Play, Spoken, Typed
 from routing_engine.core.ports import Channel
 
 from .contract import Seen, Talk
@@ -17,7 +17,7 @@ async def called(talk: Talk, *tries: str, states: dict[str, str] | None = None) 
     async def keys() -> str | None:
         return next(typed, "")
 
-    telephone = Telephone(heard.append, keys, states=states or {})
+    telephone = Softphone(heard.append, keys, states=states or {})
     async with serving(holding(talk, seen)) as server:
         await telephone.call("127.0.0.1", port(server), "support", "+43664", "217", "de")
         await seen.over.wait()
@@ -59,7 +59,12 @@ async def test_digits_are_typed_try_by_try() -> None:
 
 
 async def test_states_are_those_that_were_given_and_nothing_else() -> None:
-    lefts = (Left("device", "201"), Left("device", "202"), Left("queue", "vip.members"), Left("call", "attestation"))
+    lefts = (
+        Operand("device", "201"),
+        Operand("device", "202"),
+        Operand("queue", "vip.members"),
+        Operand("call", "attestation"),
+    )
     states = {"DEVICE_STATE(PJSIP/201)": "INUSE", "QUEUE_EXISTS(vip)": "1", "QUEUE_MEMBER(vip,logged)": "2"}
     seen, _ = await called(lambda channel: channel.observe(lefts), states=states)
     assert seen.gave == {lefts[0]: "inuse", lefts[2]: 2}

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from routing_engine.cli.calendar import read_until
-from routing_engine.in_force import open_store
-from routing_engine.routes.folder import read_folder
+from routing_engine.config.folder import read_folder
+from routing_engine.engine import open_store
 from tests.cli.conftest import Run, as_json
 
 VIENNA = ZoneInfo("Europe/Vienna")

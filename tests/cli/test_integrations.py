@@ -19,12 +19,12 @@ import aiohttp
 import pytest
 
 from routing_engine.cli.integrations import oauth_of
-from routing_engine.core.numbers import read_number
+from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Query
-from routing_engine.in_force import open_provider, open_store
+from routing_engine.engine import open_provider, open_store
 from routing_engine.providers.oauth.key import make_key
-from routing_engine.providers.oauth.renewal import made_for
-from routing_engine.providers.oauth.store import Kept, TokenStore
+from routing_engine.providers.oauth.refresh import made_for
+from routing_engine.providers.oauth.tokens import StoredToken, TokenStore
 from tests.cli.conftest import Run, as_json
 from tests.providers.oauth.vendor import CLIENT, SECRET, Vendor
 
@@ -83,7 +83,7 @@ class Site:
         oauth = oauth_of(acme)
         assert oauth is not None
         make_key(self.folder, "")
-        kept = Kept("access-0", "refresh-0", {}, 0, ends_at, made_for(oauth))
+        kept = StoredToken("access-0", "refresh-0", {}, 0, ends_at, made_for(oauth))
         TokenStore("acme", self.folder).write(kept)
 
 

@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from routing_engine.cli.journal import read_moment
-from routing_engine.core.model import Destination, Step
-from routing_engine.lookup.cache import Cache, Entry
-from routing_engine.lookup.disk import Disk
+from routing_engine.core.model import Destination, TrailStep
+from routing_engine.lookup.cache import Cache, CacheEntry
+from routing_engine.lookup.cache_file import CacheFile
 from tests.cli.conftest import Run
 from tests.journal.calls import AT, KEY, abandoned, bytes_of, kept_ids, opened, routed, settings, write
 
@@ -123,7 +123,7 @@ async def test_explain_works_while_the_service_writes(config: Path) -> None:
 
 
 def test_no_text_of_the_journal_reaches_the_terminal_as_a_command(run: Run, config: Path) -> None:
-    path = fill(config, routed(trail=(Step("x", "y"),)))
+    path = fill(config, routed(trail=(TrailStep("x", "y"),)))
     with closing(sqlite3.connect(path)) as file, file:  # by somebody else: we write no such text
         file.execute(
             "UPDATE calls SET called = ?, trail = ?", ("\x1b[2J", '[["\\u001b]0;x\\u0007","\\u009b31m",null]]')
@@ -315,10 +315,10 @@ def test_forget_removes_the_answers_that_are_kept_on_disk(run: Run, config: Path
     fill(config, routed())
 
     async def fill_cache() -> None:
-        disk = Disk(config / "state" / "cache.db")
+        disk = CacheFile(config / "state" / "cache.db")
         cache = Cache(10, disk.changed)
         await disk.open(cache)
-        cache.put(("crm", "contact", "phone", "+436641234567", "+436641234567", "caller"), Entry((), 1))
+        cache.put(("crm", "contact", "phone", "+436641234567", "+436641234567", "caller"), CacheEntry((), 1))
         await disk.close()
 
     asyncio.run(fill_cache())

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from routing_engine.mirror.index import index_path
 from routing_engine.mirror.lock import alone
-from routing_engine.mirror.shelf import shelf_path
 from tests.cli.conftest import Run, as_json
 
 DESCRIPTION = """
@@ -106,7 +106,7 @@ def test_what_is_not_believed_can_be_accepted(run: Run, folder: Path, crm: Crm) 
 
 
 def test_another_process_that_pulls_is_not_disturbed(run: Run, folder: Path) -> None:
-    with alone(shelf_path(folder / "state" / "mirror", "crm")):
+    with alone(index_path(folder / "state" / "mirror", "crm")):
         code, _, err = mirrors(run, folder, "crm", "--now")
     assert (code, err) == (1, "crm contact: another process is pulling it just now\n")
 

@@ -10,46 +10,46 @@ from zoneinfo import ZoneInfo
 
 import re2
 
+from routing_engine.config.route.walk import of_condition
 from routing_engine.core.decide import decide
-from routing_engine.core.landing import LAST_AGENT
 from routing_engine.core.model import (
     Action,
-    Ahead,
     Answer,
     Ask,
     Caller,
     Collect,
+    Comparison,
     Condition,
+    ConditionGroup,
     Decision,
+    DestinationSpec,
     Find,
     Found,
-    Group,
     Input,
-    Left,
     Observe,
     Observed,
     Open,
     Opened,
+    Operand,
     Pattern,
     Play,
+    Prefetch,
     Prompt,
     Record,
     Route,
     Rule,
-    Saying,
     SayingKind,
     Source,
     SourceDown,
     Spoken,
+    SpokenTemplate,
     Switch,
-    Test,
-    To,
     Typed,
     Value,
 )
-from routing_engine.core.numbers import read_number
-from routing_engine.core.templates import read_left, read_template
-from routing_engine.routes.walk import of_condition
+from routing_engine.core.phone import read_number
+from routing_engine.core.resolve import LAST_AGENT
+from routing_engine.core.templates import read_operand, read_template
 
 VIENNA = ZoneInfo("Europe/Vienna")
 #: A Wednesday morning.
@@ -60,33 +60,37 @@ DOWN = SourceDown("nobody answers")
 GOLD = Record({"id": "7", "tier": "gold", "balance": 2500, "owner": "12"}, "7", "https://crm/7")
 
 
-def to(kind: str, target: str, otherwise: To | None = None, priority: int | None = None) -> To:
-    return To(kind, read_template(target), priority, otherwise)
+def to(
+    kind: str, target: str, otherwise: DestinationSpec | None = None, priority: int | None = None
+) -> DestinationSpec:
+    return DestinationSpec(kind, read_template(target), priority, otherwise)
 
 
-def go(kind: str, target: str, *play: Prompt, otherwise: To | None = None, priority: int | None = None) -> Action:
+def go(
+    kind: str, target: str, *play: Prompt, otherwise: DestinationSpec | None = None, priority: int | None = None
+) -> Action:
     return Action(to(kind, target, otherwise, priority), play)
 
 
-def chain(*entries: To) -> To:
+def chain(*entries: DestinationSpec) -> DestinationSpec:
     """Join destinations as `to: [...]` does."""
-    first: To | None = None
+    first: DestinationSpec | None = None
     for entry in reversed(entries):
         first = replace(entry, chained=True, then=first)
     assert first is not None
     return first
 
 
-def say(kind: SayingKind, text: str) -> Saying:
-    return Saying(kind, read_template(text))
+def say(kind: SayingKind, text: str) -> SpokenTemplate:
+    return SpokenTemplate(kind, read_template(text))
 
 
-def when(left: str, operator: str, expected: Value | Pattern, loosely: bool = False) -> Test:
-    return Test(read_left(left), operator, expected, loosely)
+def when(left: str, operator: str, expected: Value | Pattern, loosely: bool = False) -> Comparison:
+    return Comparison(read_operand(left), operator, expected, loosely)
 
 
-def group(join: Literal["all", "any", "none"], *conditions: Condition) -> Group:
-    return Group(join, conditions)
+def group(join: Literal["all", "any", "none"], *conditions: Condition) -> ConditionGroup:
+    return ConditionGroup(join, conditions)
 
 
 def rule(name: str, act: Action, condition: Condition | None = None, **sets: str) -> Rule:
@@ -138,7 +142,7 @@ class Told:
 
     @property
     def observed(self) -> list[str]:
-        return [str(left) for ask in self.asks if isinstance(ask, Observe) for left in ask.lefts]
+        return [str(left) for ask in self.asks if isinstance(ask, Observe) for left in ask.operands]
 
     @property
     def languages(self) -> list[str]:
@@ -164,7 +168,7 @@ class _Other:
     ahead: str
     found: Answers
     routes: Mapping[str, Route]
-    states: Mapping[Left, Value]
+    states: Mapping[Operand, Value]
 
     def answer(self, ask: Ask) -> Answer:
         if isinstance(ask, Play):
@@ -175,8 +179,8 @@ class _Other:
         if isinstance(ask, Open):
             return Opened(self.routes.get(ask.route))
         if isinstance(ask, Observe):
-            return Observed({left: self.states[left] for left in ask.lefts if left in self.states})
-        if isinstance(ask, Switch | Ahead):
+            return Observed({left: self.states[left] for left in ask.operands if left in self.states})
+        if isinstance(ask, Switch | Prefetch):
             return Typed()
         answer = self.found.get(ask.source.name, ())
         if isinstance(answer, SourceDown):
@@ -194,7 +198,7 @@ def converse(
     states: Mapping[str, Value] | None = None,
 ) -> Told:
     """Hold the whole conversation, answered from the tables that are given."""
-    live = {LAST_AGENT if name == "last_agent" else read_left(name): value for name, value in (states or {}).items()}
+    live = {LAST_AGENT if name == "last_agent" else read_operand(name): value for name, value in (states or {}).items()}
     other, asks = _Other(iter(typed), ahead, found or {}, routes or {}, live), list[Ask]()
     talk = decide(route, caller)
     try:

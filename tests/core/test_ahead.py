@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from routing_engine.core.ahead import MAX_AHEAD
-from routing_engine.core.model import Ahead, Caller, Route
+from routing_engine.core.model import Caller, Prefetch, Route
+from routing_engine.core.prefetch import MAX_AHEAD
 
 from .build import ANNA, HIDDEN, NUMBER, SALES, Told, converse, go, route, rule, source, when
 
@@ -13,8 +13,8 @@ CUSTOMERS, LEADS, BY_INPUT = source("customers", SALES), source("leads", SALES),
 
 
 def begun(told: Told) -> list[list[str]]:
-    """Give the sources that were begun early, for each time that some were."""
-    return [[find.source.name for find in ask.finds] for ask in told.asks if isinstance(ask, Ahead)]
+    """Return the sources that were begun early, for each time that some were."""
+    return [[find.source.name for find in ask.finds] for ask in told.asks if isinstance(ask, Prefetch)]
 
 
 def ahead(one: Route, caller: Caller = ANNA, typed: tuple[str, ...] = ("123456",)) -> list[list[str]]:
@@ -23,7 +23,7 @@ def ahead(one: Route, caller: Caller = ANNA, typed: tuple[str, ...] = ("123456",
 
 def test_the_first_source_begins_before_the_greeting() -> None:
     told = converse(route(CUSTOMERS, LEADS, instruction=("welcome",)))
-    assert isinstance(told.asks[0], Ahead)
+    assert isinstance(told.asks[0], Prefetch)
     assert begun(told) == [["customers"]]
 
 

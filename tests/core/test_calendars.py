@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing_engine.core.calendars import Dates, Event, OpeningHours, Override, Part, in_order
+from routing_engine.core.calendar import DateTable, DayPart, Event, OpeningHours, Override, in_order
 
 VIENNA = ZoneInfo("Europe/Vienna")
-MORNING, AFTERNOON, NIGHT = Part(480, 720), Part(780, 1020), Part(1320, 1800)
+MORNING, AFTERNOON, NIGHT = DayPart(480, 720), DayPart(780, 1020), DayPart(1320, 1800)
 OFFICE = OpeningHours(week=((MORNING, AFTERNOON),) * 5 + ((),) * 2, zone=VIENNA)
 NIGHTS = OpeningHours(week=((NIGHT,),) * 7, zone=VIENNA)
-ALWAYS = OpeningHours(week=((Part(0, 1440),),) * 7, zone=VIENNA)
+ALWAYS = OpeningHours(week=((DayPart(0, 1440),),) * 7, zone=VIENNA)
 
 
 def at(text: str, fold: int = 0) -> datetime:
@@ -39,8 +39,8 @@ def shut(calendar: OpeningHours, *days: str) -> OpeningHours:
     return replace(calendar, holidays=lambda day: found.get(day, ""))
 
 
-def dated(day: str, start: int = 0, end: int = 1440) -> Dates:
-    return Dates({date.fromisoformat(day): (Part(start, end, day),)})
+def dated(day: str, start: int = 0, end: int = 1440) -> DateTable:
+    return DateTable({date.fromisoformat(day): (DayPart(start, end, day),)})
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_dates_may_go_over_midnight_too() -> None:
 
 def test_hours_keep_the_wall_clock_when_the_clocks_go_forward() -> None:
     # 29 March 2026, 02:00 becomes 03:00.
-    early = OpeningHours(week=((Part(150, 300),),) * 7, zone=VIENNA)
+    early = OpeningHours(week=((DayPart(150, 300),),) * 7, zone=VIENNA)
     states = [early.state(utc(f"2026-03-29 {hour}")) for hour in ("00:59", "01:00", "02:59", "03:00")]
     assert states == ["closed", "open", "open", "closed"]
     assert NIGHTS.state(utc("2026-03-29 03:59")) == "open"
@@ -191,7 +191,7 @@ def test_hours_keep_the_wall_clock_when_the_clocks_go_forward() -> None:
 
 def test_hours_hold_in_both_hours_when_the_clocks_go_back() -> None:
     # 25 October 2026, 03:00 becomes 02:00.
-    early = OpeningHours(week=((Part(60, 150),),) * 7, zone=VIENNA)
+    early = OpeningHours(week=((DayPart(60, 150),),) * 7, zone=VIENNA)
     moments = [at("2026-10-25 02:15"), at("2026-10-25 02:45"), at("2026-10-25 02:15", 1), at("2026-10-25 02:45", 1)]
     assert [early.state(moment) for moment in moments] == ["open", "closed", "open", "closed"]
 
@@ -209,9 +209,9 @@ def test_overrides_and_events_last_as_long_as_they_last_when_the_clocks_go_back(
 @pytest.mark.parametrize(
     ("calendar", "moment", "change"),
     [
-        (OpeningHours(week=((Part(150, 300),),) * 7, zone=VIENNA), "2026-03-29 00:00", "2026-03-29 01:00"),
-        (OpeningHours(week=((Part(60, 150),),) * 7, zone=VIENNA), "2026-10-25 00:40", "2026-10-25 01:00"),
-        (OpeningHours(week=((Part(60, 150),),) * 7, zone=VIENNA), "2026-10-25 01:00", "2026-10-25 01:30"),
+        (OpeningHours(week=((DayPart(150, 300),),) * 7, zone=VIENNA), "2026-03-29 00:00", "2026-03-29 01:00"),
+        (OpeningHours(week=((DayPart(60, 150),),) * 7, zone=VIENNA), "2026-10-25 00:40", "2026-10-25 01:00"),
+        (OpeningHours(week=((DayPart(60, 150),),) * 7, zone=VIENNA), "2026-10-25 01:00", "2026-10-25 01:30"),
         (NIGHTS, "2026-03-28 22:00", "2026-03-29 04:00"),
         (NIGHTS, "2026-10-24 22:00", "2026-10-25 05:00"),
     ],
@@ -226,14 +226,16 @@ def test_the_next_change_is_right_where_the_clocks_change(calendar: OpeningHours
 
 
 def test_what_holds_every_year_holds_in_every_year() -> None:
-    calendar = replace(ALWAYS, closed=Dates(yearly={(12, 31): (Part(720, 1440, "12-31"),), (1, 1): (Part(0, 1440),)}))
+    calendar = replace(
+        ALWAYS, closed=DateTable(yearly={(12, 31): (DayPart(720, 1440, "12-31"),), (1, 1): (DayPart(0, 1440),)})
+    )
     for year in (2025, 2026, 2099):
         days = (f"{year}-12-31 11:59", f"{year}-12-31 12:00", f"{year + 1}-01-01 23:59", f"{year + 1}-01-02 00:00")
         assert [calendar.state(at(day)) for day in days] == ["open", "closed", "closed", "open"]
 
 
 def test_a_leap_day_of_every_year_is_there_in_leap_years_only() -> None:
-    calendar = replace(ALWAYS, closed=Dates(yearly={(2, 29): (Part(0, 1440),)}))
+    calendar = replace(ALWAYS, closed=DateTable(yearly={(2, 29): (DayPart(0, 1440),)}))
     days = ("2027-02-28", "2027-03-01", "2028-02-28", "2028-02-29", "2028-03-01")
     assert [calendar.state(at(f"{day} 12:00")) for day in days] == ["open", "open", "open", "closed", "open"]
 
@@ -280,7 +282,7 @@ def test_what_never_changes_has_no_next_change() -> None:
     st.lists(st.tuples(st.integers(0, 95), st.integers(1, 150)), max_size=3),
 )
 def test_nothing_changes_before_the_next_change(moment: datetime, quarters: list[tuple[int, int]]) -> None:
-    parts = tuple(Part(15 * start, 15 * min(start + length, 191)) for start, length in quarters)
+    parts = tuple(DayPart(15 * start, 15 * min(start + length, 191)) for start, length in quarters)
     calendar = shut(OpeningHours(week=(parts,) * 7, zone=VIENNA), "2026-03-29", "2026-10-25", "2027-01-01")
     start = moment.replace(tzinfo=VIENNA).astimezone(UTC)
     change = calendar.next_change(start)
@@ -307,7 +309,7 @@ def test_a_state_takes_microseconds_also_with_many_dates_and_events() -> None:
     days = [date(2020, 1, 1) + timedelta(days=n) for n in range(3000)]
     start = utc("2020-01-01 03:00")
     events = (Event(start + timedelta(days=n), start + timedelta(days=n, hours=1), "") for n in range(3000))
-    full = replace(OFFICE, closed=Dates({day: (Part(0, 60),) for day in days}), events=in_order(events))
+    full = replace(OFFICE, closed=DateTable({day: (DayPart(0, 60),) for day in days}), events=in_order(events))
     moment = at("2026-11-18 10:00")
     for calendar in (OFFICE, full):
         assert min(timeit(lambda: calendar.state(moment), number=200) for _ in range(5)) / 200 < 50e-6  # noqa: B023

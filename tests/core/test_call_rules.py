@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from routing_engine.core.model import Caller, Collect, Destination, Find, Input, Play, Record, Site
-from routing_engine.core.numbers import read_number
+from routing_engine.core.phone import read_number
 from routing_engine.core.templates import share_of
 
 from .build import ANNA, GOLD, HIDDEN, NOW, NUMBER, SALES, converse, go, group, route, rule, source, when

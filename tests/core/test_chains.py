@@ -9,8 +9,8 @@ import pytest
 
 from routing_engine.core.decide import fall_back
 from routing_engine.core.destinations import PROFILES, variables
-from routing_engine.core.landing import UNREACHABLE
-from routing_engine.core.model import Action, Destination, Record, Route, To, Value
+from routing_engine.core.model import Action, Destination, DestinationSpec, Record, Route, Value
+from routing_engine.core.resolve import UNREACHABLE
 
 from .build import ANNA, GOLD, NOW, NUMBER, SALES, Told, chain, converse, go, route, rule, source, to, when
 
@@ -22,7 +22,7 @@ WAY = chain(TO_ANN, TO_BOB, TO_DESK)
 AGENT = to("last_agent", "14")
 
 
-def sent(way: To, states: dict[str, Value] | None = None, **more: object) -> Told:
+def sent(way: DestinationSpec, states: dict[str, Value] | None = None, **more: object) -> Told:
     return converse(route(rules=(rule("on", Action(way)),), early=1, **more), states=states)
 
 
@@ -182,7 +182,7 @@ def last(spoke: datetime | str, extension: Value = "201") -> dict[str, Value]:
     return {"last_agent": (extension, at)}  # type: ignore[dict-item]
 
 
-def to_agent(states: dict[str, Value], way: To = AGENT) -> Told:
+def to_agent(states: dict[str, Value], way: DestinationSpec = AGENT) -> Told:
     return sent(replace(way, otherwise=way.otherwise or TO_DESK), states)
 
 

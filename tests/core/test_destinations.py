@@ -18,7 +18,7 @@ from routing_engine.core.destinations import (
     check_target,
     check_variable,
     clean_value,
-    place,
+    dialplan_location,
     variables,
 )
 from routing_engine.core.model import Decision, Destination, Record
@@ -170,7 +170,7 @@ def test_every_profile_covers_every_kind_that_has_a_place(profile: str) -> None:
 
 @pytest.mark.parametrize("kind", PROFILES["plain"])
 def test_every_kind_has_its_context_in_the_dialplan(kind: str) -> None:
-    context, exten, priority = place(Destination(kind, "T"), PROFILES["plain"])
+    context, exten, priority = dialplan_location(Destination(kind, "T"), PROFILES["plain"])
     assert f"\n[{context}]\n" in DIALPLAN
     assert (exten, priority) == ("T", "1")
 
@@ -231,14 +231,14 @@ def test_the_variables_of_a_decision_in_their_order() -> None:
     ],
 )
 def test_places_in_freepbx(destination: Destination, where: tuple[str, str, str]) -> None:
-    assert place(destination, PROFILES["freepbx"]) == where
+    assert dialplan_location(destination, PROFILES["freepbx"]) == where
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize(("kind", "text", "target"), ALLOWED)
 def test_every_allowed_target_has_one_place(profile: str, kind: str, text: str, target: str) -> None:
     if kind != "route":
-        assert all(place(Destination(kind, target), PROFILES[profile]))
+        assert all(dialplan_location(Destination(kind, target), PROFILES[profile]))
 
 
 def test_nowhere_to_go_sets_no_kind_and_the_status_last() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from routing_engine.core.checks import is_luhn, is_mod11, why_invalid
+from routing_engine.core.check_digits import is_luhn, is_mod11, why_invalid
 from routing_engine.core.model import Input
 
 from .build import GOLD, SALES, converse, pattern, route, source

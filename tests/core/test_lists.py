@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing_engine.core.lists import CallerList, Entries, Fault, gather, read_entry
-from routing_engine.core.numbers import read_number
+from routing_engine.core.number_lists import CallerList, EntryFault, NumberSet, gather, read_entry
+from routing_engine.core.phone import read_number
 
 ENTRIES = [
     ("+436641234567", "+436641234567"),
@@ -53,7 +53,7 @@ FAULTS = [
 @pytest.mark.parametrize(("text", "part"), FAULTS)
 def test_what_is_no_entry_says_why_and_what_to_do_without_showing_it(text: str, part: str) -> None:
     fault = read_entry(text, "AT")
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, EntryFault)
     assert part in fault.sentence
     assert fault.remedy
     assert len(text) < 8 or text not in fault.sentence + fault.remedy
@@ -93,7 +93,7 @@ def test_allowed_wins_over_blocked(block: str, allow: str, caller: str, verdict:
 
 def test_a_list_of_nobody_says_nothing_about_anybody() -> None:
     assert CallerList().verdict(None) == CallerList().verdict(read_number("100", "AT")) == "unlisted"
-    assert gather(()) == Entries()
+    assert gather(()) == NumberSet()
 
 
 LINES = st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True)
@@ -113,7 +113,7 @@ def test_prefixes_hold_what_begins_with_them_and_nothing_else(
 @given(st.text(max_size=40), st.sampled_from(["", "AT", "US"]))
 def test_any_text_is_an_entry_or_a_fault_and_the_caller_of_that_text_is_in_the_list(text: str, region: str) -> None:
     entry = read_entry(text, region)
-    if isinstance(entry, Fault):
+    if isinstance(entry, EntryFault):
         assert entry.sentence
         return
     caller = read_number(text, region)

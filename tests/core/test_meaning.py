@@ -338,7 +338,7 @@ def test_the_trail_names_every_step_and_near_miss_in_order() -> None:
 
 
 def ring(count: int) -> dict[str, Route]:
-    """Give routes that lead from r1 to the last one."""
+    """Return routes that lead from r1 to the last one."""
     made = {f"r{place}": route(default=go("route", f"r{place + 1}")) for place in range(1, count)}
     return {**made, f"r{count}": route(default=go("queue", "end"))}
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing_engine.core.numbers import (
+from routing_engine.core.phone import (
     HIDDEN_WORDS,
     Number,
     holds_line,

@@ -7,14 +7,14 @@ import pytest
 from routing_engine.core import model
 from routing_engine.core.conditions import describe, why_not
 from routing_engine.core.model import Record, Template, Value
-from routing_engine.core.templates import Facts, read_left, read_template
+from routing_engine.core.templates import Facts, read_operand, read_template
 
 from .build import ANNA
 
 
 def why(left: str, operator: str, right: str, fields: dict[str, Value], typed: str = "4711", hide: bool = False) -> str:
-    test = model.Test(read_left(left), operator, read_template(right))
-    return why_not(test, Facts(ANNA, {"pin": typed}, Record(fields)), lambda left: hide and left.room == "input")
+    test = model.Comparison(read_operand(left), operator, read_template(right))
+    return why_not(test, Facts(ANNA, {"pin": typed}, Record(fields)), lambda left: hide and left.scope == "input")
 
 
 @pytest.mark.parametrize(
@@ -50,5 +50,5 @@ def test_neither_side_of_a_secret_is_named(left: str, right: str) -> None:
 
 
 def test_a_condition_with_a_value_on_the_right_is_said_as_it_is_written() -> None:
-    test = model.Test(read_left("balance"), "more_than", Template((read_left("limit"),)))
+    test = model.Comparison(read_operand("balance"), "more_than", Template((read_operand("limit"),)))
     assert describe(test) == "balance more than '{limit}'"

@@ -43,7 +43,7 @@ def test_each_rule_asks_in_its_turn_for_what_is_not_known_yet() -> None:
         group("all", when("device.200", "is", "busy"), when("queue.sales.free", "is", 9)),
     )
     told = converse(route(rules=(FREE, both, FREE), early=3), states={"device.200": "busy", "queue.sales.free": 1})
-    asked = [tuple(map(str, ask.lefts)) for ask in told.asks if isinstance(ask, Observe)]
+    asked = [tuple(map(str, ask.operands)) for ask in told.asks if isinstance(ask, Observe)]
     assert asked == [("device.200",), ("queue.sales.free",)]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from routing_engine.core.model import Left, Record, Value
-from routing_engine.core.templates import Facts, as_text, read_left, read_template, render
+from routing_engine.core.model import Operand, Record, Value
+from routing_engine.core.templates import Facts, as_text, read_operand, read_template, render
 
 from .build import ANNA, HIDDEN
 
@@ -30,7 +30,7 @@ FACTS = Facts(ANNA, {"number": "4711"}, Record({"company": "Müller & Co", "id":
     ],
 )
 def test_a_template_is_filled(text: str, expected: str) -> None:
-    assert render(read_template(text), FACTS.look) == expected
+    assert render(read_template(text), FACTS.value_of) == expected
 
 
 @pytest.mark.parametrize(
@@ -52,25 +52,25 @@ def test_a_broken_template_is_refused(text: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        ("tier", Left("record", "tier")),
-        ("Customer No.", Left("record", "Customer No.")),
-        ("address.city", Left("record", "address.city")),
-        ("queue", Left("record", "queue")),
-        ("data", Left("record", "data")),
-        ("input", Left("input", "")),
-        ("call.input", Left("input", "")),
-        ("input.pin", Left("input", "pin")),
-        ("call.variable.TRUNK", Left("call", "variable.TRUNK")),
+        ("tier", Operand("record", "tier")),
+        ("Customer No.", Operand("record", "Customer No.")),
+        ("address.city", Operand("record", "address.city")),
+        ("queue", Operand("record", "queue")),
+        ("data", Operand("record", "data")),
+        ("input", Operand("input", "")),
+        ("call.input", Operand("input", "")),
+        ("input.pin", Operand("input", "pin")),
+        ("call.variable.TRUNK", Operand("call", "variable.TRUNK")),
     ],
 )
-def test_a_left_side_is_read(text: str, left: Left) -> None:
-    assert read_left(text) == left
+def test_a_left_side_is_read(text: str, left: Operand) -> None:
+    assert read_operand(text) == left
 
 
 @pytest.mark.parametrize("text", ["call.callr", "call.variable.", "call.variable.A}B", "", " ", "a\nb", "a" * 65])
 def test_an_unknown_left_side_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
-        read_left(text)
+        read_operand(text)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_values_are_written_as_people_do(value: Value, text: str) -> None:
 
 
 def test_a_hidden_number_is_empty() -> None:
-    assert render(read_template("{call.caller}{call.name}"), Facts(HIDDEN, {}).look) == ""
+    assert render(read_template("{call.caller}{call.name}"), Facts(HIDDEN, {}).value_of) == ""
 
 
 def test_without_a_record_its_fields_are_empty() -> None:
-    assert render(read_template("{tier}"), Facts(ANNA, {}).look) == ""
+    assert render(read_template("{tier}"), Facts(ANNA, {}).value_of) == ""

@@ -11,16 +11,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rig.asterisk import Landing
-from routing_engine.core.model import Find, Found, Left, Record, Source, SourceDown, Template
-from routing_engine.core.numbers import read_number
+from routing_engine.core.model import Find, Found, Operand, Record, Source, SourceDown, Template
+from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Batch
-from routing_engine.integration import Connection
 from routing_engine.lookup.search import Search
-from routing_engine.marked import Notes, read_yaml
-from routing_engine.providers.described.catalogue import reader_of_shipped
-from routing_engine.providers.described.provider import DescribedProvider, open_described
-from routing_engine.providers.described.requests import Request
-from routing_engine.providers.described.texts import Scope
+from routing_engine.providers.crm.catalogue import reader_of_shipped
+from routing_engine.providers.crm.provider import DescribedProvider, open_described
+from routing_engine.providers.crm.requests import RequestTemplate
+from routing_engine.providers.crm.templates import Scope
+from routing_engine.settings.integration import ProviderSetup
+from routing_engine.settings.yaml_reader import Problems, read_yaml
 from tests.acceptance.stage import House, Stage, engine_of
 
 REGION = "AT"
@@ -55,7 +55,7 @@ class Asked:
         """What a call from this number finds."""
         caller = read_number(number, REGION)
         assert caller is not None
-        source = Source("s", "crm", model, Template((Left("call", "caller"),)))
+        source = Source("s", "crm", model, Template((Operand("call", "caller"),)))
         return await self.search.find(Find(source, caller.e164, caller), 5)
 
     async def field(self, name: str, value: str, model: str) -> Found | SourceDown:
@@ -87,7 +87,7 @@ class Asked:
             captured |= {name: path.first(tree) for name, path in step.capture}
         return captured
 
-    async def send(self, request: Request, scope: Scope) -> object:
+    async def send(self, request: RequestTemplate, scope: Scope) -> object:
         """Send a request with the integration's own credentials."""
         return await self.provider._talk.ask(request, scope)
 
@@ -102,8 +102,8 @@ async def asking(scene: Scene, integration: str = "", secret: str = "") -> Async
         await asked.provider.close()
 
 
-def _connection(text: str, secret: str) -> Connection:
-    notes = Notes("integrations/crm.yaml", {"SECRET": secret}.get)
+def _connection(text: str, secret: str) -> ProviderSetup:
+    notes = Problems("integrations/crm.yaml", {"SECRET": secret}.get)
     section = read_yaml(text, notes)
     assert section is not None
     found = reader_of_shipped(section.text("provider"), Path())(section, "crm")

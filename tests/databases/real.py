@@ -13,12 +13,12 @@ import pytest_asyncio
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from routing_engine.core.model import Find, Found, Left, Record, Source, Template
-from routing_engine.core.numbers import read_number
+from routing_engine.core.model import Find, Found, Operand, Record, Source, Template
+from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Checks, Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.lookup.search import Search
-from routing_engine.providers.sql.simple import Simple
+from routing_engine.providers.sql.simple import TableQuery
 from routing_engine.providers.sql.statement import Kind
 from tests.docs.pages import REFERENCE
 from tests.providers.contract import HOSTILE, REGION, ProviderContract, by_caller, by_field, ids
@@ -69,7 +69,9 @@ class RealDatabase(ProviderContract):
         index = re.sub(r"\bcustomers\b", table, statement)
         await site.do(f"INSERT INTO {table} {self.many}", index, f"ANALYZE {self.analyze} {table}")
         kind: Kind = "postgresql" if site.is_postgresql else "mysql"
-        asked = Simple(kind, table, ("id", "phone"), 51).same_digits(["phone"], 2).text(lambda count: f"'43664{count}'")
+        asked = (
+            TableQuery(kind, table, ("id", "phone"), 51).same_digits(["phone"], 2).text(lambda count: f"'43664{count}'")
+        )
         assert "phone_digits" in str(await site.do(f"EXPLAIN {asked}"))
 
     @pytest.mark.parametrize("kind", ["BIGINT", "NUMERIC(20)"])
@@ -240,7 +242,7 @@ class RealDatabase(ProviderContract):
         site.server.stop(kill)
         site.server.start()
         search = Search({"shop": provider}, {"shop": connection.models}, REGION, 5, asyncio.get_running_loop().time)
-        source = Source("shop", "shop", "contact", Template((Left("call", "caller"),)))
+        source = Source("shop", "shop", "contact", Template((Operand("call", "caller"),)))
         found = await search.find(Find(source, "+436641234567", read_number(CALLER, REGION)), 5)
         assert isinstance(found, Found), found
         assert ids(found.records) == ["1"]

@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 from routing_engine.core.ports import Provider
-from routing_engine.integration import read_models
-from routing_engine.marked import Notes, read_yaml
-from routing_engine.providers.table import PROVIDERS
+from routing_engine.providers.registry import PROVIDERS
+from routing_engine.settings.integration import read_models
+from routing_engine.settings.yaml_reader import Problems, read_yaml
 from tests.providers.contract import REGION
 
 PASSWORD = "s3cret"
@@ -16,7 +16,7 @@ PASSWORD = "s3cret"
 
 def opened(text: str, folder: Path = Path(), password: str = PASSWORD) -> Provider:
     """The provider of an integration `shop` with this YAML; every problem in it is a failure."""
-    notes = Notes("integrations/shop.yaml", {"PASSWORD": password}.get)
+    notes = Problems("integrations/shop.yaml", {"PASSWORD": password}.get)
     section = read_yaml(text, notes)
     assert section is not None
     kind = PROVIDERS[section.text("provider")]

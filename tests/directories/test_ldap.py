@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rig.directories import Server, slapd
 from routing_engine.core.model import Record
-from routing_engine.core.numbers import Number
+from routing_engine.core.phone import Number
 from routing_engine.core.ports import Provider, Query
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from tests.acceptance.stage import House

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from rig import directories
 from rig.directories import Server
 from routing_engine.core.model import Record
-from routing_engine.core.numbers import Number, read_line
+from routing_engine.core.phone import Number, read_line
 from routing_engine.core.ports import Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
 from tests.acceptance.stage import House

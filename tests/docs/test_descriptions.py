@@ -8,14 +8,14 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from routing_engine.core.numbers import SPELLINGS, read_number, spellings
-from routing_engine.errors import RouteError
-from routing_engine.in_force import open_store
-from routing_engine.providers.described.catalogue import shipped_description
-from routing_engine.providers.described.description import MEANINGS, Paging
-from routing_engine.providers.described.filters import FILTERS
-from routing_engine.providers.described.read import CALL_VALUES
-from routing_engine.providers.described.requests import METHODS
+from routing_engine.core.phone import SPELLINGS, read_number, spellings
+from routing_engine.engine import open_store
+from routing_engine.errors import ConfigError
+from routing_engine.providers.crm.catalogue import shipped_description
+from routing_engine.providers.crm.filters import FILTERS
+from routing_engine.providers.crm.model import MEANINGS, Paging
+from routing_engine.providers.crm.read_description import CALL_VALUES
+from routing_engine.providers.crm.requests import METHODS
 
 from .pages import REFERENCE, names, section, table
 
@@ -58,7 +58,7 @@ def known(tmp_path: Path, file: str, text: str) -> set[str]:
     path = tmp_path / file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text.replace("KEY", f"'{UNKNOWN}': probe"))
-    with pytest.raises(RouteError) as caught:
+    with pytest.raises(ConfigError) as caught:
         open_store(tmp_path).load()
     (found,) = [one for one in caught.value.problems if f"has no key '{UNKNOWN}'" in one.sentence]
     return set(found.remedy.removeprefix("known here: ").split(", "))

@@ -13,7 +13,7 @@ from yarl import URL
 
 from demo.middleware import app
 from routing_engine.cli import build_parser, main
-from routing_engine.in_force import open_store
+from routing_engine.engine import open_store
 
 from .pages import DOCS, ROOT, blocks, commands, files, name_of, pages, sessions
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from routing_engine.core.destinations import KINDS
-from routing_engine.errors import Problem, RouteError
-from routing_engine.in_force import open_store
-from routing_engine.providers.table import PROVIDERS
+from routing_engine.engine import open_store
+from routing_engine.errors import ConfigError, Problem
+from routing_engine.providers.registry import PROVIDERS
 
 from .pages import REFERENCE, ROOT, Row, name_of, names, table
 
@@ -91,7 +91,7 @@ def ask(tmp_path: Path, file: str, around: str, values: Mapping[str, str]) -> li
     path = tmp_path / file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(around.replace("KEYS", keys))
-    with pytest.raises(RouteError) as caught:
+    with pytest.raises(ConfigError) as caught:
         open_store(tmp_path).load()
     return [problem for problem in caught.value.problems if problem.file == file]
 

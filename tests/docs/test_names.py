@@ -11,16 +11,16 @@ from typing import get_args
 import pytest
 
 from routing_engine.cli import build_parser
+from routing_engine.config.not_yet import LATER
+from routing_engine.config.route.actions import WRITTEN
+from routing_engine.config.route.conditions import WORDS
+from routing_engine.config.route.prompts import SAYINGS
 from routing_engine.core.destinations import CAUSES, HEADER, PROFILES, SIDE_EFFECTS, variables
 from routing_engine.core.model import Decision, Destination, Reason, Record
 from routing_engine.core.operators import OPERATORS, SYMBOLS
 from routing_engine.core.templates import CALL_FIELDS, DATA_FIELDS, QUEUE_FIELDS
-from routing_engine.providers.http_settings import PRESETS
+from routing_engine.providers.http.settings import PRESETS
 from routing_engine.providers.oauth.settings import KEY_VARIABLE
-from routing_engine.routes.actions import WRITTEN
-from routing_engine.routes.conditions import WORDS
-from routing_engine.routes.later import LATER
-from routing_engine.routes.prompts import SAYINGS
 
 from .pages import REFERENCE, ROOT, names, section, table, tables
 

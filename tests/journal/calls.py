@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from routing_engine.core.events import CallAbandoned, CallRouted
-from routing_engine.core.model import Caller, Decision, Destination, Record, Spoken, Step
-from routing_engine.core.numbers import Number, read_number
+from routing_engine.core.model import Caller, Decision, Destination, Record, Spoken, TrailStep
+from routing_engine.core.phone import Number, read_number
 from routing_engine.journal.privacy import Privacy
-from routing_engine.journal.reader import KeptCall, Wanted, find_call, list_calls, open_to_read
+from routing_engine.journal.reader import CallFilter, StoredCall, find_call, list_calls, open_to_read
 from routing_engine.journal.settings import JournalSettings, Mode
 from routing_engine.journal.writer import Journal
 
@@ -44,10 +44,10 @@ def number(text: str) -> Number:
 
 ANNA = Caller(number("+43 664 1234567"), "217", "Anna Huber", "de", AT, "1795198986.2", variables={"SECRET": "4711"})
 TRAIL = (
-    Step("instruction greeting", "played", 2100.04),
-    Step("source crm", "1 record", 83.2),
-    Step("rule gold", "call.caller is '+436641234567': it is not '+431999888'"),
-    Step("rule silver", "matched"),
+    TrailStep("instruction greeting", "played", 2100.04),
+    TrailStep("source crm", "1 record", 83.2),
+    TrailStep("rule gold", "call.caller is '+436641234567': it is not '+431999888'"),
+    TrailStep("rule silver", "matched"),
 )
 DECISION = Decision(
     route="support",
@@ -117,7 +117,7 @@ class Log:
         return [one["event"] for one in self.said]
 
     async def wait_for(self, event: str) -> dict[str, Any]:
-        """Give what was said with an event, as soon as it is."""
+        """Return what was said with an event, as soon as it is."""
 
         def wait() -> None:
             with self._more:
@@ -127,7 +127,7 @@ class Log:
         return self.said[self.events.index(event)]
 
 
-def kept_call(path: Path, call_id: str = "1795198986.2") -> KeptCall:
+def kept_call(path: Path, call_id: str = "1795198986.2") -> StoredCall:
     with open_to_read(path) as connection:
         (call,) = find_call(connection, call_id)
     return call
@@ -137,7 +137,7 @@ def kept_ids(path: Path, **wanted: Any) -> list[str]:
     """The ids of the calls that fit, the newest first."""
     privacy = wanted.pop("privacy", None)
     with open_to_read(path) as connection:
-        found = list_calls(connection, Wanted(**{"limit": 100_000, **wanted}), privacy or Privacy("masked"))
+        found = list_calls(connection, CallFilter(**{"limit": 100_000, **wanted}), privacy or Privacy("masked"))
     return [call.call_id for call in found]
 
 

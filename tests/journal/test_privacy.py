@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from routing_engine.core.model import Record, Step
-from routing_engine.core.numbers import read_number
+from routing_engine.core.model import Record, TrailStep
+from routing_engine.core.phone import read_number
 from routing_engine.journal.privacy import Privacy, without
 from routing_engine.journal.settings import Mode
 
@@ -79,7 +79,7 @@ def test_other_peoples_numbers_are_hashed_too() -> None:
 @pytest.mark.parametrize("spelling", SPELLINGS)
 async def test_no_byte_of_the_file_tells_the_number(tmp_path: Path, mode: Mode, spelling: str) -> None:
     path = tmp_path / "journal.db"
-    trail = (Step(f"source {spelling}", f"phone is '{spelling}', seen by 0664 12 34 567"),)
+    trail = (TrailStep(f"source {spelling}", f"phone is '{spelling}', seen by 0664 12 34 567"),)
     record = Record({"phone": spelling}, spelling, f"https://crm/{spelling}")
     event = routed(spelling, trail=trail, record=record, called=spelling)
     await write(path, event, kept=settings(mode))
@@ -103,7 +103,7 @@ async def test_names_values_and_what_was_said_are_not_kept(tmp_path: Path) -> No
 
 async def test_what_a_terminal_would_obey_is_not_kept(tmp_path: Path) -> None:
     evil = "\x1b]0;pwned\x07\x9b31m\u202edcba\ud800\x00\nnext"
-    await write(tmp_path / "journal.db", routed(trail=(Step(evil, evil),), called=evil))
+    await write(tmp_path / "journal.db", routed(trail=(TrailStep(evil, evil),), called=evil))
     call = kept_call(tmp_path / "journal.db")
     assert call.called == "\ufffd]0;pwned\ufffd\ufffd31m\ufffddcba\ufffd\ufffd next"
     assert all(text.isprintable() for text in (call.called, call.trail[0].step, call.trail[0].outcome))

@@ -142,7 +142,7 @@ async def test_an_upgrade_that_fails_changes_nothing(path: Path) -> None:
     with (
         tables.open_engine(path, write=True).connect() as connection,
         pytest.raises(JournalError),
-        tables.told(),
+        tables.translate_errors(),
     ):
         tables.prepare(connection, 2, {1: ["ALTER TABLE calls ADD COLUMN mood TEXT", "UPDATE nothing SET x = 1"]})
     assert path.read_bytes() == before

@@ -8,13 +8,13 @@ import pytest
 
 from routing_engine.errors import Problem
 from routing_engine.journal.settings import JournalSettings, journal_path, read_journal
-from routing_engine.marked import Notes, read_yaml
+from routing_engine.settings.yaml_reader import Problems, read_yaml
 
 ENVIRONMENT = {"JOURNAL_KEY": "0123456789abcdef", "SHORT": "abc"}
 
 
 def read(text: str) -> tuple[JournalSettings, list[Problem]]:
-    notes = Notes("engine.yaml", ENVIRONMENT.get)
+    notes = Problems("engine.yaml", ENVIRONMENT.get)
     section = read_yaml(text, notes)
     assert section is not None
     return read_journal(section), notes.problems

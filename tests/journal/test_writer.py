@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from routing_engine.core.model import Step
-from routing_engine.journal.reader import KeptPlace, KeptStep
+from routing_engine.core.model import TrailStep
+from routing_engine.journal.reader import StoredDestination, StoredStep
 from routing_engine.journal.writer import Journal
 
 from .calls import ANNA, AT, Log, abandoned, count, kept_call, kept_ids, opened, routed, settings, write
@@ -42,14 +42,14 @@ async def test_a_routed_call_is_kept_with_all_that_explains_it(path: Path) -> No
     assert (call.rule, call.source) == ("silver", "crm")
     assert (call.took_ms, call.waited_ms, call.silence_ms) == (2190.5, 83.2, 40.7)
     assert (call.caller, call.called, call.language) == ("...567", "217", "de")
-    assert call.destination == KeptPlace("queue", "vip", 10, 20)
-    assert call.chain == (KeptPlace("external", "...877"), KeptPlace("voicemail", "217"))
+    assert call.destination == StoredDestination("queue", "vip", 10, 20)
+    assert call.chain == (StoredDestination("external", "...877"), StoredDestination("voicemail", "217"))
     assert (call.played, call.sets) == (("greeting", "digits"), ("caller_name",))
     assert (call.record_id, call.record_fields) == ("0012345678", ("tier", "phone"))
     assert call.record_url == "https://crm.example/7?q=...567"
     assert call.trail[:2] == (
-        KeptStep("instruction greeting", "played", 2100.0),
-        KeptStep("source crm", "1 record", 83.2),
+        StoredStep("instruction greeting", "played", 2100.0),
+        StoredStep("source crm", "1 record", 83.2),
     )
 
 
@@ -91,7 +91,7 @@ async def test_every_moment_can_be_kept(path: Path, at: datetime) -> None:
 
 
 async def test_a_text_without_end_is_cut(path: Path) -> None:
-    await write(path, routed(trail=(Step("x", "y" * 1_000_000),)))
+    await write(path, routed(trail=(TrailStep("x", "y" * 1_000_000),)))
     assert len(kept_call(path).trail[0].outcome) == 2000
 
 
@@ -171,7 +171,7 @@ def test_kill_9_loses_no_call_that_is_older_than_a_second(path: Path, loop: str)
 
 
 def record_until_killed(path: Path, loop: str) -> list[tuple[str, float]]:
-    """Give every call that a process has recorded, and when, until it was killed."""
+    """Return every call that a process has recorded, and when, until it was killed."""
     words = [sys.executable, "-c", RECORD_UNTIL_KILLED, str(path), loop]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
@@ -310,7 +310,7 @@ async def test_a_call_that_cannot_be_written_does_not_hold_up_the_others(path: P
     async with opened(path) as journal:
         journal.record(routed(call_id="a"))
         journal.record(replace(routed(call_id="b"), took_ms=float("nan")))
-        journal.record(routed(call_id="c", trail=(Step(None, "x"),)))  # type: ignore[arg-type]
+        journal.record(routed(call_id="c", trail=(TrailStep(None, "x"),)))  # type: ignore[arg-type]
         journal.record(replace(routed(), caller=None))  # type: ignore[arg-type]
         journal.record(routed(call_id="d"))
         assert await journal.flush()
@@ -350,7 +350,7 @@ async def test_calls_that_are_too_old_are_deleted_also_from_the_bytes(path: Path
 
 
 async def test_the_oldest_go_when_the_file_is_too_large(path: Path) -> None:
-    trail = tuple(Step("x", "y" * 1900) for _ in range(10))
+    trail = tuple(TrailStep("x", "y" * 1900) for _ in range(10))
     limited = replace(settings(), max_mb=1)  # the reader of engine.yaml allows 10 at the least
     async with opened(path, limited, now=AT.timestamp) as journal:
         for number in range(6000):

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from routing_engine.core.model import Find, Record, Source
-from routing_engine.core.numbers import read_number
+from routing_engine.core.phone import read_number
 from routing_engine.core.templates import read_template
-from routing_engine.lookup.cache import Cache, Entry, Key, key_of
+from routing_engine.lookup.cache import Cache, CacheEntry, Key, key_of
 
 ANNA = read_number("+436641234567", "AT")
 SOURCE = Source("customers", "crm", "contact", read_template("{call.caller}"), field="phone")
 ASK = Find(SOURCE, "+436641234567", ANNA)
 
 
-def entry(number: str = "") -> Entry:
-    return Entry((Record({"phone": number}),), 0)
+def entry(number: str = "") -> CacheEntry:
+    return CacheEntry((Record({"phone": number}),), 0)
 
 
 def test_the_key_is_what_was_really_asked() -> None:

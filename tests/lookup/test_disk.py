@@ -8,15 +8,15 @@ from pathlib import Path
 from structlog.testing import capture_logs
 
 from routing_engine.core.model import Record
-from routing_engine.lookup.cache import Cache, Entry, Key
-from routing_engine.lookup.disk import Disk
+from routing_engine.lookup.cache import Cache, CacheEntry, Key
+from routing_engine.lookup.cache_file import CacheFile
 
 KEY: Key = ("crm@p", "contact", "phone", "+436641234567", "+436641234567", "caller")
 ANNA = Record({"name": "Anna", "tags": ("a", "b"), "vip": True, "balance": 1.5, "none": None}, "7", "https://crm/7")
 
 
-async def opened(path: Path, entries: int = 100) -> tuple[Disk, Cache]:
-    disk = Disk(path)
+async def opened(path: Path, entries: int = 100) -> tuple[CacheFile, Cache]:
+    disk = CacheFile(path)
     cache = Cache(entries, disk.changed)
     await disk.open(cache)
     return disk, cache
@@ -24,23 +24,23 @@ async def opened(path: Path, entries: int = 100) -> tuple[Disk, Cache]:
 
 async def test_answers_are_there_after_a_restart_as_they_were(tmp_path: Path) -> None:
     disk, cache = await opened(tmp_path / "deep" / "cache.db")
-    cache.put(KEY, Entry((ANNA,), 1000.5, 2))
+    cache.put(KEY, CacheEntry((ANNA,), 1000.5, 2))
     await disk.close()
     again, cache = await opened(tmp_path / "deep" / "cache.db")
-    assert list(cache) == [(KEY, Entry((ANNA,), 1000.5, 2))]
+    assert list(cache) == [(KEY, CacheEntry((ANNA,), 1000.5, 2))]
     await again.close()
 
 
 async def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     disk, cache = await opened(tmp_path / "cache.db")
-    cache.put(KEY, Entry((ANNA,), 1))
+    cache.put(KEY, CacheEntry((ANNA,), 1))
     await disk.close()
     assert stat.S_IMODE((tmp_path / "cache.db").stat().st_mode) == 0o600
 
 
 async def test_what_was_forgotten_is_gone_from_the_bytes_of_the_file(tmp_path: Path) -> None:
     disk, cache = await opened(tmp_path / "cache.db")
-    cache.put(KEY, Entry((ANNA,), 1))
+    cache.put(KEY, CacheEntry((ANNA,), 1))
     await disk.flush()
     cache.forget("+436641234567")
     await disk.close()
@@ -51,7 +51,7 @@ async def test_what_was_forgotten_is_gone_from_the_bytes_of_the_file(tmp_path: P
 async def test_more_than_there_is_room_for_keeps_the_newest(tmp_path: Path) -> None:
     disk, cache = await opened(tmp_path / "cache.db")
     for number in range(10):
-        cache.put((str(number), "", "", "", "", ""), Entry((), number))
+        cache.put((str(number), "", "", "", "", ""), CacheEntry((), number))
     await disk.close()
     again, cache = await opened(tmp_path / "cache.db", entries=3)
     assert [key[0] for key, _ in cache] == ["7", "8", "9"]
@@ -62,9 +62,9 @@ async def test_a_file_that_is_no_cache_is_said_and_costs_nothing(tmp_path: Path)
     (tmp_path / "cache.db").write_bytes(b"no database" * 1000)
     with capture_logs() as logs:
         disk, cache = await opened(tmp_path / "cache.db")
-        cache.put(KEY, Entry((ANNA,), 1))
+        cache.put(KEY, CacheEntry((ANNA,), 1))
         await disk.flush()
-        cache.put(KEY, Entry((ANNA,), 2))
+        cache.put(KEY, CacheEntry((ANNA,), 2))
         await disk.close()
     assert [one["event"] for one in logs] == ["cache.unwritable"]
-    assert cache.get(KEY) == Entry((ANNA,), 2)
+    assert cache.get(KEY) == CacheEntry((ANNA,), 2)

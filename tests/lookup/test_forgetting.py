@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from routing_engine.core.model import Record
-from routing_engine.lookup.cache import Cache, Entry
-from routing_engine.lookup.disk import Disk
+from routing_engine.lookup.cache import Cache, CacheEntry
+from routing_engine.lookup.cache_file import CacheFile
 from routing_engine.lookup.forgetting import forget_on_disk, leave_note, take_note, wait_until_taken
 
 ANNA = "+436641234567"
@@ -39,12 +39,12 @@ def test_a_note_of_another_shape_is_removed_and_means_nothing(tmp_path: Path, te
 
 
 async def test_answers_on_disk_are_removed_by_question_and_by_content(tmp_path: Path) -> None:
-    disk = Disk(tmp_path / "cache.db")
+    disk = CacheFile(tmp_path / "cache.db")
     cache = Cache(10, disk.changed)
     await disk.open(cache)
-    cache.put(("crm", "contact", "phone", ANNA, ANNA, "caller"), Entry((), 1))
-    cache.put(("crm", "contact", "id", "7", "", "other"), Entry((Record({"phone": "+43 664 1234567"}),), 1))
-    cache.put(("crm", "contact", "id", "8", "", "other"), Entry((Record({"phone": "+43 664 7654321"}),), 1))
+    cache.put(("crm", "contact", "phone", ANNA, ANNA, "caller"), CacheEntry((), 1))
+    cache.put(("crm", "contact", "id", "7", "", "other"), CacheEntry((Record({"phone": "+43 664 1234567"}),), 1))
+    cache.put(("crm", "contact", "id", "8", "", "other"), CacheEntry((Record({"phone": "+43 664 7654321"}),), 1))
     await disk.close()
     assert forget_on_disk(tmp_path / "cache.db", ANNA, dry_run=True) == 2
     assert forget_on_disk(tmp_path / "cache.db", ANNA, dry_run=False) == 2

@@ -9,22 +9,22 @@ import pytest
 from fakes import FakeClock
 
 from routing_engine.errors import (
-    ProviderHeld,
     ProviderMisread,
     ProviderRefused,
+    ProviderSkipped,
     ProviderThrottled,
     ProviderUnreachable,
 )
-from routing_engine.integration import Limits
-from routing_engine.lookup.guard import Guard
+from routing_engine.lookup.limiter import Limiter
+from routing_engine.settings.integration import RateLimits
 
 
-def guard(clock: FakeClock | None = None, **limits: float) -> tuple[Guard, FakeClock]:
+def guard(clock: FakeClock | None = None, **limits: float) -> tuple[Limiter, FakeClock]:
     clock = clock or FakeClock()
-    return Guard("crm", Limits(**limits), clock), clock  # type: ignore[arg-type]
+    return Limiter("crm", RateLimits(**limits), clock), clock  # type: ignore[arg-type]
 
 
-async def fail(one: Guard, times: int = 1, retry_after_s: float | None = None) -> None:
+async def fail(one: Limiter, times: int = 1, retry_after_s: float | None = None) -> None:
     for _ in range(times):
         await one.enter()
         one.failed(retry_after_s)
@@ -33,7 +33,7 @@ async def fail(one: Guard, times: int = 1, retry_after_s: float | None = None) -
 async def test_the_breaker_opens_after_failures_in_a_row() -> None:
     one, _ = guard(failures=3)
     await fail(one, 3)
-    with pytest.raises(ProviderHeld, match="crm: not asked, it failed 3 times in a row; next try in 5 s"):
+    with pytest.raises(ProviderSkipped, match="crm: not asked, it failed 3 times in a row; next try in 5 s"):
         await one.enter()
 
 
@@ -52,7 +52,7 @@ async def test_after_the_pause_one_look_up_tries_and_the_others_are_held() -> No
     await fail(one)
     clock.now_s += 10
     await one.enter()
-    with pytest.raises(ProviderHeld, match="is being tried"):
+    with pytest.raises(ProviderSkipped, match="is being tried"):
         await one.enter()
     one.succeeded()
     await one.enter()
@@ -65,7 +65,7 @@ async def test_a_try_that_fails_begins_the_pause_anew() -> None:
     clock.now_s += 10
     await fail(one)
     clock.now_s += 9
-    with pytest.raises(ProviderHeld, match="next try in 1 s"):
+    with pytest.raises(ProviderSkipped, match="next try in 1 s"):
         await one.enter()
 
 
@@ -82,7 +82,7 @@ async def test_being_asked_to_wait_is_no_failure() -> None:
     one, clock = guard(failures=1)
     await fail(one, retry_after_s=30)
     assert not one.open
-    with pytest.raises(ProviderHeld, match="wants to be left alone for 30 s"):
+    with pytest.raises(ProviderSkipped, match="wants to be left alone for 30 s"):
         await one.enter()
     clock.now_s += 30
     await one.enter()
@@ -136,7 +136,7 @@ async def test_the_rate_lets_a_burst_through_and_then_makes_wait() -> None:
 async def test_an_early_look_up_takes_no_place_that_another_may_need() -> None:
     one, _ = guard(at_a_time=2)
     await one.enter()
-    with pytest.raises(ProviderHeld, match="not asked early"):
+    with pytest.raises(ProviderSkipped, match="not asked early"):
         await one.enter(early=True)
 
 
@@ -145,7 +145,7 @@ async def test_an_early_look_up_leaves_half_of_the_rate() -> None:
     for _ in range(3):
         await one.enter()
         one.succeeded()
-    with pytest.raises(ProviderHeld, match="not asked early"):
+    with pytest.raises(ProviderSkipped, match="not asked early"):
         await one.enter(early=True)
 
 
@@ -153,7 +153,7 @@ async def test_an_early_look_up_never_waits_for_its_moment() -> None:
     one, clock = guard(per_second=1)
     await one.enter()
     clock.now_s += 0.6  # more than half of a request's worth, but not a whole one
-    with pytest.raises(ProviderHeld, match="not asked early"):
+    with pytest.raises(ProviderSkipped, match="not asked early"):
         await one.enter(early=True)
 
 
@@ -176,7 +176,7 @@ async def test_what_came_of_a_request_decides_whether_the_next_is_made(came: Bas
     one, _ = guard(failures=1, at_a_time=1)
     with pytest.raises(type(came)):
         await one.run(lambda: raising(came))
-    with pytest.raises(ProviderHeld, match=then) if then else nullcontext():
+    with pytest.raises(ProviderSkipped, match=then) if then else nullcontext():
         await one.run(lambda: asyncio.sleep(0))
 
 

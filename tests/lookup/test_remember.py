@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from fakes import FakeClock, FakeLookup
 
-from routing_engine.core.model import Find, Found, Keep, Record, Source, SourceDown
-from routing_engine.core.numbers import read_number
+from routing_engine.core.model import CachePolicy, Find, Found, Record, Source, SourceDown
+from routing_engine.core.phone import read_number
 from routing_engine.core.ports import TOO_LATE
 from routing_engine.core.templates import read_template
 from routing_engine.lookup.cache import Cache
-from routing_engine.lookup.remember import Remember
+from routing_engine.lookup.caching import CachingLookup
 
-KEEP = Keep(ttl_s=60, negative_ttl_s=10, refresh_s=30, stale_for_s=3600)
+KEEP = CachePolicy(ttl_s=60, negative_ttl_s=10, refresh_s=30, stale_for_s=3600)
 SOURCE = Source("customers", "crm", "contact", read_template("{call.caller}"), keep=KEEP)
 ASK = Find(SOURCE, "+436641234567", read_number("+436641234567", ""))
 ANNA, BERTA = Record({"name": "Anna"}, id="7"), Record({"name": "Berta"}, id="8")
@@ -31,9 +31,9 @@ class Changing(FakeLookup):
         self._answers = {"customers": answer}
 
 
-def remember(lookup: FakeLookup) -> tuple[Remember, FakeClock]:
+def remember(lookup: FakeLookup) -> tuple[CachingLookup, FakeClock]:
     clock = FakeClock()
-    return Remember(lookup, Cache(100), {"crm": "p"}, clock), clock
+    return CachingLookup(lookup, Cache(100), {"crm": "p"}, clock), clock
 
 
 async def test_a_source_without_cache_is_always_asked() -> None:

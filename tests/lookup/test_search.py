@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 from structlog.testing import capture_logs
 
-from routing_engine.core.model import Find, Found, Left, Record, Source, SourceDown, Template
-from routing_engine.core.numbers import read_number
+from routing_engine.core.model import Find, Found, Operand, Record, Source, SourceDown, Template
+from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Query
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
-from routing_engine.integration import Limits, Model
-from routing_engine.lookup.guard import Guard
+from routing_engine.lookup.limiter import Limiter
 from routing_engine.lookup.search import Search
+from routing_engine.settings.integration import Model, RateLimits
 
 CALLER = read_number("+43 664 1234567", "AT")
 ANNA = Record({"name": "Anna"}, id="7")
@@ -64,12 +64,12 @@ def silent(cancelled: list[bool]) -> Fake:
 
 def search(fake: Fake, ticks: Sequence[float] = (), timeout_s: float = 5) -> Search:
     times = iter(ticks)
-    guards = {"erp": Guard("erp", Limits(), lambda: 0.0)}  # the ticks are for what is measured
+    guards = {"erp": Limiter("erp", RateLimits(), lambda: 0.0)}  # the ticks are for what is measured
     return Search({"erp": fake}, {"erp": MODELS}, "AT", timeout_s, lambda: next(times, 0.0), guards)
 
 
 def ask(timeout_s: float | None = None, by: str = "caller", model: str = "contact") -> Find:
-    left = Left("call", "caller") if by == "caller" else Left("input", "")
+    left = Operand("call", "caller") if by == "caller" else Operand("input", "")
     source = Source("customers", "erp", model, Template((left,)), "number", timeout_s)
     return Find(source, "0042", CALLER)
 

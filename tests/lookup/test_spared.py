@@ -11,13 +11,13 @@ from fakes import FakeClock
 from structlog.testing import capture_logs
 
 from routing_engine.core.model import Find, Found, Record, Source, SourceDown
-from routing_engine.core.numbers import read_number
+from routing_engine.core.phone import read_number
 from routing_engine.core.ports import TOO_LATE, Query
 from routing_engine.core.templates import read_template
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderThrottled, ProviderUnreachable
-from routing_engine.integration import Limits, Model
-from routing_engine.lookup.guard import Guard
+from routing_engine.lookup.limiter import Limiter
 from routing_engine.lookup.search import Search
+from routing_engine.settings.integration import Model, RateLimits
 
 ASK = Find(
     Source("customers", "crm", "contact", read_template("{call.caller}")),
@@ -50,7 +50,7 @@ class Answers:
 
 def search(provider: Answers, clock: FakeClock | None = None, **limits: float) -> Search:
     clock = clock or FakeClock()
-    guard = Guard("crm", Limits(**limits), clock)  # type: ignore[arg-type]
+    guard = Limiter("crm", RateLimits(**limits), clock)  # type: ignore[arg-type]
     return Search({"crm": provider}, {"crm": {"contact": Model("contact", {})}}, "AT", 5, clock, {"crm": guard})
 
 

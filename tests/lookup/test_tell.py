@@ -9,14 +9,14 @@ import pytest
 from fakes import FakeClock, FakeLookup
 
 from routing_engine.core.events import LookedUp
-from routing_engine.core.model import Find, Found, Keep, Record, Source, SourceDown
-from routing_engine.core.numbers import read_number
+from routing_engine.core.model import CachePolicy, Find, Found, Record, Source, SourceDown
+from routing_engine.core.phone import read_number
 from routing_engine.core.templates import read_template
 from routing_engine.lookup.cache import Cache
-from routing_engine.lookup.remember import Remember
-from routing_engine.lookup.tell import Tell
+from routing_engine.lookup.caching import CachingLookup
+from routing_engine.lookup.observed import ObservedLookup
 
-SOURCE = Source("customers", "crm", "contact", read_template("{call.caller}"), keep=Keep(60, 0, 30))
+SOURCE = Source("customers", "crm", "contact", read_template("{call.caller}"), keep=CachePolicy(60, 0, 30))
 ASK = Find(SOURCE, "+436641234567", read_number("+436641234567", ""))
 ANNA = Record({"name": "Anna"}, id="7")
 
@@ -34,7 +34,7 @@ ANNA = Record({"name": "Anna"}, id="7")
 async def test_every_outcome_has_its_word(answer: Found | SourceDown, outcome: str) -> None:
     heard: list[LookedUp] = []
     clock = FakeClock()
-    lookup = Tell(FakeLookup({"customers": answer}, clock=clock, spends_s=0.5), heard.append, clock)
+    lookup = ObservedLookup(FakeLookup({"customers": answer}, clock=clock, spends_s=0.5), heard.append, clock)
     assert await lookup.find(ASK, 5) == answer
     assert heard == [LookedUp("crm", "customers", "contact", outcome, 0.5)]  # type: ignore[arg-type]
 
@@ -43,7 +43,7 @@ async def test_an_early_one_and_one_that_nobody_needs_any_more_are_told() -> Non
     heard: list[LookedUp] = []
     never = asyncio.Event()
     inner = FakeLookup(before=lambda: never.wait())
-    task = asyncio.create_task(Tell(inner, heard.append, FakeClock()).find(replace(ASK, early=True), 5))
+    task = asyncio.create_task(ObservedLookup(inner, heard.append, FakeClock()).find(replace(ASK, early=True), 5))
     await inner.begun.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -54,9 +54,12 @@ async def test_an_answer_that_was_kept_is_told_once_with_its_age() -> None:
     heard: list[LookedUp] = []
     clock = FakeClock()
     asking = FakeLookup({"customers": ANNA})
-    live, again = Tell(asking, heard.append, clock), Tell(asking, heard.append, clock, purpose="refresh")
-    remember = Remember(live, Cache(9), {}, clock, again)
-    lookup = Tell(remember, heard.append, clock, hears="kept")
+    live, again = (
+        ObservedLookup(asking, heard.append, clock),
+        ObservedLookup(asking, heard.append, clock, purpose="refresh"),
+    )
+    remember = CachingLookup(live, Cache(9), {}, clock, again)
+    lookup = ObservedLookup(remember, heard.append, clock, hears="kept")
     await lookup.find(ASK, 5)
     clock.now_s += 70
     await lookup.find(ASK, 5)

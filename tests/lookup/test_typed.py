@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from routing_engine.core.model import Record, Value
-from routing_engine.integration import About
-from routing_engine.lookup.typed import typed
+from routing_engine.lookup.field_types import apply_types
+from routing_engine.settings.integration import FieldInfo
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,10 @@ from routing_engine.lookup.typed import typed
     ],
 )
 def test_a_value_becomes_its_type_or_stays(type_: str, raw: Value, value: Value) -> None:
-    found = typed(Record({"held": raw}), {"held": About(type=type_)}).fields["held"]
+    found = apply_types(Record({"held": raw}), {"held": FieldInfo(type=type_)}).fields["held"]
     assert found == value
     assert type(found) is type(value)
 
 
 def test_a_field_that_is_not_there_does_not_come_from_its_type() -> None:
-    assert typed(Record({"name": "Anna"}), {"held": About(type="number")}).fields == {"name": "Anna"}
+    assert apply_types(Record({"name": "Anna"}), {"held": FieldInfo(type="number")}).fields == {"name": "Anna"}

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from routing_engine.core.model import Find, Found, Left, Record, Source, SourceDown, Template, Value
-from routing_engine.core.numbers import Number, read_number
+from routing_engine.core.model import Find, Found, Operand, Record, Source, SourceDown, Template, Value
+from routing_engine.core.phone import Number, read_number
 from routing_engine.core.ports import Query
 from routing_engine.errors import ProviderUnreachable
-from routing_engine.integration import Model
+from routing_engine.lookup.caller_match import match_caller
 from routing_engine.lookup.search import Search
-from routing_engine.lookup.verify import sift
+from routing_engine.settings.integration import Model
 
 CALLER = read_number("+43 664 1234567", "AT")
 OURS, STRANGER = Record({"phone": "0664/1234567"}, "1"), Record({"phone": "+49 664 1234567"}, "2")
@@ -48,7 +48,7 @@ def find(
     region: str = "AT",
 ) -> Found | SourceDown:
     model = Model("contact", FIELDS, None, numbers, forms or ("e164",))
-    left = Left("call", "caller") if by == "caller" else Left("input", "")
+    left = Operand("call", "caller") if by == "caller" else Operand("input", "")
     source = Source("customers", "crm", "contact", Template((left,)), field)
     search = Search({"crm": crm}, {"crm": {"contact": model}}, region, 5, lambda: 0.0)
     return asyncio.run(search.find(Find(source, "0042", caller), 3))
@@ -153,4 +153,4 @@ def test_a_record_that_two_spellings_find_is_one_stranger() -> None:
 def test_a_record_without_a_number_is_nobodys_where_it_must_show_one(must_show: bool, strangers: int) -> None:
     assert CALLER is not None
     query = Query("contact", "", CALLER.e164, True, CALLER)
-    assert len(sift([Record({}, "1")], query, ("phone",), "AT", must_show)[1]) == strangers
+    assert len(match_caller([Record({}, "1")], query, ("phone",), "AT", must_show)[1]) == strangers

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from routing_engine.core.events import CallAbandoned, CallRouted
 from routing_engine.core.model import Caller, Decision, Destination
-from routing_engine.core.numbers import read_number
+from routing_engine.core.phone import read_number
 from routing_engine.metrics.listener import MetricsListener
 from routing_engine.metrics.meter import Meter
 from routing_engine.metrics.readings import JournalState, MirrorState, Readings

@@ -56,7 +56,7 @@ async def carry(memory, found, channel=None, lookup=None, plain=False, **event):
     channel, lookup = channel or FakeChannel(ANNA), lookup or FakeLookup()
     followed = memory.traces.follow(channel, lookup)
     call = Call(followed.channel, followed.lookup, {found.name: found}.get, PROFILES["plain"], time.monotonic, _raise)
-    decision = await call.carry(found.name)
+    decision = await call.run(found.name)
     followed.finish(CallRouted(channel.caller, decision, 12.0, **event), plain)
     return decision
 
@@ -176,7 +176,7 @@ async def test_a_look_up_that_nobody_needs_any_more_is_dropped():
     call = Call(
         followed.channel, followed.lookup, {"support": route(source("customers"))}.get, {}, time.monotonic, _raise
     )
-    task = asyncio.create_task(call.carry("support"))
+    task = asyncio.create_task(call.run("support"))
     await lookup.begun.wait()
     channel.hang_up(task)
     await asyncio.gather(task, return_exceptions=True)

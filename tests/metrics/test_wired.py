@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from fakes import CLOSE, SILENCE, Asterisk
 
-from routing_engine.in_force import open_store
+from routing_engine.engine import open_store
 from routing_engine.service import Service
 
 from .scene import get, samples

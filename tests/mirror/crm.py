@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from routing_engine.core.model import Record, Value
-from routing_engine.core.numbers import read_number
+from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Batch, Query
-from routing_engine.integration import Integration, Limits, Model
-from routing_engine.lookup.guard import Guard
-from routing_engine.mirror.mirror import Mirror
-from routing_engine.mirrored import Listing, MirrorSettings
+from routing_engine.lookup.limiter import Limiter
+from routing_engine.mirror.provider import MirrorProvider
+from routing_engine.settings.integration import Integration, Model, RateLimits
+from routing_engine.settings.mirror import Listing, MirrorSettings
 
 REGION = "AT"
 MODEL = Model("contact", {name: name for name in ("id", "number", "name", "city", "phone")}, numbers=("phone",))
@@ -101,20 +101,22 @@ def integration(
     settings: MirrorSettings | None = None, model: Model = MODEL, source: CrmSettings | None = None
 ) -> Integration:
     return Integration(
-        "crm", "fake", {"contact": model}, source or CrmSettings(), Limits(), settings or MirrorSettings()
+        "crm", "fake", {"contact": model}, source or CrmSettings(), RateLimits(), settings or MirrorSettings()
     )
 
 
-def a_mirror(folder: Path, crm: Crm, clock: Clock, settings: MirrorSettings | None = None, **more: object) -> Mirror:
+def a_mirror(
+    folder: Path, crm: Crm, clock: Clock, settings: MirrorSettings | None = None, **more: object
+) -> MirrorProvider:
     """A mirror that pulls when the test says so."""
     of = integration(settings, **more)  # type: ignore[arg-type]
-    return Mirror(of, crm, Guard("crm", Limits(failures=0), clock), REGION, folder, clock, clock.sleep)
+    return MirrorProvider(of, crm, Limiter("crm", RateLimits(failures=0), clock), REGION, folder, clock, clock.sleep)
 
 
 @asynccontextmanager
 async def mirroring(
     folder: Path, crm: Crm, clock: Clock, settings: MirrorSettings | None = None, **more: object
-) -> AsyncIterator[Mirror]:
+) -> AsyncIterator[MirrorProvider]:
     """The same, closed at the end."""
     mirror = a_mirror(folder, crm, clock, settings, **more)
     try:
@@ -133,6 +135,6 @@ def by_field(field: str, value: str) -> Query:
     return Query("contact", field, value, False, None)
 
 
-async def everybody(mirror: Mirror, ids: Sequence[str]) -> dict[str, Mapping[str, Value]]:
+async def everybody(mirror: MirrorProvider, ids: Sequence[str]) -> dict[str, Mapping[str, Value]]:
     """What the mirror has under these ids."""
     return {record.id: dict(record.fields) for id_ in ids for record in await mirror.find(by_field("id", id_))}

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing_engine.core.model import Value
-from routing_engine.core.numbers import lines_in
+from routing_engine.core.phone import lines_in
 from routing_engine.errors import ProviderMisread
-from routing_engine.mirrored import MirrorSettings
+from routing_engine.settings.mirror import MirrorSettings
 
 from .crm import REGION, Clock, Crm, a_mirror, by_caller, by_field
 

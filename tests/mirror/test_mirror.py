@@ -13,10 +13,10 @@ from providers import contract
 from structlog.testing import capture_logs
 
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderThrottled, ProviderUnreachable
-from routing_engine.integration import Limits
-from routing_engine.lookup.guard import Guard
-from routing_engine.mirror.mirror import Mirror
-from routing_engine.mirrored import Listing, MirrorSettings
+from routing_engine.lookup.limiter import Limiter
+from routing_engine.mirror.provider import MirrorProvider
+from routing_engine.settings.integration import RateLimits
+from routing_engine.settings.mirror import Listing, MirrorSettings
 
 from .crm import MODEL, PEOPLE, Clock, Crm, CrmSettings, by_caller, by_field, everybody, integration, mirroring
 
@@ -86,7 +86,7 @@ async def test_a_model_that_cannot_be_listed_is_asked_in_the_system_itself(
 ) -> None:
     both = {"contact": MODEL, "ticket": replace(MODEL, name="ticket")}
     of = replace(integration(source=_OneModelOnly()), models=both)
-    mirror = Mirror(of, crm, Guard("crm", Limits(failures=0), clock), "AT", tmp_path, clock, clock.sleep)
+    mirror = MirrorProvider(of, crm, Limiter("crm", RateLimits(failures=0), clock), "AT", tmp_path, clock, clock.sleep)
     await mirror.pull_due()
     assert [one.id for one in await mirror.find(replace(by_field("id", "2"), model="ticket"))] == ["2"]
     assert (len(crm.found), mirror.age_s("ticket"), set(mirror.states)) == (1, None, {"contact"})
@@ -221,7 +221,7 @@ async def test_pulls_ask_the_guard_of_the_integration_and_look_ups_do_not(
     tmp_path: Path, crm: Crm, clock: Clock
 ) -> None:
     guard = Watched()
-    mirror = Mirror(integration(), crm, guard, "AT", tmp_path, clock, clock.sleep)
+    mirror = MirrorProvider(integration(), crm, guard, "AT", tmp_path, clock, clock.sleep)
     crm.faults = [None, ProviderThrottled("crm: too many", 9.0), ProviderUnreachable("crm: gone")]
     await mirror.pull_due()
     asked = ["answered", "ProviderThrottled", "ProviderUnreachable", "answered"]

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from routes.folders import PROVIDERS, snapshot
 
-from routing_engine.errors import RouteError
-from routing_engine.integration import Connection
-from routing_engine.marked import Notes, Section, read_yaml
-from routing_engine.mirror.due import print_of
+from routing_engine.config.load import Configuration, configure
+from routing_engine.errors import ConfigError
+from routing_engine.mirror.schedule import print_of
 from routing_engine.mirror.settings import MirrorPlace, read_place
-from routing_engine.mirrored import MirrorSettings
-from routing_engine.routes.configuration import Configuration, configure
+from routing_engine.settings.integration import ProviderSetup
+from routing_engine.settings.mirror import MirrorSettings
+from routing_engine.settings.yaml_reader import Problems, Section, read_yaml
 
 ROUTE = "sources: [{integration: crm, search: {by: caller}, rules: [{to: {queue: a}}]}]\ndefault: {to: {queue: b}}\n"
 
@@ -38,14 +38,14 @@ def test_every_key_is_taken() -> None:
 
 
 def test_a_search_by_the_caller_needs_numbers_in_a_mirror() -> None:
-    with pytest.raises(RouteError, match="the model 'contact' is mirrored, and has no number to find a caller by"):
+    with pytest.raises(ConfigError, match="the model 'contact' is mirrored, and has no number to find a caller by"):
         read("mirror: {}", model="{}")
     named = ROUTE.replace("{by: caller}", "{by: caller, field: phone}")
     assert read("mirror: {}", model="{}", route=named).integrations["crm"].models["contact"].mirrored
 
 
 def test_a_system_that_cannot_search_by_numbers_is_not_asked_live() -> None:
-    def read_unsearchable(section: Section, name: str) -> Connection:
+    def read_unsearchable(section: Section, name: str) -> ProviderSetup:
         found = PROVIDERS["fake_list"](section, name)
         return replace(found, models={name: replace(one, attempts=0) for name, one in found.models.items()})
 
@@ -55,12 +55,12 @@ def test_a_system_that_cannot_search_by_numbers_is_not_asked_live() -> None:
         return configure(snapshot(texts), {"odd": read_unsearchable})
 
     assert read_odd("down").integrations["crm"].models["contact"].attempts == 1
-    with pytest.raises(RouteError, match="cannot be searched by the caller's number, so nobody can be asked live"):
+    with pytest.raises(ConfigError, match="cannot be searched by the caller's number, so nobody can be asked live"):
         read_odd("live")
 
 
 def place(text: str) -> tuple[MirrorPlace, list[str]]:
-    notes = Notes("engine.yaml")
+    notes = Problems("engine.yaml")
     section = read_yaml(text, notes)
     return read_place(section, Path("/etc/engine")), [one.sentence for one in notes.problems]
 

@@ -6,11 +6,11 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from routing_engine.config.examples import Example
+from routing_engine.config.load import Configuration, read_configuration
 from routing_engine.core.model import Caller, Record, SourceDown
-from routing_engine.core.numbers import HIDDEN_WORDS, read_number
-from routing_engine.providers.table import PROVIDERS, readers
-from routing_engine.routes.configuration import Configuration, read_configuration
-from routing_engine.routes.examples import Example
+from routing_engine.core.phone import HIDDEN_WORDS, read_number
+from routing_engine.providers.registry import PROVIDERS, readers
 from tests.core.build import Told, converse
 
 CONFIG = Path(__file__).parent / "config"

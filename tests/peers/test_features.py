@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from routing_engine.core.destinations import PROFILES, variables
-from routing_engine.core.model import Ahead, Collect, Find, Play, Spoken, Switch
+from routing_engine.core.model import Collect, Find, Play, Prefetch, Spoken, Switch
 from tests.core.build import Told
 
 from .site import configuration, play
@@ -164,8 +164,8 @@ def test_32_the_menu_is_made_of_the_records() -> None:
 )
 def test_34_what_is_asked_early_changes_nothing_but_the_time(route: str, example: str, early: list[list[str]]) -> None:
     told = play(route, example)
-    assert [[find.source.name for find in ask.finds] for ask in told.asks if isinstance(ask, Ahead)] == early
-    assert isinstance(told.asks[0], Ahead)
+    assert [[find.source.name for find in ask.finds] for ask in told.asks if isinstance(ask, Prefetch)] == early
+    assert isinstance(told.asks[0], Prefetch)
     assert told.searched == (["by telephone"] if route == "34-ahead" else ["customers", "leads"])
 
 

@@ -8,7 +8,19 @@ from dataclasses import replace
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from routing_engine.core.model import Action, Caller, Input, Languages, Menu, Record, Route, Rule, Source, To, Value
+from routing_engine.core.model import (
+    Action,
+    Caller,
+    DestinationSpec,
+    Input,
+    Languages,
+    Menu,
+    Record,
+    Route,
+    Rule,
+    Source,
+    Value,
+)
 from routing_engine.core.templates import read_template
 from tests.core.build import ANNA, SALES, Told, chain, converse, go, route, rule, say, source, to, when
 
@@ -82,7 +94,9 @@ CODE = Input(name="code", prompt=(say("digits", "{call.called}"),), min=1, max=8
 
 def hostile_route(kind: str) -> Route:
     """A route that uses every value wherever one may be used."""
-    agent = To(kind, read_template("14" if kind == "last_agent" else "{a}"), otherwise=to("extension", "{b}"))
+    agent = DestinationSpec(
+        kind, read_template("14" if kind == "last_agent" else "{a}"), otherwise=to("extension", "{b}")
+    )
     way = chain(replace(agent, otherwise=None), to("extension", "{b}"), to("queue", "{c}"), to("queue", "sales"))
     sets = tuple((name, read_template(text)) for name, text in SETS.items())
     alone = Rule("alone", Action(agent, SAID), when("input.code", "one_of", ("1", "2")), sets)

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing_engine.core.destinations import KINDS, PROFILES, check_target, variables
-from routing_engine.core.model import Condition, Group, Input, Record, SourceDown, Value
-from routing_engine.core.model import Test as Comparison
+from routing_engine.core.model import Comparison as Comparison
+from routing_engine.core.model import Condition, ConditionGroup, Input, Record, SourceDown, Value
 from routing_engine.core.operators import OPERATORS
-from routing_engine.core.templates import read_left
+from routing_engine.core.templates import read_operand
 from tests.core.build import ANNA, DOWN, HIDDEN, NOW, converse, go, pattern, route, rule, source
 
 TEXTS = st.text(st.characters(), max_size=12) | st.sampled_from(
@@ -20,7 +20,9 @@ TEXTS = st.text(st.characters(), max_size=12) | st.sampled_from(
 )
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS
 VALUES: st.SearchStrategy[Value] = SCALARS | st.lists(SCALARS, max_size=3).map(tuple)
-LEFTS = st.sampled_from(["a", "b", "call.caller", "call.time", "call.date", "call.variable.X", "input"]).map(read_left)
+LEFTS = st.sampled_from(["a", "b", "call.caller", "call.time", "call.date", "call.variable.X", "input"]).map(
+    read_operand
+)
 PATTERNS = st.sampled_from(["", ".", "^a*$", r"\d+", r"\p{L}"]).map(pattern)
 RIGHT = {
     "value": SCALARS.filter(lambda value: value is not None),
@@ -35,7 +37,9 @@ TESTS = st.sampled_from(sorted(OPERATORS)).flatmap(
 )
 CONDITIONS: st.SearchStrategy[Condition] = st.recursive(
     TESTS,
-    lambda inner: st.builds(Group, st.sampled_from(["all", "any", "none"]), st.lists(inner, max_size=3).map(tuple)),
+    lambda inner: st.builds(
+        ConditionGroup, st.sampled_from(["all", "any", "none"]), st.lists(inner, max_size=3).map(tuple)
+    ),
     max_leaves=5,
 )
 RECORDS = st.builds(

@@ -10,15 +10,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing_engine.channels.agi_say import saying
-from routing_engine.channels.agi_state import EXTENSION_STATE, expression
-from routing_engine.channels.agi_wire import MAX_COMMAND, command
+from routing_engine.channels.agi.live_state import EXTENSION_STATE, expression
+from routing_engine.channels.agi.say import saying
+from routing_engine.channels.agi.wire import MAX_COMMAND, command
+from routing_engine.config.route.context import read_pattern
 from routing_engine.core.destinations import KINDS, MAX_VALUE, PROFILES, check_target, variables
-from routing_engine.core.model import Collect, Left, Observe, Play, Spoken, Switch
+from routing_engine.core.model import Collect, Observe, Operand, Play, Spoken, Switch
 from routing_engine.core.operators import LONGEST_MATCHED, OPERATORS
 from routing_engine.core.prompts import LANGUAGE, SOUND
-from routing_engine.marked import Notes
-from routing_engine.routes.page import read_pattern
+from routing_engine.settings.yaml_reader import Problems
 from tests.core.build import ANNA, NOW, Told, pattern
 from tests.properties.hostile import CALLS, HOSTILE, OBEYED, QUICKLY, VALUES
 
@@ -156,15 +156,15 @@ def test_what_asterisk_says_is_one_command(told: Told) -> None:
 @given(CALLS)
 @QUICKLY
 def test_what_is_looked_at_live_has_a_plain_name(told: Told) -> None:
-    for left in (left for ask in told.asks if isinstance(ask, Observe) for left in ask.lefts):
-        assert left.room in ("device", "queue", "last_agent")
+    for left in (left for ask in told.asks if isinstance(ask, Observe) for left in ask.operands):
+        assert left.scope in ("device", "queue", "last_agent")
         assert re.fullmatch(r"[A-Za-z0-9_.+*#\-]{0,90}", left.name)
 
 
 @given(st.sampled_from(["device", "queue", "last_agent"]), HOSTILE, st.sampled_from(["", ".members", ".free"]))
 @QUICKLY
 def test_a_strange_name_is_not_put_into_an_expression(room: str, name: str, what: str) -> None:
-    left = Left(room, name + what)  # type: ignore[arg-type]
+    left = Operand(room, name + what)  # type: ignore[arg-type]
     asked = expression(left, ANNA, EXTENSION_STATE)
     assert re.fullmatch(r"(\$\{[A-Z_]+\([A-Za-z0-9_/+,.\-]+\)\},?)*", asked)
 
@@ -184,8 +184,8 @@ CATASTROPHES = [
 
 
 def search_s(text: str, expression: str) -> float:
-    """Give how long a condition looks at a text: the best of three, so that a busy machine does not count."""
-    notes = Notes("routes/support.yaml")
+    """Return how long a condition looks at a text: the best of three, so that a busy machine does not count."""
+    notes = Problems("routes/support.yaml")
     read, times = read_pattern(yaml.compose(f"'{expression}'"), notes, "'matches'"), []
     assert read is not None, notes.problems
     for _ in range(3):

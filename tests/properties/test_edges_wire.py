@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from routing_engine.core.numbers import read_number
+from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Query
 from routing_engine.core.templates import read_template
 from routing_engine.errors import ProviderError
 from routing_engine.providers.answers import page_url
-from routing_engine.providers.http_wire import with_query
+from routing_engine.providers.net.http_wire import with_query
 from routing_engine.providers.values import read_value
 from tests.properties.hostile import HOSTILE, OBEYED, QUICKLY, SHORT, VALUES
 from tests.providers.conftest import erp
@@ -27,7 +27,7 @@ ADDRESSES = ["https://erp.example.com/a", "https://erp.example.com/a?key=1", "ht
 
 
 def in_utf8(text: str) -> str:
-    """Give what reaches the other side of a text with halves of characters, which UTF-8 does not have."""
+    """Return what reaches the other side of a text with halves of characters, which UTF-8 does not have."""
     return text.encode("utf-8", "replace").decode()
 
 

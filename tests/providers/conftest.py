@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 
 from routing_engine.core.ports import Clock
-from routing_engine.integration import read_models
-from routing_engine.marked import Notes, read_yaml
-from routing_engine.providers.http import HttpProvider
-from routing_engine.providers.http_settings import HttpSettings, read_settings
+from routing_engine.providers.http.provider import HttpProvider
+from routing_engine.providers.http.settings import HttpSettings, read_settings
+from routing_engine.settings.integration import read_models
+from routing_engine.settings.yaml_reader import Problems, read_yaml
 
 SECRETS = {"TOKEN": "s3cret-t0ken", "PASSWORD": "pa:ss wörd"}
 FIELDS = "{fields: {id: id, name: full_name, tier: tier}}"
@@ -117,7 +117,7 @@ def erp(
     folder: Path = Path(),
     unix_time: Callable[[], float] = time.time,
 ) -> HttpProvider:
-    """Give the provider of an integration `erp` with these further lines of YAML."""
+    """Return the provider of an integration `erp` with these further lines of YAML."""
     whole = f"address: {address}\nmodels:\n  contact: {model}\n{text}"
     settings, section_models, notes = _read(whole, folder)
     assert notes.problems == []
@@ -125,7 +125,7 @@ def erp(
 
 
 def _read(text: str, folder: Path):  # type: ignore[no-untyped-def]
-    notes = Notes("integrations/erp.yaml", SECRETS.get)
+    notes = Problems("integrations/erp.yaml", SECRETS.get)
     section = read_yaml(text, notes)
     assert section is not None
     section.take("provider")

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from routing_engine.core.model import Record
-from routing_engine.core.numbers import read_number
+from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Provider, Query
 from routing_engine.core.templates import read_template
-from routing_engine.integration import Model
+from routing_engine.settings.integration import Model
 
 REGION = "AT"
 

@@ -43,7 +43,7 @@ def save_xlsx(path: Path, sheets: Mapping[str, str]) -> None:
 
 
 def xlsx_rows(rows: Sequence[Sequence[object]]) -> str:
-    """Give rows as XML: texts as texts, numbers as Excel writes them; what begins with `<` is a cell's own XML."""
+    """Return rows as XML: texts as texts, numbers as Excel writes them; what begins with `<` is a cell's own XML."""
     lines = []
     for number, row in enumerate(rows, start=1):
         cells = [_cell(f"{chr(65 + place)}{number}", value) for place, value in enumerate(row)]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from routing_engine.core.model import Record
 from routing_engine.core.ports import Provider, Query
-from routing_engine.integration import Connection
-from routing_engine.marked import Notes, read_yaml
-from routing_engine.providers.table import PROVIDERS, readers
+from routing_engine.providers.registry import PROVIDERS, readers
+from routing_engine.settings.integration import ProviderSetup
+from routing_engine.settings.yaml_reader import Problems, read_yaml
 
 from .contract import REGION
 
@@ -65,9 +65,9 @@ INJECTIONS = (
 )
 
 
-def read(text: str, folder: Path, password: str = PASSWORD) -> tuple[Connection, list[str]]:
+def read(text: str, folder: Path, password: str = PASSWORD) -> tuple[ProviderSetup, list[str]]:
     """An integration `shop` with this YAML, and its problems with their lines."""
-    notes = Notes("integrations/shop.yaml", {"PASSWORD": password}.get)
+    notes = Problems("integrations/shop.yaml", {"PASSWORD": password}.get)
     section = read_yaml(text, notes)
     assert section is not None
     section.take("provider")

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from routing_engine.core.model import Record
 from routing_engine.core.templates import read_template
 from routing_engine.errors import ProviderMisread
-from routing_engine.integration import Model
 from routing_engine.providers import answers
 from routing_engine.providers.answers import page_url, read_answer, shape_of
 from routing_engine.providers.values import clean_text, read_value
+from routing_engine.settings.integration import Model
 
 PLAIN = {"id": "id", "name": "full_name"}
 ANNA = {"id": 7, "full_name": "Anna"}
@@ -232,6 +232,6 @@ def _is_value(value: object) -> bool:
 )
 def test_walking_members_finds_what_the_path_finds(answer: object, names: list[str]) -> None:
     path = answers._compile("$." + ".".join(names))
-    assert isinstance(path, answers.Path)
+    assert isinstance(path, answers.AnswerPath)
     assert path.names == tuple(names)
     assert answers._walk(answer, path.names) == path.path.findall(answer)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from routing_engine.dry_run import DryCall, DryRun, dry_run
-from routing_engine.in_force import open_store
+from routing_engine.engine import open_store
 
 from .conftest import serving
 

@@ -20,7 +20,7 @@ from .test_http_wire import BY_CALLER
 
 @dataclass
 class TokenServer:
-    """Gives numbered tokens."""
+    """Returns numbered tokens."""
 
     address: str = ""
     status: int = 200

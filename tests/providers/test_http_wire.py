@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from demo import middleware as demo
-from routing_engine.core.numbers import Number, read_number
+from routing_engine.core.phone import Number, read_number
 from routing_engine.core.ports import Provider, Query
 from routing_engine.errors import ProviderRefused
-from routing_engine.integration import Model
 from routing_engine.providers.answers import shape_of
-from routing_engine.providers.http_settings import PRESETS, HttpSettings
-from routing_engine.providers.http_wire import parameters, with_query
+from routing_engine.providers.http.settings import PRESETS, HttpSettings
+from routing_engine.providers.net.http_wire import parameters, with_query
+from routing_engine.settings.integration import Model
 
 from .conftest import Middleware, erp, serving
 from .contract import CUSTOMERS, ProviderContract

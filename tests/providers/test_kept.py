@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from routing_engine.errors import ProviderRefused, ProviderUnreachable
-from routing_engine.providers.kept import Kept, Link
+from routing_engine.providers.net.multiplexed import MultiplexedConnection, OpenLink
 
 
 class Server:
@@ -14,14 +14,14 @@ class Server:
     def __init__(self, *failures: Exception) -> None:
         self.failures, self.opened = list(failures), 0
 
-    async def open(self) -> Link[str]:
+    async def open(self) -> OpenLink[str]:
         self.opened += 1
         raise self.failures.pop(0)
 
 
 async def test_a_refused_log_in_is_not_repeated_with_every_call() -> None:
     server = Server(ProviderRefused("crm: it refused the password", theirs=True))
-    kept = Kept("crm", server.open)
+    kept = MultiplexedConnection("crm", server.open)
     for _ in range(3):
         with pytest.raises(ProviderRefused, match="it refused the password") as caught:
             await kept.ask("1", b"")
@@ -32,7 +32,7 @@ async def test_a_refused_log_in_is_not_repeated_with_every_call() -> None:
 
 async def test_a_server_that_was_down_is_tried_with_the_next_call() -> None:
     server = Server(ConnectionRefusedError(), ConnectionRefusedError())
-    kept = Kept("crm", server.open)
+    kept = MultiplexedConnection("crm", server.open)
     for _ in range(2):
         with pytest.raises(ProviderUnreachable):
             await kept.ask("1", b"")

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
-from routing_engine.integration import Model
-from routing_engine.providers import ldap_wire as wire
-from routing_engine.providers.kept import Address
-from routing_engine.providers.ldap import LdapProvider
-from routing_engine.providers.ldap_ber import elements, octets, tlv, whole
-from routing_engine.providers.ldap_filter import read_filter
-from routing_engine.providers.ldap_settings import LdapSettings, Where
+from routing_engine.providers.ldap import wire
+from routing_engine.providers.ldap.ber import elements, octets, tlv, whole
+from routing_engine.providers.ldap.filter import read_filter
+from routing_engine.providers.ldap.provider import LdapProvider
+from routing_engine.providers.ldap.settings import LdapModel, LdapSettings
+from routing_engine.providers.net.multiplexed import ServerAddress
+from routing_engine.settings.integration import Model
 
 from .contract import by_field, ids
 
@@ -57,8 +57,8 @@ async def served(talk: Talk, start_tls: ssl.SSLContext | None = None, user: str 
             writer.transport.abort()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    address = Address("127.0.0.1", server.sockets[0].getsockname()[1], None, 2.0)
-    where = Where("dc=example", "subtree", read_filter("(cn=*)"))
+    address = ServerAddress("127.0.0.1", server.sockets[0].getsockname()[1], None, 2.0)
+    where = LdapModel("dc=example", "subtree", read_filter("(cn=*)"))
     settings = LdapSettings(address, start_tls, user, "s3cret", where, {}, False, 50, 5)
     provider = LdapProvider("dir", settings, MODELS)
     try:
@@ -114,7 +114,7 @@ async def test_no_bytes_break_the_reader(raw: bytes) -> None:
     ],
 )  # fmt: skip
 def test_a_result_is_told_by_who_must_act(code: int, diagnostic: str, kind: type[ProviderError], sentence: str) -> None:
-    error = wire.Result(code, diagnostic).error("dir")
+    error = wire.LdapResult(code, diagnostic).error("dir")
     assert type(error) is kind
     assert sentence in str(error)
     assert "4711" not in str(error)

@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 
 from routing_engine.core.ports import Provider
 from routing_engine.errors import ProviderMisread
-from routing_engine.integration import Model, read_models
-from routing_engine.marked import Notes, read_yaml
-from routing_engine.providers.records import RecordsProvider, RecordsSettings, open_records, read_settings
-from routing_engine.providers.table_file import read_table
+from routing_engine.providers.records.file import read_table
+from routing_engine.providers.records.provider import RecordsProvider, RecordsSettings, open_records, read_settings
+from routing_engine.settings.integration import Model, read_models
+from routing_engine.settings.yaml_reader import Problems, read_yaml
 
 from .contract import CUSTOMERS, MODELS, REGION, ProviderContract, by_caller, by_field, ids
 
@@ -173,7 +173,7 @@ def test_a_line_break_in_a_quoted_cell_is_part_of_the_cell(tmp_path: Path) -> No
 
 
 def read(folder: Path, text: str) -> tuple[RecordsSettings, list[str]]:
-    notes = Notes("integrations/shop.yaml")
+    notes = Problems("integrations/shop.yaml")
     section = read_yaml(f"provider: records\nmodels: {{contact: {{}}}}\n{text}", notes)
     assert section is not None
     section.take("provider")

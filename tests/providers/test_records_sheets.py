@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from routing_engine.core.ports import Provider
-from routing_engine.integration import Model, read_models
-from routing_engine.marked import Notes, read_yaml
-from routing_engine.providers.records import RecordsSettings, open_records, read_settings
-from routing_engine.providers.table_file import LARGEST, read_table
+from routing_engine.providers.records.file import LARGEST, read_table
+from routing_engine.providers.records.provider import RecordsSettings, open_records, read_settings
+from routing_engine.settings.integration import Model, read_models
+from routing_engine.settings.yaml_reader import Problems, read_yaml
 
 from .contract import CUSTOMERS, MODELS, REGION, ProviderContract, by_caller, by_field, ids
 from .sheets import save_ods, save_xlsx, xlsx_rows
@@ -200,7 +200,7 @@ def test_a_hundred_thousand_rows_are_read(tmp_path: Path) -> None:
 def test_what_an_integration_says_of_a_spreadsheet(tmp_path: Path, text: str, sentences: list[str]) -> None:
     for name in ("c.xlsx", "c.csv", "c.bin"):
         (tmp_path / name).touch()
-    notes = Notes("integrations/shop.yaml")
+    notes = Problems("integrations/shop.yaml")
     section = read_yaml(f"provider: records\nmodels: {{contact: {{}}}}\n{text}", notes)
     assert section is not None
     section.take("provider")

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from routing_engine.core.numbers import read_number
+from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Checks, Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
-from routing_engine.providers.sql.simple import Simple
+from routing_engine.providers.sql.simple import TableQuery
 from tests.docs.pages import REFERENCE
 
 from .contract import CUSTOMERS, HOSTILE, REGION, ProviderContract, by_caller, by_field, ids
@@ -280,6 +280,6 @@ def test_the_index_of_the_reference_is_the_one_that_is_used(tmp_path: Path) -> N
     (statement,) = re.findall(r"^-- SQLite\n(CREATE INDEX.+;)$", (REFERENCE / "sql.md").read_text(), re.M)
     connection = sqlite3.connect(tmp_path / "customers.db")
     connection.execute(statement)
-    asked = Simple("sqlite", "customers", ("id", "phone"), 51).same_digits(["phone"], 2)
+    asked = TableQuery("sqlite", "customers", ("id", "phone"), 51).same_digits(["phone"], 2)
     assert "customers_phone_digits" in str(connection.execute(f"EXPLAIN QUERY PLAN {asked.text()}", "12").fetchall())
     connection.close()

@@ -9,9 +9,9 @@ from typing import cast
 
 import pytest
 
-from routing_engine.integration import Model
 from routing_engine.providers.sql.rows import column_value
-from routing_engine.providers.sql.settings import Server, SqlSettings
+from routing_engine.providers.sql.settings import SqlServer, SqlSettings
+from routing_engine.settings.integration import Model
 
 from .sql import problems, read
 
@@ -24,9 +24,9 @@ def settings(text: str, folder: Path = Path()) -> SqlSettings:
     return cast(SqlSettings, connection.settings)
 
 
-def server(address: str, further: str = "") -> Server:
+def server(address: str, further: str = "") -> SqlServer:
     found = settings(f"database: {address}\npassword: '${{PASSWORD}}'\n{further}{TABLE}").place
-    assert isinstance(found, Server)
+    assert isinstance(found, SqlServer)
     return found
 
 

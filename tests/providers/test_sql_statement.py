@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing_engine.providers.sql.simple import Simple
+from routing_engine.providers.sql.simple import TableQuery
 from routing_engine.providers.sql.statement import OF_A_VALUE, OF_THE_CALLER, Kind, StatementFault, read_statement
 
 KINDS: tuple[Kind, ...] = ("sqlite", "postgresql", "mysql")
@@ -110,7 +110,7 @@ def test_whatever_stands_there_is_read_or_refused(text: str) -> None:
 @given(names=st.lists(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8), min_size=1))
 def test_names_are_quoted_whatever_stands_in_them(kind: Kind, names: list[str]) -> None:
     mark = '"' if kind == "postgresql" else "`"
-    text = Simple(kind, "t", tuple(names), 5).equal(["c"], 1).text()
+    text = TableQuery(kind, "t", tuple(names), 5).equal(["c"], 1).text()
     rest = text.removeprefix("SELECT ")
     for name in names:
         for part in name.split("."):

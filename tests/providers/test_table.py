@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from routing_engine.marked import Notes, read_yaml
-from routing_engine.providers.table import PROVIDERS, known_providers, readers
+from routing_engine.providers.registry import PROVIDERS, known_providers, readers
+from routing_engine.settings.yaml_reader import Problems, read_yaml
 
 from .contract import REGION, by_field, ids
 
@@ -26,7 +26,7 @@ YAML = {
 @pytest.mark.parametrize("kind", PROVIDERS)
 async def test_a_kind_is_read_and_opened(kind: str, tmp_path: Path) -> None:
     (tmp_path / "customers.csv").write_text("id\n7\n")
-    notes = Notes("integrations/shop.yaml", {"PASSWORD": "s3cret"}.get)
+    notes = Problems("integrations/shop.yaml", {"PASSWORD": "s3cret"}.get)
     text = YAML[kind] if "models:" in YAML[kind] else f"models: {{contact: {{}}}}\n{YAML[kind]}"
     section = read_yaml(text, notes)
     assert section is not None
@@ -41,7 +41,7 @@ async def test_a_kind_is_read_and_opened(kind: str, tmp_path: Path) -> None:
 def test_a_provider_opens_without_a_running_loop(tmp_path: Path) -> None:
     (tmp_path / "customers.csv").write_text("id\n7\n")
     for kind, text in YAML.items():
-        section = read_yaml(text, Notes("integrations/shop.yaml", {"PASSWORD": "s3cret"}.get))
+        section = read_yaml(text, Problems("integrations/shop.yaml", {"PASSWORD": "s3cret"}.get))
         assert section is not None
         settings = PROVIDERS[kind].read_settings(section, "shop", tmp_path)
         PROVIDERS[kind].open("shop", settings, {}, REGION, time.monotonic)

@@ -9,7 +9,6 @@ from typing import Literal
 
 import pytest
 
-from routing_engine.marked import Notes, Section, YamlValue, read_yaml
 from routing_engine.settings.spec import keys_of, nested, not_yet, read, required, schema_of, setting, without_markdown
 from routing_engine.settings.value_types import (
     TEXT,
@@ -29,6 +28,7 @@ from routing_engine.settings.value_types import (
     whole,
     word_or,
 )
+from routing_engine.settings.yaml_reader import Problems, Section, YamlValue, read_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Bakery:
 
 def bake(written: str, **environment: str) -> tuple[Bakery, list[str]]:
     """What is read from a file, and its problems without the file's name."""
-    notes = Notes("b.yaml", environment.get)
+    notes = Problems("b.yaml", environment.get)
     section = read_yaml(written, notes)
     assert section is not None
     return read(section, Bakery, "a bakery"), [str(one).removeprefix("b.yaml:") for one in notes.problems]
@@ -131,7 +131,7 @@ def test_an_unknown_key_is_answered_with_all_that_are_known_also_those_that_nobo
 
 
 def test_defaults_may_come_from_another_section() -> None:
-    notes = Notes("b.yaml")
+    notes = Problems("b.yaml")
     section = read_yaml("heat: 301", notes)
     assert section is not None
     assert read(section, Oven, "an oven", usual=Oven(90, True)) == Oven(90, True)
@@ -139,7 +139,7 @@ def test_defaults_may_come_from_another_section() -> None:
 
 
 def test_part_of_a_file_is_read_without_a_look_at_the_rest() -> None:
-    notes = Notes("b.yaml")
+    notes = Problems("b.yaml")
     section = read_yaml("bread: x\nnobody: 1\noven: {heat: 90}", notes)
     assert section is not None
     assert read(section, Bakery, "a bakery", only=("oven",)).oven == Oven(90)

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from routing_engine.in_force import open_store
+from routing_engine.engine import open_store
 from routing_engine.service import Service
 from tests.fakes import DEAD, Asterisk, environment
 

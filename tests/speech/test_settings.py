@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from routing_engine.marked import Notes, read_yaml
+from routing_engine.settings.yaml_reader import Problems, read_yaml
 from routing_engine.speech.settings import SpeechSettings, read_speech
 
 
 def read(text: str) -> tuple[SpeechSettings, list[str]]:
-    notes = Notes("engine.yaml")
+    notes = Problems("engine.yaml")
     section = read_yaml(text, notes)
     assert section is not None
     return read_speech(section.section("speech")), [f"{one.line}: {one.sentence}" for one in notes.problems]

@@ -17,7 +17,7 @@ _FEWEST_BITS = 2048
 
 
 def load_key(pem: str) -> RSAPrivateKey | None:
-    """Give the RSA key of a PEM text; None when it is none, is too short, or needs a password."""
+    """Return the RSA key of a PEM text; None when it is none, is too short, or needs a password."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -30,7 +30,7 @@ def load_key(pem: str) -> RSAPrivateKey | None:
 
 
 def sign_assertion(pem: str, client_id: str, user: str, audience: str, now: float) -> str:
-    """Give a JSON Web Token that says: the app `client_id` acts for `user`, until three minutes after `now`."""
+    """Return a JSON Web Token that says: the app `client_id` acts for `user`, until three minutes after `now`."""
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.hashes import SHA256
 

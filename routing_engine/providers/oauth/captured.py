@@ -21,7 +21,7 @@ _LONGEST = 4096
 def read_captured(
     name: str, plan: OAuthPlan, answer: Mapping[str, object], known: Mapping[str, str]
 ) -> Mapping[str, str]:
-    """Give the captured values of a token answer; one that it leaves out stays as it is `known`.
+    """Return the captured values of a token answer; one that it leaves out stays as it is `known`.
 
     Raises `ProviderRefused` for an address that is not on the plan's hosts: our credentials would be sent there.
     """
@@ -38,19 +38,19 @@ def read_captured(
 
 
 def still_fits(plan: OAuthPlan, values: Mapping[str, str]) -> bool:
-    """Tell whether values that were captured before are those of this plan, and may still be used."""
+    """Return whether values that were captured before are those of this plan, and may still be used."""
     if set(values) != {ours for ours, _ in plan.capture}:
         return False
     return all(not _LIKE_AN_ADDRESS.match(text) or may_lead_to(text, plan.hosts) for text in values.values())
 
 
 def looks_like_address(text: str) -> bool:
-    """Tell whether a value may be, or may be used as, an address: it needs a look at the hosts."""
+    """Return whether a value may be, or may be used as, an address: it needs a look at the hosts."""
     return _LIKE_AN_ADDRESS.match(text) is not None
 
 
 def may_lead_to(address: str, hosts: Iterable[str]) -> bool:
-    """Tell whether an address, or the bare name of a host, is on one of `hosts` (`*.example.com`) and uses TLS."""
+    """Return whether an address, or the bare name of a host, is on one of `hosts` (`*.example.com`) and uses TLS."""
     if _BARE_HOST.match(address):
         return _on(address.lower(), hosts)
     try:

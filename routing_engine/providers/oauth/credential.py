@@ -11,11 +11,11 @@ import structlog
 
 from routing_engine.core.ports import Clock
 from routing_engine.errors import ProviderError, ProviderRefused, ProviderThrottled
-from routing_engine.providers.credential import REFUSED_S, Credential
-from routing_engine.providers.oauth.ask import Revoked
-from routing_engine.providers.oauth.renewal import Renewal
+from routing_engine.providers.net.credential import REFUSED_S, Credential
+from routing_engine.providers.oauth.client import LoginRevoked
+from routing_engine.providers.oauth.refresh import TokenRefresh
 from routing_engine.providers.oauth.settings import OAuthSettings
-from routing_engine.providers.oauth.store import Kept
+from routing_engine.providers.oauth.tokens import StoredToken
 from routing_engine.storage.single_flight import SingleFlight
 
 _log = structlog.get_logger(__name__)
@@ -34,12 +34,12 @@ def open_credential(
     clock: Clock,
     unix_time: Callable[[], float] = time.time,
 ) -> Credential:
-    """Give the credential of the integration `name`; it asks nobody before its values are wanted."""
+    """Return the credential of the integration `name`; it asks nobody before its values are wanted."""
     return OAuthCredential(name, settings, session, clock, unix_time)
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _CachedToken:
     """Values in use: from `stale_at` new ones are fetched beside, from `dead_at` they are not used."""
 
     values: Mapping[str, str] = field(repr=False)
@@ -61,12 +61,12 @@ class OAuthCredential:
         unix_time: Callable[[], float],
     ) -> None:
         self._name, self._settings, self._clock, self._unix_time = name, settings, clock, unix_time
-        self._renewal = Renewal(name, settings, session, unix_time)
-        self._held: _Held | None = None
+        self._renewal = TokenRefresh(name, settings, session, unix_time)
+        self._held: _CachedToken | None = None
         self._looked_at = clock()
         self._failure: ProviderError | None = None
         self._again_at = float("-inf")
-        self._renewing = SingleFlight[_Held]()
+        self._renewing = SingleFlight[_CachedToken]()
 
     async def values(self) -> Mapping[str, str]:
         """Give `access_token` and what was captured with it; only when there is none the look-up waits."""
@@ -102,7 +102,7 @@ class OAuthCredential:
         self._looked_at = now
         return self._renewal.written_elsewhere()
 
-    async def _renew(self) -> _Held:
+    async def _renew(self) -> _CachedToken:
         held = self._held
         ending = held.values["access_token"] if held is not None and self._clock() >= held.stale_at else ""
         try:
@@ -111,12 +111,12 @@ class OAuthCredential:
             self._fail(error)
             raise
 
-    def _hold(self, kept: Kept) -> _Held:
+    def _hold(self, kept: StoredToken) -> _CachedToken:
         """Use a token from now on. `after_refusal` is so when it takes the place of one that was refused."""
         now, values = self._clock(), {"access_token": kept.access_token, **kept.values}
         left = float("inf") if kept.expires_at is None else kept.expires_at - self._unix_time()
         after_refusal, self._renewal.refused_token = bool(self._renewal.refused_token), ""
-        self._held = held = _Held(values, now, now + left - kept.early_s, now + left, after_refusal)
+        self._held = held = _CachedToken(values, now, now + left - kept.early_s, now + left, after_refusal)
         self._failure = None
         return held
 
@@ -129,12 +129,12 @@ class OAuthCredential:
         if isinstance(error, ProviderThrottled):
             return error.retry_after_s
         # Only a written store ends this; that is looked at meanwhile.
-        if isinstance(error, Revoked) and self._settings.by_person:
+        if isinstance(error, LoginRevoked) and self._settings.by_person:
             return float("inf")
         return REFUSED_S if isinstance(error, ProviderRefused) and not self._renewal.unsaved else _FAILED_S
 
     def _anew(self, failure: ProviderError, now: float) -> ProviderError:
-        """Give the last failure as a new exception: one that is raised twice grows with each traceback."""
+        """Return the last failure as a new exception: one that is raised twice grows with each traceback."""
         if isinstance(failure, ProviderThrottled):
             return ProviderThrottled(str(failure), self._again_at - now)
         if isinstance(failure, ProviderRefused):

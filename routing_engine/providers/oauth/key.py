@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from routing_engine.errors import ProviderRefused
 from routing_engine.providers.oauth.settings import KEY_VARIABLE
-from routing_engine.state import state_folder
+from routing_engine.settings.paths import state_folder
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
@@ -18,17 +18,17 @@ _LONGEST = 65_536
 
 
 def key_file(folder: Path) -> Path:
-    """Give where the key is that the first log-in has written."""
+    """Return where the key is that the first log-in has written."""
     return state_folder(folder) / "key"
 
 
 def has_key(folder: Path, variable: str) -> bool:
-    """Tell whether there is a key; `variable` is what the environment variable held."""
+    """Return whether there is a key; `variable` is what the environment variable held."""
     return bool(variable.strip()) or key_file(folder).exists()
 
 
 def read_key(name: str, folder: Path, variable: str) -> MultiFernet:
-    """Give what encrypts and decrypts: the first key encrypts, every one decrypts. Raises `ProviderRefused`."""
+    """Return what encrypts and decrypts: the first key encrypts, every one decrypts. Raises `ProviderRefused`."""
     from cryptography.fernet import Fernet, MultiFernet  # late: only who keeps tokens needs it
 
     where = KEY_VARIABLE if variable.strip() else str(key_file(folder))
@@ -72,7 +72,7 @@ def make_key(folder: Path, variable: str) -> Path | None:
 
 
 def own_like_folder(file: int, folder: Path) -> None:
-    """Give a file to the folder's owner when root writes it: the engine that reads it is seldom root."""
+    """Return a file to the folder's owner when root writes it: the engine that reads it is seldom root."""
     if os.geteuid() == 0:
         with suppress(PermissionError):  # root without that right, in a container: then the engine says what is wrong
             found = folder.stat()

@@ -15,11 +15,11 @@ import aiohttp
 
 from routing_engine.core.visible import UNSEEN
 from routing_engine.errors import ProviderRefused
-from routing_engine.providers.oauth.ask import PATIENCE_S, Revoked, ask
+from routing_engine.providers.oauth.client import PATIENCE_S, LoginRevoked, ask
 from routing_engine.providers.oauth.key import make_key
-from routing_engine.providers.oauth.renewal import kept_of
+from routing_engine.providers.oauth.refresh import kept_of
 from routing_engine.providers.oauth.settings import OAuthSettings
-from routing_engine.providers.oauth.store import Kept, TokenStore
+from routing_engine.providers.oauth.tokens import StoredToken, TokenStore
 
 _LONGEST_SAID = 300
 #: Error codes of RFC 6749, 4.1.2.1, as sentences.
@@ -34,7 +34,7 @@ _SENTENCES = {
 }
 
 
-class NotOurs(Exception):
+class ForeignCallback(Exception):
     """An answer that does not belong to this log-in: an old one, or a hostile one. It changes nothing."""
 
 
@@ -49,7 +49,7 @@ class Login:
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(64), repr=False)
 
     def address(self) -> str:
-        """Give the address of the vendor's page."""
+        """Return the address of the vendor's page."""
         plan = self.settings.plan
         scopes = plan.scope_separator.join(plan.scopes.get(self.settings.grant, ()))
         pairs = {
@@ -69,9 +69,9 @@ class Login:
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
     def code_in(self, answer: Mapping[str, str]) -> str:
-        """Give the code that came back. Raises `NotOurs`, and `ProviderRefused` when the vendor says no."""
+        """Return the code that came back. Raises `ForeignCallback`, and `ProviderRefused` when the vendor says no."""
         if not hmac.compare_digest(answer.get("state", "").encode(), self.state.encode()):
-            raise NotOurs("this answer does not belong to this log-in")
+            raise ForeignCallback("this answer does not belong to this log-in")
         if "error" in answer:
             raise ProviderRefused(f"{self.name}: {_said(answer)}", theirs=True)
         if not answer.get("code"):
@@ -79,7 +79,7 @@ class Login:
         return answer["code"]
 
     def code_pasted(self, text: str) -> str:
-        """Give the code of what was pasted: the address landed on, what stands behind its `?`, or the code alone."""
+        """Return the code of what was pasted: the address landed on, what stands behind its `?`, or the code alone."""
         text = "".join(text.split())
         query = urlsplit(text).query if "://" in text else text.lstrip("?")
         answer = dict(parse_qsl(query))
@@ -89,14 +89,14 @@ class Login:
             raise ProviderRefused(f"{self.name}: there is no code in what was pasted")
         return text
 
-    async def finish(self, session: aiohttp.ClientSession, code: str) -> Kept:
+    async def finish(self, session: aiohttp.ClientSession, code: str) -> StoredToken:
         """Change the code into tokens, and keep them. Raises `ProviderError`."""
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_url}
         if self.settings.plan.pkce:
             form["code_verifier"] = self.verifier
         try:
             granted = await ask(self.name, self.settings, session, form, {})
-        except Revoked as error:
+        except LoginRevoked as error:
             what = "the code is no longer good: it is so for a minute or so, and once"
             raise ProviderRefused(f"{self.name}: {what} ({error.code}); log in again") from None
         kept = kept_of(self.settings, granted, time.time())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from routing_engine.marked import Section, section_of, suggest, text_of
+from routing_engine.settings.yaml_reader import Section, section_of, suggest, text_of
 
 #: What proves who we are; only the first needs a person (RFC 6749 4.1, 4.4, RFC 7523, RFC 6749 4.3).
 GRANTS = ("authorization_code", "client_credentials", "jwt_bearer", "password")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from yarl import URL
 
-from routing_engine.marked import Section
 from routing_engine.providers.oauth.plan import OAuthPlan
+from routing_engine.settings.yaml_reader import Section
 
 #: Where the vendor sends the person's browser back to. Vendors' consoles accept `localhost` more often than 127.0.0.1.
 PORT = 8573
@@ -125,7 +125,7 @@ def _filled(section: Section, plan: OAuthPlan, fill: Callable[[str], str], grant
 
 
 def is_web(address: str) -> bool:
-    """Tell whether this is an http or https address with a host and without a user or a fragment."""
+    """Return whether this is an http or https address with a host and without a user or a fragment."""
     try:
         url = URL(address)
         return url.scheme in ("http", "https") and bool(url.host) and url.user is None and not url.fragment

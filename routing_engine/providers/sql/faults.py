@@ -63,7 +63,7 @@ _AGAIN = {
 
 
 def error_of(name: str, fault: Fault) -> ProviderError | None:
-    """Give the error for a fault in the name of an integration; None when nothing is wrong."""
+    """Return the error for a fault in the name of an integration; None when nothing is wrong."""
     if fault == "value":
         return None
     if fault == "rights":

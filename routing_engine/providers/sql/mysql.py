@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from routing_engine.providers.sql.faults import Fault
-from routing_engine.providers.sql.pool import Rows
-from routing_engine.providers.sql.settings import Server
-from routing_engine.providers.sql.statement import Statement
+from routing_engine.providers.sql.pool import QueryResult
+from routing_engine.providers.sql.settings import SqlServer
+from routing_engine.providers.sql.statement import SqlStatement
 
 _ENDING_S = 2.0
 #: By the number of an error: the server's own, and from 2000 on those of the protocol's client side.
@@ -36,18 +36,18 @@ _FAULTS: Mapping[int, Fault] = {
 }
 
 
-class _Result(Protocol):
+class _MysqlResult(Protocol):
     description: Sequence[Sequence[str]]
     rows: Sequence[Sequence[object]]
 
 
-class _Statement(Protocol):
+class _MysqlStatement(Protocol):
     """What we use of asyncmy's."""
 
-    async def execute(self, values: Sequence[str | None]) -> _Result: ...
+    async def execute(self, values: Sequence[str | None]) -> _MysqlResult: ...
 
 
-class _Opened(Protocol):
+class _MysqlDriverConnection(Protocol):
     """What we use of asyncmy's."""
 
     connected: bool
@@ -56,7 +56,7 @@ class _Opened(Protocol):
 
     async def query(self, text: str) -> int: ...
 
-    async def prepare(self, query: str) -> _Statement: ...
+    async def prepare(self, query: str) -> _MysqlStatement: ...
 
     def get_server_info(self) -> str: ...
 
@@ -68,7 +68,7 @@ class _Opened(Protocol):
 class Mysql:
     """What opens connections to a MySQL or a MariaDB."""
 
-    def __init__(self, server: Server, password: str, most: int, time_limit_s: float) -> None:
+    def __init__(self, server: SqlServer, password: str, most: int, time_limit_s: float) -> None:
         self._server, self._password = server, password
         self._most, self._time_limit_s = most, time_limit_s
 
@@ -101,11 +101,11 @@ class Mysql:
     def close(self) -> None:
         """Nothing is shared."""
 
-    async def _open(self) -> _Opened:
+    async def _open(self) -> _MysqlDriverConnection:
         import asyncmy.connection
 
         server = self._server
-        make = cast("Callable[..., _Opened]", cast(Any, asyncmy.connection).Connection)
+        make = cast("Callable[..., _MysqlDriverConnection]", cast(Any, asyncmy.connection).Connection)
         opened = make(
             host=server.host,
             port=server.port,
@@ -125,7 +125,7 @@ class Mysql:
             raise
         return opened
 
-    async def _limit(self, opened: _Opened) -> None:
+    async def _limit(self, opened: _MysqlDriverConnection) -> None:
         """Let the session only read, and end what takes too long: MariaDB counts seconds, MySQL milliseconds."""
         limit = f"max_execution_time = {round(self._time_limit_s * 1000)}"
         if "MariaDB" in opened.get_server_info():
@@ -137,21 +137,23 @@ class Mysql:
 class MysqlConnection:
     """A connection, and what it has prepared."""
 
-    def __init__(self, opened: _Opened, open_another: Callable[[], Awaitable[_Opened]], most: int) -> None:
+    def __init__(
+        self, opened: _MysqlDriverConnection, open_another: Callable[[], Awaitable[_MysqlDriverConnection]], most: int
+    ) -> None:
         self._opened, self._open_another, self._most = opened, open_another, most
         self._thread = opened.thread_id()
-        self._prepared: dict[Statement, _Statement] = {}
+        self._prepared: dict[SqlStatement, _MysqlStatement] = {}
 
     @property
     def is_closed(self) -> bool:
-        """Tell whether it is closed on our side; that the server has hung up shows at the next query."""
+        """Return whether it is closed on our side; that the server has hung up shows at the next query."""
         return not self._opened.connected
 
-    async def ask(self, statement: Statement, values: Sequence[str | None]) -> Rows:
-        """Give the rows of a query."""
+    async def ask(self, statement: SqlStatement, values: Sequence[str | None]) -> QueryResult:
+        """Return the rows of a query."""
         prepared = self._prepared.get(statement) or await self._prepare(statement)
         result = await prepared.execute(values)
-        return Rows([column[0] for column in result.description], result.rows[: self._most])
+        return QueryResult([column[0] for column in result.description], result.rows[: self._most])
 
     async def end(self, running: bool) -> None:
         """Say goodbye. The server does not notice that nobody waits any more: it is told over another connection."""
@@ -166,7 +168,7 @@ class MysqlConnection:
                 finally:
                     other.close()
 
-    async def _prepare(self, statement: Statement) -> _Statement:
+    async def _prepare(self, statement: SqlStatement) -> _MysqlStatement:
         found = await self._opened.prepare(statement.text())
         self._prepared[statement] = found
         return found

@@ -13,37 +13,37 @@ from typing import NamedTuple, Protocol
 from routing_engine.core.ports import Clock
 from routing_engine.errors import ProviderUnreachable
 from routing_engine.providers.sql.faults import HARMLESS, Fault, error_of
-from routing_engine.providers.sql.statement import Statement
+from routing_engine.providers.sql.statement import SqlStatement
 
 #: A connection that nobody used for so long is closed: what lies between may have forgotten it without a word.
 _IDLE_S = 240.0
 
 
-class Rows(NamedTuple):
+class QueryResult(NamedTuple):
     """What a query gave: the names of its columns, and the rows."""
 
     names: Sequence[str]
     rows: Sequence[Sequence[object]]
 
 
-class Connection(Protocol):
+class SqlConnection(Protocol):
     """An open connection that can only read."""
 
     @property
     def is_closed(self) -> bool:
-        """Tell whether it is known to be of no more use."""
+        """Return whether it is known to be of no more use."""
 
-    async def ask(self, statement: Statement, values: Sequence[str | None]) -> Rows:
-        """Give the rows of a query. May raise anything: the driver knows what it means."""
+    async def ask(self, statement: SqlStatement, values: Sequence[str | None]) -> QueryResult:
+        """Return the rows of a query. May raise anything: the driver knows what it means."""
 
     async def end(self, running: bool) -> None:
         """Close it, and stop what it may be `running`. Raises nothing."""
 
 
-class Driver(Protocol):
+class SqlDriver(Protocol):
     """What speaks to one kind of database."""
 
-    async def connect(self) -> Connection:
+    async def connect(self) -> SqlConnection:
         """Open a connection that can only read."""
 
     def judge(self, error: BaseException) -> Fault:
@@ -53,29 +53,29 @@ class Driver(Protocol):
         """Release what all connections share."""
 
 
-class Pool:
+class SqlPool:
     """At most `size` connections at a time; who finds none free waits. The one used last is taken first."""
 
-    def __init__(self, name: str, driver: Driver, size: int, clock: Clock) -> None:
+    def __init__(self, name: str, driver: SqlDriver, size: int, clock: Clock) -> None:
         self._name, self._driver, self._clock = name, driver, clock
         self._places = asyncio.Semaphore(size)
-        self._free: list[tuple[Connection, float]] = []
+        self._free: list[tuple[SqlConnection, float]] = []
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def ask(self, statement: Statement, values: Sequence[str | None]) -> Rows:
-        """Give the rows of a query; none for values that no row can have. Raises `ProviderError`s only."""
+    async def ask(self, statement: SqlStatement, values: Sequence[str | None]) -> QueryResult:
+        """Return the rows of a query; none for values that no row can have. Raises `ProviderError`s only."""
         async with self._places:
             connection = await self._take()
             try:
                 rows = await connection.ask(statement, values)
             except BaseException as error:
                 self._failed(connection, error)
-                return Rows((), ())
+                return QueryResult((), ())
             self._give_back(connection)
             return rows
 
-    async def prove(self, statements: Sequence[Statement]) -> None:
+    async def prove(self, statements: Sequence[SqlStatement]) -> None:
         """Let the database read queries without running them. Raises `ProviderError`s only."""
         async with self._places:
             connection = await self._take()
@@ -94,7 +94,7 @@ class Pool:
         await asyncio.gather(*self._ending)
         self._driver.close()
 
-    async def _take(self) -> Connection:
+    async def _take(self) -> SqlConnection:
         while self._free:
             connection, since = self._free.pop()
             if not connection.is_closed and self._clock() - since < _IDLE_S:
@@ -108,13 +108,13 @@ class Pool:
             found = error_of(self._name, self._driver.judge(error))
             raise found or ProviderUnreachable(f"{self._name}: no connection can be made") from None
 
-    def _give_back(self, connection: Connection) -> None:
+    def _give_back(self, connection: SqlConnection) -> None:
         if self._closed:
             self._behind(connection.end(running=False))
         else:
             self._free.append((connection, self._clock()))
 
-    def _failed(self, connection: Connection, error: BaseException) -> None:
+    def _failed(self, connection: SqlConnection, error: BaseException) -> None:
         """Put the connection where it belongs after an error, and raise what the error means."""
         if not isinstance(error, Exception):  # cancelled
             self._behind(connection.end(running=True))

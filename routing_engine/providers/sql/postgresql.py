@@ -12,9 +12,9 @@ from typing import Protocol, cast
 from uuid import UUID
 
 from routing_engine.providers.sql.faults import Fault
-from routing_engine.providers.sql.pool import Rows
-from routing_engine.providers.sql.settings import Server
-from routing_engine.providers.sql.statement import Statement
+from routing_engine.providers.sql.pool import QueryResult
+from routing_engine.providers.sql.settings import SqlServer
+from routing_engine.providers.sql.statement import SqlStatement
 
 _ENDING_S = 2.0
 #: By SQLSTATE, the longest that fits: five characters, or the two of the class.
@@ -70,7 +70,7 @@ _WIDEST = {"int2": 15, "int4": 31, "int8": 63, "oid": 32}
 
 
 def bound(value: str | None, kind: str) -> object:
-    """Give a text as a parameter of a type of PostgreSQL's; None when it cannot be one."""
+    """Return a text as a parameter of a type of PostgreSQL's; None when it cannot be one."""
     if value is None or kind not in _OF_TYPE:
         return value
     try:
@@ -88,7 +88,7 @@ class _Named(Protocol):
     name: str
 
 
-class _Statement(Protocol):
+class _PostgresqlStatement(Protocol):
     """What we use of asyncpg's."""
 
     async def fetch(self, *arguments: object) -> Sequence[Sequence[object]]: ...
@@ -98,10 +98,10 @@ class _Statement(Protocol):
     def get_parameters(self) -> Sequence[_Named]: ...
 
 
-class _Opened(Protocol):
+class _AsyncpgConnection(Protocol):
     """What we use of asyncpg's."""
 
-    async def prepare(self, query: str) -> _Statement: ...
+    async def prepare(self, query: str) -> _PostgresqlStatement: ...
 
     async def close(self) -> None: ...
 
@@ -113,7 +113,7 @@ class _Opened(Protocol):
 class Postgresql:
     """What opens connections to a PostgreSQL."""
 
-    def __init__(self, server: Server, password: str, most: int, time_limit_s: float) -> None:
+    def __init__(self, server: SqlServer, password: str, most: int, time_limit_s: float) -> None:
         self._server, self._password = server, password
         self._most, self._time_limit_s = most, time_limit_s
 
@@ -137,7 +137,7 @@ class Postgresql:
                 "application_name": "routing-engine",
             },
         )
-        return PostgresqlConnection(cast(_Opened, opened), self._most)
+        return PostgresqlConnection(cast(_AsyncpgConnection, opened), self._most)
 
     def judge(self, error: BaseException) -> Fault:
         """Tell what an error means."""
@@ -163,20 +163,20 @@ class Postgresql:
 class PostgresqlConnection:
     """A connection, and what it has prepared."""
 
-    def __init__(self, opened: _Opened, most: int) -> None:
+    def __init__(self, opened: _AsyncpgConnection, most: int) -> None:
         self._opened, self._most = opened, most
-        self._prepared: dict[Statement, _Prepared] = {}
+        self._prepared: dict[SqlStatement, _Prepared] = {}
 
     @property
     def is_closed(self) -> bool:
-        """Tell whether the server has hung up."""
+        """Return whether the server has hung up."""
         return self._opened.is_closed()
 
-    async def ask(self, statement: Statement, values: Sequence[str | None]) -> Rows:
-        """Give the rows of a query."""
+    async def ask(self, statement: SqlStatement, values: Sequence[str | None]) -> QueryResult:
+        """Return the rows of a query."""
         prepared = self._prepared.get(statement) or await self._prepare(statement)
         arguments = map(bound, values, prepared.types)
-        return Rows(prepared.names, (await prepared.statement.fetch(*arguments))[: self._most])
+        return QueryResult(prepared.names, (await prepared.statement.fetch(*arguments))[: self._most])
 
     async def end(self, running: bool) -> None:
         """Say goodbye; asyncpg tells the server to stop what was cancelled, and waits for that."""
@@ -186,7 +186,7 @@ class PostgresqlConnection:
                 return
         self._opened.terminate()
 
-    async def _prepare(self, statement: Statement) -> _Prepared:
+    async def _prepare(self, statement: SqlStatement) -> _Prepared:
         found = _Prepared(await self._opened.prepare(statement.text(lambda count: f"${count}")))
         self._prepared[statement] = found
         return found
@@ -195,7 +195,7 @@ class PostgresqlConnection:
 class _Prepared:
     """A query that the server knows: its columns, and the types of its parameters."""
 
-    def __init__(self, statement: _Statement) -> None:
+    def __init__(self, statement: _PostgresqlStatement) -> None:
         self.statement = statement
         self.names = [column.name for column in statement.get_attributes()]
         self.types = [kind.name for kind in statement.get_parameters()]

@@ -7,29 +7,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from routing_engine.core.model import Record
-from routing_engine.core.numbers import Number, holds_line, last_digits
+from routing_engine.core.phone import Number, holds_line, last_digits
 from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused
-from routing_engine.integration import Model
-from routing_engine.providers.sql.pool import Driver, Pool
+from routing_engine.providers.sql.pool import SqlDriver, SqlPool
 from routing_engine.providers.sql.rows import Row, record_of, same_number, texts_in
-from routing_engine.providers.sql.settings import SqlSettings, Where
-from routing_engine.providers.sql.simple import Simple, digit_spellings, spellings
-from routing_engine.providers.sql.statement import Statement
+from routing_engine.providers.sql.settings import SqlModel, SqlSettings
+from routing_engine.providers.sql.simple import TableQuery, digit_spellings, spellings
+from routing_engine.providers.sql.statement import SqlStatement
+from routing_engine.settings.integration import Model
 
 #: What a text cannot hold that goes to a database: NUL, and half a surrogate pair.
 _CANNOT_BE_SENT = re.compile(r"[\x00\ud800-\udfff]")
 
 
 def open_sql(name: str, settings: object, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
-    """Give the provider of a database. It connects at the first look-up."""
+    """Return the provider of a database. It connects at the first look-up."""
     assert isinstance(settings, SqlSettings)
-    pool = Pool(name, _driver(settings), settings.connections, clock)
+    pool = SqlPool(name, _driver(settings), settings.connections, clock)
     return SqlProvider(name, settings, models, pool, region)
 
 
-def _driver(settings: SqlSettings) -> Driver:
-    """Give what speaks to this kind of database; its package is imported only where it is used."""
+def _driver(settings: SqlSettings) -> SqlDriver:
+    """Return what speaks to this kind of database; its package is imported only where it is used."""
     most = settings.at_most + 1
     if isinstance(settings.place, Path):
         from routing_engine.providers.sql.sqlite import Sqlite
@@ -47,14 +47,16 @@ def _driver(settings: SqlSettings) -> Driver:
 class SqlProvider:
     """Looks rows up in a database."""
 
-    def __init__(self, name: str, settings: SqlSettings, models: Mapping[str, Model], pool: Pool, region: str) -> None:
+    def __init__(
+        self, name: str, settings: SqlSettings, models: Mapping[str, Model], pool: SqlPool, region: str
+    ) -> None:
         self._name, self._settings, self._models = name, settings, models
         self._pool, self._region = pool, region
-        self._statements: dict[tuple[str, tuple[str, ...], str, int], Statement] = {}
+        self._statements: dict[tuple[str, tuple[str, ...], str, int], SqlStatement] = {}
 
     async def find(self, query: Query) -> Sequence[Record]:
         """Look for the rows of a caller, or with this value in a column."""
-        where = self._settings.models.get(query.model, Where())
+        where = self._settings.models.get(query.model, SqlModel())
         text = query.number if query.by_caller else query.value
         if not text:
             raise ProviderRefused(f"{self._name}: there is nothing to search by")
@@ -76,7 +78,7 @@ class SqlProvider:
         """Close every connection."""
         await self._pool.close()
 
-    async def _rows(self, query: Query, where: Where) -> Sequence[Row]:
+    async def _rows(self, query: Query, where: SqlModel) -> Sequence[Row]:
         own = where.by_phone if query.by_caller else where.by_field.get(query.field)
         if own is not None:
             return await self._by_query(query, own)
@@ -85,7 +87,7 @@ class SqlProvider:
             raise ProviderRefused(f"{self._name}: the model '{query.model}' has no table and no {missing}")
         return await (self._by_caller(query) if query.by_caller else self._by_value(query))
 
-    async def _by_query(self, query: Query, statement: Statement) -> Sequence[Row]:
+    async def _by_query(self, query: Query, statement: SqlStatement) -> Sequence[Row]:
         model = self._models[query.model]
         if query.by_caller and "number" not in statement.names and query.form != model.forms[0]:
             return ()  # it does not depend on the spelling, and was asked with the first one
@@ -120,7 +122,7 @@ class SqlProvider:
         statement = self._made(model, columns, how, len(values))
         return await self._ask(statement, [*values] * len(columns))
 
-    async def _ask(self, statement: Statement, values: Sequence[str | None]) -> Sequence[Row]:
+    async def _ask(self, statement: SqlStatement, values: Sequence[str | None]) -> Sequence[Row]:
         names, rows = await self._pool.ask(statement, values)
         return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -129,28 +131,30 @@ class SqlProvider:
         return any(holds_line(text, number, self._region, form) for text in texts)
 
     def _columns(self, query: Query) -> tuple[str, ...]:
-        """Give the columns to look in: that of the route's field, else those of numbers, else that of the id."""
+        """Return the columns to look in: that of the route's field, else those of numbers, else that of the id."""
         model = self._models[query.model]
         names = [query.field] if query.field else model.numbers if query.by_caller else ["id"]
         if not names:
             raise ProviderRefused(f"{self._name}: nothing says where to look: the model '{model.name}' lacks 'numbers'")
         return tuple(model.fields.get(name, name) for name in names)
 
-    def _made(self, model: str, columns: tuple[str, ...], how: str, values: int) -> Statement:
-        """Give the query for such a search; made once."""
+    def _made(self, model: str, columns: tuple[str, ...], how: str, values: int) -> SqlStatement:
+        """Return the query for such a search; made once."""
         key = (model, columns, how, values)
         found = self._statements.get(key)
         if found is None:
             fields = self._models[model].fields.values()
             read = tuple(dict.fromkeys((*fields, *columns))) if fields else ()
-            simple = Simple(self._settings.kind, self._settings.models[model].table, read, self._settings.at_most + 1)
+            simple = TableQuery(
+                self._settings.kind, self._settings.models[model].table, read, self._settings.at_most + 1
+            )
             make = {"equal": simple.equal, "same_digits": simple.same_digits, "holds_digits": simple.holds_digits}[how]
             found = self._statements[key] = make(columns, values)
         return found
 
-    def _every(self, name: str) -> list[Statement]:
-        """Give the queries of a model that need no route to be known."""
-        where, model = self._settings.models.get(name, Where()), self._models[name]
+    def _every(self, name: str) -> list[SqlStatement]:
+        """Return the queries of a model that need no route to be known."""
+        where, model = self._settings.models.get(name, SqlModel()), self._models[name]
         found = [*where.by_field.values(), *([where.by_phone] if where.by_phone is not None else [])]
         if where.table:
             numbers = tuple(model.fields.get(field, field) for field in model.numbers)
@@ -161,7 +165,7 @@ class SqlProvider:
 
 
 def parameter(query: Query, name: str) -> str | None:
-    """Give what an operator's own query calls by a name; None (NULL) for what is hidden, or has too few digits."""
+    """Return what an operator's own query calls by a name; None (NULL) for what is hidden, or has too few digits."""
     if name == "value":
         return query.value
     if query.caller is None:

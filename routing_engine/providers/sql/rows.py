@@ -12,9 +12,9 @@ from typing import TypeAlias
 from routing_engine.core.model import Record, Value
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread
-from routing_engine.integration import Model
 from routing_engine.providers.answers import page_url
 from routing_engine.providers.values import read_value
+from routing_engine.settings.integration import Model
 
 _NUMBER = re.compile(r"[-+]?[0-9]{1,40}(\.[0-9]{1,40})?\Z", re.ASCII)
 #: Column -> value, as the driver gives it.
@@ -22,7 +22,7 @@ Row: TypeAlias = Mapping[str, object]
 
 
 def record_of(row: Row, model: Model, integration: str) -> Record:
-    """Give the record of a row. Raises `ProviderMisread` when a column of the field map is not among its columns."""
+    """Return the record of a row. Raises `ProviderMisread` when a column of the field map is not among its columns."""
     names = model.fields or {name: name for name in row}
     missing = next((theirs for theirs in names.values() if theirs not in row), None)
     if missing is not None:
@@ -34,7 +34,7 @@ def record_of(row: Row, model: Model, integration: str) -> Record:
 
 
 def column_value(raw: object) -> Value:
-    """Give what stands in a column as a field's value: dates and times as ISO 8601 writes them, decimals as they are
+    """Return what stands in a column as a field's value: dates and times as ISO 8601 writes them, decimals as they are
     written (`2500.00`), arrays as tuples, bytes as the text they are, else as hexadecimal digits.
     """
     if isinstance(raw, (list, tuple, set, frozenset)):
@@ -62,13 +62,13 @@ def _text_of(raw: bytes) -> str:
 
 
 def texts_in(raw: object) -> tuple[str, ...]:
-    """Give the texts of a column, without spaces around them: one, or those of an array."""
+    """Return the texts of a column, without spaces around them: one, or those of an array."""
     value = column_value(raw)
     return tuple(as_text(item).strip() for item in (value if isinstance(value, tuple) else (value,)))
 
 
 def same_number(raw: object, text: str) -> bool:
-    """Tell whether a column may have been compared with a text: MySQL finds the number 5 by `5' OR 1=1`, too."""
+    """Return whether a column may have been compared with a text: MySQL finds the number 5 by `5' OR 1=1`, too."""
     if isinstance(raw, bool) or not isinstance(raw, (int, float, Decimal)):
         return True
     written = text.strip()

@@ -13,19 +13,19 @@ from urllib.parse import unquote
 
 import yaml
 
-from routing_engine.integration import Model
-from routing_engine.integration import read_models as read_common
-from routing_engine.marked import Section
 from routing_engine.providers.files import folder_of
-from routing_engine.providers.server_address import is_this_machine, read_context
+from routing_engine.providers.net.server_address import is_this_machine, read_context
 from routing_engine.providers.sql.statement import (
     OF_A_VALUE,
     OF_THE_CALLER,
     Kind,
-    Statement,
+    SqlStatement,
     StatementFault,
     read_statement,
 )
+from routing_engine.settings.integration import Model
+from routing_engine.settings.integration import read_models as read_common
+from routing_engine.settings.yaml_reader import Section
 
 Match: TypeAlias = Literal["exact_then_digits", "digits", "exact"]
 
@@ -46,7 +46,7 @@ _OWN = ("table", "find_by_phone", "find_by_field")
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class SqlServer:
     """Where a database server is. `tls` None speaks in the clear; `timeout_s` is for connecting, log-in included."""
 
     host: str
@@ -58,12 +58,12 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class SqlModel:
     """Where the records of a model are: in `table` ("": nowhere), or what queries of the operator's own give."""
 
     table: str = ""
-    by_phone: Statement | None = None
-    by_field: Mapping[str, Statement] = field(default_factory=dict)
+    by_phone: SqlStatement | None = None
+    by_field: Mapping[str, SqlStatement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,13 @@ class SqlSettings:
     """What an administrator wrote about a database: `place` is its file, or its server."""
 
     kind: Kind
-    place: Path | Server
+    place: Path | SqlServer
     password: str = field(repr=False)
     number_match: Match
     at_most: int
     time_limit_s: float
     connections: int
-    models: Mapping[str, Where]
+    models: Mapping[str, SqlModel]
 
 
 def read_models(section: Section) -> Mapping[str, Model]:
@@ -137,7 +137,7 @@ def _read_file(section: Section, text: str, folder: Path) -> tuple[Kind, Path]:
     return "sqlite", file
 
 
-def _read_server(section: Section, text: str, folder: Path) -> tuple[Kind, Server]:
+def _read_server(section: Section, text: str, folder: Path) -> tuple[Kind, SqlServer]:
     """Read the address of a server. It is not repeated in a problem: a password may stand in it."""
     found = _ADDRESS.match(text)
     timeout_s = section.number("connect_timeout_s", 1.5, 0.05, 60)
@@ -148,7 +148,7 @@ def _read_server(section: Section, text: str, folder: Path) -> tuple[Kind, Serve
         if text:
             remedy = f"write for example {_EXAMPLE}, mysql://... or sqlite:///customers.db"
             section.note("database", "'database' is no address of a database", remedy)
-        return "postgresql", Server("", 0, "", "", None, timeout_s)
+        return "postgresql", SqlServer("", 0, "", "", None, timeout_s)
     if found["password"]:
         section.note("database", "a password stands in the address", "write password: '${DB_PASSWORD}' beside it")
     if not found["user"]:
@@ -158,7 +158,7 @@ def _read_server(section: Section, text: str, folder: Path) -> tuple[Kind, Serve
         remedy = f"install it: pip install 'routing-engine[{kind}]'"
         section.note("database", f"{scheme}:// needs the Python package {package}", remedy)
     user, database = unquote(found["user"] or ""), unquote(found["database"])
-    return kind, Server(host, int(found["port"] or port), user, database, tls, timeout_s)
+    return kind, SqlServer(host, int(found["port"] or port), user, database, tls, timeout_s)
 
 
 def _read_tls(section: Section, host: str, folder: Path) -> ssl.SSLContext | None:
@@ -174,8 +174,8 @@ def _read_tls(section: Section, host: str, folder: Path) -> ssl.SSLContext | Non
 # --------------------------------------------------------------------------------------------------- the models
 
 
-def _read_wheres(section: Section, kind: Kind, most: int) -> Mapping[str, Where]:
-    models, found = section.section("models"), dict[str, Where]()
+def _read_wheres(section: Section, kind: Kind, most: int) -> Mapping[str, SqlModel]:
+    models, found = section.section("models"), dict[str, SqlModel]()
     for name in models.names() if models is not None else ():
         own = _model_section(models, name)
         if own is not None:
@@ -187,7 +187,7 @@ def _read_wheres(section: Section, kind: Kind, most: int) -> Mapping[str, Where]
     return found
 
 
-def _read_where(section: Section, name: str, kind: Kind, most: int) -> Where:
+def _read_where(section: Section, name: str, kind: Kind, most: int) -> SqlModel:
     if not any(section.has(key) for key in _OWN):
         section.note("table", f"nothing says where the model '{name}' is", "add for example table: customers")
     table = section.text("table")
@@ -195,12 +195,12 @@ def _read_where(section: Section, name: str, kind: Kind, most: int) -> Where:
         section.note("table", "'table' is no name of a table", "write a name, or SCHEMA.NAME; a query is find_by_phone")
     _check_columns(section)
     by_phone = _read_statement(section, "find_by_phone", kind, OF_THE_CALLER, most)
-    fields, by_field = section.section("find_by_field"), dict[str, Statement]()
+    fields, by_field = section.section("find_by_field"), dict[str, SqlStatement]()
     for ours in fields.names() if fields is not None else ():
         statement = None if fields is None else _read_statement(fields, ours, kind, OF_A_VALUE, most)
         if statement is not None:
             by_field[ours] = statement
-    return Where(table, by_phone, by_field)
+    return SqlModel(table, by_phone, by_field)
 
 
 def _check_columns(section: Section) -> None:
@@ -215,7 +215,7 @@ def _check_columns(section: Section) -> None:
             fields.note(ours, f"'{theirs[:80]}' is no name of a column", remedy)
 
 
-def _read_statement(section: Section, key: str, kind: Kind, known: tuple[str, ...], most: int) -> Statement | None:
+def _read_statement(section: Section, key: str, kind: Kind, known: tuple[str, ...], most: int) -> SqlStatement | None:
     text = section.text(key)
     if not text:
         return None

@@ -12,8 +12,8 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from routing_engine.providers.sql.faults import Fault
-from routing_engine.providers.sql.pool import Rows
-from routing_engine.providers.sql.statement import Statement
+from routing_engine.providers.sql.pool import QueryResult
+from routing_engine.providers.sql.statement import SqlStatement
 
 T = TypeVar("T")
 #: How long a look-up waits for somebody who is writing.
@@ -90,24 +90,24 @@ class SqliteConnection:
         opened: sqlite3.Connection,
         file: Path,
         stamp: tuple[int, int],
-        run: Callable[[Callable[[], Rows]], asyncio.Future[Rows]],
+        run: Callable[[Callable[[], QueryResult]], asyncio.Future[QueryResult]],
         most: int,
         time_limit_s: float,
     ) -> None:
         self._opened, self._file, self._stamp = opened, file, stamp
         self._run, self._most, self._time_limit_s = run, most, time_limit_s
-        self._running: asyncio.Future[Rows] | None = None
+        self._running: asyncio.Future[QueryResult] | None = None
 
     @property
     def is_closed(self) -> bool:
-        """Tell whether another file lies there by now: who replaces it wants the new one to be read."""
+        """Return whether another file lies there by now: who replaces it wants the new one to be read."""
         try:
             return _stamp(self._file) != self._stamp
         except OSError:
             return True
 
-    async def ask(self, statement: Statement, values: Sequence[str | None]) -> Rows:
-        """Give the rows of a query."""
+    async def ask(self, statement: SqlStatement, values: Sequence[str | None]) -> QueryResult:
+        """Return the rows of a query."""
         text = statement.text()
         return await self._work(lambda: self._ask(text, values))
 
@@ -120,7 +120,7 @@ class SqliteConnection:
         """Close the file that nobody reads."""
         self._opened.close()
 
-    async def _work(self, work: Callable[[], Rows]) -> Rows:
+    async def _work(self, work: Callable[[], QueryResult]) -> QueryResult:
         self._running = self._run(work)
         self._running.add_done_callback(_look_at)
         try:
@@ -136,12 +136,12 @@ class SqliteConnection:
             self._opened.interrupt()
             await asyncio.wait({self._running}, timeout=_LOOK_AGAIN_S)
 
-    def _ask(self, text: str, values: Sequence[str | None]) -> Rows:
+    def _ask(self, text: str, values: Sequence[str | None]) -> QueryResult:
         cursor = self._opened.execute(text, values)
         rows = cursor.fetchmany(self._most)
         names = [column[0] for column in cursor.description or ()]
         cursor.close()
-        return Rows(names, rows)
+        return QueryResult(names, rows)
 
 
 def _close_late(done: asyncio.Future[SqliteConnection]) -> None:
@@ -150,7 +150,7 @@ def _close_late(done: asyncio.Future[SqliteConnection]) -> None:
         done.result().close()
 
 
-def _look_at(done: asyncio.Future[Rows]) -> None:
+def _look_at(done: asyncio.Future[QueryResult]) -> None:
     """Look at how a query ended that nobody waits for any more: asyncio would complain about an error unseen."""
     if not done.cancelled():
         done.exception()

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from routing_engine.core.numbers import LAST_FEWEST, LAST_MOST
-from routing_engine.marked import suggest
+from routing_engine.core.phone import LAST_FEWEST, LAST_MOST
+from routing_engine.settings.yaml_reader import suggest
 
 Kind: TypeAlias = Literal["sqlite", "postgresql", "mysql"]
 
@@ -51,23 +51,23 @@ class StatementFault(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class SqlStatement:
     """A query around its parameters: one part more than there are `names` (those of simple queries have none)."""
 
     parts: tuple[str, ...]
     names: tuple[str, ...]
 
     def text(self, mark: Callable[[int], str] = lambda _: "?") -> str:
-        """Give the query; `mark` says how the database marks its parameters, counted from 1."""
+        """Return the query; `mark` says how the database marks its parameters, counted from 1."""
         marked = (part + mark(count) for count, part in enumerate(self.parts[:-1], start=1))
         return "".join(marked) + self.parts[-1]
 
-    def explained(self) -> Statement:
-        """Give the query that tells how this one would run: tables, columns and rights are looked at, no row is."""
-        return Statement((f"EXPLAIN {self.parts[0]}", *self.parts[1:]), self.names)
+    def explained(self) -> SqlStatement:
+        """Return the query that tells how this one would run: tables, columns and rights are looked at, no row is."""
+        return SqlStatement((f"EXPLAIN {self.parts[0]}", *self.parts[1:]), self.names)
 
 
-def read_statement(text: str, kind: Kind, known: Collection[str], most: int) -> Statement:
+def read_statement(text: str, kind: Kind, known: Collection[str], most: int) -> SqlStatement:
     """Read a query whose parameters are among `known`; it gives at most `most` rows where it says no number itself.
 
     Raises `StatementFault`.
@@ -91,7 +91,7 @@ def read_statement(text: str, kind: Kind, known: Collection[str], most: int) -> 
     _check(words, names, known)
     if "LIMIT" not in words and "FETCH" not in words:
         parts[-1] += f"\nLIMIT {most}"
-    return Statement(tuple(parts), tuple(names))
+    return SqlStatement(tuple(parts), tuple(names))
 
 
 def _tokens(text: str, kind: Kind, known: Collection[str]) -> Iterator[re.Match[str]]:

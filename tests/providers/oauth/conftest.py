@@ -11,14 +11,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from routing_engine.marked import Notes, read_yaml
-from routing_engine.providers.credential import Credential
+from routing_engine.providers.net.credential import Credential
 from routing_engine.providers.oauth.credential import open_credential
 from routing_engine.providers.oauth.key import make_key
 from routing_engine.providers.oauth.plan import read_plan
-from routing_engine.providers.oauth.renewal import began_with, made_for
+from routing_engine.providers.oauth.refresh import began_with, made_for
 from routing_engine.providers.oauth.settings import OAuthSettings, read_oauth
-from routing_engine.providers.oauth.store import Kept, TokenStore
+from routing_engine.providers.oauth.tokens import StoredToken, TokenStore
+from routing_engine.settings.yaml_reader import Problems, read_yaml
 from tests.fakes import FakeClock
 
 from .vendor import CLIENT, SECRET, Vendor
@@ -28,9 +28,11 @@ APP = f"client_id: {CLIENT}\nclient_secret: '${{APP_SECRET}}'\n"
 UNIX = 1_800_000_000.0
 
 
-def read(plan: str, own: str, folder: Path, environment: dict[str, str] | None = None) -> tuple[OAuthSettings, Notes]:
+def read(
+    plan: str, own: str, folder: Path, environment: dict[str, str] | None = None
+) -> tuple[OAuthSettings, Problems]:
     """Read a description's `oauth2` and the operator's; give the settings and all problems."""
-    notes = Notes("integrations/crm.yaml", {**SECRETS, **(environment or {})}.get)
+    notes = Problems("integrations/crm.yaml", {**SECRETS, **(environment or {})}.get)
     theirs, ours = read_yaml(plan, notes), read_yaml(own, notes)
     assert theirs is not None
     assert ours is not None
@@ -69,10 +71,12 @@ class Site:
         store = TokenStore("crm", self.folder, settings.key)
         now, self.vendor.good = self.unix_time(), {"refresh-0"}
         ends = None if lives_s is None else now + lives_s
-        store.write(Kept("access-0", "refresh-0", values, now - 3600, ends, made_for(settings), began_with(settings)))
+        store.write(
+            StoredToken("access-0", "refresh-0", values, now - 3600, ends, made_for(settings), began_with(settings))
+        )
         return store
 
-    def kept(self) -> Kept:
+    def kept(self) -> StoredToken:
         found = TokenStore("crm", self.folder).read()
         assert found is not None
         return found

@@ -14,13 +14,13 @@ from cryptography.fernet import Fernet
 
 from routing_engine.errors import ProviderRefused, ProviderUnreachable
 from routing_engine.providers.oauth.key import key_file, make_key
-from routing_engine.providers.oauth.store import Kept, TokenStore
-from routing_engine.state import state_folder
+from routing_engine.providers.oauth.tokens import StoredToken, TokenStore
+from routing_engine.settings.paths import state_folder
 
 from .conftest import Site, until
 from .vendor import CLIENT
 
-KEPT = Kept("access-0", "refresh-0", {"api": "https://a.example"}, 1.0, None, "settings")
+KEPT = StoredToken("access-0", "refresh-0", {"api": "https://a.example"}, 1.0, None, "settings")
 
 
 def test_what_is_written_is_read_and_nobody_else_can(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ DENIED = "<script>alert(1)</script>\x1b[2J"
 
 @dataclass
 class Vendor:
-    """Gives numbered tokens: `access-1`, `refresh-1`.
+    """Returns numbered tokens: `access-1`, `refresh-1`.
 
     `rotates` replaces the refresh token at each use, and refuses the one before. `expires_in` None is left out of
     answers, `extra` are further members of them. `status` and `body` stand in for every answer of the token address;

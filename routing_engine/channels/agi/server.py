@@ -1,0 +1,292 @@
+"""The FastAGI server: a protocol class around `agi_wire`. The conversation with one call is `agi_call.AgiChannel`.
+
+Asterisk takes one command at a time and answers each with one reply; only the closing burst, behind which we close
+our half of the connection, may hold several (a line that lies in Asterisk's buffer is not seen until more bytes come).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import cast
+
+from routing_engine.channels.agi.channel import AgiChannel, SharedFacts
+from routing_engine.channels.agi.live_state import EXTENSION_STATE
+from routing_engine.channels.agi.wire import AgiWire, Environment, Hangup, Reply, read_call
+from routing_engine.core.ports import Now
+from routing_engine.errors import CallerHungUp, ChannelBroken, ChannelError
+
+__all__ = ["AgiChannel", "AgiServer"]
+
+#: How long Asterisk may take for a command that does nothing but answer.
+PROMPT_REPLY_S = 10.0
+_RECEIVE = 64 * 1024
+#: More replies than any closing burst has commands: nobody asked for them.
+MAX_UNREAD_REPLIES = 1000
+
+Handler = Callable[[AgiChannel], Awaitable[None]]
+
+
+class _AgiConnection(asyncio.BufferedProtocol):
+    """One connection: its bytes, its one waiting reader, its time limit and the task that carries the call."""
+
+    def __init__(self, server: AgiServer) -> None:
+        self._server = server
+        self._wire = AgiWire()
+        self._replies: deque[Reply] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing = False
+        self.lost: CallerHungUp | ChannelBroken | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    # ---------------------------------------------------------------------------- what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a connection, or close it at once when there are too many."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
+        if not self._server.admit(self):
+            self._transport.abort()
+            return
+        self.give_up_after(self._server.environment_timeout_s)
+
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        """Return the server's one buffer: it is emptied before the next connection is read."""
+        return self._server.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what came; end the session when no Asterisk would send it."""
+        try:
+            for event in self._wire.feed(self._server.buffer[:nbytes]):
+                self._take(event)
+        except ChannelBroken as error:
+            self._lose(error)
+            self._abort()
+
+    def eof_received(self) -> bool:
+        """Close our half too."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wake whoever waits, and let the server forget us."""
+        self._lose(ChannelBroken("Asterisk closed the connection" if exc is None else f"the connection broke: {exc}"))
+        self._stop_timer()
+        self._server.forget(self)
+
+    # ------------------------------------------------------------------------- what the channel calls
+
+    @property
+    def reply_timeout_s(self) -> float:
+        """How long Asterisk may take beyond what the route needs."""
+        return self._server.reply_timeout_s
+
+    def send(self, line: bytes) -> None:
+        """Send one command line, whole. Raises when the caller has gone."""
+        if self.lost is not None:
+            raise self.lost
+        assert self._transport is not None
+        self._transport.write(line)
+
+    async def ask(self, line: bytes) -> Reply:
+        """Send one command and wait for its reply."""
+        self.send(line)
+        return await self.reply()
+
+    async def reply(self) -> Reply:
+        """Return the next reply."""
+        while not self._replies:
+            if self.lost is not None:
+                raise self.lost
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return self._replies.popleft()
+
+    async def burst(self, lines: Sequence[bytes]) -> list[Reply]:
+        """Send the last commands at once and close our half; give the replies that came, in order."""
+        self.send(b"".join(lines))
+        self._closing = True
+        assert self._transport is not None
+        with suppress(OSError):  # the other side has gone already; we are told so in a moment
+            self._transport.write_eof()
+        self.give_up_after(self.reply_timeout_s)
+        replies: list[Reply] = []
+        try:
+            while len(replies) < len(lines):
+                replies.append(await self.reply())
+        except ChannelBroken:
+            pass  # the caller of this counts the replies
+        return replies
+
+    def hurry(self) -> None:
+        """Acknowledge at once what comes: Asterisk sends a second reply only when the first is (40 ms, by Nagle)."""
+        if self._transport is not None and self.lost is None and hasattr(socket, "TCP_QUICKACK"):
+            self._transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+    def give_up_after(self, seconds: float) -> None:
+        """Set the session's time limit anew."""
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._time_is_up)
+
+    # ------------------------------------------------------------------------------------- inside
+
+    def _take(self, event: Environment | Reply | Hangup) -> None:
+        if isinstance(event, Reply):
+            if len(self._replies) >= MAX_UNREAD_REPLIES:
+                raise ChannelBroken("replies without a command: the other side is no Asterisk")
+            self._replies.append(event)
+            self._wake()
+        elif isinstance(event, Environment):
+            self._stop_timer()
+            self._server.begin(self, event)
+        elif not self._closing:
+            self._lose(CallerHungUp("the caller hung up"))
+
+    def _lose(self, error: CallerHungUp | ChannelBroken) -> None:
+        """Note why this session is over, once; whatever the call waits for elsewhere (a look-up) is cancelled."""
+        if self.lost is not None:
+            return
+        self.lost = error
+        self._wake()
+        if self.task is not None and not self._closing:
+            self.task.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _time_is_up(self) -> None:
+        self._lose(ChannelBroken("Asterisk did not answer in time"))
+        self._abort()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def close(self) -> None:
+        """Close the connection once everything is sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+class AgiServer:
+    """Listens for FastAGI and carries each call with `handler`, at most `sessions` at a time."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        region: str,
+        now: Now,
+        sessions: int = 2000,
+        environment_timeout_s: float = 5.0,
+        fallback_language: str = "en",
+        extension_state: str = EXTENSION_STATE,
+        reply_timeout_s: float = PROMPT_REPLY_S,
+    ) -> None:
+        self._handler = handler
+        self._region = region
+        self._now = now
+        self._most = sessions
+        self._site = SharedFacts(fallback_language, extension_state)
+        self.environment_timeout_s = environment_timeout_s
+        self.reply_timeout_s = reply_timeout_s
+        self.buffer = memoryview(bytearray(_RECEIVE))
+        self._sessions: set[_AgiConnection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._stopping = False
+        self.refused = 0
+
+    def change(
+        self,
+        region: str,
+        now: Now,
+        sessions: int,
+        environment_timeout_s: float,
+        fallback_language: str = "en",
+        extension_state: str = EXTENSION_STATE,
+    ) -> None:
+        """Take what a reload brings: it counts from the next call on. What was found out of Asterisk is forgotten."""
+        self._region, self._now, self._most = region, now, sessions
+        self.environment_timeout_s = environment_timeout_s
+        self._site = SharedFacts(fallback_language, extension_state)
+
+    @property
+    def calls(self) -> int:
+        """How many calls are being carried now."""
+        return len(self._tasks)
+
+    async def listen(self, host: str, port: int) -> None:
+        """Open the listener. Raises `OSError` when the address is taken or not ours."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _AgiConnection(self), host, port, backlog=1024)
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where we listen, as `host:port`."""
+        sockets = self._server.sockets if self._server is not None else ()
+        return ["{}:{}".format(*socket.getsockname()[:2]) for socket in sockets]
+
+    async def stop(self, drain_s: float) -> int:
+        """Take no new calls, let those under way finish for `drain_s`, then end the rest; give how many those were."""
+        self._stopping = True
+        if self._server is not None:
+            self._server.close()
+        for session in tuple(self._sessions):
+            if session.task is None:
+                session.close()  # its call has not begun: the dialplan asks the next engine
+        late: set[asyncio.Task[None]] = set()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=drain_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        for session in tuple(self._sessions):
+            session.close()
+        return len(late)
+
+    def end_now(self) -> None:
+        """End every call under way: whoever waits for `stop` waits no longer."""
+        for task in self._tasks:
+            task.cancel()
+
+    # ------------------------------------------------------------------------- what sessions call
+
+    def admit(self, session: _AgiConnection) -> bool:
+        """Take a connection into the books; False when there are as many as there may be, or the server stops."""
+        if self._stopping or len(self._sessions) >= self._most:
+            self.refused += 1
+            return False
+        self._sessions.add(session)
+        return True
+
+    def begin(self, session: _AgiConnection, environment: Environment) -> None:
+        """Carry the call that an environment opened, in a task of its own."""
+        task = asyncio.get_running_loop().create_task(self._carry(session, environment))
+        session.task = task
+        # In books of its own: a task may outlast its connection by a moment, and who stops waits for it.
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        # Not a `finally` in the task: one that is cancelled before its first step never gets there.
+        task.add_done_callback(lambda _: session.close())
+
+    def forget(self, session: _AgiConnection) -> None:
+        """Strike a closed connection off the books."""
+        self._sessions.discard(session)
+
+    async def _carry(self, session: _AgiConnection, environment: Environment) -> None:
+        try:
+            await self._handler(AgiChannel(session, read_call(environment, self._region, self._now), self._site))
+        except asyncio.CancelledError:
+            if session.lost is None:
+                raise
+        except ChannelError:
+            pass  # the handler has said so; there is nobody left to tell

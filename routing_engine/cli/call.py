@@ -1,0 +1,99 @@
+"""`routing-engine call`: a telephone for people without one."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from routing_engine.channels.softphone import Softphone
+from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
+from routing_engine.engine import open_store
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(commands, "call", "call the running service: prints prompts, takes digits from the keyboard")
+    parser.add_argument("route", metavar="ROUTE")
+    parser.add_argument("--caller", default="anonymous", metavar="N", help="your number, or 'anonymous'")
+    parser.add_argument("--called", default="", metavar="DID", help="the number that you dial")
+    parser.add_argument("--language", default="", help="the channel's language")
+    parser.add_argument(
+        "--input", nargs="+", action="extend", metavar="D", help="type these, one at each try, instead of the keyboard"
+    )
+    parser.add_argument("--engine", metavar="HOST:PORT", help="where it listens (default: as engine.yaml says)")
+    parser.add_argument("--json", action="store_true", help="for programs: what was heard and set; needs --input")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Call; 0 when the call was routed, 1 when it was not."""
+    host, _, port = (options.engine or _configured(options)).rpartition(":")
+    if not host or not port.isdigit():
+        return misuse("no FastAGI listener is configured; name one with --engine HOST:PORT")
+    if options.json and options.input is None:
+        return misuse("--json needs --input: there is nobody to type")
+    heard: list[str] = []
+    keys = _Keyboard() if options.input is None else _Prepared(options.input, quiet=options.json)
+    telephone = Softphone(heard.append if options.json else _show, keys)
+    try:
+        call = telephone.call(host, int(port), options.route, options.caller, options.called, options.language)
+        asyncio.run(call)
+    except OSError as error:
+        print(
+            f"nobody answers on {host}:{port} ({error.strerror or error}); start it: routing-engine serve",
+            file=sys.stderr,
+        )
+        return 1
+    if options.json:
+        print_json({"heard": heard, "variables": telephone.variables})
+        return 0 if telephone.variables.get("ROUTE_STATUS") == "OK" else 1
+    return _print_end(telephone.variables)
+
+
+def _show(sound: str) -> None:
+    print(paint(f"  ♪ {sound}", "dim"), flush=True)
+
+
+def _configured(options: argparse.Namespace) -> str:
+    address = open_store(options.config).load().settings.listeners.get("fastagi")
+    return f"{address.host}:{address.port}" if address is not None else ""
+
+
+class _Keyboard:
+    async def __call__(self) -> str | None:
+        try:
+            return (await asyncio.to_thread(input, "  digits (Enter: none, Ctrl-D: hang up)> ")).strip()
+        except EOFError:
+            print()
+            return None
+
+
+class _Prepared:
+    def __init__(self, inputs: list[str], quiet: bool) -> None:
+        self._inputs = iter(inputs)
+        self._quiet = quiet
+
+    async def __call__(self) -> str | None:
+        typed = next(self._inputs, "")
+        if not self._quiet:
+            print(f"  digits> {typed}")
+        return typed
+
+
+def _print_end(found: dict[str, str]) -> int:
+    status = found.get("ROUTE_STATUS", "")
+    if not status:
+        print(paint("You hung up, or the engine did: no destination was set.", "bad"))
+        return 1
+    priority = f", priority {found['QUEUE_PRIO']}" if "QUEUE_PRIO" in found else ""
+    rule = f", rule '{found['ROUTE_RULE']}'" if found.get("ROUTE_RULE") else ""
+    place = (
+        f"{found.get('ROUTE_KIND', '')} {found.get('ROUTE_TARGET', '')}".strip()
+        or "nowhere: the dialplan's own fallback"
+    )
+    print(paint(f"-> {place}{priority}{rule} ({found.get('ROUTE_REASON', '')})", "good" if status == "OK" else "bad"))
+    for name, value in found.items():
+        if name.startswith("ROUTE_") and value:
+            print(f"   {name}={value}")
+    return 0 if status == "OK" else 1

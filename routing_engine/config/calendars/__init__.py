@@ -1,0 +1,1 @@
+"""Calendars: hours, holidays, iCalendar files and the night switch, read into what conditions ask."""

@@ -1,0 +1,125 @@
+"""What `routing-engine calendar` has switched: `state/calendars.yaml`, read and written.
+
+The file is no part of what an operator writes, so nothing in it makes a configuration unusable: what cannot be used
+is left out, with a remark.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, cast
+
+import yaml
+
+from routing_engine.config.folder import STATE, UnreadableFile
+from routing_engine.core.calendar import Override
+from routing_engine.errors import Problem
+from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, suggest
+
+OVERRIDES = f"{STATE}/calendars.yaml"
+_REMEDY = "switch it anew with 'routing-engine calendar'"
+_HEAD = "# Written by 'routing-engine calendar'. An entry counts from 'since' to 'until'.\n"
+
+
+def read_overrides(
+    text: str | UnreadableFile | None, names: Collection[str]
+) -> tuple[Mapping[str, tuple[Override, ...]], tuple[Problem, ...]]:
+    """Return the overrides by calendar, and remarks about what was left out. `names` are the calendars there are."""
+    notes = Problems(OVERRIDES)
+    found: dict[str, tuple[Override, ...]] = {}
+    for name, override, line in _entries(text, notes):
+        if name in names:
+            found[name] = (*found.get(name, ()), override)
+        else:
+            notes.note(line, f"there is no calendar '{name[:80]}': its override is left out", suggest(name, names))
+    return found, tuple(notes.problems)
+
+
+def _entries(text: str | UnreadableFile | None, notes: Problems) -> Iterator[tuple[str, Override, int]]:
+    if text is None:
+        return
+    if isinstance(text, UnreadableFile):
+        notes.note(0, text.why, text.remedy)
+        return
+    top = read_yaml(text, notes)
+    for entry in top.sections("overrides") if top is not None else ():
+        override = _read_entry(entry)
+        if override is not None:
+            yield entry.text("name"), override, entry.line
+
+
+def _read_entry(entry: Section) -> Override | None:
+    state, name = entry.text("state"), entry.text("name")
+    since, until = _moment(entry.text("since")), _moment(entry.text("until"))
+    if not name or state not in ("open", "closed") or since is None or until is None or since >= until:
+        entry.notes.note(entry.line, "this override cannot be read and is left out", _REMEDY)
+        return None
+    return Override(cast(Literal["open", "closed"], state), since, until)
+
+
+def _moment(text: str) -> datetime | None:
+    """Return a moment in UTC; None for what is none, has no zone, or is so far away that no zone can show it."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo is not None and 1970 <= found.year < 9999 else None
+
+
+def write_override(folder: Path, name: str, override: Override | None, now: datetime) -> None:
+    """Put an override of one calendar into force, or none; what has run out is removed. Raises `OSError`."""
+    path = folder / OVERRIDES
+    with _locked(path.parent):
+        kept = [
+            entry for entry in _entries(_text(path), Problems(OVERRIDES)) if entry[1].until > now and entry[0] != name
+        ]
+        lines = [_as_entry(one, kept_override) for one, kept_override, _ in kept]
+        lines += [] if override is None else [_as_entry(name, override)]
+        _replace(path, _HEAD + yaml.safe_dump({"overrides": lines}, allow_unicode=True, sort_keys=False))
+
+
+def _as_entry(name: str, override: Override) -> dict[str, str]:
+    since, until = override.since.isoformat(timespec="seconds"), override.until.isoformat(timespec="seconds")
+    return {"name": name, "state": override.state, "since": since, "until": until}
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one command at a time change the folder, which is made when it is not there."""
+    if not folder.is_dir():
+        folder.mkdir()
+        folder.chmod(0o755)  # as below: the service's user must look into it
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all: the running service may read it at any moment."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".calendars-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)  # the service's user must read what root may have written
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

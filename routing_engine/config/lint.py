@@ -1,0 +1,122 @@
+"""Remarks on a route that can be used: what never happens, what nobody uses, what no example proves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+
+from routing_engine.config.route.read import RouteFile
+from routing_engine.config.route.walk import branches_of, operands_of, operands_of_rule, rules_of
+from routing_engine.core.model import Action, Comparison, Condition, Route, Rule, Source
+from routing_engine.errors import Problem
+from routing_engine.settings.integration import IntegrationFacts
+from routing_engine.settings.yaml_reader import suggest
+
+
+def lint(
+    file: str,
+    found: RouteFile,
+    integrations: Mapping[str, IntegrationFacts],
+    proven: Collection[tuple[str, str]] | None = None,
+    now: datetime = datetime.min,
+) -> list[Problem]:
+    """Return the remarks on a route's file.
+
+    `proven` are the (source, rule) pairs that examples came to, if they ran; `now` is the site's time without a zone.
+    """
+    route = found.route
+    remarks = [*_of_route(file, found), *_hidden_rules(file, route.rules)]
+    for source in route.sources:
+        remarks += _hidden_rules(file, source.rules)
+        remarks += _unmapped_fields(file, source, integrations)
+    for rule in rules_of(route):
+        remarks += _asleep(file, rule, now)
+    if found.examples and proven is not None:
+        remarks += _unproven(file, route, proven, now)
+    return remarks
+
+
+def _of_route(file: str, found: RouteFile) -> Iterator[Problem]:
+    route = found.route
+    used = {left.name for left in operands_of(route) if left.scope == "input"}
+    for one in route.inputs:
+        if not one.languages and one.name not in used and "" not in used:
+            called = "input" if one.name == "input" else f"input '{one.name}'"
+            yield Problem(file, 0, f"the {called} is asked for, but nothing uses it", "search by it, or remove it")
+    if not found.examples:
+        yield Problem(file, 0, "the route has no examples", "add 'examples:': they are checked before each reload")
+    if not _is_sure(route.default):
+        sentence = "the default's target comes from values of the call, which may be missing"
+        yield Problem(file, 0, sentence, "add an 'else' with a fixed target")
+    for source in route.sources:
+        if not source.rules:
+            yield Problem(file, 0, f"the source '{source.name}' has no rules", "a record of it leads to the default")
+
+
+def _is_sure(action: Action) -> bool:
+    return any(not to.target.operands and to.kind != "last_agent" for to in branches_of(action.to))
+
+
+def _hidden_rules(file: str, rules: tuple[Rule, ...]) -> Iterator[Problem]:
+    for position, rule in enumerate(rules):
+        always = (one for one in rules[:position] if not one.disabled and one.until is None)
+        hiding = next((one for one in always if _needs(one.when) <= _needs(rule.when)), None)
+        if hiding is not None and not rule.disabled:
+            yield Problem(
+                file,
+                rule.line,
+                f"the rule '{rule.name}' can never fire: '{hiding.name}' (line {hiding.line}) takes all its calls",
+                "put it above that rule, or remove it",
+            )
+
+
+def _needs(condition: Condition | None) -> frozenset[str]:
+    """Return what must hold, each condition as its text: a rule with fewer needs takes every call of one with more."""
+    if condition is None:
+        return frozenset()
+    if isinstance(condition, Comparison) or condition.join != "all":
+        return frozenset({_text(condition)})
+    return frozenset().union(*(_needs(part) for part in condition.conditions))
+
+
+def _text(condition: Condition) -> str:
+    if isinstance(condition, Comparison):
+        expected = getattr(condition.expected, "pattern", condition.expected)
+        return f"{condition.left} {condition.operator} {expected!r} {condition.loosely}"
+    return f"{condition.join}({', '.join(sorted(_text(part) for part in condition.conditions))})"
+
+
+def _unmapped_fields(file: str, source: Source, integrations: Mapping[str, IntegrationFacts]) -> Iterator[Problem]:
+    models = integrations.get(source.integration)
+    model = models.get(source.model) if models else None
+    if model is None or not model.fields:
+        return
+    for rule in source.rules:
+        for name in sorted(_fields(rule) - {*model.fields, "id"}):
+            yield Problem(
+                file,
+                rule.line,
+                f"the rule '{rule.name}' looks at '{name}', which the model '{model.name}' does not map",
+                suggest(name, model.fields),
+            )
+
+
+def _fields(rule: Rule) -> set[str]:
+    return {left.name for left in operands_of_rule(rule) if left.scope == "record"}
+
+
+def _asleep(file: str, rule: Rule, now: datetime) -> Iterator[Problem]:
+    if rule.disabled:
+        yield Problem(file, rule.line, f"the rule '{rule.name}' is disabled", "remove it when it is not needed again")
+    elif rule.until is not None and rule.until < now:
+        sentence = f"the rule '{rule.name}' expired on {rule.until:%Y-%m-%d}"
+        yield Problem(file, rule.line, sentence, "remove it, or write a later 'until'")
+
+
+def _unproven(file: str, route: Route, proven: Collection[tuple[str, str]], now: datetime) -> Iterator[Problem]:
+    pairs = [("", rule) for rule in route.rules]
+    pairs += [(source.name, rule) for source in route.sources for rule in source.rules]
+    for source, rule in pairs:
+        counts = not rule.disabled and (rule.until is None or rule.until >= now)
+        if counts and (source, rule.name) not in proven:
+            yield Problem(file, rule.line, f"no example proves the rule '{rule.name}'", "add one that comes to it")

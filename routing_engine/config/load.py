@@ -1,0 +1,247 @@
+"""A configuration folder read whole: settings, integrations, routes and their examples, or every problem of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
+
+from routing_engine.config.engine_yaml import EngineSettings, ReadRoom, read_settings
+from routing_engine.config.examples import Example, decide_example, failures
+from routing_engine.config.folder import INTEGRATIONS, PROVIDERS, ROUTES, FolderTexts, UnreadableFile, read_folder
+from routing_engine.config.lint import lint
+from routing_engine.config.route.read import RouteFile, read_route
+from routing_engine.core.model import Route
+from routing_engine.errors import ConfigError, Problem
+from routing_engine.settings.integration import Integration, IntegrationFacts, ProviderSetup
+from routing_engine.settings.mirror import check_listing, check_live, listing_of, read_mirror
+from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, suggest
+
+#: Reads an integration's section (`provider` is taken) and closes it. It gets the integration's name too, and notes
+#: problems, never raises.
+ReadProvider: TypeAlias = Callable[[Section, str], ProviderSetup]
+#: Reads a file of `providers/`, an operator's own description of a kind of system: its text, where to note problems,
+#: and its name. None when it cannot be used.
+ReadDescription: TypeAlias = Callable[[str, Problems, str], ReadProvider | None]
+#: Gives an environment variable; None when it is not set.
+Environment: TypeAlias = Callable[[str], str | None]
+
+_INTEGRATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}\Z", re.ASCII)
+_LISTENER = "add listeners: {fastagi: 127.0.0.1:4573}"
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A whole folder that can be used. `remarks` are no faults; `revision` differs with the content only.
+
+    `failing` holds the examples that fail, where they were not a reason to refuse the folder.
+    """
+
+    settings: EngineSettings
+    integrations: Mapping[str, Integration]
+    routes: Mapping[str, Route]
+    examples: Mapping[str, tuple[Example, ...]]
+    revision: str
+    remarks: tuple[Problem, ...] = ()
+    failing: tuple[Problem, ...] = ()
+
+
+def read_configuration(
+    folder: Path, providers: Mapping[str, ReadProvider], environment: Environment = lambda _: None
+) -> Configuration:
+    """Read a configuration folder. Raises `ConfigError` with all problems of all files."""
+    return configure(read_folder(folder), providers, environment)
+
+
+def configure(
+    snapshot: FolderTexts,
+    providers: Mapping[str, ReadProvider],
+    environment: Environment = lambda _: None,
+    examples: bool = True,
+    rooms: Mapping[str, ReadRoom] | None = None,
+    now: Callable[[], datetime] = datetime.now,
+    describe: ReadDescription | None = None,
+) -> Configuration:
+    """Make a configuration of a folder's texts. Raises `ConfigError` with all problems of all files.
+
+    An example that fails is one of them; without `examples` it stands in `failing` instead. `rooms` read their own
+    keys of engine.yaml; `now` is for remarks on what has expired, and for calendars; `describe` reads `providers/`.
+    """
+    if snapshot.missing:
+        sentence, remedy = "there is no such folder", "create it with 'routing-engine init'"
+        raise ConfigError([Problem(snapshot.missing, 0, sentence, remedy)])
+    return _FolderReader(snapshot, providers, environment, rooms or {}, now(), describe).finish(examples)
+
+
+class _FolderReader:
+    """One reading of a snapshot: collects problems over all files."""
+
+    def __init__(
+        self,
+        snapshot: FolderTexts,
+        providers: Mapping[str, ReadProvider],
+        environment: Environment,
+        rooms: Mapping[str, ReadRoom],
+        now: datetime,
+        describe: ReadDescription | None,
+    ) -> None:
+        self.snapshot, self.environment = snapshot, environment
+        self.rooms, self.now = rooms, now
+        self.problems: list[Problem] = []
+        self.file_of: dict[str, str] = {}
+        self.settings = self._read_settings()
+        self.providers: Mapping[str, ReadProvider | None] = {**providers, **self._read_descriptions(describe)}
+        self.integrations = self._read_integrations()
+        self.routes = self._read_routes()
+
+    def finish(self, examples: bool) -> Configuration:
+        good = {name: file for name, file in self.routes.items() if file is not None}
+        settings = self.settings
+        proven: set[tuple[str, str, str]] = set()
+        failing: list[Problem] = []
+        if settings is not None and len(good) == len(self.routes):
+            proven, failing = self._run_examples(good, settings)
+        self.problems += failing if examples else []
+        if self.problems or settings is None:
+            raise ConfigError(self.problems)
+        return Configuration(
+            settings=settings,
+            integrations={name: found for name, found in self.integrations.items() if found is not None},
+            routes={name: file.route for name, file in good.items()},
+            examples={name: file.examples for name, file in good.items()},
+            revision=self.snapshot.revision,
+            remarks=tuple(sorted(self._remarks(good, settings, proven))),
+            failing=tuple(failing),
+        )
+
+    def _open(self, file: str, text: str | UnreadableFile) -> tuple[Problems, str | None]:
+        notes = Problems(file, self.environment)
+        if isinstance(text, UnreadableFile):
+            notes.note(0, text.why, text.remedy)
+            return notes, None
+        return notes, text
+
+    def _read_settings(self) -> EngineSettings | None:
+        if self.snapshot.engine is None:
+            return EngineSettings(rooms={name: read(None) for name, read in self.rooms.items()})
+        notes, text = self._open(*self.snapshot.engine)
+        settings = None if text is None else read_settings(text, notes, self.snapshot.texts, self.now, self.rooms)
+        self.problems += notes.problems
+        return settings
+
+    def _named(self, folder: str) -> dict[str, tuple[str, str | UnreadableFile]]:
+        """Return the files of a folder by name without ending; two of the same name are a problem."""
+        found: dict[str, tuple[str, str | UnreadableFile]] = {}
+        for file, text in self.snapshot.under(folder).items():
+            name = PurePosixPath(file).stem
+            if name in found:
+                self.problems.append(Problem(file, 0, f"there is '{found[name][0]}' too", "keep one of the two"))
+            found[name] = file, text
+        return found
+
+    def _read_descriptions(self, describe: ReadDescription | None) -> dict[str, ReadProvider | None]:
+        if describe is None:
+            return {}
+        found: dict[str, ReadProvider | None] = {}
+        for name, (file, content) in self._named(PROVIDERS).items():
+            notes, text = self._open(file, content)
+            if not _INTEGRATION_NAME.match(name):
+                notes.note(0, f"a provider cannot be called '{name}'", "name the file with a-z A-Z 0-9 - and _")
+            found[name] = None if text is None else describe(text, notes, name)
+            self.problems += notes.problems
+        return found
+
+    def _read_integrations(self) -> dict[str, Integration | None]:
+        return {name: self._read_integration(name, *file) for name, file in self._named(INTEGRATIONS).items()}
+
+    def _read_integration(self, name: str, file: str, content: str | UnreadableFile) -> Integration | None:
+        notes, text = self._open(file, content)
+        if not _INTEGRATION_NAME.match(name):
+            notes.note(0, f"an integration cannot be called '{name}'", "name the file with a-z A-Z 0-9 - and _")
+        section = None if text is None else read_yaml(text, notes)
+        found = None if section is None else self._read_provider(section, name)
+        self.problems += notes.problems
+        return None if notes.problems else found
+
+    def _read_provider(self, section: Section, name: str) -> Integration | None:
+        section.require("provider", "provider: http")
+        provider = section.text("provider")
+        if provider not in self.providers:
+            if provider:
+                section.note("provider", f"there is no provider '{provider}'", suggest(provider, self.providers))
+            return None
+        read = self.providers[provider]
+        if read is None:  # the description is broken, and says so itself
+            return None
+        mirror = read_mirror(section)
+        found = read(section, name)
+        if mirror is None:
+            return Integration(name, provider, found.models, found.settings, found.limits)
+        listings = {model: listing_of(found.settings, model) for model in found.models}
+        check_listing(section, provider, listings)
+        listed = {model: one for model, one in found.models.items() if listings[model]}
+        check_live(section, mirror, [name for name, model in listed.items() if not model.attempts])
+        mirrored = {
+            model: replace(one, mirrored=True, by_field=True, attempts=max(1, one.attempts))
+            for model, one in listed.items()
+        }
+        return Integration(name, provider, {**found.models, **mirrored}, found.settings, found.limits, mirror)
+
+    def _facts(self) -> dict[str, IntegrationFacts]:
+        return {name: None if found is None else found.models for name, found in self.integrations.items()}
+
+    def _read_routes(self) -> dict[str, RouteFile | None]:
+        named = self._named(ROUTES)
+        self.file_of = {name: file for name, (file, _) in named.items()}
+        return {name: self._read_route(name, content) for name, (_, content) in named.items()}
+
+    def _read_route(self, name: str, content: str | UnreadableFile) -> RouteFile | None:
+        notes, text = self._open(self.file_of[name], content)
+        defaults = (self.settings or EngineSettings()).defaults
+        site = self.settings.site if self.settings is not None else None  # what is not known is not checked
+        found = None if text is None else read_route(name, text, notes, defaults, self._facts(), self.file_of, site)
+        self.problems += notes.problems
+        return found and replace(found, route=replace(found.route, revision=self.snapshot.revision))
+
+    def _run_examples(
+        self, files: Mapping[str, RouteFile], settings: EngineSettings
+    ) -> tuple[set[tuple[str, str, str]], list[Problem]]:
+        """Run all examples; give the (route, source, rule) triples that they came to, and the failures."""
+        routes = {name: file.route for name, file in files.items()}
+        proven: set[tuple[str, str, str]] = set()
+        failing: list[Problem] = []
+        for name, file in files.items():
+            for example in file.examples:
+                decision = decide_example(file.route, example, settings.region, routes, settings.timezone)
+                proven |= {(decision.route, decision.source, decision.rule), *decision.passed}
+                found = failures(example, decision) + _strangers(example, routes)
+                failing += [_failed(self.file_of[name], example, sentence) for sentence in found]
+        return proven, failing
+
+    def _remarks(
+        self, files: Mapping[str, RouteFile], settings: EngineSettings, proven: set[tuple[str, str, str]]
+    ) -> list[Problem]:
+        remarks = [] if files else [Problem(ROUTES, 0, "there is no route", "write routes/NAME.yaml")]
+        if not settings.listeners:
+            remarks.append(Problem("engine.yaml", 0, "no listener is named: nobody can call the engine", _LISTENER))
+        for name, file in files.items():
+            came_to = {(source, rule) for route, source, rule in proven if route == name}
+            remarks += lint(self.file_of[name], file, self._facts(), came_to, self._local_now(settings))
+        return remarks + list(settings.remarks)
+
+    def _local_now(self, settings: EngineSettings) -> datetime:
+        return self.now.astimezone(settings.timezone).replace(tzinfo=None)
+
+
+def _strangers(example: Example, routes: Mapping[str, Route]) -> list[str]:
+    known = {source.name for route in routes.values() for source in route.sources}
+    return [f"no route has the source '{name}'" for name in example.records if name not in known]
+
+
+def _failed(file: str, example: Example, sentence: str) -> Problem:
+    return Problem(
+        file, example.line, f"the example '{example.name}' fails: {sentence}", "correct the rules or the example"
+    )

@@ -1,0 +1,237 @@
+"""What the reading of one route needs everywhere: where problems go, what the route may use, and its small words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, cast
+
+import re2
+import yaml
+
+from routing_engine.core.model import Filler, Operand, Pattern, Site, Template
+from routing_engine.core.prompts import SOUND
+from routing_engine.core.templates import read_operand, read_template
+from routing_engine.settings.integration import IntegrationFacts
+from routing_engine.settings.yaml_reader import Problems, Section, is_null, section_of, suggest, text_of
+
+_NEEDED_BYTES = 1 << 20
+_LONGEST_PATTERN = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class RouteContext:
+    """One route's file while it is read, and what it may use.
+
+    `routes` are the names of all routes; None when they are not known. `inputs` fills as they are read: name, and
+    whether its digits are sensitive. Without `site`, engine.yaml could not be read, and what it has is not known.
+    """
+
+    notes: Problems
+    integrations: Mapping[str, IntegrationFacts]
+    routes: Collection[str] | None = None
+    site: Site | None = None
+    inputs: dict[str, bool] = field(default_factory=dict)
+
+    def left(self, node: yaml.Node, text: str, has_record: bool = True) -> Operand | None:
+        """Read a left side that stands at a node; None, with the problem noted, when it cannot be used there."""
+        try:
+            left = read_operand(text)
+        except ValueError as error:
+            self.notes.note(node, str(error), "name a field of the record, call.FIELD or input")
+            return None
+        return left if self._may_use(node, left, has_record) else None
+
+    def template(self, node: yaml.Node, text: str, has_record: bool = True, shows: bool = False) -> Template | None:
+        """Read a template that stands at a node; None, with every problem noted, when it cannot be used there.
+
+        `shows` is for texts that leave the engine, where sensitive digits have no place.
+        """
+        try:
+            template = read_template(text)
+        except ValueError as error:
+            self.notes.note(node, str(error), "write values as {field}, {call.caller} or {input}; {{ and }} are braces")
+            return None
+        usable = [self._may_use(node, left, has_record) for left in template.operands]
+        usable += [self._may_show(node, left, shows) for left in template.operands]
+        return template if all(usable) else None
+
+    def _may_use(self, node: yaml.Node, left: Operand, has_record: bool) -> bool:
+        fault = _RECORDLESS if left.scope in ("record", "data") and not has_record else self._stranger(left)
+        if fault:
+            self.notes.note(node, fault[0].format(left), fault[1])
+        return not fault
+
+    def _stranger(self, left: Operand) -> tuple[str, str] | None:
+        """Say what is wrong with a left side that names something nobody has made."""
+        if left.scope == "input":
+            return self._no_input(left)
+        if self.site is None:
+            return None
+        if left.scope == "list" and left.name not in self.site.lists:
+            return f"there is no list '{left.name}'", _found(left.name, self.site.lists, "lists: in engine.yaml")
+        if left.scope == "call" and left.name.startswith("calendar"):
+            return self._no_calendar(left.name.partition(".")[2], self.site.calendars)
+        return None
+
+    def _no_input(self, left: Operand) -> tuple[str, str] | None:
+        if not self.inputs:
+            return "this uses the input, but the route asks for none", "add 'input:' to the route, above what uses it"
+        if not left.name and len(self.inputs) > 1:
+            return "it is not said which input is meant", f"write input.{next(iter(self.inputs))}"
+        if left.name and left.name not in self.inputs:
+            return f"there is no input '{left.name}'", suggest(left.name, self.inputs)
+        return None
+
+    def _no_calendar(self, name: str, calendars: Collection[str]) -> tuple[str, str] | None:
+        named = [one for one in calendars if one]
+        if name in calendars:
+            return None
+        if not name and named:
+            return "it is not said which calendar is meant", f"write call.calendar.{named[0]}, or call one 'default'"
+        return f"there is no calendar '{name}'", _found(name, named, "calendars: in engine.yaml")
+
+    def _may_show(self, node: yaml.Node, left: Operand, shows: bool) -> bool:
+        if left.live:
+            self.notes.note(node, f"'{left}' can only stand on the left of a condition", "write a rule for it")
+            return False
+        sensitive = next(iter(self.inputs.values()), False) if not left.name else self.inputs.get(left.name, False)
+        if shows and left.scope == "input" and sensitive:
+            sentence = f"'{left}' is sensitive and may not leave the engine"
+            self.notes.note(node, sentence, "search by it or compare it, or remove 'sensitive'")
+            return False
+        return True
+
+
+_RECORDLESS = ("there is no record here that '{}' could come from", "use call.FIELD or input")
+
+
+def _found(name: str, known: Collection[str], place: str) -> str:
+    return suggest(name, known) if known else f"make it under {place}"
+
+
+NOTHING = Template(())
+_BY = {"caller": Operand("call", "caller"), "called": Operand("call", "called"), "input": Operand("input", "")}
+
+
+def read_by(node: yaml.Node, page: RouteContext) -> Template:
+    """Read `by`: caller, input, called, a left side of the call, or a template of them."""
+    text = text_of(node, page.notes, "'by'")
+    if text is None:
+        return NOTHING
+    if "{" in text or "}" in text:
+        return page.template(node, text, has_record=False) or NOTHING
+    text = str(_BY.get(text, text))
+    if text.partition(".")[0].strip() not in ("call", "input"):
+        page.notes.note(
+            node, f"'by' cannot be '{text[:80]}'", "write caller, input, called, call.FIELD or '{call.FIELD}'"
+        )
+        return NOTHING
+    return page.template(node, "{" + text + "}", has_record=False) or NOTHING
+
+
+@dataclass(slots=True)
+class UniqueNames:
+    """Names that must differ: the line each one was first used on."""
+
+    what: str
+    lines: dict[str, int] = field(default_factory=dict)
+
+    def enter(self, section: Section, name: str) -> None:
+        """Note a name that is there already."""
+        if name in self.lines:
+            section.note(
+                "name",
+                f"{self.what} '{name}' stands here twice (first on line {self.lines[name]})",
+                "rename one of them",
+            )
+        self.lines.setdefault(name, section.line_of("name"))
+
+
+def read_name(section: Section, default: str, longest: int = 80) -> str:
+    """Take `name`: one line of at most `longest` characters."""
+    name = section.text("name", default).strip()
+    if not name or "\n" in name or len(name) > longest:
+        section.note("name", f"a name is one line of at most {longest} characters", "give it a short name")
+    return name
+
+
+def read_filler(section: Section, default: Filler) -> Filler:
+    """Take `filler`: `{after_s, music | ringing | sound}` or `none`; what it leaves out comes from `default`."""
+    node = section.take("filler")
+    if node is None:
+        return default
+    if isinstance(node, yaml.ScalarNode) and node.value == "none":
+        return Filler(default.after_s, "none", "")
+    filler = section_of(node, section.notes, "'filler'")
+    if filler is None:
+        return default
+    after_s = filler.number("after_s", default.after_s, 0, 60)
+    found = _filler_kinds(filler)
+    filler.close("'filler'")
+    if len(found) > 1:
+        section.note("filler", "'filler' can be only one of music, ringing and sound", "keep one of them")
+    return Filler(after_s, found[0].kind, found[0].name) if found else Filler(after_s, default.kind, default.name)
+
+
+LookAhead: TypeAlias = Literal["certain", "next", "all"]
+
+
+def read_look_ahead(section: Section, default: LookAhead) -> LookAhead:
+    """Take `look_ahead`: what may be asked before its turn."""
+    return cast(LookAhead, section.choice("look_ahead", ("certain", "next", "all"), default))
+
+
+def _filler_kinds(section: Section) -> list[Filler]:
+    music, sounds = section.text("music"), section.texts("sound")
+    if music and not SOUND.match(music):
+        section.note("music", f"'{music[:80]}' is no music class", "name a class of musiconhold.conf, such as default")
+    if len(sounds) > 1:
+        section.note("sound", "'sound' is one sound", "keep one of them")
+    for sound in sounds:
+        if not SOUND.match(sound):
+            section.note("sound", f"'{sound[:80]}' is no sound's name", "write letters, digits, '.', '-', '_' and '/'")
+    found = [Filler(kind="ringing", name="")] if section.flag("ringing", False) else []
+    found += [Filler(kind="music", name=music)] if music else []
+    return found + [Filler(kind="sound", name=sound) for sound in sounds[:1]]
+
+
+def read_pattern(node: yaml.Node, notes: Problems, what: str) -> Pattern | None:
+    """Compile a regular expression with RE2, whose running time is linear; None, with the problem noted."""
+    text = text_of(node, notes, what)
+    if text is None:
+        return None
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _NEEDED_BYTES
+    try:
+        if len(text) > _LONGEST_PATTERN:
+            raise ValueError(f"it is longer than {_LONGEST_PATTERN} characters")
+        compiled: Pattern = re2.compile(text, options)
+    except (re2.error, ValueError) as error:
+        notes.note(node, f"{what} is no expression that can be used: {_reason(error)}", _pattern_remedy(str(error)))
+        return None
+    return compiled
+
+
+def _reason(error: Exception) -> str:
+    reason = error.args[0] if error.args else error
+    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+
+
+def _pattern_remedy(reason: str) -> str:
+    if "perl operator" in reason or "invalid escape" in reason:
+        return "look-around and back-references are not supported (RE2 syntax); write it without them"
+    return "write an expression in RE2 syntax"
+
+
+def refuse_empty(section: Section, *keys: str) -> None:
+    """Note keys that are written without a value, where leaving them out would mean something else than is meant."""
+    for key in section.names():
+        if key in keys and not section.has(key):
+            section.note(key, f"'{key}' has no value", "write a value, or remove the key")
+
+
+def scalar(node: yaml.Node) -> str | None:
+    """Return a scalar's text; None for lists, mappings and nothing."""
+    return str(node.value) if isinstance(node, yaml.ScalarNode) and not is_null(node) else None

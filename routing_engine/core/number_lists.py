@@ -1,0 +1,100 @@
+"""Lists of numbers: who is blocked, who is allowed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from routing_engine.core.phone import HIDDEN_WORDS, Number, plain_text, read_line
+
+#: The entry that stands for every caller whose number is hidden or malformed.
+ANONYMOUS = "anonymous"
+
+_PREFIX = re.compile(r"\+[1-9][0-9]{0,14}\*\Z", re.ASCII)
+_SEPARATORS = re.compile(r"[\s\-./()]+")
+#: `+4390` and `0900` are no numbers but what numbers begin with. Extensions (`100`) and `112` begin with 1 to 9.
+_STUMP = re.compile(r"(\+|0)[0-9\s\-./()]*\Z", re.ASCII)
+_SHORTEST = 7
+_ROUNDED = re.compile(r"[0-9][.,]?[0-9]*E\+?[0-9]+\Z", re.I | re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFault:
+    """Why a text is no entry, and the remedy. It never holds the text: that may be somebody's number."""
+
+    sentence: str
+    remedy: str
+
+
+_TOO_SHORT = EntryFault(
+    "this is too short for a number", "for all numbers that begin so write +4390*, with the country code"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberSet:
+    """One side of a list: lines in E.164, beginnings of lines, and whether callers without a number belong to it."""
+
+    lines: frozenset[str] = frozenset()
+    prefixes: frozenset[str] = frozenset()
+    anonymous: bool = False
+    lengths: tuple[int, ...] = ()
+
+    def hold(self, number: Number | None) -> bool:
+        """Return whether a caller is among them: a look into two sets, however many there are."""
+        if number is None:
+            return self.anonymous
+        line = number.e164
+        return line in self.lines or any(line[:length] in self.prefixes for length in self.lengths)
+
+
+@dataclass(frozen=True, slots=True)
+class CallerList:
+    """Keeps the port `NumberList`: who is allowed is not blocked, whatever else is written."""
+
+    blocked: NumberSet = field(default_factory=NumberSet)
+    allowed: NumberSet = field(default_factory=NumberSet)
+
+    def verdict(self, number: Number | None) -> Literal["allowed", "blocked", "unlisted"]:
+        """Return what a caller is (None: hidden or malformed)."""
+        if self.allowed.hold(number):
+            return "allowed"
+        return "blocked" if self.blocked.hold(number) else "unlisted"
+
+
+def gather(entries: Iterable[str]) -> NumberSet:
+    """Make one side of a list of what `read_entry` gives."""
+    every = frozenset(entries)
+    prefixes = frozenset(entry[:-1] for entry in every if entry.endswith("*"))
+    lines = frozenset(entry for entry in every if entry[0] in "+0123456789" and not entry.endswith("*"))
+    return NumberSet(lines, prefixes, ANONYMOUS in every, tuple(sorted({len(prefix) for prefix in prefixes})))
+
+
+def read_entry(text: str, region: str) -> str | EntryFault:
+    """Read an entry as people write it: a number (in E.164 then), `+4390*`, or `anonymous`."""
+    text = plain_text(text).strip()
+    line = read_line(text, region)
+    if line is not None:
+        return line if len(line) > _SHORTEST or not _STUMP.match(text) else _TOO_SHORT
+    return _read_prefix(text) if text.endswith("*") else _read_word(text.lower())
+
+
+def _read_prefix(text: str) -> str | EntryFault:
+    prefix = _SEPARATORS.sub("", text.replace("(0)", ""))
+    if _PREFIX.match(prefix):
+        return prefix
+    return EntryFault("this is no beginning of a number", "write it with + and the country code, such as +4390*")
+
+
+def _read_word(word: str) -> str | EntryFault:
+    if word == ANONYMOUS:
+        return ANONYMOUS
+    if word in HIDDEN_WORDS:
+        return EntryFault(
+            "this is no telephone number", f"write {ANONYMOUS}: it stands for every caller without a number"
+        )
+    if _ROUNDED.match(word):
+        return EntryFault("a spreadsheet has rounded this number", "make the column a text there, and enter it again")
+    return EntryFault("this is no telephone number", "write one number on each line; put everything else behind a #")

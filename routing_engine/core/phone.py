@@ -1,0 +1,253 @@
+"""Phone numbers: one form in, the spellings to search by out."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import phonenumbers
+from phonenumbers.phonemetadata import PhoneMetadata
+
+#: What Asterisk and carriers write instead of a number that the caller withholds.
+HIDDEN_WORDS = frozenset(
+    {"", "anonymous", "unknown", "restricted", "private", "withheld", "unavailable", "<unknown>", "asterisk"}
+)
+#: The spellings that `number_form` names; `last N` (`LAST_FEWEST` to `LAST_MOST` digits) is one more.
+FORMS = ("e164", "national", "digits", "as_received")
+LAST_FEWEST, LAST_MOST = 6, 15
+
+_LAST = re.compile(r"last (0|[1-9][0-9]{0,3})\Z")
+_SEPARATORS = re.compile(r"[\s\-./()\u00a0]+")
+_DIALLED = re.compile(r"\+?[0-9]{1,20}\Z", re.ASCII)
+#: Without + or trunk prefix no public number is that short; libphonenumber would make `+43217` of extension 217.
+_EXTENSION = re.compile(r"[1-9][0-9]{0,5}\Z", re.ASCII)
+#: Country codes whose numbers keep the zero that people put in brackets: +39 (0)6 is Rome, dialled with its 0.
+_KEEPS_ZERO = re.compile(r"\+\s*39")
+
+# What people put around a number in a record. `(DW 12)` is an extension behind the line: the line is what counts.
+_SCHEME = re.compile(r"\s*(?:tel|callto)\s*:\s*", re.I)
+_BEHIND = re.compile(
+    r"[\s\-/.(]*(?:ext(?:ension|n)?|x|dw|durchwahl|kl(?:appe)?|nst|nebenstelle|poste|int(?:erno)?|#)"
+    r"[\s.:=\-]*[0-9]{1,7}\s*\)?\s*\Z",
+    re.I | re.ASCII,
+)
+_LOCAL = re.compile(r";\s*phone-context\s*=", re.I)  # RFC 3966: a number of somewhere else's numbering
+_BETWEEN = re.compile(r"[;|\r\n]+")
+_LONGEST_TEXT, _LONGEST_PIECE = 1000, 80
+_LOOKS_LIKE = {"\u2212": "-", "\uff0b": "+", "\uff08": "(", "\uff09": ")", "\uff0f": "/", "\uff0e": ".", "\u00b7": "."}
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A phone number in the spellings that systems search by.
+
+    `received` is the number as it arrived, `digits` the same without separators (a leading + stays), `e164` is
+    `+436641234567`, `national` is `06641234567`. A number that is no public one (an extension such as `100`)
+    has its digits in all of them.
+    """
+
+    received: str
+    digits: str
+    e164: str
+    national: str
+
+    def form(self, name: str) -> str:
+        """Return the spelling that `number_form` names: one of `FORMS` (`digits` has no +), or `last 8`.
+
+        A number of fewer than `LAST_FEWEST` digits has no last ones: "".
+        """
+        if name == "as_received":
+            return self.received
+        if name == "national":
+            return self.national
+        digits = self.e164.lstrip("+")
+        if name == "digits":
+            return digits
+        count = last_digits(name)
+        if not count:
+            return self.e164
+        return digits[-count:] if len(digits) >= LAST_FEWEST else ""
+
+
+def last_digits(form: str) -> int:
+    """Return the N of the form `last N`, also one that is not allowed; 0 for every other form."""
+    found = _LAST.match(form)
+    return int(found[1]) if found else 0
+
+
+@lru_cache(maxsize=4096)
+def read_number(text: str, region: str) -> Number | None:
+    """Read a number as people, CRMs and carriers write it; None for one that is hidden or no number at all.
+
+    `region` (ISO 3166, `AT`) says how a number without country code is read. Formats follow libphonenumber.
+    """
+    received = text.strip()
+    digits = _dialled(received)
+    if digits is None:
+        return None
+    parsed = _parse(digits, region)
+    if parsed is None:
+        return Number(received, digits, digits, digits)
+    national = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return Number(received, digits, _e164(parsed), re.sub(r"[^0-9]", "", national))
+
+
+def read_line(text: str, region: str) -> str | None:
+    """Return the E.164 of `read_number` alone: made for long tables, many times faster for what is E.164 already."""
+    digits = _dialled(text.strip())
+    if digits is None or _is_e164(digits):
+        return digits
+    parsed = _parse(digits, region)
+    return digits if parsed is None else _e164(parsed)
+
+
+def _dialled(received: str) -> str | None:
+    """Return the digits of a text, with the + that they begin with; None when it is no number."""
+    if received.startswith("+") and not _KEEPS_ZERO.match(received):
+        received = received.replace("(0)", "")
+    digits = _SEPARATORS.sub("", received)
+    return digits if _DIALLED.match(digits) else None
+
+
+def _parse(digits: str, region: str) -> phonenumbers.PhoneNumber | None:
+    """Return the public number; None for an extension and for what no numbering plan knows."""
+    if _EXTENSION.match(digits):
+        return None
+    try:
+        parsed = phonenumbers.parse(digits, region)
+    except phonenumbers.NumberParseException:
+        return None
+    return parsed if phonenumbers.is_possible_number(parsed) else None
+
+
+def _e164(parsed: phonenumbers.PhoneNumber) -> str:
+    return f"+{parsed.country_code}{phonenumbers.national_significant_number(parsed)}"
+
+
+def _is_e164(digits: str) -> bool:
+    """Return whether libphonenumber would leave the number as it is; False also where only it can tell."""
+    if digits[0] != "+":
+        return False
+    for end in (2, 3, 4):
+        trunk = _trunk_prefix(digits[1:end])
+        if trunk is not None:
+            return len(digits) > end + 2 and not trunk.match(digits, end)
+    return False
+
+
+@lru_cache(maxsize=2048)
+def _trunk_prefix(country: str) -> re.Pattern[str] | None:
+    """Return what libphonenumber takes off behind a country code, such as 0; None when there is no such country."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(country)) if country[:1] not in ("", "0") else None
+    if not regions:
+        return None
+    found = PhoneMetadata.metadata_for_region_or_calling_code(int(country), regions[0])
+    return re.compile((found and found.national_prefix_for_parsing) or r"(?!)")
+
+
+# ---------------------------------------------------------------------------------------- numbers in a record
+
+
+def lines_in(text: str, region: str) -> tuple[str, ...]:
+    """Return the E.164 of every number in a text of a record, in its order; none for what cannot be read.
+
+    Several numbers have `;`, `,`, `|` or a line break between them. Read are also `tel:` before a number, an extension
+    behind it (`ext. 12`, `x12`, `DW 12`: the line itself counts), and digits, spaces and dashes of all of Unicode.
+    """
+    return tuple(line for piece in _pieces(text) if (line := read_line(piece, region)))
+
+
+def holds_line(text: str, number: Number, region: str, form: str = "e164") -> bool:
+    """Return whether a text of a record holds a number: the same line in E.164, never the same last digits.
+
+    What a search by the form `digits` has found may also be written as it was asked for: `436641234567`, which
+    without its + would be read as a national number.
+    """
+    if number.e164 in lines_in(text, region):
+        return True
+    return form == "digits" and any(_dialled(piece) == number.form(form) for piece in _pieces(text))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Return each number of a text, as it is written but in ASCII and without what stands around it."""
+    if len(text) > _LONGEST_TEXT or _LOCAL.search(text):
+        return
+    for part in _BETWEEN.split(plain_text(text)):
+        first, *others = [_bare(piece) for piece in part.split(",")]
+        yield first
+        # A comma is also a pause before an extension: `+43 1 2345678,,12` is not the extension 12 of our own PBX.
+        short = _EXTENSION.match(first.strip())
+        yield from (other for other in others if short or not _EXTENSION.match(other.strip()))
+
+
+def _bare(piece: str) -> str:
+    if len(piece) > _LONGEST_PIECE:
+        return ""
+    return _BEHIND.sub("", _SCHEME.sub("", piece, count=1), count=1)
+
+
+def plain_text(text: str) -> str:
+    """Return a text with the digits, spaces, dashes and brackets of ASCII; marks that nobody sees are left out."""
+    return text if text.isascii() else "".join(map(_plain, text))
+
+
+def _plain(char: str) -> str:
+    kind = unicodedata.category(char)
+    if kind == "Nd":
+        return str(unicodedata.decimal(char))
+    if kind == "Cf":
+        return ""
+    if kind[0] == "Z":
+        return " "
+    return "-" if kind == "Pd" else _LOOKS_LIKE.get(char, char)
+
+
+# ---------------------------------------------------------------------------------------------------- the rest
+
+
+@lru_cache(maxsize=4096)
+def country_of(number: Number) -> str:
+    """Return the country of a public number (ISO 3166, `AT`); "" for an extension and numbers of no country."""
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(number.e164, None)) or ""
+    except phonenumbers.NumberParseException:
+        return ""
+
+
+def same_number(one: Number | None, other: Number | None) -> bool:
+    """Return whether two numbers are the same line: equal in E.164, never by their last digits."""
+    return one is not None and other is not None and one.e164 == other.e164
+
+
+def mask_number(text: str) -> str:
+    """Return a number for a log line: the last three digits stay, `...567`; short ones vanish whole."""
+    return "..." + text[-3:] if len(text) > 5 else "..."
+
+
+@lru_cache(maxsize=4096)
+def spellings(number: Number) -> Mapping[str, str]:
+    """Return every spelling that a description may send, by its name.
+
+    `significant` is the national number without trunk prefix (`2125550147`), `international` and `local` are as
+    people of the country write it (`+1 212-555-0147`, `(212) 555-0147`), `country` is the calling code (`1`). A number
+    that is no public one has its digits in all of them, and no country.
+    """
+    digits = number.e164.lstrip("+")
+    found = {"e164": number.e164, "digits": digits, "national": number.national}
+    try:
+        parsed = phonenumbers.parse(number.e164, None)
+    except phonenumbers.NumberParseException:
+        return found | dict.fromkeys(("significant", "international", "local"), digits) | {"country": ""}
+    return found | {
+        "significant": phonenumbers.national_significant_number(parsed),
+        "international": phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL),
+        "local": phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL),
+        "country": str(parsed.country_code),
+    }
+
+
+#: The names of `spellings`.
+SPELLINGS = ("e164", "digits", "national", "significant", "international", "local", "country")

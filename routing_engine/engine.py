@@ -1,0 +1,219 @@
+"""What is in force: a configuration with its open connections, its look-up path and what speaks for it.
+
+With `service.py` and `dry_run.py` the only place that knows the concrete classes of every room.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+from routing_engine.call import Call
+from routing_engine.config.engine_yaml import EngineSettings, ReadRoom
+from routing_engine.config.route.walk import languages_of, prompts_of
+from routing_engine.config.store import ConfigStore, Configuration
+from routing_engine.core.events import PublishLookup
+from routing_engine.core.model import SpokenTemplate
+from routing_engine.core.ports import Channel, Lookup, Provider, Speech
+from routing_engine.errors import Problem
+from routing_engine.journal.settings import read_journal
+from routing_engine.lookup.cache import Cache
+from routing_engine.lookup.caching import CachingLookup
+from routing_engine.lookup.limiter import Limiter
+from routing_engine.lookup.observed import ObservedLookup
+from routing_engine.lookup.search import Search
+from routing_engine.lookup.settings import read_cache
+from routing_engine.metrics.readings import MirrorState
+from routing_engine.mirror.provider import MirrorProvider
+from routing_engine.mirror.settings import MirrorPlace, read_place
+from routing_engine.providers.registry import describe, kind_of, known_providers, readers
+from routing_engine.settings.integration import Integration, RateLimits
+from routing_engine.speech.command import CommandSpeech
+from routing_engine.speech.settings import SpeechSettings, read_speech
+
+#: The time of a source that has none of its own: the route's deadline is what bounds it.
+LONGEST_SOURCE_S = 60.0
+#: Who reads which part of engine.yaml, beside the settings themselves.
+ROOMS: Mapping[str, ReadRoom] = {
+    "cache": read_cache,
+    "journal": read_journal,
+    "speech": lambda engine: read_speech(None if engine is None else engine.section("speech")),
+}
+
+
+def open_store(folder: Path) -> ConfigStore:
+    """Return the store of a configuration folder; nothing is read yet."""
+    kinds = known_providers()
+    rooms = {**ROOMS, "mirror": lambda engine: read_place(engine, folder)}
+    return ConfigStore(folder, readers(kinds, folder), os.environ.get, rooms, describe(kinds, folder))
+
+
+class _Closes(Protocol):
+    async def close(self) -> None:
+        """Release what is held."""
+
+
+@dataclass(eq=False)
+class ActiveConfig:
+    """A configuration, what it has opened, and how many calls still use it."""
+
+    configuration: Configuration
+    providers: Mapping[str, Provider]
+    guards: Mapping[str, Limiter]
+    search: Search
+    remember: CachingLookup
+    lookup: Lookup
+    speech: CommandSpeech | None
+    calls: int = 0
+
+    @property
+    def parts(self) -> list[_Closes]:
+        """What must be closed once nothing uses it any more."""
+        return [self.remember, *self.providers.values(), *([self.speech] if self.speech is not None else [])]
+
+
+def activate(
+    before: ActiveConfig | None, configuration: Configuration, cache: Cache, tell: PublishLookup | None = None
+) -> ActiveConfig:
+    """Open what a configuration needs; what did not change is kept from the one before.
+
+    `tell` hears of every look-up; None where nobody wants to hear.
+    """
+    providers, guards = dict[str, Provider](), dict[str, Limiter]()
+    for name, found in configuration.integrations.items():
+        if before is not None and _same(before, configuration, name):
+            providers[name], guards[name] = before.providers[name], before.guards[name]
+        else:
+            guards[name] = Limiter(name, found.limits, time.monotonic)
+            providers[name] = open_provider(found, configuration.settings, guards[name])
+    _start_mirrors(configuration, providers)
+    asking = search(configuration, providers, _asked_with(providers, guards))
+    remember = _remembering(asking, cache, _prints(configuration), tell)
+    lookup = remember if tell is None else ObservedLookup(remember, tell, time.monotonic, hears="kept")
+    speech = _speech(before, configuration)
+    if speech is not None:
+        speech.prepare(_fixed_texts(configuration))
+    return ActiveConfig(configuration, providers, guards, asking, remember, lookup, speech)
+
+
+def _remembering(asking: Search, cache: Cache, prints: Mapping[str, str], tell: PublishLookup | None) -> CachingLookup:
+    if tell is None:
+        return CachingLookup(asking, cache, prints, time.time)
+    live = ObservedLookup(asking, tell, time.monotonic)
+    return CachingLookup(
+        live, cache, prints, time.time, ObservedLookup(asking, tell, time.monotonic, purpose="refresh")
+    )
+
+
+def open_provider(integration: Integration, settings: EngineSettings, guard: Limiter | None = None) -> Provider:
+    """Connect an integration. A mirrored one answers from its index, and pulls as `guard` allows once it is started."""
+    opens = kind_of(integration.provider, known_providers())
+    live = opens(integration.name, integration.settings, integration.models, settings.region, time.monotonic)
+    if integration.mirror is None:
+        return live
+    place = cast(MirrorPlace, settings.rooms["mirror"])
+    guard = guard or Limiter(integration.name, integration.limits, time.monotonic)
+    return MirrorProvider(integration, live, guard, settings.region, place.folder)
+
+
+def _start_mirrors(configuration: Configuration, providers: Mapping[str, Provider]) -> None:
+    """Let mirrors pull, and tell them what the routes search."""
+    for source in (source for route in configuration.routes.values() for source in route.sources):
+        mirror = providers.get(source.integration)
+        if isinstance(mirror, MirrorProvider):
+            mirror.search_in(source.model, source.field, source.by_caller)
+    for mirror in providers.values():
+        if isinstance(mirror, MirrorProvider):
+            mirror.start()
+
+
+def mirror_states(providers: Mapping[str, Provider]) -> dict[tuple[str, str], MirrorState]:
+    """Return how the mirrors are, for metrics; one without records is left out."""
+    return {
+        (name, model): MirrorState(held.records, max(0.0, time.time() - held.as_of), held.full_at, bool(state.failing))
+        for name, mirror in providers.items()
+        if isinstance(mirror, MirrorProvider)
+        for model, state in mirror.states.items()
+        if (held := state.held) is not None
+    }
+
+
+def _asked_with(providers: Mapping[str, Provider], guards: Mapping[str, Limiter]) -> dict[str, Limiter]:
+    """Return the guards of look-ups: an index of ours is not spared, and a pull takes no place of a call."""
+    ours = RateLimits(at_a_time=10_000, failures=0)
+    return {
+        name: Limiter(name, ours, time.monotonic) if isinstance(providers[name], MirrorProvider) else guard
+        for name, guard in guards.items()
+    }
+
+
+def unspoken(configuration: Configuration) -> list[Problem]:
+    """Return the remark on routes that say texts on a machine where nothing can speak."""
+    speech = _speech(None, configuration)
+    why = None if speech is None else speech.problem()
+    return [] if why is None else [Problem("engine.yaml", 0, "routes use 'say'", why)]
+
+
+def new_call(
+    channel: Channel,
+    lookup: Lookup,
+    configuration: Configuration,
+    report: Callable[[Exception], None],
+    speech: Speech | None = None,
+) -> Call:
+    """Return what carries one call."""
+    places = configuration.settings.places
+    return Call(channel, lookup, configuration.routes.get, places, time.monotonic, report, speech)
+
+
+def search(
+    configuration: Configuration, providers: Mapping[str, Provider], guards: Mapping[str, Limiter] | None = None
+) -> Search:
+    """Return the way from a source to its provider."""
+    settings = configuration.settings
+    models = {name: integration.models for name, integration in configuration.integrations.items()}
+    timeout_s = settings.defaults.timeout_s or LONGEST_SOURCE_S
+    return Search(providers, models, settings.region, timeout_s, time.monotonic, guards)
+
+
+def _same(before: ActiveConfig, configuration: Configuration, name: str) -> bool:
+    if before.configuration.settings.region != configuration.settings.region:
+        return False
+    if before.configuration.settings.rooms.get("mirror") != configuration.settings.rooms.get("mirror"):
+        return False
+    return before.configuration.integrations.get(name) == configuration.integrations[name]
+
+
+def _prints(configuration: Configuration) -> dict[str, str]:
+    """Return what tells answers under another field map, other spellings or another region apart."""
+    return {
+        name: hashlib.blake2b(
+            repr((configuration.settings.region, integration.provider, integration.models)).encode(), digest_size=6
+        ).hexdigest()
+        for name, integration in configuration.integrations.items()
+    }
+
+
+def _speech(before: ActiveConfig | None, configuration: Configuration) -> CommandSpeech | None:
+    """Return what speaks; None when no route has anything to say. It is kept while its settings stay the same."""
+    settings = cast(SpeechSettings, configuration.settings.rooms.get("speech", SpeechSettings()))
+    sayings = (prompt for route in configuration.routes.values() for prompt in prompts_of(route))
+    if not any(isinstance(prompt, SpokenTemplate) and prompt.kind == "speech" for prompt in sayings):
+        return None
+    if before is not None and before.speech and before.configuration.settings.rooms.get("speech") == settings:
+        return before.speech
+    return CommandSpeech(settings)
+
+
+def _fixed_texts(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """Return the texts without values, each in the languages that its route names."""
+    for route in configuration.routes.values():
+        languages = languages_of(route) or {configuration.settings.fallback_language}
+        for prompt in prompts_of(route):
+            if isinstance(prompt, SpokenTemplate) and prompt.kind == "speech" and not prompt.text.operands:
+                yield from (("".join(map(str, prompt.text.parts)), language) for language in languages)

@@ -1,0 +1,145 @@
+"""The cache over a restart: one SQLite file, written behind the calls' backs, read whole at the start.
+
+A file that cannot be used costs nothing but the answers: it is said once in the log, and the cache works in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+
+from routing_engine.core.model import Record, Value
+from routing_engine.lookup.cache import Cache, CacheEntry, Key
+
+_log = structlog.get_logger(__name__)
+
+#: How long a change may be in memory alone.
+WRITE_EVERY_S = 1.0
+_TABLE = "CREATE TABLE IF NOT EXISTS answers (question TEXT PRIMARY KEY, at REAL NOT NULL, answer TEXT NOT NULL)"
+
+
+class CacheFile:
+    """The file of a cache. `open` fills the cache and begins to follow it; `close` writes what is left."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._changes: dict[Key, CacheEntry | None] = {}
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._failing = False
+
+    def changed(self, key: Key, entry: CacheEntry | None) -> None:
+        """Take note of a change of the cache; None is an answer that was dropped."""
+        self._changes[key] = entry
+        self._wake.set()
+
+    async def open(self, cache: Cache) -> None:
+        """Fill the cache with what is on disk, the oldest first."""
+        try:
+            entries = await asyncio.to_thread(_read_all, self._path)
+        except (sqlite3.Error, OSError, ValueError) as error:
+            self._tell(error)
+            entries = []
+        for key, entry in entries:
+            cache.put(key, entry)
+        self._changes.clear()
+        self._task = asyncio.get_running_loop().create_task(self._follow())
+
+    async def close(self) -> None:
+        """Write what is left."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._write()
+
+    async def flush(self) -> None:
+        """Write now what has changed, dropped answers above all."""
+        await self._write()
+
+    async def _follow(self) -> None:
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(WRITE_EVERY_S)
+            self._wake.clear()
+            await self._write()
+
+    async def _write(self) -> None:
+        changes, self._changes = self._changes, {}
+        if not changes:
+            return
+        try:
+            await asyncio.shield(asyncio.to_thread(_write_all, self._path, changes))
+            self._failing = False
+        except (sqlite3.Error, OSError, ValueError) as error:
+            self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        if not self._failing:
+            self._failing = True
+            _log.warning("cache.unwritable", path=str(self._path), error=str(error)[:200])
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open the file, for its owner alone: it holds what the CRM knows of callers."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, timeout=5)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute(_TABLE)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _read_all(path: Path) -> list[tuple[Key, CacheEntry]]:
+    connection = _connect(path)
+    try:
+        rows = connection.execute("SELECT question, at, answer FROM answers ORDER BY at").fetchall()
+    finally:
+        connection.close()
+    return [_read(question, at, answer) for question, at, answer in rows]
+
+
+def _write_all(path: Path, changes: dict[Key, CacheEntry | None]) -> None:
+    connection = _connect(path)
+    try:
+        with connection:
+            gone = [(_text(key),) for key, entry in changes.items() if entry is None]
+            kept = [(_text(key), entry.at, _answer(entry)) for key, entry in changes.items() if entry is not None]
+            connection.executemany("DELETE FROM answers WHERE question = ?", gone)
+            connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", kept)
+        if gone:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what was forgotten is gone from the file too
+    finally:
+        connection.close()
+
+
+def _text(key: Key) -> str:
+    return json.dumps(key)
+
+
+def _answer(entry: CacheEntry) -> str:
+    records = [[dict(record.fields), record.id, record.url] for record in entry.records]
+    return json.dumps([records, entry.strangers])
+
+
+def _read(question: str, at: float, answer: str) -> tuple[Key, CacheEntry]:
+    integration, model, field, value, caller, by = json.loads(question)
+    records, strangers = json.loads(answer)
+    found = tuple(Record(dict(_fields(fields.items())), record_id, url) for fields, record_id, url in records)
+    return (integration, model, field, value, caller, by), CacheEntry(found, at, strangers)
+
+
+def _fields(items: Iterable[tuple[str, object]]) -> Iterable[tuple[str, Value]]:
+    """Return fields as they were: JSON has lists where records have tuples."""
+    for name, value in items:
+        yield name, tuple(value) if isinstance(value, list) else value  # type: ignore[misc]

@@ -1,0 +1,123 @@
+"""Answers used again: the port `Lookup` around another, for the sources whose routes say how long.
+
+Whoever asks what is being asked already waits for that answer: a question is on its way once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from routing_engine.core.model import CachePolicy, Find, Found, SourceDown
+from routing_engine.core.ports import TOO_LATE, Clock, Lookup
+from routing_engine.lookup.cache import Cache, CacheEntry, Key, key_of
+from routing_engine.lookup.ending import time_is_up
+from routing_engine.storage.single_flight import SingleFlight
+
+#: A look-up for all who may want its answer: the source's own time-out is what ends it, or that nobody waits any more.
+_UNHURRIED_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """An answer for all who ask, and whether nobody waited yet for the look-up that brought it."""
+
+    answer: Found | SourceDown
+    early: bool
+
+
+class CachingLookup:
+    """Keeps the port `Lookup`. `prints` tell configurations of an integration apart; `now` is seconds since 1970.
+
+    `refreshing` is asked instead of `lookup` where nobody waits.
+    """
+
+    def __init__(
+        self, lookup: Lookup, cache: Cache, prints: Mapping[str, str], now: Clock, refreshing: Lookup | None = None
+    ) -> None:
+        self._refreshing = refreshing or lookup
+        self._lookup, self._cache, self._prints, self._now = lookup, cache, prints, now
+        self._asking = SingleFlight[_Shared](goes_on=False, too_late=TOO_LATE)
+
+    async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
+        """Return what is kept and still counts, else what the source says now, else what it said last."""
+        keep = ask.source.keep
+        if keep is None:
+            return await self._lookup.find(ask, left_s)
+        key = key_of(ask, self._prints.get(ask.source.integration, ""))
+        entry = self._cache.get(key)
+        age_s = self._now() - entry.at if entry is not None else 0.0
+        if entry is not None and age_s < _lifetime_s(entry, keep) + keep.refresh_s:
+            if age_s >= _lifetime_s(entry, keep):
+                self._refresh(key, ask)
+            return _again(entry, "cache", age_s, f"from the cache, {said_age(age_s)} old")
+        answer = await (self._ask_with_others(key, ask, left_s) if left_s > 0 else self._lookup.find(ask, left_s))
+        if isinstance(answer, SourceDown) and entry is not None and age_s < keep.stale_for_s:
+            return replace(
+                _again(entry, "snapshot", age_s, f"{answer.why}; its last answer, {said_age(age_s)} old"),
+                took_ms=answer.took_ms,
+            )
+        return answer
+
+    @property
+    def asking(self) -> int:
+        """How many questions are on their way."""
+        return len(self._asking)
+
+    async def close(self) -> None:
+        """End the look-ups under way."""
+        await self._asking.close()
+
+    # ------------------------------------------------------------------------------------- inside
+
+    def _refresh(self, key: Key, ask: Find) -> None:
+        """Ask anew in the background, once, and only where nobody else needs the place."""
+        early = replace(ask, early=True)
+        self._asking.begin(lambda: self._ask(key, early, self._refreshing), key)
+
+    async def _ask_with_others(self, key: Key, ask: Find, left_s: float) -> Found | SourceDown:
+        """Wait for the answer to a question, with all others who ask it, each for his own time."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            done = await self._asking.join(lambda: self._ask(key, ask, self._lookup), key, left_s)
+        except asyncio.CancelledError as error:
+            if not time_is_up(error):
+                raise
+            return _too_late(ask, (loop.time() - began) * 1000)
+        if done is None or done.cancelled():
+            return _too_late(ask, left_s * 1000)
+        shared = done.result()
+        if isinstance(shared.answer, SourceDown) and not shared.answer.asked and shared.early and not ask.early:
+            # It was not asked because nobody waited; we do.
+            return await self._ask_with_others(key, ask, max(0.0, left_s - (loop.time() - began)))
+        return shared.answer
+
+    async def _ask(self, key: Key, ask: Find, lookup: Lookup) -> _Shared:
+        answer = await lookup.find(ask, _UNHURRIED_S)
+        if isinstance(answer, Found) and answer.origin == "live":  # what is kept already has an age of its own
+            self._cache.put(key, CacheEntry(answer.records, self._now(), answer.strangers))
+        return _Shared(answer, ask.early)
+
+
+def _too_late(ask: Find, took_ms: float) -> SourceDown:
+    return SourceDown(f"{ask.source.integration}: no answer in time", took_ms)
+
+
+def _lifetime_s(entry: CacheEntry, keep: CachePolicy) -> float:
+    return keep.ttl_s if entry.records else keep.negative_ttl_s
+
+
+def _again(entry: CacheEntry, origin: Literal["cache", "snapshot"], age_s: float, note: str) -> Found:
+    records = tuple(replace(record, origin=origin, age_s=round(age_s, 3)) for record in entry.records)
+    return Found(records, 0.0, entry.strangers, note, origin, age_s)
+
+
+def said_age(age_s: float) -> str:
+    """Say an age as people do."""
+    for unit, seconds in (("d", 86400), ("h", 3600), ("min", 60)):
+        if age_s >= 2 * seconds:
+            return f"{age_s / seconds:.0f} {unit}"
+    return f"{age_s:.0f} s"

@@ -1,0 +1,151 @@
+"""Filling the index on disk: generations are begun, filled, put in force or swept away.
+
+Every function takes a connection of `shelf.connect` and runs in a thread; they raise `sqlite3.Error` or `OSError`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+
+from routing_engine.core.model import Record, Value
+from routing_engine.mirror.index import (
+    IndexState,
+    PullState,
+    SearchColumn,
+    fields_of,
+    index_state,
+    indexes_of,
+    keys_of,
+    whole,
+)
+
+_AT_ONCE = 2000
+
+
+def begin(connection: sqlite3.Connection, model: str, columns: Iterable[SearchColumn]) -> int:
+    """Begin a new generation of a model; what an earlier one has left half done is removed first."""
+    sweep(connection, model)
+    with whole(connection):
+        generation = connection.execute("INSERT INTO generations (model) VALUES (?)", (model,)).lastrowid
+        assert generation is not None
+        for column in columns:
+            _add_index(connection, generation, column)
+    return generation
+
+
+def sweep(connection: sqlite3.Connection, model: str) -> None:
+    """Remove every generation of a model that is not in force, in steps that keep nobody waiting."""
+    now = index_state(connection, model)
+    kept = now.generation if now is not None else -1
+    rows = connection.execute("SELECT generation FROM generations WHERE model = ? AND generation != ?", (model, kept))
+    for (old,) in rows.fetchall():
+        for number in indexes_of(connection, old).values():
+            _remove(connection, "keys", "(number, key, record)", "number", number)
+        _remove(connection, "records", "record", "generation", old)
+        with whole(connection):
+            connection.execute("DELETE FROM indexes WHERE generation = ?", (old,))
+            connection.execute("DELETE FROM generations WHERE generation = ?", (old,))
+
+
+def _remove(connection: sqlite3.Connection, table: str, row: str, where: str, value: int) -> None:
+    count = 1
+    while count:
+        some = f"SELECT {row.strip('()')} FROM {table} WHERE {where} = ? LIMIT {_AT_ONCE}"  # noqa: S608  our words only
+        count = connection.execute(f"DELETE FROM {table} WHERE {row} IN ({some})", (value,)).rowcount  # noqa: S608
+
+
+def put(connection: sqlite3.Connection, generation: int, region: str, records: Iterable[Record]) -> None:
+    """Put records into a generation, each in the place of the one with its id."""
+    with whole(connection):
+        if not connection.execute("SELECT 1 FROM generations WHERE generation = ?", (generation,)).fetchone():
+            raise sqlite3.IntegrityError("the generation was swept away")
+        numbers = indexes_of(connection, generation)
+        for record in records:
+            text = json.dumps(dict(record.fields), ensure_ascii=True)
+            place = _clear(connection, generation, numbers, region, record.id)
+            row = (place, generation, record.id, record.url, text)
+            place = connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", row).lastrowid
+            added = [(number, key, place) for number, key in _keys(numbers, region, record.id, record.fields)]
+            connection.executemany("INSERT INTO keys VALUES (?, ?, ?)", added)
+
+
+def remove(connection: sqlite3.Connection, generation: int, region: str, ids: Iterable[str]) -> int:
+    """Remove records by their ids; gives how many there were."""
+    with whole(connection):
+        numbers = indexes_of(connection, generation)
+        places = [_clear(connection, generation, numbers, region, one) for one in ids]
+        there = [(place,) for place in places if place is not None]
+        connection.executemany("DELETE FROM records WHERE record = ?", there)
+    return len(there)
+
+
+def _clear(
+    connection: sqlite3.Connection, generation: int, numbers: Mapping[SearchColumn, int], region: str, id_: str
+) -> int | None:
+    """Remove the keys of the record with this id; gives its place, None when there is none."""
+    found = connection.execute(
+        "SELECT record, fields FROM records WHERE generation = ? AND id = ?", (generation, id_)
+    ).fetchone()
+    if found is None:
+        return None
+    place, text = found
+    gone = [(number, key, place) for number, key in _keys(numbers, region, id_, fields_of(text))]
+    connection.executemany("DELETE FROM keys WHERE number = ? AND key = ? AND record = ?", gone)
+    return int(place)
+
+
+def _keys(
+    numbers: Mapping[SearchColumn, int], region: str, id_: str, fields: Mapping[str, Value]
+) -> Iterator[tuple[int, str]]:
+    """Return under which keys a record stands, each once. Its id is searched as `id`, also where that is no field."""
+    for column, number in numbers.items():
+        value = fields.get(column.field, id_ if column.field == "id" else None)
+        yield from ((number, key) for key in dict.fromkeys(keys_of(column, region, value)))
+
+
+def _add_index(connection: sqlite3.Connection, generation: int, column: SearchColumn) -> int:
+    row = (generation, column.field, column.phones)
+    number = connection.execute("INSERT INTO indexes (generation, field, phones) VALUES (?, ?, ?)", row).lastrowid
+    assert number is not None
+    return number
+
+
+def add_column(connection: sqlite3.Connection, model: str, region: str, column: SearchColumn) -> None:
+    """Index one more column of what is in force. It may take seconds."""
+    with whole(connection):
+        now = index_state(connection, model)
+        if now is None or column in indexes_of(connection, now.generation):
+            return
+        number = _add_index(connection, now.generation, column)
+        rows = connection.execute("SELECT record, id, fields FROM records WHERE generation = ?", (now.generation,))
+        for place, id_, text in rows.fetchall():
+            added = [(one, key, place) for one, key in _keys({column: number}, region, id_, fields_of(text))]
+            connection.executemany("INSERT INTO keys VALUES (?, ?, ?)", added)
+
+
+def count(connection: sqlite3.Connection, generation: int) -> int:
+    """Return how many records a generation has."""
+    (found,) = connection.execute("SELECT count(*) FROM records WHERE generation = ?", (generation,)).fetchone()
+    return int(found)
+
+
+def publish_generation(connection: sqlite3.Connection, model: str, now: IndexState) -> None:
+    """Let a generation answer from now on, or say how far the one in force has come."""
+    row = (model, now.generation, now.shape, now.system, now.records, now.as_of, now.full_at)
+    with whole(connection):
+        connection.execute("INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def note(connection: sqlite3.Connection, model: str, how: PullState) -> None:
+    """Write down how the pull of a model goes, for whoever looks from another process."""
+    row = (model, how.kind, how.so_far, how.why)
+    with whole(connection):
+        connection.execute("INSERT OR REPLACE INTO pulls VALUES (?, ?, ?, ?)", row)
+
+
+def known(connection: sqlite3.Connection, generation: int, ids: Iterable[str]) -> list[str]:
+    """Return those of the ids that a generation has."""
+    ask = "SELECT 1 FROM records WHERE generation = ? AND id = ?"
+    return [one for one in ids if connection.execute(ask, (generation, one)).fetchone()]

@@ -1,0 +1,149 @@
+"""Pulling a model: page after page from the other side into the index, whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+
+from routing_engine.core.ports import Batch, Clock, Lists
+from routing_engine.errors import ProviderMisread, ProviderThrottled, ProviderUnreachable
+from routing_engine.mirror import index as shelf
+from routing_engine.mirror import index_writer as filling
+from routing_engine.mirror.db_thread import DbThread
+from routing_engine.mirror.index import IndexState, PullState, SearchColumn
+from routing_engine.mirror.schedule import Kind, PullSchedule, suspicious
+
+#: Before a page is asked for again: a pull of an hour need not begin anew because one page of it failed.
+PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0, 120.0)
+#: How many of them there are for the first page, when nothing is lost yet.
+_FIRST_PAGE = 2
+#: A system that wants to be left alone for longer than this ends the pull.
+LONGEST_WAIT_S = 300.0
+_MOST_PAGES = 1_000_000
+
+T = TypeVar("T")
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Throttle(Protocol):
+    """What decides when an integration may be asked: `lookup.guard.Limiter` keeps it."""
+
+    async def run(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask when there is a place for it. Raises `ProviderSkipped` when the system is not to be asked now."""
+
+
+class SuspiciousPull(ProviderMisread):
+    """A pull that would lose most of the records. The last good one stays until somebody accepts it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullResult:
+    """What a pull came to: how many records are there now, how many came, how many of the old ones have gone."""
+
+    model: str
+    kind: Kind
+    records: int
+    came: int
+    gone: int
+
+
+class Puller:
+    """Pulls the models of one integration; whoever calls it holds the lock of the index."""
+
+    def __init__(
+        self, name: str, lists: Lists, desk: DbThread, region: str, guard: Throttle, now: Clock, sleep: Sleep
+    ) -> None:
+        self._name, self._lists, self._desk, self._region = name, lists, desk, region
+        self._guard, self._now, self._sleep = guard, now, sleep
+
+    async def full(self, model: str, plan: PullSchedule, columns: Iterable[SearchColumn], accept: bool) -> PullResult:
+        """Pull every record of a model and put them in the place of those in force.
+
+        `accept` believes it also when most have gone. Raises a `ProviderError`, or what the index raises.
+        """
+        began, came = self._now(), 0
+        before = await self._desk.do(shelf.index_state, model)
+        generation = await self._desk.do(filling.begin, model, columns)
+        async for batch in self._pages(model, None, plan.settings.page_timeout_s):
+            await self._put(generation, batch)
+            if batch.gone:
+                await self._desk.do(filling.remove, generation, self._region, batch.gone)
+            came += len(batch.records)
+            await self._desk.do(filling.note, model, PullState("full", came))
+        records = await self._desk.do(filling.count, generation)
+        if not accept and before is not None and before.shape == plan.prints.shape:
+            self._believe(before.records, records, plan)
+        held = IndexState(generation, plan.prints.shape, plan.prints.system, records, began, began)
+        await self._desk.do(filling.publish_generation, model, held)
+        await self._desk.do(filling.sweep, model)
+        return PullResult(model, "full", records, came, 0)
+
+    async def changes(self, model: str, plan: PullSchedule, before: IndexState) -> PullResult:
+        """Pull what has changed since the last pull began, and a little before that. Raises as `full` does."""
+        began, came, gone = self._now(), 0, dict[str, None]()
+        since = datetime.fromtimestamp(max(0.0, min(before.as_of, began) - plan.settings.overlap_s), UTC)
+        async for batch in self._pages(model, since, plan.settings.page_timeout_s):
+            await self._put(before.generation, batch)
+            for record in batch.records:
+                gone.pop(record.id, None)
+            gone.update(dict.fromkeys(batch.gone))
+            came += len(batch.records)
+            await self._desk.do(filling.note, model, PullState("changes", came))
+        # Counted before they go: a list of the deleted that names everybody is not believed either.
+        there = await self._desk.do(filling.count, before.generation)
+        known = await self._desk.do(filling.known, before.generation, list(gone))
+        self._believe(there, there - len(known), plan)
+        await self._desk.do(filling.remove, before.generation, self._region, known)
+        records = there - len(known)
+        await self._desk.do(filling.publish_generation, model, replace(before, records=records, as_of=began))
+        return PullResult(model, "changes", records, came, len(known))
+
+    def _believe(self, before: int, after: int, plan: PullSchedule) -> None:
+        if suspicious(before, after, plan.settings.most_lost_percent):
+            raise SuspiciousPull(
+                f"{self._name}: {after} records came where there were {before}, which is not believed; "
+                f"if it is right: routing-engine mirror {self._name} --accept"
+            )
+
+    async def _put(self, generation: int, batch: Batch) -> None:
+        if any(not record.id for record in batch.records):
+            raise ProviderMisread(f"{self._name}: a record has no id, so it cannot be mirrored; map the field 'id'")
+        await self._desk.do(filling.put, generation, self._region, batch.records)
+
+    async def _pages(self, model: str, since: datetime | None, limit_s: float) -> AsyncIterator[Batch]:
+        cursor, seen = "", set[str]()
+        while True:
+            batch = await self._page(model, since, cursor, limit_s)
+            yield batch
+            cursor = batch.cursor
+            if not cursor:
+                return
+            if cursor in seen or len(seen) > _MOST_PAGES:
+                raise ProviderMisread(f"{self._name}: the pages of '{model}' go round in a circle")
+            seen.add(cursor)
+
+    async def _page(self, model: str, since: datetime | None, cursor: str, limit_s: float) -> Batch:
+        """Ask for a page, and again after a while when nobody answers; a refusal is final."""
+        for pause_s in PAUSES_S if cursor else PAUSES_S[:_FIRST_PAGE]:
+            try:
+                return await self._ask(model, since, cursor, limit_s)
+            except ProviderThrottled as error:
+                if error.retry_after_s > LONGEST_WAIT_S:
+                    raise
+                await self._sleep(max(pause_s, error.retry_after_s))
+            except ProviderUnreachable:
+                await self._sleep(pause_s)
+        return await self._ask(model, since, cursor, limit_s)
+
+    async def _ask(self, model: str, since: datetime | None, cursor: str, limit_s: float) -> Batch:
+        async def ask() -> Batch:
+            try:
+                async with asyncio.timeout(limit_s):
+                    return await self._lists.page(model, since, cursor)
+            except TimeoutError:
+                raise ProviderUnreachable(f"{self._name}: no page of '{model}' in {limit_s:g} s") from None
+
+        return await self._guard.run(ask)

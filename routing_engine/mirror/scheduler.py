@@ -1,0 +1,205 @@
+"""Keeping an index up to date: what is pulled when, what is said about it, and that one process does it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from routing_engine.core.ports import Clock
+from routing_engine.errors import ProviderError, traceback_frames
+from routing_engine.mirror import index as shelf
+from routing_engine.mirror import index_writer as filling
+from routing_engine.mirror.db_thread import DbThread
+from routing_engine.mirror.index import IndexState, PullState, SearchColumn
+from routing_engine.mirror.lock import alone
+from routing_engine.mirror.puller import Puller, PullResult, Sleep, SuspiciousPull
+from routing_engine.mirror.schedule import Kind, PullSchedule, pause_s
+
+_log = structlog.get_logger(__name__)
+#: How often the loop looks whether something is due, or another process has pulled.
+LOOK_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """A model as it is now: `unusable` and `failing` are sentences, "" for none; moments in seconds since 1970."""
+
+    held: IndexState | None
+    pulling: PullState
+    unusable: str
+    failing: str
+    next_kind: Kind
+    next_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    why: str
+    failures: int
+    not_before: float
+
+
+class Scheduler:
+    """Pulls the models of one integration into the file at `path`. `columns` are what each is searched by."""
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        plans: Mapping[str, PullSchedule],
+        columns: Mapping[str, Iterable[SearchColumn]],
+        desk: DbThread,
+        puller: Puller,
+        now: Clock,
+        sleep: Sleep,
+    ) -> None:
+        self._name, self._path, self._plans, self._columns = name, path, plans, columns
+        self._desk, self._puller, self._now, self._sleep = desk, puller, now, sleep
+        self._looking = DbThread(path)
+        self._troubles: dict[str, _Trouble] = {}
+        self.states: dict[str, ModelState] = {}
+
+    async def run(self) -> None:
+        """Pull on schedule, for ever."""
+        while True:
+            try:
+                await self.pull_due()
+            except Exception as error:
+                self._broken(error)
+            await self._sleep(LOOK_S)
+
+    async def close(self) -> None:
+        """Close what is open."""
+        await self._looking.close()
+
+    async def pull_due(self) -> None:
+        """Pull every model whose time has come, unless another process is at it; look how all of them are."""
+        await self.look()
+        for model in self._plans:
+            if self.states[model].next_at <= self._now():
+                await self._pull_and_tell(model)
+        await self.look()
+
+    async def look(self) -> None:
+        """Read how every model is, as other processes see it too."""
+        for model in self._plans:
+            held, pulling = None, PullState()
+            try:
+                if await asyncio.to_thread(self._path.exists):  # to look must not make a file, perhaps of another user
+                    held = await self._looking.do(shelf.index_state, model)
+                    pulling = await self._looking.do(shelf.pull_state, model)
+            except (sqlite3.Error, OSError) as error:
+                pulling = PullState(why=f"{self._name}: {disk_fault(error)}")
+            self.states[model] = self._state(model, held, pulling)
+
+    async def pull(self, model: str, kind: Kind | None = None, accept: bool = False) -> PullResult | None:
+        """Pull a model now; None when another process is pulling from this system. Without `kind` what is next.
+
+        Raises a `ProviderError`, `sqlite3.Error` or `OSError`; the last good records stay in force.
+        """
+        with alone(self._path) as ours:
+            if not ours:
+                return None
+            try:
+                return await self._pull(model, kind, accept)
+            except sqlite3.DatabaseError as error:
+                if type(error) is not sqlite3.DatabaseError:  # anything more exact is no broken file
+                    raise
+                await self._looking.drop()
+                await self._desk.renew()
+                _log.warning("mirror.renewed", integration=self._name, path=str(self._path))
+                return await self._pull(model, "full", accept)
+
+    def why_failing(self, model: str) -> str:
+        """Say why the last pull of a model failed; "" when it did not."""
+        trouble = self._troubles.get(model)
+        return trouble.why if trouble else ""
+
+    # ------------------------------------------------------------------------------------- inside
+
+    async def _pull(self, model: str, kind: Kind | None, accept: bool) -> PullResult:
+        plan, held = self._plans[model], await self._desk.do(shelf.index_state, model)
+        kind = kind or plan.next(held, self._now())[0]
+        await self._desk.do(filling.note, model, PullState(kind))
+        try:
+            if held is not None and kind == "changes" and plan.listing == "changes" and plan.fits(held):
+                pulled = await self._puller.changes(model, plan, held)
+            else:
+                pulled = await self._puller.full(model, plan, frozenset(self._columns[model]), accept)
+        except BaseException as error:
+            await asyncio.shield(self._clean_up(model, error))
+            raise
+        await self._desk.do(filling.note, model, PullState())
+        return pulled
+
+    async def _clean_up(self, model: str, error: BaseException) -> None:
+        """Write down that a pull has failed, and remove what it has brought so far; at a stop the next one does."""
+        why = str(error) if isinstance(error, ProviderError) else "the last pull was interrupted"
+        with contextlib.suppress(sqlite3.Error, OSError):
+            await self._desk.do(filling.note, model, PullState(why=why))
+            if isinstance(error, Exception):
+                await self._desk.do(filling.sweep, model)
+
+    async def _pull_and_tell(self, model: str) -> None:
+        began = self._now()
+        try:
+            pulled = await self.pull(model)
+        except ProviderError as error:
+            self._failed(model, str(error), error)
+        except (sqlite3.Error, OSError) as error:
+            self._failed(model, f"{self._name}: {disk_fault(error)}", error)
+        except Exception as error:
+            self._broken(error)
+            self._failed(model, f"{self._name}: an unexpected error in the engine", error)
+        else:
+            if pulled is not None:
+                self._succeeded(pulled, (self._now() - began) * 1000)
+
+    def _succeeded(self, pulled: PullResult, took_ms: float) -> None:
+        if self._troubles.pop(pulled.model, None) is not None:
+            _log.info("mirror.back", integration=self._name, model=pulled.model)
+        say = _log.info if pulled.kind == "full" or pulled.came or pulled.gone else _log.debug
+        say(
+            "mirror.pulled",
+            integration=self._name,
+            model=pulled.model,
+            kind=pulled.kind,
+            records=pulled.records,
+            came=pulled.came,
+            gone=pulled.gone,
+            took_ms=round(took_ms, 1),
+        )
+
+    def _failed(self, model: str, why: str, error: Exception) -> None:
+        before = self._troubles.get(model)
+        failures = before.failures + 1 if before else 1
+        wait_s = max(pause_s(failures, isinstance(error, SuspiciousPull)), getattr(error, "retry_after_s", 0.0))
+        self._troubles[model] = _Trouble(why, failures, self._now() + wait_s)
+        if before is None:
+            held = self.states[model].held if model in self.states else None
+            kept = held.records if held is not None else 0
+            _log.warning("mirror.failing", integration=self._name, model=model, why=why, kept=kept)
+
+    def _broken(self, error: Exception) -> None:
+        _log.error(
+            "mirror.broken", integration=self._name, error=type(error).__name__, traceback=traceback_frames(error)
+        )
+
+    def _state(self, model: str, held: IndexState | None, pulling: PullState) -> ModelState:
+        now, plan, trouble = self._now(), self._plans[model], self._troubles.get(model)
+        kind, at = plan.next(held, now)
+        at = max(at, trouble.not_before) if trouble else at
+        return ModelState(
+            held, pulling, plan.why_unusable(held, now), trouble.why if trouble else pulling.why, kind, at
+        )
+
+
+def disk_fault(error: Exception) -> str:
+    """Say that the file cannot be used."""
+    return f"its mirror on the disk cannot be used: {str(error)[:120]}"

@@ -1,0 +1,109 @@
+"""The conversation with a described system: credentials, one request, and what its answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from yarl import URL
+
+from routing_engine.core.ports import Clock
+from routing_engine.errors import ProviderMisread, ProviderRefused
+from routing_engine.providers.crm.login import LoginSession
+from routing_engine.providers.crm.model import OutcomeRule
+from routing_engine.providers.crm.outcome import failure, outcome_of, read_body
+from routing_engine.providers.crm.paging import ReadAnswer
+from routing_engine.providers.crm.requests import BuiltRequest, RequestTemplate
+from routing_engine.providers.crm.settings import DescribedSettings
+from routing_engine.providers.crm.templates import Scope
+from routing_engine.providers.net.credential import Credential, FixedCredential
+from routing_engine.providers.net.http_client import HttpAnswer, HttpClient
+from routing_engine.providers.oauth.credential import open_credential
+
+_ERROR_BYTES = 65_536
+#: An answer that means "nobody was found".
+NOTHING: Final = object()
+
+
+class CrmClient:
+    """Sends the requests of one integration, with credentials that are fetched anew when they are refused."""
+
+    def __init__(self, name: str, settings: DescribedSettings, clock: Clock) -> None:
+        self._name, self._settings = name, settings
+        self._description = settings.description
+        self._client = HttpClient(
+            name, settings.tls, settings.connect_timeout_s, settings.max_answer_bytes, _ERROR_BYTES
+        )
+        self._carry = settings.way.carry if settings.way is not None else None
+        self._credential = self._open(clock)
+        #: The values that hold now, for addresses of records' pages.
+        self.known: Mapping[str, str] = {}
+        #: How many requests for data were sent.
+        self.sent = 0
+
+    async def ask(self, request: RequestTemplate, scope: Scope) -> object:
+        """Send a request; give the answer's JSON, or `NOTHING`. Raises a `ProviderError` for every other answer."""
+        return (await self.hear(request, scope)).tree
+
+    async def hear(self, request: RequestTemplate, scope: Scope, link: str = "") -> ReadAnswer:
+        """Do as `ask`, and give the headers too. `link` takes the place of the request's address."""
+        values = await self._credential.values()
+        answer, tree, rule = await self._answer(request, scope, values, link)
+        if rule.then == "login" and self._credential.refused(values):
+            values = await self._credential.values()
+            answer, tree, rule = await self._answer(request, scope, values, link)
+        if rule.then == "no_record":
+            return ReadAnswer(NOTHING, answer.headers)
+        if rule.then != "fine":
+            raise failure(self._name, self._description, rule, answer, tree)
+        if tree is None and answer.body.strip() not in (b"", b"null"):
+            raise ProviderMisread(f"{self._name}: the answer is not JSON")
+        return ReadAnswer(tree, answer.headers)
+
+    async def close(self) -> None:
+        """Close what is open."""
+        await self._credential.close()
+        await self._client.close()
+
+    async def _answer(
+        self, request: RequestTemplate, scope: Scope, values: Mapping[str, str], link: str
+    ) -> tuple[HttpAnswer, object, OutcomeRule]:
+        self.known = {**self._settings.given, **values}
+        built = self._build(request, {**scope, "auth": self.known}, link)
+        self.sent += 1
+        answer = await self._client.send(built.method, built.url, built.headers, built.body, asks=True)
+        tree = read_body(answer)
+        return answer, tree, outcome_of(self._description, request, answer, tree)
+
+    def _build(self, request: RequestTemplate, scope: Scope, link: str) -> BuiltRequest:
+        base = self._settings.address or self._description.address.text(scope)
+        built = request.build(scope, base, self._carry)
+        if not built.url.host or built.url.scheme not in ("http", "https") or built.url.user is not None:
+            raise ProviderRefused(f"{self._name}: there is no address to ask; look at the integration's settings")
+        return built._replace(url=self._followed(built.url, link)) if link else built
+
+    def _followed(self, url: URL, link: str) -> URL:
+        """Return the address of a next page; one on another server is refused: our credentials would go there."""
+        try:
+            found = url.join(URL(link, encoded=True))
+            same = found.origin() == url.origin() and found.user is None and found.password is None
+        except ValueError:  # `javascript:` and `mailto:` have no origin
+            raise ProviderMisread(f"{self._name}: the address of the next page is none") from None
+        if not same:
+            raise ProviderRefused(f"{self._name}: the next page lies on another server, which is not followed")
+        return found
+
+    def _open(self, clock: Clock) -> Credential:
+        way, settings = self._settings.way, self._settings
+        first: Credential = FixedCredential(settings.given)
+        if way is not None and settings.oauth is not None:
+            first = open_credential(self._name, settings.oauth, self._client.session, clock)
+        if way is None or not way.login:
+            return first
+        return LoginSession(self._name, settings, way, first, self._send_bare, clock)
+
+    async def _send_bare(self, request: RequestTemplate, scope: Scope) -> HttpAnswer:
+        """Send a request of the log-in itself, which carries nothing yet."""
+        base = self._settings.address or self._description.address.text(scope)
+        built = request.build(scope, base)
+        return await self._client.send(built.method, built.url, built.headers, built.body, asks=True)

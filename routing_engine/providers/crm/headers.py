@@ -1,0 +1,64 @@
+"""What the headers of an answer say: where the next page is, a session's cookie, how long to wait."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from multidict import MultiMapping
+
+_LINK = re.compile(r"<([^<>]*)>([^<]*)")
+_NEXT = re.compile(r";\s*rel\s*=\s*(?:next\b|\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\")", re.I)
+_NUMBER = re.compile(r"[0-9]{1,13}(?:\.[0-9]{1,6})?\Z", re.ASCII)
+_RESET = re.compile(r"\b(?:reset|t)\s*=\s*([0-9]{1,7})\b", re.ASCII)
+#: Fewer seconds are a time to wait; more are a moment, and a thousand times more its milliseconds.
+_MOMENT, _MOMENT_MS = 1e8, 1e11
+
+
+def header_value(headers: Mapping[str, str], name: str) -> str:
+    """Return a value of an answer's headers, "" when there is none.
+
+    `name` is `header:NAME` or `cookie:NAME`. Of a header `OpenLink` (RFC 8288) it is the address of the next page.
+    """
+    kind, _, name = name.partition(":")
+    name = name.strip()
+    if kind == "cookie":
+        pairs = (one.partition(";")[0].partition("=") for one in _all(headers, "Set-Cookie"))
+        return next((value.strip() for key, _, value in pairs if key.strip() == name), "")
+    if name.lower() != "link":
+        return headers.get(name, "").strip()
+    links = _LINK.findall(", ".join(_all(headers, name)))
+    return next((address.strip() for address, about in links if _NEXT.search(about)), "")
+
+
+def has_header(path: str) -> bool:
+    """Return whether a text names a value of the headers."""
+    return path.startswith(("header:", "cookie:"))
+
+
+def seconds_until(text: str, now: float) -> float | None:
+    """Return the seconds to wait that a text says: seconds, a moment since 1970 or a date, or `reset=5` of RateLimit."""
+    text = text.strip()
+    if _NUMBER.match(text):
+        number = float(text)
+        return number if number < _MOMENT else max(0.0, (number if number < _MOMENT_MS else number / 1000) - now)
+    if found := _RESET.search(text):
+        return float(found[1])
+    date = _date(text)
+    return None if date is None else max(0.0, date.timestamp() - now)
+
+
+def _date(text: str) -> datetime | None:
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            found = read(text)
+        except (ValueError, IndexError, OverflowError):
+            continue
+        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return None
+
+
+def _all(headers: Mapping[str, str], name: str) -> list[str]:
+    return headers.getall(name, []) if isinstance(headers, MultiMapping) else [headers[name]] if name in headers else []

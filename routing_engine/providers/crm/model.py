@@ -1,0 +1,214 @@
+"""What a description says, compiled: how a kind of system is reached, asked, and understood."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from routing_engine.providers.crm.paths import WHOLE, Path
+from routing_engine.providers.crm.requests import RequestTemplate
+from routing_engine.providers.crm.templates import TextTemplate
+from routing_engine.providers.oauth.plan import OAuthPlan
+from routing_engine.settings.integration import FieldInfo, RateLimits
+
+#: What an answer can mean, beside a good one, and what follows from it.
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "fine": "a good answer after all",
+        "no_record": "nobody was found",
+        "login": "what proves who we are has run out: it is fetched anew, and the question asked once more",
+        "again": "something passed by: asked once more, at once",
+        "throttled": "too many requests: nobody asks for `wait_s`, or as long as the answer says",
+        "quota": "the day's or the month's share is used up: nobody asks for five minutes",
+        "refused": "an administrator must look: a right, an address, a field that is not there",
+        "down": "the system does not work now",
+        "misread": "the answer has an unexpected shape",
+    }
+)
+
+#: A condition on an answer or on a scope: paths, each with the texts that it may hold; None is anything but nothing.
+Where: TypeAlias = tuple[tuple[Path, frozenset[str] | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSetting:
+    """A value that the operator writes at the top of the integration; without a `default` it must be there."""
+
+    example: str
+    pattern: str = ""
+    default: str | None = None
+
+    def fits(self, value: str) -> bool:
+        """Return whether it can have this value."""
+        return not self.pattern or re.fullmatch(self.pattern, value) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRule:
+    """What an answer means: the first rule whose status and members fit says it."""
+
+    statuses: frozenset[int]
+    where: Where
+    then: str
+    wait_s: float | None = None
+    wait_header: str = ""
+    wait_path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Where the next page begins, in the answer or in a `header` of it; `size` records are a whole page.
+
+    Pages and records are counted from `start`. With `limited` the request says how many it wants, which is whole too.
+    """
+
+    kind: Literal["cursor", "link", "page", "offset"]
+    path: Path = WHOLE
+    more: Path | None = None
+    size: int = 0
+    header: str = ""
+    start: int = 0
+    limited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """What is asked for each record that was found, if `when` holds, where a search tells little of it.
+
+    `record` is where the answer has what is added: to the record itself, or as its member `under`.
+    """
+
+    request: RequestTemplate
+    record: Path
+    when: Where = ()
+    under: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One way to ask for records. `models` is None for all of them; `exact` compares the searched field behind it.
+
+    Nothing is asked unless `when` holds. With `keyed` records are members of an object, and their keys this field.
+    """
+
+    request: RequestTemplate
+    records: Path = WHOLE
+    models: frozenset[str] | None = None
+    spelling: TextTemplate | None = None
+    paging: Paging | None = None
+    exact: bool = True
+    each: tuple[FollowUp, ...] = ()
+    when: Where = ()
+    keyed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """How all records are listed. `gone` tells those that were deleted; `changes` that `{since}` bounds it."""
+
+    attempt: Attempt
+    changes: bool = False
+    gone: Where = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeRequest:
+    """How the fields of a model are asked for. Without `name` they are members, and their keys are the names.
+
+    A `partial` answer lacks fields that every account has.
+    """
+
+    request: RequestTemplate
+    fields: Path
+    name: Path | None
+    label: Path | None
+    type: Path | None
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStep:
+    """One request of several. It is left out unless `when` holds; `capture` are values for the steps behind it.
+
+    A captured `header:NAME` is a header of the answer, `cookie:NAME` a cookie. `fine` are further good statuses.
+    """
+
+    request: RequestTemplate
+    when: Where = ()
+    capture: tuple[tuple[str, Path | str], ...] = ()
+    fine: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class AuthMethod:
+    """One way to prove who we are. `needs` are the operator's values, True for secrets.
+
+    `carry` is a request without an address whose headers and parameters go with every other. `login` are requests
+    that capture further values, good for `lifetime_s` (None: until they are refused).
+    """
+
+    name: str
+    needs: Mapping[str, bool]
+    plan: OAuthPlan | None
+    login: tuple[RequestStep, ...]
+    lifetime_s: float | None
+    carry: RequestTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A model as the description knows it: `constants` for its requests, and the default field map, ours to theirs."""
+
+    name: str
+    label: str
+    constants: Mapping[str, str]
+    fields: Mapping[str, str]
+    numbers: tuple[str, ...]
+    record_url: TextTemplate | None
+    about: Mapping[str, FieldInfo] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A kind of system. `within` is where a record's fields lie in it; `nothing` are values that mean no value.
+
+    `hosts` are the only ones that a captured address may lead to. `digest` differs with the text.
+    """
+
+    name: str
+    title: str
+    settings: Mapping[str, OperatorSetting]
+    address: TextTemplate
+    ways: Mapping[str, AuthMethod]
+    models: Mapping[str, KnownModel]
+    constants: frozenset[str]
+    within: Path
+    nothing: tuple[object, ...]
+    limits: RateLimits
+    hosts: tuple[str, ...]
+    rules: tuple[OutcomeRule, ...]
+    code: Path | None
+    find_by_phone: tuple[Attempt, ...]
+    find_by_field: tuple[Attempt, ...]
+    listings: tuple[ListRequest, ...]
+    describe: DescribeRequest | None
+    check: RequestTemplate | None
+    #: Steps that the logging of calls will run: log_call, update_call, attach_recording.
+    writing: Mapping[str, tuple[RequestStep, ...]] = field(default_factory=dict)
+    digest: str = ""
+
+    def attempts_for(self, model: str) -> tuple[Attempt, ...]:
+        """Return the ways to ask for a caller in a model."""
+        return tuple(one for one in self.find_by_phone if one.models is None or model in one.models)
+
+    def search_for(self, model: str) -> Attempt | None:
+        """Return how a field of a model is searched."""
+        return next((one for one in self.find_by_field if one.models is None or model in one.models), None)
+
+    def listing_for(self, model: str, changes: bool = False) -> ListRequest | None:
+        """Return how a model's records are listed: all, or the changes. One way may do both, or each has its own."""
+        fits = [one for one in self.listings if one.attempt.models is None or model in one.attempt.models]
+        return next((one for one in fits if one.changes is changes), fits[0] if fits else None)

@@ -1,0 +1,218 @@
+"""The provider of every described system: one engine for all descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from routing_engine.core.model import Record
+from routing_engine.core.phone import holds_line, read_number, spellings
+from routing_engine.core.ports import Batch, Clock, Provider, Query, RemoteField
+from routing_engine.core.templates import as_text
+from routing_engine.errors import ProviderMisread, ProviderRefused
+from routing_engine.providers.crm.client import NOTHING, CrmClient
+from routing_engine.providers.crm.fields import fields_in
+from routing_engine.providers.crm.filters import Unsearchable
+from routing_engine.providers.crm.model import Attempt
+from routing_engine.providers.crm.outcome import holds
+from routing_engine.providers.crm.paging import ReadAnswer, following, where_from
+from routing_engine.providers.crm.records import map_model, nodes_of, read_record, same_value
+from routing_engine.providers.crm.settings import DescribedSettings
+from routing_engine.providers.crm.templates import Scope
+from routing_engine.settings.integration import Model
+
+#: How many records are asked for at once on a call, and how many pages of them at most.
+_LIMIT, _PAGES = 20, 3
+_LIST_LIMIT = 100
+#: So many of the found records are asked for one by one.
+_EACH = 5
+
+
+def open_described(name: str, settings: object, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
+    """Return the provider of a described system; it connects at the first look-up."""
+    assert isinstance(settings, DescribedSettings)
+    return DescribedProvider(name, settings, models, region, clock)
+
+
+class DescribedProvider:
+    """Keeps the ports `Provider`, `Lists` and `Checks` with what a description says."""
+
+    def __init__(
+        self, name: str, settings: DescribedSettings, models: Mapping[str, Model], region: str, clock: Clock
+    ) -> None:
+        self._name, self._settings, self._region = name, settings, region
+        self._description = settings.description
+        self._mapped = {
+            model: map_model(self._description, found, settings.urls.get(model)) for model, found in models.items()
+        }
+        self._numbers = {model: found.numbers for model, found in models.items()}
+        self._talk = CrmClient(name, settings, clock)
+
+    async def find(self, query: Query) -> Sequence[Record]:
+        """Return the records of a caller, by one of the description's attempts, or with a value in a field."""
+        if not query.value.isprintable():
+            return ()
+        try:
+            return await (self._find_caller(query) if query.by_caller else self._find_value(query))
+        except Unsearchable:
+            return ()
+
+    async def page(self, model: str, since: datetime | None, cursor: str) -> Batch:
+        """Return one page of all records, or of those changed since a moment."""
+        listing = self._description.listing_for(model, since is not None)
+        if listing is None:
+            raise ProviderRefused(f"{self._name}: the records of '{model}' cannot be listed")
+        attempt = listing.attempt
+        scope = self._scope(model, limit=_LIST_LIMIT, since=since, **where_from(attempt.paging, cursor))
+        heard, nodes = await self._ask(attempt, scope, cursor)
+        gone = [bool(listing.gone) and holds(listing.gone, node) for node in nodes]
+        records = self._records(nodes, model, scope)
+        return Batch(
+            [one for one, is_gone in zip(records, gone, strict=True) if not is_gone],
+            [one.id for one, is_gone in zip(records, gone, strict=True) if is_gone],
+            following(attempt.paging, heard, len(nodes), cursor, _LIST_LIMIT),
+        )
+
+    async def check(self) -> str:
+        """Ask something cheap. Gives a sentence; raises what `find` raises."""
+        if self._description.check is not None:
+            await self._talk.ask(self._description.check, self._scope(next(iter(self._mapped))))
+            return f"{self._description.title} answers, and knows us"
+        for model in self._mapped:
+            if await self._asks_something(model):
+                return f"{self._description.title} answers, and lets us search"
+        raise ProviderRefused(f"{self._name}: there is nothing cheap to ask; add 'check' to the description")
+
+    async def _asks_something(self, model: str) -> bool:
+        """Search for nobody, or list, with the first request that is sent at all: an attempt may leave it out."""
+        number, before = read_number("+12025550100", self._region), self._talk.sent  # reserved for fiction
+        for attempt in range(len(self._description.attempts_for(model))):
+            await self.find(Query(model, "", number.e164 if number else "", True, number, attempt=attempt))
+            if self._talk.sent > before:
+                return True
+        if self._description.listing_for(model) is None:
+            return False
+        await self.page(model, None, "")
+        return True
+
+    async def fields_of(self, model: str) -> Sequence[RemoteField]:
+        """Return the fields that the system has for a model; none when it cannot tell."""
+        describing = self._description.describe
+        if describing is None:
+            return ()
+        tree = await self._talk.ask(describing.request, self._scope(model))
+        found = [] if tree is NOTHING else list(fields_in(describing, tree))
+        if not describing.partial:
+            return found
+        told = {one.name for one in found}
+        names = (one.partition(".")[0] for asked in self.asks_for(model).values() for one in asked)
+        return [*found, *(RemoteField(one) for one in dict.fromkeys(names) if one not in told)]
+
+    def asks_for(self, model: str) -> Mapping[str, Sequence[str]]:
+        """Return the names of theirs that each field of ours is made of."""
+        mapped = self._mapped[model]
+        return {ours: [name for path in paths if (name := mapped.asked(path))] for ours, paths in mapped.fields}
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._talk.close()
+
+    async def _find_caller(self, query: Query) -> Sequence[Record]:
+        attempts = self._description.attempts_for(query.model)
+        if query.caller is None or query.attempt >= len(attempts):
+            return ()
+        attempt = attempts[query.attempt]
+        numbers = spellings(query.caller)
+        scope = self._scope(query.model, number=numbers, value=query.value)
+        if not holds(attempt.when, scope):
+            return ()
+        if attempt.spelling is not None:
+            scope = {**scope, "spelling": attempt.spelling.text(scope)}
+        return await self._pages(attempt, scope, query.model)
+
+    async def _find_value(self, query: Query) -> Sequence[Record]:
+        attempt = self._description.search_for(query.model)
+        if attempt is None or not query.field:
+            raise ProviderRefused(f"{self._name}: a search needs the name of a field")
+        if not query.value.strip():
+            return ()
+        mapped = self._mapped[query.model]
+        theirs = mapped.theirs(query.field)
+        scope = self._scope(query.model, field=theirs, value=query.value)
+        found = await self._pages(attempt, {**scope, "fields": _with(mapped.wanted, theirs)}, query.model)
+        if not attempt.exact:
+            return found
+        return [record for record in found if self._is_sought(record, query)]
+
+    def _is_sought(self, record: Record, query: Query) -> bool:
+        """Return whether the searched field holds the value; systems that compare loosely find more."""
+        held = record.fields.get(query.field)
+        if query.field not in record.fields or same_value(held, query.value):
+            return True
+        number = read_number(query.value, self._region) if query.field in self._numbers[query.model] else None
+        return number is not None and any(
+            holds_line(as_text(one), number, self._region) for one in (held if isinstance(held, tuple) else (held,))
+        )
+
+    async def _pages(self, attempt: Attempt, scope: Scope, model: str) -> list[Record]:
+        found: list[Record] = []
+        cursor = ""
+        for _ in range(_PAGES):
+            here = {**scope, **where_from(attempt.paging, cursor)}
+            heard, nodes = await self._ask(attempt, here, cursor)
+            records = self._records(await self._whole(attempt, nodes, here), model, here)
+            found += self._known(attempt, records)
+            cursor = following(attempt.paging, heard, len(nodes), cursor, _LIMIT)
+            if not cursor:
+                break
+        return found
+
+    def _known(self, attempt: Attempt, records: list[Record]) -> list[Record]:
+        """Leave out what is no record: without an id it would be anybody's. A search may have told ids alone."""
+        if not attempt.each and not all(record.id for record in records):
+            raise ProviderMisread(f"{self._name}: a record has no id; look at 'fields' of the model")
+        return [record for record in records if record.id]
+
+    async def _ask(self, attempt: Attempt, scope: Scope, cursor: str) -> tuple[ReadAnswer, list[dict[str, object]]]:
+        link = cursor if attempt.paging is not None and attempt.paging.kind == "link" else ""
+        heard = await self._talk.hear(attempt.request, scope, link)
+        return heard, [] if heard.tree is NOTHING else nodes_of(attempt, heard.tree, self._name)
+
+    async def _whole(
+        self, attempt: Attempt, nodes: Sequence[dict[str, object]], scope: Scope
+    ) -> Sequence[dict[str, object]]:
+        """Return the records with what a request for each of them tells; where it is silent the search has said it."""
+        if not attempt.each:
+            return nodes
+        return [*[await self._one(attempt, node, scope) for node in nodes[:_EACH]], *nodes[_EACH:]]
+
+    async def _one(self, attempt: Attempt, node: dict[str, object], scope: Scope) -> dict[str, object]:
+        for step in attempt.each:
+            if not holds(step.when, node):
+                continue
+            tree = await self._talk.ask(step.request, {**scope, "found": node})
+            more = None if tree is NOTHING else step.record.first(tree)
+            if isinstance(more, dict):
+                node = {**node, **({step.under: more} if step.under else more)}
+        return node
+
+    def _records(self, nodes: Sequence[dict[str, object]], model: str, scope: Scope) -> list[Record]:
+        here = {**scope, "auth": self._talk.known}
+        try:
+            return [read_record(node, self._mapped[model], here) for node in nodes]
+        except RecursionError:
+            raise ProviderMisread(f"{self._name}: the answer is nested too deeply") from None
+
+    def _scope(self, model: str, limit: int = _LIMIT, **values: object) -> dict[str, object]:
+        mapped = self._mapped[model]
+        return {
+            "settings": self._settings.values,
+            "model": self._settings.constants[model],
+            "fields": list(mapped.wanted),
+            "limit": limit,
+            **values,
+        }
+
+
+def _with(wanted: tuple[str, ...], theirs: str) -> list[str]:
+    return list(wanted) if theirs in wanted else [*wanted, theirs]

@@ -1,0 +1,157 @@
+"""Requests of a description: compiled by `reading.py`, built for each look-up without parsing anything.
+
+In a body or a query a member whose value is missing is left out. A list or mapping in a query or form becomes JSON
+text; `{base64url: ...}` and `{json: ...}` encode what they hold.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from urllib.parse import quote
+
+from yarl import URL
+
+from routing_engine.errors import ProviderRefused
+from routing_engine.providers.crm.filters import FILTERS, as_words
+from routing_engine.providers.crm.templates import TRUSTED, Scope, TextSlot, TextTemplate
+
+if TYPE_CHECKING:
+    from routing_engine.providers.crm.model import OutcomeRule
+
+METHODS = ("get", "post", "put", "patch", "delete")
+_NO_PART = frozenset({".", ".."})
+#: Rooms that a member's name may come from: `field` is written in a route and a field map, never by a caller.
+NAMING = TRUSTED | {"field"}
+
+#: What may be named in a text, by room.
+Known: TypeAlias = Mapping[str, frozenset[str] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number, true, false or nothing, as it is written."""
+
+    plain: object
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedJson:
+    """What it holds, as JSON text, and then encoded."""
+
+    code: str
+    inside: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A list that is a repeated parameter in a query or a form, and a list without what is missing elsewhere."""
+
+    items: list[Node]
+
+
+#: A value of a body or a query: a text, a constant, members, or a list.
+Node: TypeAlias = (
+    "TextTemplate | Constant | Repeated | EncodedJson | tuple[tuple[TextTemplate, Node], ...] | list[Node]"
+)
+
+
+class BuiltRequest(NamedTuple):
+    """A request as it is sent."""
+
+    method: str
+    url: URL
+    headers: Mapping[str, str]
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTemplate:
+    """A compiled request. `address` begins with `/`, or is whole. `rules` say what its answers mean, before others."""
+
+    method: str
+    address: TextTemplate
+    query: tuple[tuple[TextTemplate, Node], ...] = ()
+    json: Node | None = None
+    form: tuple[tuple[TextTemplate, Node], ...] = ()
+    headers: tuple[tuple[TextTemplate, Node], ...] = ()
+    rules: tuple[OutcomeRule, ...] = ()
+
+    def build(self, scope: Scope, base: str, more: RequestTemplate | None = None) -> BuiltRequest:
+        """Return the request for these values, below the address `base`; `more` has further headers and parameters."""
+        path = _path(self.address, scope)
+        address = path if not path.startswith("/") else base.rstrip("/") + path
+        pairs = [*_pairs(self.query, scope), *(_pairs(more.query, scope) if more is not None else ())]
+        if pairs:
+            address += "?" + _encoded(pairs)
+        headers = dict(_pairs((*(more.headers if more is not None else ()), *self.headers), scope))
+        if not all(value.isprintable() for value in headers.values()):
+            raise ProviderRefused("a header would hold signs that no header can hold")
+        return BuiltRequest(self.method, _url(address), *self._body(scope, headers))
+
+    def _body(self, scope: Scope, headers: dict[str, str]) -> tuple[Mapping[str, str], bytes | None]:
+        if self.json is not None:
+            body = json.dumps(build_node(self.json, scope), separators=(",", ":"), default=as_words)
+            return {"Content-Type": "application/json", **headers}, body.encode("utf-8", "replace")
+        if form := [*_pairs(self.form, scope)]:
+            return {"Content-Type": "application/x-www-form-urlencoded", **headers}, _encoded(form).encode()
+        return headers, None
+
+
+def _url(address: str) -> URL:
+    try:
+        return URL(address, encoded=True)
+    except ValueError:
+        raise ProviderRefused("the address that comes out is no address; look at the integration's settings") from None
+
+
+def _path(text: TextTemplate, scope: Scope) -> str:
+    """Return an address; what comes from outside is one part of a path, whatever it holds."""
+    return "".join(part if isinstance(part, str) else _part(part, scope) for part in text.parts)
+
+
+def _part(slot: TextSlot, scope: Scope) -> str:
+    value = as_words(slot.value(scope))
+    if slot.path[0] in TRUSTED:
+        return value
+    if value in _NO_PART or not value:
+        raise ProviderRefused("a part of the address would be empty, or lead elsewhere")
+    return _quoted(value)
+
+
+def _encoded(pairs: Iterable[tuple[str, str]]) -> str:
+    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="replace")  # half a surrogate pair out of JSON is no text
+
+
+def _pairs(members: tuple[tuple[TextTemplate, Node], ...], scope: Scope) -> Iterator[tuple[str, str]]:
+    for key, node in members:
+        value, name = build_node(node, scope), key.text(scope)
+        if isinstance(node, (TextTemplate, Repeated)) and isinstance(value, (list, tuple)):
+            yield from ((name, as_words(item)) for item in value)
+        elif isinstance(value, (dict, list)):
+            yield name, json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=as_words)
+        elif value is not None:
+            yield name, str(value).lower() if isinstance(value, bool) else as_words(value)
+
+
+def build_node(node: Node, scope: Scope) -> object:
+    """Return the value of a node; members without a value are left out."""
+    if isinstance(node, TextTemplate):
+        return node.value(scope)
+    if isinstance(node, Constant):
+        return node.plain
+    if isinstance(node, Repeated):
+        return [item for one in node.items if (item := build_node(one, scope)) is not None]
+    if isinstance(node, EncodedJson):
+        inside = json.dumps(build_node(node.inside, scope), separators=(",", ":"), default=as_words)
+        return inside if node.code == "json" else FILTERS[node.code].apply(inside)
+    if isinstance(node, list):
+        return [build_node(item, scope) for item in node]
+    built = ((key.text(scope), build_node(value, scope), value) for key, value in node)
+    return {key: value for key, value, of in built if value is not None or isinstance(of, Constant)}

@@ -1,0 +1,163 @@
+"""An integration that uses a description: what the operator wrote, checked against it."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from routing_engine.core.model import Template
+from routing_engine.providers.crm.auth_methods import fill, host_of, read_auth
+from routing_engine.providers.crm.checks import check_field
+from routing_engine.providers.crm.model import AuthMethod, Description, KnownModel
+from routing_engine.providers.files import folder_of
+from routing_engine.providers.net.http_address import read_address, read_tls, tls_context
+from routing_engine.providers.oauth.plan import read_hosts
+from routing_engine.providers.oauth.settings import OAuthSettings
+from routing_engine.settings.integration import (
+    Model,
+    ProviderSetup,
+    read_fields,
+    read_limits,
+    read_numbers,
+    read_record_url,
+)
+from routing_engine.settings.mirror import Listing
+from routing_engine.settings.yaml_reader import Section, section_of
+
+_MIB = 1024 * 1024
+#: What people write at the top of an integration, and where it stands.
+_INSTEAD = {
+    **dict.fromkeys(("url", "base_url", "host"), "address: https://... takes the place of the description's"),
+    **dict.fromkeys(
+        ("token", "api_key", "key", "user", "password"), "it stands in 'auth', below the way that needs it"
+    ),
+    "settings": "write each setting by its own name at the top",
+    "fields": "write models: {contact: {fields: {...}}}, with the model they are of",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedSettings:
+    """What an operator wrote about a described system.
+
+    `values` are the description's settings, `given` what proves who we are as far as the operator gives it. `address`
+    is "" unless it takes the place of the description's. `constants` and `urls` are by model.
+    """
+
+    description: Description
+    values: Mapping[str, str]
+    constants: Mapping[str, Mapping[str, str]]
+    urls: Mapping[str, Template]
+    address: str = ""
+    way: AuthMethod | None = None
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+    oauth: OAuthSettings | None = None
+    hosts: tuple[str, ...] = ()
+    tls: ssl.SSLContext | None = None
+    connect_timeout_s: float = 1.5
+    max_answer_bytes: int = _MIB
+
+    @property
+    def auth_way(self) -> str:
+        """How we prove who we are; "" when nobody asks."""
+        return self.way.name if self.way is not None else ""
+
+    def listing(self, model: str) -> Listing:
+        """Tell what of a model can be listed."""
+        found = self.description.listing_for(model, True)
+        return "" if found is None else "changes" if found.changes else "all"
+
+
+def read_described(description: Description, section: Section, name: str, folder: Path | None = None) -> ProviderSetup:
+    """Take and close all keys of an integration whose provider is a description."""
+    place = folder_of(section, folder)
+    if section.has("number_form"):
+        section.note("number_form", f"'{description.name}' knows itself how its numbers are spelled", "remove it")
+    section.take("number_form")
+    limits = read_limits(section, description.limits)
+    values = _read_values(section, description)
+    models, constants, urls = _read_models(section, description)
+    address = read_address(section, "address") if section.has("address") else _take_nothing(section, "address")
+    hosts = (*read_hosts(section), *host_of(address), *(host for value in values.values() for host in host_of(value)))
+    way, given, oauth = read_auth(section, description, values, hosts, place, name)
+    verify, ca = read_tls(section, place)
+    settings = DescribedSettings(
+        description,
+        values,
+        constants,
+        urls,
+        address,
+        way,
+        given,
+        oauth,
+        (*map(fill(values), description.hosts), *hosts),
+        tls_context(section, verify, ca, None) if ca or not verify else None,
+        section.number("connect_timeout_s", 1.5, 0.05, 60),
+        section.whole("max_answer_bytes", _MIB, 1024, 64 * _MIB),
+    )
+    section.close(f"the integration '{name}'", _INSTEAD)
+    return ProviderSetup(settings, models, limits)
+
+
+def _take_nothing(section: Section, key: str) -> str:
+    section.take(key)
+    return ""
+
+
+def _read_values(section: Section, description: Description) -> Mapping[str, str]:
+    found = {}
+    for name, setting in description.settings.items():
+        if setting.default is None:
+            section.require(name, f"{name}: {setting.example}")
+        value = section.plain(name, setting.default or "")
+        value = value.rstrip("/") if "://" in value else value  # as a browser copies it; addresses below begin with /
+        if value and not setting.fits(value):
+            section.note(name, f"'{name}' cannot be '{value[:80]}'", f"write for example {name}: {setting.example}")
+        found[name] = value
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------ models
+
+
+def _read_models(
+    section: Section, description: Description
+) -> tuple[Mapping[str, Model], Mapping[str, Mapping[str, str]], Mapping[str, Template]]:
+    """Take `models`: what the operator adds to those of the description, and models of the operator's own."""
+    given = section.section("models")
+    names = dict.fromkeys([*description.models, *(given.names() if given is not None else ())])
+    models, constants, urls = {}, {}, {}
+    for name in names:
+        node = given.take(name) if given is not None else None
+        own = None if node is None or given is None else section_of(node, given.notes, f"the model '{name}'")
+        models[name], constants[name] = _read_model(own, name, description)
+        if (url := models[name].record_url) is not None:
+            urls[name] = url
+    return models, constants, urls
+
+
+def _read_model(own: Section | None, name: str, description: Description) -> tuple[Model, Mapping[str, str]]:
+    usual = description.models.get(name) or KnownModel(name, name, {"name": name}, {}, (), None)
+    attempts = len(description.attempts_for(name))
+    model = Model(name, usual.fields, numbers=usual.numbers, attempts=attempts, about=usual.about, must_show=True)
+    model = replace(model, by_field="named" if description.search_for(name) is not None else False)
+    if own is None:
+        return model, usual.constants
+    given, about = read_fields(own, usual.fields)
+    for ours, theirs in given.items():
+        check_field(own.section("fields") or own, ours, theirs)
+    fields = {**usual.fields, **given}
+    numbers = tuple(dict.fromkeys((*usual.numbers, *read_numbers(own, fields))))
+    constants = {**usual.constants, **{key: own.text(key) for key in sorted(description.constants) if own.has(key)}}
+    for key in sorted(description.constants - set(constants)):
+        own.require(key, f"{key}: as the other models of '{description.name}' have it")
+    if "id" not in fields:
+        own.note("fields", f"the model '{name}' has no id", "add for example fields: {id: id}")
+    for key in description.constants:
+        own.take(key)
+    url, about = read_record_url(own, fields), {**usual.about, **about}
+    model = replace(model, fields=fields, numbers=numbers, record_url=url, about=about)
+    own.close(f"the model '{name}'")
+    return model, constants

@@ -1,0 +1,1 @@
+"""The custom middleware: one HTTP address that answers who a caller is."""

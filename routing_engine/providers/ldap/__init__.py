@@ -1,0 +1,1 @@
+"""LDAP directories as a provider: OpenLDAP, Active Directory."""

@@ -1,0 +1,1 @@
+"""What several providers speak: HTTP, kept connections, addresses, credentials."""

@@ -1,0 +1,143 @@
+"""One HTTP client for each integration: a shared session of kept-alive connections, every failure a `ProviderError`."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
+from yarl import URL
+
+from routing_engine import __version__
+from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
+from routing_engine.providers.net.http_wire import retry_after_s, what_broke
+
+_KEEP_ALIVE_S = 60.0
+_DNS_CACHE_S = 60
+
+
+class HttpAnswer(NamedTuple):
+    """A status, a body, how long the server wants to be left alone (None: it does not say), and the headers."""
+
+    status: int
+    body: bytes
+    wait_s: float | None
+    headers: Mapping[str, str]
+
+
+class HttpClient:
+    """Sends requests in the name of an integration. No redirect is followed, no cookie kept, no proxy used.
+
+    An answer of more than `max_answer_bytes` is an error; one whose status is no success is read up to `error_bytes`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        tls: ssl.SSLContext | None,
+        connect_timeout_s: float,
+        max_answer_bytes: int,
+        error_bytes: int = 0,
+        unix_time: Callable[[], float] = time.time,
+    ) -> None:
+        self._name = name
+        self._tls = tls
+        self._connect_timeout_s = connect_timeout_s
+        self._most, self._error_bytes = max_answer_bytes, error_bytes
+        self._unix_time = unix_time
+        self._client: aiohttp.ClientSession | None = None
+        self._closed = self._answered = False
+
+    async def send(
+        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, asks: bool = False
+    ) -> HttpAnswer:
+        """Send one request. `asks` says that a POST changes nothing on the other side: it may be repeated."""
+        try:
+            async with self.session().request(
+                method, url, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                self._answered = True
+                wait_s = retry_after_s(response.headers.get("Retry-After", ""), self._unix_time())
+                return HttpAnswer(response.status, await self._body(response), wait_s, response.headers)
+        except (aiohttp.ClientError, OSError) as error:
+            # Not chained: aiohttp's errors hold the address of the request, and with it the caller's number.
+            raise self._failure(error, asks and method == "POST") from None
+        except UnicodeError:  # a name that no DNS can hold, such as one with a part of 64 letters
+            raise ProviderRefused(f"{self._name}: the host name of the address is none") from None
+
+    def session(self) -> aiohttp.ClientSession:
+        """Return the session; it is opened at the first look-up."""
+        if self._client is None:
+            if self._closed:
+                raise ProviderUnreachable(f"{self._name}: the connection is closed")
+            self._client = self._open_session()
+        return self._client
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._closed = True
+        if self._client is not None:
+            await self._client.close()
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        """Read as much as an answer may hold, counted after decompression; of a refusal only its beginning."""
+        refused = response.status >= 300 and response.status != 404  # which is "no record", and leaves the connection
+        if refused and not self._error_bytes:
+            return b""
+        most = self._error_bytes if refused else self._most
+        chunks, size = [], 0
+        while chunk := await response.content.readany():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > most:
+                response.close()
+                if refused:
+                    return b"".join(chunks)[:most]
+                raise ProviderMisread(f"{self._name}: the answer is larger than max_answer_bytes allows")
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _failure(self, error: Exception, repeatable: bool) -> ProviderError:
+        if isinstance(error, aiohttp.ClientResponseError) or isinstance(error.__cause__, ContentEncodingError):
+            return ProviderMisread(f"{self._name}: the answer is not HTTP as it should be")
+        if isinstance(error, aiohttp.ServerTimeoutError | TimeoutError):
+            return ProviderUnreachable(f"{self._name}: no connection within connect_timeout_s", self._may_have_moved())
+        if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+            return ProviderUnreachable(f"{self._name}: {what_broke(error)}", self._may_have_moved())
+        return ProviderUnreachable(f"{self._name}: {what_broke(error)}", _is_worth_another(error, repeatable))
+
+    def _may_have_moved(self) -> bool:
+        """Forget where the name led; tell whether it led to somebody until now, so that asking anew may help."""
+        if self._client is not None and isinstance(self._client.connector, aiohttp.TCPConnector):
+            self._client.connector.clear_dns_cache()
+        answered, self._answered = self._answered, False
+        return answered
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=0,
+            ssl=self._tls or True,
+            keepalive_timeout=_KEEP_ALIVE_S,
+            ttl_dns_cache=_DNS_CACHE_S,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            headers={"Accept": "application/json", "User-Agent": f"routing-engine/{__version__}"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout_s),
+            trust_env=False,
+        )
+
+
+def _is_worth_another(error: Exception, repeatable: bool) -> bool:
+    """Return whether the connection broke, and nobody has tried again yet.
+
+    A POST that asks may be repeated as a GET may, which aiohttp does not know. A GET that got no answer it has
+    repeated already.
+    """
+    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientConnectionResetError):
+        return True
+    broke = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
+    return broke and repeatable and not isinstance(error, aiohttp.ClientConnectorError)

@@ -1,0 +1,188 @@
+"""One renewal: from the disk when another process was faster, else from the vendor, and written down before use.
+
+A vendor that replaces the refresh token at each use locks out whoever uses the old one. So a renewal happens under the
+file's lock, after a look at what another process has done. Callers see to it that one runs at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import aiohttp
+
+from routing_engine.errors import ProviderRefused
+from routing_engine.providers.oauth.captured import still_fits
+from routing_engine.providers.oauth.client import PATIENCE_S, LoginRevoked, TokenGrant, ask, form_of
+from routing_engine.providers.oauth.key import has_key
+from routing_engine.providers.oauth.settings import OAuthSettings
+from routing_engine.providers.oauth.tokens import Stamp, StoredToken, TokenStore, log_in_again
+
+#: Grants whose answers bring a refresh token that is used.
+_REFRESHES = frozenset({"authorization_code", "password"})
+
+
+class TokenRefresh:
+    """Returns tokens. `refused_token` is the access token that the system did not take: it is not given again.
+
+    `unsaved` says that there are new tokens that could not be written down.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: OAuthSettings,
+        session: Callable[[], aiohttp.ClientSession],
+        unix_time: Callable[[], float],
+    ) -> None:
+        self._name, self._settings, self._session, self._unix_time = name, settings, session, unix_time
+        self._store = None if settings.folder is None else TokenStore(name, settings.folder, settings.key)
+        self._watched = self._store if settings.by_person else None
+        self._stamp: Stamp = None
+        self._kept: StoredToken | None = None
+        self.unsaved = False
+        self._dead: LoginRevoked | None = None
+        self._dead_refresh = ""
+        self.refused_token = ""
+
+    def written_elsewhere(self) -> bool:
+        """Return whether another process has written the tokens since they were read."""
+        return self._watched is not None and self._watched.stamp() != self._stamp
+
+    async def renew(self, ending: str = "") -> StoredToken:
+        """Return a token that will hold for some time, and not the access token `ending`. Raises `ProviderError`."""
+        self._watched = store = await asyncio.to_thread(self._open_store)
+        kept = await self._read(store)
+        if kept is not None and not self.unsaved and self._usable(kept, ending):
+            return kept
+        async with self._alone(store):
+            kept = await self._read(store)
+            if kept is None or not self._usable(kept, ending):
+                await self._fetch(store, kept)
+            return await self._save(store)
+
+    def _open_store(self) -> TokenStore | None:
+        """Return where tokens are kept: always where a person logs in, else where that needs nobody's help."""
+        store = self._store
+        if store is None or self._settings.by_person:
+            return store
+        return store if has_key(store.folder, store.variable) and store.is_writable() else None
+
+    @asynccontextmanager
+    async def _alone(self, store: TokenStore | None) -> AsyncIterator[None]:
+        if store is None:
+            yield
+        else:
+            async with store.locked(PATIENCE_S):
+                yield
+
+    async def _read(self, store: TokenStore | None) -> StoredToken | None:
+        """Return what is known, unless other settings have brought it."""
+        if store is not None:
+            stamp = await asyncio.to_thread(store.stamp)
+            # Tokens that could not be written are newer than the file, unless somebody has logged in meanwhile.
+            if not self.unsaved or stamp not in (None, self._stamp):
+                self.unsaved, self._stamp = False, stamp
+                self._kept = await self._read_file(store) if stamp is not None else None
+        kept = self._kept
+        fits = kept is None or (kept.made_for, kept.start) == (made_for(self._settings), began_with(self._settings))
+        return kept if fits else None
+
+    async def _read_file(self, store: TokenStore) -> StoredToken | None:
+        try:
+            return await asyncio.to_thread(store.read)
+        except ProviderRefused:
+            if self._settings.by_person:
+                raise
+            return None  # nobody is needed for new ones
+
+    def _usable(self, kept: StoredToken, ending: str) -> bool:
+        if kept.access_token in ("", ending, self.refused_token):
+            return False
+        lives = kept.expires_at is None or self._unix_time() < kept.expires_at - kept.early_s
+        return lives and still_fits(self._settings.plan, kept.values)
+
+    async def _fetch(self, store: TokenStore | None, kept: StoredToken | None) -> None:
+        refresh = kept.refresh_token if kept is not None else self._settings.refresh_token
+        if self._settings.by_person:
+            self._check_alive(kept, refresh)
+        try:
+            granted = await self._ask(kept, refresh if self._settings.grant in _REFRESHES else "")
+        except LoginRevoked as error:
+            if self._settings.by_person:
+                await self._note_death(store, kept, refresh, error)
+            raise
+        self._kept = kept_of(self._settings, granted, self._unix_time(), refresh)
+        self.unsaved = store is not None
+
+    def _check_alive(self, kept: StoredToken | None, refresh: str) -> None:
+        """Ask nobody with a refresh token that was refused before, or without any."""
+        if not refresh:
+            what = "nobody has logged in yet" if kept is None else "the log-in has ended, and brought no refresh token"
+            raise LoginRevoked(f"{self._name}: {what}; {log_in_again(self._name)}", "")
+        if self._dead is not None and refresh == self._dead_refresh:
+            raise LoginRevoked(str(self._dead), self._dead.code)
+
+    async def _ask(self, kept: StoredToken | None, refresh: str) -> TokenGrant:
+        known = kept.values if kept is not None else {}
+        try:
+            form = form_of(self._settings, refresh, self._unix_time)
+            return await ask(self._name, self._settings, self._session(), form, known)
+        except LoginRevoked:
+            if self._settings.by_person or not refresh:
+                raise
+        form = form_of(self._settings, "", self._unix_time)  # the password is still good when the refresh token is not
+        return await ask(self._name, self._settings, self._session(), form, known)
+
+    async def _note_death(
+        self, store: TokenStore | None, kept: StoredToken | None, refresh: str, error: LoginRevoked
+    ) -> None:
+        """Remember a refresh token that is no longer good, also for those who list what is logged in."""
+        self._dead, self._dead_refresh = error, refresh
+        if store is not None and kept is not None and not kept.refused:
+            with suppress(ProviderRefused):  # what it stands in for is told in any case
+                await asyncio.to_thread(store.write, replace(kept, refused=error.code))
+            self._stamp = store.stamp()
+
+    async def _save(self, store: TokenStore | None) -> StoredToken:
+        """Write new tokens down before anybody uses them. When that fails they wait here for the next try."""
+        kept = self._kept
+        assert kept is not None, "it was read or fetched"
+        if self.unsaved and store is not None:
+            try:
+                await asyncio.to_thread(store.write, kept)
+            except ProviderRefused:
+                if self._settings.by_person:
+                    raise
+            self.unsaved, self._stamp = False, store.stamp()
+        return kept
+
+
+def kept_of(settings: OAuthSettings, granted: TokenGrant, now: float, refresh_token: str = "") -> StoredToken:
+    """Return what to keep of a token that came at the Unix time `now`; without a new refresh token the old one stays."""
+    return StoredToken(
+        access_token=granted.access_token,
+        refresh_token=granted.refresh_token or refresh_token,
+        values=dict(granted.values),
+        since=now,
+        expires_at=None if granted.lifetime_s is None else now + granted.lifetime_s,
+        made_for=made_for(settings),
+        start=began_with(settings),
+    )
+
+
+def made_for(settings: OAuthSettings) -> str:
+    """Tell settings apart whose tokens are not each other's: another app, another account, another address."""
+    parts = [settings.grant, settings.plan.token_url, settings.client_id, settings.user, settings.username]
+    if not settings.by_person:
+        parts += settings.plan.scopes.get(settings.grant, ())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def began_with(settings: OAuthSettings) -> str:
+    """Tell one refresh token of the YAML file from the next; "" where it has none."""
+    token = settings.refresh_token
+    return hashlib.sha256(token.encode()).hexdigest()[:16] if token else ""

@@ -1,0 +1,1 @@
+"""Tables of records in a file: CSV, YAML, JSON, spreadsheets."""

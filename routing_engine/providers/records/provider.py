@@ -1,0 +1,182 @@
+"""Records in a file: a spreadsheet, CSV, YAML or JSON table for small shops, demonstrations and tests.
+
+A look-up is a dictionary access. The file is read again when it has changed; while it is broken the last good table
+stays in force.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import structlog
+
+from routing_engine.core.model import Record
+from routing_engine.core.ports import Clock, Provider, Query
+from routing_engine.errors import ProviderMisread
+from routing_engine.providers.answers import RecordShape, check_paths, read_records, shape_of
+from routing_engine.providers.files import config_file, folder_of
+from routing_engine.providers.records import sheet as table_sheet
+from routing_engine.providers.records.file import FORMATS, Row, format_of, read_table
+from routing_engine.providers.records.index import Index, TableIndex
+from routing_engine.settings.integration import Model
+from routing_engine.settings.yaml_reader import Section
+from routing_engine.storage.single_flight import SingleFlight
+
+_log = structlog.get_logger(__name__)
+_LOOK_AGAIN_S = 1.0
+_PATIENCE_S = 0.2
+
+#: What tells one content of a file from the next without reading it: a rename brings another inode.
+_Stamp: TypeAlias = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsSettings:
+    """What an administrator wrote about a file. `key` is searched where a route names no field; `sheet` "" is the first
+    one of a spreadsheet.
+    """
+
+    file: Path
+    format: str
+    phone_fields: tuple[str, ...] = ("phone",)
+    key: str = "id"
+    sheet: str = ""
+
+
+def read_settings(section: Section, name: str, folder: Path | None = None) -> RecordsSettings:
+    """Take and close all keys of a file's integration; those of every integration were taken before."""
+    check_paths(section)
+    section.require("file", "file: customers.csv")
+    file = config_file(section, "file", folder_of(section, folder)) or Path()
+    guess = format_of(file)
+    form = section.choice("format", FORMATS, guess or "csv")
+    if file.name and not guess and not section.has("format"):
+        section.note("file", f"the ending of '{file.name}' names no format", "add format: csv, json, yaml, xlsx or ods")
+    phone_fields = section.texts("phone_fields") or ("phone",)
+    settings = RecordsSettings(file, form, phone_fields, section.text("key", "id"), _read_sheet(section, form))
+    section.close(f"the integration '{name}'")
+    return settings
+
+
+def _read_sheet(section: Section, form: str) -> str:
+    """Take `sheet`; what reads spreadsheets must be installed where one is named."""
+    if section.has("sheet") and form not in table_sheet.FORMATS:
+        section.note("sheet", "only a spreadsheet has sheets", "remove 'sheet'")
+    if form in table_sheet.FORMATS and not table_sheet.can_read():
+        section.note("file", f"nothing here can read .{form} files", table_sheet.REMEDY)
+    return section.text("sheet")
+
+
+def open_records(name: str, settings: object, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
+    """Return the provider of a file. It reads in a thread: at once where a loop runs, else at the first look-up."""
+    assert isinstance(settings, RecordsSettings)
+    provider = RecordsProvider(name, settings, models, region, clock)
+    with contextlib.suppress(RuntimeError):
+        provider.look()
+    return provider
+
+
+class RecordsProvider:
+    """Looks records up in a file. Phone numbers compare as lines (E.164 by the region), all else exactly."""
+
+    def __init__(
+        self, name: str, settings: RecordsSettings, models: Mapping[str, Model], region: str, clock: Clock
+    ) -> None:
+        self._name = name
+        self._settings = settings
+        self._shapes = {model: shape_of(name, models[model]) for model in models}
+        self._region = region
+        self._clock = clock
+        self._table: TableIndex | None = None
+        self._stamp: _Stamp | None = None
+        self._looked_at = float("-inf")
+        self._looking = SingleFlight[None]()
+        self._complained = ""
+
+    async def find(self, query: Query) -> Sequence[Record]:
+        """Look for the records of a caller, or with this value in a field."""
+        table = await self._fresh_table()
+        shape = self._shapes[query.model]
+        rows = await self._rows(table, query, shape)
+        return [record for row in rows for record in read_records([row], shape)]
+
+    async def close(self) -> None:
+        """Wait for a reading under way; a thread cannot be stopped."""
+        await self._looking.close(finish=True)
+
+    async def _rows(self, table: TableIndex, query: Query, shape: RecordShape) -> Sequence[Row]:
+        if not query.by_caller:
+            (index,) = await self._indexes(table, [query.field or self._settings.key], shape, phones=False)
+            return table.rows_at([index.get(query.value.strip(), ())])
+        number = query.caller.e164 if query.caller is not None else ""
+        fields = [query.field] if query.field else self._settings.phone_fields
+        return table.rows_at(index.get(number, ()) for index in await self._indexes(table, fields, shape, phones=True))
+
+    async def _indexes(self, table: TableIndex, fields: Sequence[str], shape: RecordShape, phones: bool) -> list[Index]:
+        """Return the indexes of fields, by our names or the columns' own. A new one is built once, in a thread."""
+        columns = [shape.their_name(name) for name in fields]
+        if table.rows and table.columns.isdisjoint(columns):
+            raise ProviderMisread(f"{self._name}: the file has no column '{columns[0]}'")
+        known = {column: table.known_index(column, phones) for column in columns}
+        return [
+            index if index is not None else await asyncio.to_thread(table.index, column, phones)
+            for column, index in known.items()
+        ]
+
+    async def _fresh_table(self) -> TableIndex:
+        """Return the table in force, after a look at the file when the last one is a second old.
+
+        A large file that has changed is not waited for: it comes into force for the calls after this one.
+        """
+        if self._table is None:
+            await self._looking.run(self._look)
+        elif not self._looking.under_way() and self._clock() - self._looked_at >= _LOOK_AGAIN_S:
+            await self._looking.join(self._look, timeout_s=_PATIENCE_S)
+        assert self._table is not None
+        return self._table
+
+    def look(self) -> None:
+        """Begin to look at the file, for all who will wait for it. Raises `RuntimeError` where no event loop runs."""
+        self._looking.begin(self._look)
+
+    async def _look(self) -> None:
+        self._looked_at = self._clock()
+        try:
+            stamp = await asyncio.to_thread(_stamp, self._settings.file)
+            if stamp != self._stamp:
+                self._table = await asyncio.to_thread(self._read)
+                self._stamp = stamp
+        except (OSError, ValueError) as error:
+            self._broken(_why(error))
+        else:
+            self._complained = ""
+
+    def _read(self) -> TableIndex:
+        rows = read_table(self._settings.file, self._settings.format, self._settings.sheet)
+        return TableIndex(rows, self._region, self._phone_columns())
+
+    def _phone_columns(self) -> frozenset[str]:
+        shapes = self._shapes.values()
+        return frozenset(shape.their_name(name) for shape in shapes for name in self._settings.phone_fields)
+
+    def _broken(self, why: str) -> None:
+        if self._table is None:
+            raise ProviderMisread(f"{self._name}: the file of records cannot be read: {why}")
+        if why != self._complained:
+            self._complained = why
+            _log.warning("records.broken", integration=self._name, why=why, in_force="the last good table")
+
+
+def _stamp(path: Path) -> _Stamp:
+    found = os.stat(path)
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror or "it is not there") if isinstance(error, OSError) else str(error)

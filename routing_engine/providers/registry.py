@@ -1,0 +1,96 @@
+"""The kinds of provider there are, by the name that `provider:` takes in YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+from routing_engine.core.ports import Clock, Provider
+from routing_engine.providers import redis
+from routing_engine.providers.astdb import provider as astdb
+from routing_engine.providers.crm.catalogue import reader_of_own, reader_of_shipped, shipped
+from routing_engine.providers.crm.provider import open_described
+from routing_engine.providers.http import provider as http
+from routing_engine.providers.ldap import provider as ldap
+from routing_engine.providers.records import provider as records
+from routing_engine.providers.sql import settings as sql_settings
+from routing_engine.providers.sql.provider import open_sql
+from routing_engine.settings.integration import Model, ProviderSetup, read_limits, read_models
+from routing_engine.settings.yaml_reader import Problems, Section
+
+_GROUP = "routing_engine.providers"
+
+
+class ReadSettings(Protocol):
+    """Reads a provider's own keys. Without `folder` it is the one above the folder of the YAML file."""
+
+    def __call__(self, section: Section, name: str, folder: Path | None = None) -> object:
+        """Return the settings that `open` takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderKind:
+    """How one kind of provider comes to life.
+
+    `read_settings(section, name, folder)` takes and closes the keys of its own in the YAML of the integration `name`,
+    and notes every problem there; files that it names are relative to `folder`.
+    `open(name, settings, models, region, clock)` gives a provider for such settings. `read_models(section)` takes
+    `models` and `number_form` before that; another one than every integration has is for models with keys of their own.
+    """
+
+    read_settings: ReadSettings
+    open: Callable[[str, object, Mapping[str, Model], str, Clock], Provider]
+    read_models: Callable[[Section], Mapping[str, Model]] = read_models
+
+
+#: What ships with the engine.
+PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType(
+    {
+        "astdb": ProviderKind(astdb.read_settings, astdb.open_astdb),
+        "http": ProviderKind(http.read_settings, http.open_http),
+        "ldap": ProviderKind(ldap.read_settings, ldap.open_ldap),
+        "redis": ProviderKind(redis.read_settings, redis.open_redis),
+        "records": ProviderKind(records.read_settings, records.open_records),
+        "sql": ProviderKind(sql_settings.read_settings, open_sql, sql_settings.read_models),
+    }
+)
+
+
+def known_providers() -> Mapping[str, ProviderKind]:
+    """Return the shipped providers and those that installed packages register; a shipped name cannot be taken over.
+
+    Raises whatever the import of a broken package raises: that is for the person who installed it.
+    """
+    installed = {entry.name: entry.load() for entry in entry_points(group=_GROUP)}
+    return {**{name: kind for name, kind in installed.items() if isinstance(kind, ProviderKind)}, **PROVIDERS}
+
+
+def readers(kinds: Mapping[str, ProviderKind], folder: Path) -> Mapping[str, Callable[[Section, str], ProviderSetup]]:
+    """Return what the store of the configuration in `folder` reads each kind's integrations with."""
+    described = {name: reader_of_shipped(name, folder) for name in shipped()}
+    return {**described, **{name: _reader(kind, folder) for name, kind in kinds.items()}}
+
+
+def describe(
+    kinds: Mapping[str, ProviderKind], folder: Path
+) -> Callable[[str, Problems, str], Callable[[Section, str], ProviderSetup] | None]:
+    """Return what the store reads an operator's own descriptions with."""
+    return partial(reader_of_own, folder, frozenset(kinds))
+
+
+def kind_of(provider: str, kinds: Mapping[str, ProviderKind]) -> Callable[..., Provider]:
+    """Return what opens integrations of a provider; what is no code is a description."""
+    return kinds[provider].open if provider in kinds else open_described
+
+
+def _reader(kind: ProviderKind, folder: Path) -> Callable[[Section, str], ProviderSetup]:
+    def read(section: Section, name: str) -> ProviderSetup:
+        models, limits = kind.read_models(section), read_limits(section)
+        return ProviderSetup(kind.read_settings(section, name, folder), models, limits)
+
+    return read

@@ -1,0 +1,15 @@
+"""Where the engine keeps what it writes: journal, tokens, indexes, and what systems said of their fields."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def state_folder(folder: Path) -> Path:
+    """Return the folder of a configuration's state.
+
+    `/etc/NAME` has it in `/var/lib/NAME`, which a service may write; every other folder below itself, in `state`. So
+    whoever asks finds what the service writes, whatever the user and the environment of each.
+    """
+    whole = folder.absolute()
+    return Path("/var/lib", whole.name) if whole.parent == Path("/etc") else folder / "state"

@@ -1,0 +1,179 @@
+"""Remarks: what can never happen, what nobody uses, what no example proves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from routing_engine.config.engine_yaml import RouteDefaults
+from routing_engine.config.lint import lint
+from routing_engine.config.load import configure
+from routing_engine.config.route.read import read_route
+from routing_engine.settings.yaml_reader import Problems
+
+from .folders import PROVIDERS, configuration, snapshot
+from .test_read import SUPPORT
+
+SOURCE = (
+    "default: {to: {queue: sales}}\nsources:\n  - {integration: crm, model: contact, search: {by: caller}, rules: ["
+)
+
+
+def remarks(text: str) -> list[str]:
+    return [f"{one.line}: {one.sentence}" for one in configuration(text).remarks]
+
+
+def rules(*whens: str) -> list[str]:
+    found = remarks(SOURCE + ", ".join(f"{{{when}to: {{queue: q}}}}" for when in whens) + "]}\n")
+    return [one for one in found if "never fire" in one]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("", "when: {tier: gold}, "),
+        ("", ""),
+        ("when: {tier: gold}, ", "when: {tier: gold}, "),
+        ("when: {tier: gold}, ", "when: {balance: 1, tier: gold}, "),
+        ("when: {zip: {matches: '^1'}}, ", "when: {zip: {matches: '^1'}}, "),
+        ("when: {any: [{a: 1}, {b: 2}]}, ", "when: {any: [{b: 2}, {a: 1}]}, "),
+    ],
+)
+def test_a_rule_below_one_that_takes_its_calls_is_named(first: str, second: str) -> None:
+    assert rules(first, second) == ["3: the rule 'rule 2' can never fire: 'rule 1' (line 3) takes all its calls"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("when: {tier: gold}, ", ""),
+        ("when: {tier: gold}, ", "when: {tier: silver}, "),
+        ("when: {tier: 1}, ", "when: {tier: '1'}, "),
+        ("when: {tier: {is: gold}}, ", "when: {tier: {is: gold, loosely: true}}, "),
+        ("when: {any: [{a: 1}]}, ", "when: {none: [{a: 1}]}, "),
+        ("when: {balance: 1, tier: gold}, ", "when: {tier: gold}, "),
+    ],
+)
+def test_a_rule_that_can_still_fire_gets_no_remark(first: str, second: str) -> None:
+    assert rules(first, second) == []
+
+
+def test_a_route_without_examples_gets_a_remark() -> None:
+    assert "0: the route has no examples" in remarks("default: {to: hangup}\n")
+
+
+def test_rules_that_no_example_proves_are_named() -> None:
+    assert remarks(SUPPORT) == [
+        "33: no example proves the rule 'account owner'",
+        "40: no example proves the rule 'rule 1'",
+    ]
+
+
+def test_a_rule_that_sends_the_call_to_another_route_is_proven_too() -> None:
+    first = "default: {to: hangup}\nrules: [{name: on, to: {route: second}}]\nexamples: [{expect: {to: {queue: b}}}]\n"
+    second = "default: {to: {queue: b}}\nexamples: [{expect: {to: {queue: b}}}]\n"
+    assert configuration(first, second=second).remarks == ()
+
+
+def test_an_input_that_nothing_uses_is_named() -> None:
+    assert "0: the input is asked for, but nothing uses it" in remarks("default: {to: hangup}\ninput: {prompt: x}\n")
+
+
+def test_a_default_that_may_lead_nowhere_is_named() -> None:
+    found = remarks("default: {to: {extension: '{call.called}'}}\n")
+    assert any("the default's target comes from values" in one for one in found)
+
+
+def test_a_field_that_the_model_does_not_map_is_named() -> None:
+    crm = "provider: fake\nmodels: {contact: {fields: {tier: t}}}\n"
+    route = SOURCE + "{when: {teir: gold, id: 1}, to: {queue: '{tier}'}}]}\n"
+    found = configure(snapshot({"integrations/crm.yaml": crm, "routes/a1.yaml": route}), PROVIDERS).remarks
+    named = [one for one in found if "does not map" in one.sentence]
+    assert [(one.line, one.remedy) for one in named] == [(3, "did you mean 'tier'?")]
+
+
+# The second half of the language
+
+
+def test_a_rule_that_sleeps_is_named_and_hides_nobody() -> None:
+    text = "default: {to: hangup}\nrules:\n  - {name: off, disabled: true, to: {queue: a}}\n"
+    text += "  - {name: was, until: 2020-01-01, to: {queue: a}}\n  - {name: on, to: {queue: b}}\n"
+    assert sleeping(text) == [
+        "3: the rule 'off' is disabled",
+        "4: the rule 'was' expired on 2020-01-01",
+    ]
+
+
+def sleeping(text: str, at: datetime = datetime(2026, 11, 21)) -> list[str]:
+    notes = Problems("routes/support.yaml")
+    found = read_route("support", text, notes, RouteDefaults(), {})
+    assert found is not None, notes.problems
+    every = lint("routes/support.yaml", found, {}, set(), at)
+    return [f"{one.line}: {one.sentence}" for one in every if "no examples" not in one.sentence]
+
+
+@pytest.mark.parametrize(("day", "expired"), [(31, False), (30, False), (1, True)])
+def test_a_rule_expires_after_its_last_day(day: int, expired: bool) -> None:
+    text = "default: {to: hangup}\nrules: [{name: on, until: 2026-12-31, to: {queue: a}}]\n"
+    at = datetime(2027 if expired else 2026, 1 if expired else 12, day, 23, 59)
+    assert bool(sleeping(text, at)) is expired
+
+
+def test_a_rule_that_ends_hides_nobody_for_ever() -> None:
+    text = "default: {to: hangup}\nrules:\n  - {until: 2030-01-01, to: {queue: a}}\n  - {to: {queue: b}}\n"
+    assert sleeping(text) == []
+
+
+def test_rules_of_the_route_hide_one_another_too() -> None:
+    text = "default: {to: hangup}\nrules:\n  - {to: {queue: a}}\n  - {when: {call.called: '1'}, to: {queue: b}}\n"
+    assert sleeping(text) == ["4: the rule 'rule 2' can never fire: 'rule 1' (line 3) takes all its calls"]
+
+
+def test_a_disabled_rule_below_one_that_takes_all_is_named_once() -> None:
+    text = "default: {to: hangup}\nrules:\n  - {to: {queue: a}}\n  - {disabled: true, to: {queue: b}}\n"
+    assert sleeping(text) == ["4: the rule 'rule 2' is disabled"]
+
+
+def test_a_rule_of_the_route_that_no_example_proves_is_named() -> None:
+    text = "default: {to: hangup}\nrules:\n  - {name: a, when: {call.called: '1'}, to: {queue: a}}\n"
+    text += "  - {name: b, disabled: true, to: {queue: b}}\n  - {name: c, until: 2020-01-01, to: {queue: b}}\n"
+    text += "  - {name: d, to: {queue: d}}\nexamples: [{expect: {rule: d}}]\n"
+    assert [one for one in sleeping(text) if "proves" in one] == [
+        "3: no example proves the rule 'a'",
+        "6: no example proves the rule 'd'",
+    ]
+
+
+def test_a_named_input_that_nothing_uses_is_named() -> None:
+    text = "default: {to: hangup}\ninputs: [{name: a}, {name: b}, {name: c, language: {'1': de}}]\n"
+    text += "rules: [{when: {input.a: '1'}, to: hangup}]\n"
+    assert sleeping(text) == ["0: the input 'b' is asked for, but nothing uses it"]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "instruction: x\nrules: [{to: {extension: '{input.a}', else: hangup}}]\n",
+        "rules: [{to: hangup, play: {digits: '{input.a}'}}]\n",
+        "rules: [{to: hangup, set: {header.X-A: '{input.a}'}}]\n",
+        "rules: [{to: [{queue: x}, {extension: '{input.a}'}]}]\n",
+    ],
+)
+def test_an_input_is_used_wherever_it_is_named(use: str) -> None:
+    assert sleeping("default: {to: hangup}\ninputs: [{name: a}]\n" + use) == []
+
+
+@pytest.mark.parametrize(
+    ("default", "sure"),
+    [
+        ("{queue: a}", True),
+        ("[{extension: '{call.called}'}, {queue: a}]", True),
+        ("{last_agent: 14 days}", False),
+        ("{last_agent: 14 days, else: {queue: a}}", True),
+        ("[{extension: '{call.called}'}, {last_agent: 3 days}]", False),
+    ],
+)
+def test_a_default_must_lead_somewhere_for_sure(default: str, sure: bool) -> None:
+    found = [one for one in sleeping(f"default: {{to: {default}}}\n") if "the default's target" in one]
+    assert bool(found) is not sure

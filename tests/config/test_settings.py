@@ -1,0 +1,68 @@
+"""engine.yaml: every key, every default."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from routing_engine.config.engine_yaml import (
+    EngineSettings,
+    ListenerAddress,
+    LogSettings,
+    RouteDefaults,
+    ServiceLimits,
+    read_settings,
+)
+from routing_engine.config.load import configure
+from routing_engine.core.destinations import PROFILES
+from routing_engine.settings.yaml_reader import Problems
+
+from .folders import ROUTE, snapshot
+
+
+def settings(text: str) -> EngineSettings:
+    notes = Problems("engine.yaml")
+    found = read_settings(text, notes)
+    assert found is not None, notes.problems
+    return found
+
+
+def test_without_an_engine_file_fastagi_listens_on_the_usual_port() -> None:
+    found = configure(snapshot({"routes/support.yaml": ROUTE}), {}).settings
+    assert found == EngineSettings()
+    assert found.listeners == {"fastagi": ListenerAddress("127.0.0.1", 4573)}
+
+
+def test_a_listener_that_is_not_named_is_not_opened() -> None:
+    found = configure(snapshot({"routes/support.yaml": ROUTE, "engine.yaml": "listeners: {}\n"}), {})
+    assert found.settings.listeners == {}
+    assert any("no listener" in remark.sentence for remark in found.remarks)
+
+
+def test_an_engine_file_without_listeners_has_the_usual_one() -> None:
+    assert settings("region: AT").listeners == {"fastagi": ListenerAddress("127.0.0.1", 4573)}
+
+
+def test_an_address_may_be_ipv6() -> None:
+    assert settings("listeners: {fastagi: '[::1]:4574'}").listeners == {"fastagi": ListenerAddress("::1", 4574)}
+
+
+def test_every_key_is_read() -> None:
+    found = settings(
+        "region: no\ntimezone: Europe/Vienna\ndrain_s: 10\n"
+        "defaults: {deadline_s: 4, timeout_s: 2}\nlogging: {level: debug, format: json, numbers: plain}\n"
+        "limits: {sessions: 10, environment_timeout_s: 2}\n"
+    )
+    assert (found.region, found.timezone, found.drain_s) == ("NO", ZoneInfo("Europe/Vienna"), 10)
+    assert (found.defaults, found.logging) == (RouteDefaults(4, 2), LogSettings("debug", "json", "plain"))
+    assert found.limits == ServiceLimits(10, 2)
+
+
+def test_the_operators_own_places_stand_above_the_profile() -> None:
+    found = settings("dialplan: {profile: freepbx, destinations: {queue: 'my-queues,q{target},1'}}")
+    assert found.places == {**PROFILES["freepbx"], "queue": "my-queues,q{target},1"}
+
+
+def test_routes_take_what_they_leave_out_from_the_defaults() -> None:
+    texts = {"engine.yaml": "defaults: {deadline_s: 4, filler: {ringing: true}}\n", "routes/support.yaml": ROUTE}
+    found = configure(snapshot(texts), {}).routes["support"]
+    assert (found.deadline_s, found.filler.kind) == (4, "ringing")

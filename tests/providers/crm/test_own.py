@@ -1,0 +1,155 @@
+"""The CRM of the how-to, described in config/providers: the page's own files, loaded whole, against its API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from routing_engine.dry_run import DryCall, dry_run
+from routing_engine.engine import open_provider, open_store
+from routing_engine.providers.crm.provider import DescribedProvider
+from tests.docs.pages import DOCS, files
+
+from .standin import Asked, Person, StandIn, digits
+
+PAGE = DOCS / "how-to" / "describe-a-crm.md"
+TOKEN = re.compile(r"""\s*([A-Za-z_][\w.]*|=|"(?:\\.|[^"\\])*")""")
+
+
+class Kontor(StandIn):
+    token_path = ""
+
+    def authorized(self, asked: Asked) -> bool:
+        return asked.headers.get("X-Kontor-Key") == self.access_token
+
+    def throttled(self) -> web.Response:
+        return web.json_response({"error": {"code": "RATE"}}, status=400)
+
+    def answer(self, asked: Asked) -> web.Response:
+        assert asked.path == "/api/people"
+        found = [one for one in self.people if self.fits(one, asked.query.get("filter", ""))]
+        size, page = min(int(asked.query["per_page"]), self.page_size), int(asked.query.get("page", 1))
+        rows = found[(page - 1) * size : page * size]
+        return web.json_response({"people": [*map(self.shape, rows)], "more": page * size < len(found)})
+
+    def shape(self, person: Person) -> dict[str, object]:
+        extra = {"customer_number": person.number}
+        manager = {"name": "Olga Owner", "extension": "217"}
+        names = {"given_name": person.first, "family_name": person.last}
+        numbers = {"phone": person.phone or None, "mobile": person.mobile or None}
+        return {"uid": int(person.id), **names, **numbers, "manager": manager, "extra": extra}
+
+    def fits(self, person: Person, text: str) -> bool:
+        """NAME = "text" and NAME ENDS "text", with AND and OR in their order."""
+        words = TOKEN.findall(text)
+        assert not TOKEN.sub("", text).strip()
+        found = not words
+        for start in range(0, len(words), 4):
+            name, sign, literal = words[start : start + 3]
+            wanted = re.sub(r"\\(.)", r"\1", literal[1:-1])
+            one = any(self.compares(sign, held, wanted) for held in self.held(person, name))
+            found = one if start == 0 else (found or one if words[start - 1] == "OR" else found and one)
+        return found
+
+    def held(self, person: Person, name: str) -> list[str]:
+        if name == "phone_digits":
+            return [*map(digits, person.phones)]
+        return {"extra.customer_number": [person.number]}[name]
+
+    def compares(self, sign: str, held: str, wanted: str) -> bool:
+        return held == wanted if sign == "=" else held.endswith(wanted)
+
+
+@pytest.fixture
+async def kontor() -> AsyncIterator[Kontor]:
+    found = Kontor()
+    runner = web.ServerRunner(web.Server(found.handle), shutdown_timeout=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    found.address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield found
+    await runner.cleanup()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, kontor: Kontor, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The page's configuration, with the stand-in as its server, and numbers of Austria."""
+    monkeypatch.setenv("KONTOR_KEY", "key")
+    texts = {**files(PAGE), "engine.yaml": "region: AT\n"}
+    for name, text in texts.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text.replace("server: https://acme.kontor.example", f"server: {kontor.address}"))
+    return tmp_path
+
+
+async def call(folder: Path, caller: str, typed: str = "0000") -> tuple[str, str]:
+    """Where a call goes, and the page of the record."""
+    found = await dry_run(open_store(folder).load(), DryCall("support", caller, inputs=(typed,)))
+    destination = found.decision.destination
+    record = found.decision.record
+    return f"{destination.kind} {destination.target}", record.url if record is not None else ""
+
+
+@pytest.mark.parametrize(
+    ("caller", "who"), [("+43 664 1234567", "101"), ("0664 7654321", "102"), ("+1 212 5550147", "105")]
+)
+async def test_a_caller_is_led_to_the_owner(folder: Path, kontor: Kontor, caller: str, who: str) -> None:
+    assert await call(folder, caller) == ("extension 217", f"{kontor.address}/people/{who}")
+
+
+async def test_the_same_digits_of_another_country_are_a_stranger(folder: Path, kontor: Kontor) -> None:
+    kontor.people = [one for one in kontor.people if one.id != "101"]
+    assert await call(folder, "+43 664 1234567") == ("queue reception", "")
+    assert "6641234567" in kontor.asked[0].query["filter"]
+
+
+async def test_a_customer_number_is_searched(folder: Path, kontor: Kontor) -> None:
+    assert await call(folder, "+43 1 9999999", "123456") == ("queue sales", f"{kontor.address}/people/101")
+
+
+async def test_a_record_without_an_id_is_nobodys(folder: Path, kontor: Kontor) -> None:
+    kontor.nexts.append(lambda: web.json_response({"people": [{"given_name": "Anna"}], "more": False}))
+    found = await dry_run(open_store(folder).load(), DryCall("support", "+43 664 1234567", inputs=("0000",)))
+    assert "a record has no id" in str(found.decision.trail)
+
+
+async def test_a_wrong_key_is_told_and_the_call_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KONTOR_KEY", "wrong")
+    found = await dry_run(open_store(folder).load(), DryCall("support", "+43 664 1234567", inputs=("0000",)))
+    assert found.decision.destination.target == "reception"
+    assert "refused our credentials" in str(found.decision.trail)
+
+
+async def test_too_many_requests_leave_it_alone(folder: Path, kontor: Kontor) -> None:
+    kontor.nexts.append(kontor.throttled)
+    found = await dry_run(open_store(folder).load(), DryCall("support", "+43 664 1234567", inputs=("0000",)))
+    assert "RATE" in str(found.decision.trail)
+
+
+@pytest.mark.parametrize("ask", [DescribedProvider.check, lambda provider: provider.page("contact", None, "")])
+async def test_the_connection_is_checked_and_everybody_is_listed(folder: Path, ask: Callable[..., object]) -> None:
+    configuration = open_store(folder).load()
+    provider = open_provider(configuration.integrations["crm"], configuration.settings)
+    found = await ask(provider)  # type: ignore[misc]
+    assert "Kontor answers" in found if isinstance(found, str) else len(found.records) == 8
+    await provider.close()
+
+
+def test_a_fault_of_the_description_is_named_and_not_blamed_on_the_integration(folder: Path) -> None:
+    path = folder / "providers" / "kontor.yaml"
+    path.write_text(path.read_text().replace("| lucene}'", "}'"))
+    with pytest.raises(Exception, match="stands raw in a text") as caught:
+        open_store(folder).load()
+    assert "integrations/crm.yaml" not in str(caught.value)
+
+
+def test_a_changed_description_is_a_new_revision(folder: Path) -> None:
+    before = open_store(folder).load()
+    path = folder / "providers" / "kontor.yaml"
+    path.write_text(path.read_text().replace("title: Kontor", "title: Kontor 2"))
+    assert open_store(folder).load().revision != before.revision
