@@ -1,7 +1,7 @@
 """A configuration folder becomes a running service; reload, drain, stop.
 
-What is in force is one `ActiveConfig`; a call takes the one it finds when it arrives and keeps it to its end, whatever is
-reloaded meanwhile.
+What is in force is one `ActiveConfig`; a call takes the one it finds when it arrives and keeps it to its end,
+whatever is reloaded meanwhile.
 """
 
 from __future__ import annotations

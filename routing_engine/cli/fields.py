@@ -151,7 +151,7 @@ def _root(name: str) -> str:
 
 
 def _is_gone(asked: Sequence[str], known: Mapping[str, RemoteField]) -> bool:
-    """Return whether the system lacks a field. One of a related record, `Owner.Name`, is told by `Owner` or `OwnerId`."""
+    """Return whether the system lacks a field. `Owner.Name`, of a related record, needs `Owner` or `OwnerId`."""
     return any(_root(one) not in known and f"{_root(one)}id" not in known for one in asked)
 
 

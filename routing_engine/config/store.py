@@ -19,7 +19,7 @@ from routing_engine.config.load import (
 )
 from routing_engine.errors import ConfigError, Problem
 
-__all__ = ["Configuration", "Environment", "ReadProvider", "RouteStore", "read_configuration"]
+__all__ = ["ConfigStore", "Configuration", "Environment", "ReadProvider", "read_configuration"]
 
 
 class ConfigStore:

@@ -77,7 +77,7 @@ def decide(route: Route, caller: Caller) -> Conversation[Decision]:
 
 
 def fall_back(route: Route, caller: Caller, why: str) -> Decision:
-    """Return the route's default as a decision that the engine, not the route, made: status FALLBACK, reason `error`."""
+    """Return the route's default as the engine's decision, not the route's: status FALLBACK, reason `error`."""
     talk = CallState(route, caller, [TrailStep("engine", why)])
     places = [place for place in default_of(talk, route) if place.kind != "route"]
     return Decision(

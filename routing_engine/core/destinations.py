@@ -214,6 +214,6 @@ def _chain(chain: tuple[Destination, ...], profile: Mapping[str, str]) -> str:
 
 
 def _chained(destination: Destination, profile: Mapping[str, str]) -> str:
-    """Return one entry of ROUTE_CHAIN: `kind:target:priority:ring_s:context:exten:label`; no target holds `:` or `&`."""
+    """Return an entry of ROUTE_CHAIN: `kind:target:priority:ring_s:context:exten:label`; targets hold no `:` or `&`."""
     given = ["" if value is None else str(value) for value in (destination.priority, destination.ring_s)]
     return ":".join([destination.kind, destination.target, *given, *dialplan_location(destination, profile)])

@@ -77,7 +77,7 @@ class Template:
     operands: tuple[Operand, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lefts", tuple(part for part in self.parts if isinstance(part, Operand)))
+        object.__setattr__(self, "operands", tuple(part for part in self.parts if isinstance(part, Operand)))
 
     def __str__(self) -> str:
         return "".join(part if isinstance(part, str) else f"{{{part}}}" for part in self.parts)

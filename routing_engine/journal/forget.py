@@ -102,7 +102,7 @@ def _mentions(
 
 
 def _cleaner(number: Number, privacy: Privacy) -> Callable[[str], str]:
-    """Return what takes a number out of a text, in all its spellings and hashed. A masked one tells nothing: it stays."""
+    """Return what takes a number out of a text, in all spellings and hashed. A masked one tells nothing and stays."""
     tokens = privacy.tokens(number)
 
     def clean(text: str) -> str:

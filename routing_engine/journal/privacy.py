@@ -113,7 +113,7 @@ def _swap(
 
 
 def _is(core: str, digits: str) -> bool:
-    """Return whether digits are a number: its country code, a 00 or 0 may stand before, or its first ones be missing."""
+    """Return whether digits are a number: country code, 00 or 0 may stand before it, its first digits may lack."""
     if len(core) < _FEWEST:
         return digits == core
     return core in digits or (len(digits) >= _FEWEST and core.endswith(digits))

@@ -35,7 +35,7 @@ class SpeechSettings:
     voices: Mapping[str, str] = field(default_factory=lambda: VOICES)
 
     def voice(self, language: str) -> str:
-        """Return the voice of a language: its own, that of the language without its region, else the language itself."""
+        """Return the voice of a language: its own, that of the language without its region, else its own name."""
         base = language.replace("_", "-").partition("-")[0].lower()
         return self.voices.get(language) or self.voices.get(base) or base
 

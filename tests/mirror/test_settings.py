@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from routes.folders import PROVIDERS, snapshot
+from config.folders import PROVIDERS, snapshot
 
 from routing_engine.config.load import Configuration, configure
 from routing_engine.errors import ConfigError

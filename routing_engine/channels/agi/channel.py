@@ -252,7 +252,7 @@ class AgiChannel:
         return "", False
 
     def _names(self, sound: str) -> tuple[str, ...]:
-        """Return the names to try in turn: Asterisk itself looks in the channel's language, in English, then in none."""
+        """Return the names to try in turn: Asterisk looks in the channel's language, in English, then in none."""
         fallback = self._site.fallback_language
         if not fallback or sound.startswith("/") or fallback in family(self.caller.language):
             return (sound,)

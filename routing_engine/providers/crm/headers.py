@@ -39,7 +39,7 @@ def has_header(path: str) -> bool:
 
 
 def seconds_until(text: str, now: float) -> float | None:
-    """Return the seconds to wait that a text says: seconds, a moment since 1970 or a date, or `reset=5` of RateLimit."""
+    """Return the seconds to wait that a text says: seconds, a Unix time, a date, or `reset=5` of RateLimit."""
     text = text.strip()
     if _NUMBER.match(text):
         number = float(text)

@@ -162,7 +162,7 @@ class TokenRefresh:
 
 
 def kept_of(settings: OAuthSettings, granted: TokenGrant, now: float, refresh_token: str = "") -> StoredToken:
-    """Return what to keep of a token that came at the Unix time `now`; without a new refresh token the old one stays."""
+    """Return what to keep of a token that came at the Unix time `now`; without a new refresh token the old stays."""
     return StoredToken(
         access_token=granted.access_token,
         refresh_token=granted.refresh_token or refresh_token,

@@ -1,4 +1,4 @@
-"""A table of records in a spreadsheet (.xlsx, .ods): rows out, read by a process of its own (`sheet.py`)."""
+"""A table of records in a spreadsheet (.xlsx, .ods): rows out, read by a process of its own (`sheet_process.py`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORMATS = ("xlsx", "ods")
 #: The package that reads them, and how it is installed.
 PACKAGE, REMEDY = "python_calamine", "install it: pip install 'routing-engine[spreadsheet]'; or save the table as CSV"
 _LONGEST_S = 180.0
-_SCRIPT = Path(__file__).with_name("sheet.py")
+_SCRIPT = Path(__file__).with_name("sheet_process.py")
 _TOO_MUCH = "it takes too much memory or time to read; delete what is far below or beside the records"
 
 

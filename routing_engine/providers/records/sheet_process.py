@@ -1,4 +1,4 @@
-"""A spreadsheet read by a process of its own: `python -m routing_engine.providers.records.sheet_process FORMAT FILE [SHEET]`.
+"""A spreadsheet read by a process of its own: `python -m MODULE FORMAT FILE [SHEET]`.
 
 Spreadsheets come from everywhere, and a small one can unfold to anything: here that costs a process with limits on its
 memory and time, and the event loop of the calls none. Nothing in a file is run: a formula counts as the value that was
