@@ -22,9 +22,10 @@ from typing import Protocol, Self
 
 from rig.ami import Ami, AmiError, Event, plain_value
 from rig.conf import CALL_ID, CDR_FIELDS, HOST, MANAGER_USER, Ports, Wish, files
-from rig.furnish import MUSIC_HZ, AsteriskFailed, find_asterisk, furnish, reserve_ports, wanted_modules
+from rig.furnish import MUSIC_HZ, find_asterisk, furnish, reserve_ports, wanted_modules
+from rig.process import ServerFailed
 
-__all__ = ["MUSIC_HZ", "Asterisk", "AsteriskFailed", "Landing", "NotLanded", "find_asterisk"]
+__all__ = ["MUSIC_HZ", "Asterisk", "Landing", "NotLanded", "find_asterisk"]
 
 BOOT_S = 20.0
 
@@ -265,7 +266,7 @@ class Asterisk:
         while not hasattr(self, "ami"):
             assert self._process
             if self._process.returncode is not None or loop.time() > until:
-                raise AsteriskFailed(f"Asterisk did not come up:\n{self._end_of_log()}")
+                raise ServerFailed(f"Asterisk did not come up:\n{self._end_of_log()}")
             with contextlib.suppress(OSError, AmiError):
                 self.ami = await Ami.connect(HOST, self.ports.manager, MANAGER_USER, self._secret, _about)
                 break
@@ -274,7 +275,7 @@ class Asterisk:
         try:
             await self.wait_event("FullyBooted", timeout_s=BOOT_S)
         except (TimeoutError, AmiError) as fault:
-            raise AsteriskFailed(f"Asterisk did not boot to its end:\n{self._end_of_log()}") from fault
+            raise ServerFailed(f"Asterisk did not boot to its end:\n{self._end_of_log()}") from fault
 
     def _end_of_log(self) -> str:
         console = (self.directory / "console").read_text(errors="replace")

@@ -6,27 +6,19 @@ with postgresql(tmp_path) as database:
 
 import contextlib
 import os
-import random
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-HERE = Path(__file__).parent
-HOST = "127.0.0.1"
+from rig.process import HOST, Server, ServerFailed, fetched
+
 #: The user who may do everything, without a password from this machine. Odoo refuses one that is called postgres.
 USER = "rig"
-BOOT_S = 30.0
-STOP_S = 10.0
-# Below the range from which the kernel hands out ports, and below those of the rig's Asterisk: it must be there again
-# after a restart.
-_PORTS = range(6500, 9900)
-_TRIES = 8
 
 # Speed instead of safety: the data are worth nothing. No file of this machine but the data folder is needed.
 _POSTGRESQL = (
@@ -57,82 +49,37 @@ _GRANTS = (
 )
 
 
-class DatabaseFailed(Exception):
-    """A database could not be fetched or did not come up; the message holds the end of its log."""
-
-
 @dataclass
-class Database:
+class Database(Server):
     """A database server. `user` may do everything without a password; others need theirs."""
 
-    kind: str
-    folder: Path
-    command: Sequence[str]
-    ready: str
-    host: str = HOST
-    port: int = 0
+    kind: str = ""
+    words: Sequence[str] = ()
     user: str = USER
-    _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+
+    stop_s = 10.0
+    #: The line with which each says that it takes connections.
+    _READY: ClassVar[Mapping[str, str]] = {
+        "postgresql": "ready to accept connections",
+        "mariadb": "ready for connections",
+    }
+
+    def __post_init__(self) -> None:
+        # SIGINT is PostgreSQL's fast shutdown; MariaDB ends its clients by SIGTERM alone.
+        self.ends_by = signal.SIGINT if self.kind == "postgresql" else signal.SIGTERM
 
     @property
     def address(self) -> str:
         """Host and port."""
         return f"{self.host}:{self.port}"
 
-    @property
-    def log_text(self) -> str:
-        """What the server has written."""
-        return (self.folder / "log").read_text(errors="replace")
+    def command(self) -> Sequence[str]:
+        """Return its own words; it runs as whom it may run as."""
+        return [word.replace("{port}", str(self.port)) for word in self.words]
 
-    @property
-    def pid(self) -> int:
-        """The process of the server while it runs."""
-        assert self._process is not None
-        return self._process.pid
-
-    def start(self) -> None:
-        """Start the server and wait until it takes connections; again on the port it had.
-
-        Raises:
-            DatabaseFailed: when it does not come up.
-        """
-        for port in [self.port] if self.port else random.sample(_PORTS, _TRIES):
-            if _is_free(port) and self._comes_up(port):
-                self.port = port
-                return
-        raise DatabaseFailed(f"{self.kind} did not come up: {self.log_text[-2000:]}")
-
-    def _comes_up(self, port: int) -> bool:
-        with open(self.folder / "log", "wb") as log:
-            command = [part.replace("{port}", str(port)) for part in self.command]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
-        until = time.monotonic() + BOOT_S
-        while time.monotonic() < until and self._process.poll() is None:
-            if self.ready in self.log_text:
-                return True
-            time.sleep(0.02)
-        self.stop()
-        return False
-
-    def stop(self, kill: bool = False) -> None:
-        """Stop the server: its clients lose their connections. With `kill` as a crash would."""
-        if self._process is None:
-            return
-        if self._process.poll() is None:
-            # SIGINT is PostgreSQL's fast shutdown; MariaDB ends its clients by SIGTERM alone.
-            soft = signal.SIGINT if self.kind == "postgresql" else signal.SIGTERM
-            self._process.send_signal(signal.SIGKILL if kill else soft)
-            try:
-                self._process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._process = None
-
-    def restart(self) -> None:
-        """Stop it and start it again where it was."""
-        self.stop()
-        self.start()
+    def is_ready(self) -> bool:
+        """Whether it has said so: it listens before that."""
+        return self._READY[self.kind] in self.log_text
 
 
 @contextlib.contextmanager
@@ -141,7 +88,7 @@ def postgresql(folder: Path, certificate: tuple[Path, Path] | None = None) -> It
 
     With a certificate and its key it speaks TLS to those who want it.
     """
-    programs, place = _programs("postgresql"), _make(folder / "postgresql")
+    programs, place = fetched("get-databases", "postgresql"), _make(folder / "postgresql")
     paths = _keep(certificate, place)
     _give_away(place, *paths)
     tls = ("ssl=on", f"ssl_cert_file={paths[0]}", f"ssl_key_file={paths[1]}") if paths else ()
@@ -153,7 +100,9 @@ def postgresql(folder: Path, certificate: tuple[Path, Path] | None = None) -> It
     )
     (place / "data" / "pg_hba.conf").write_text(_ACCESS)
     command = (*_unprivileged(), str(programs / "postgres"), "-D", str(place / "data"), "-p", "{port}", *settings)
-    yield from _running(Database("postgresql", place, command, "ready to accept connections"))
+    database = Database(place, kind="postgresql", words=command)
+    with database.running():
+        yield database
 
 
 @contextlib.contextmanager
@@ -162,7 +111,7 @@ def mariadb(folder: Path, certificate: tuple[Path, Path] | None = None) -> Itera
 
     With a certificate and its key it speaks TLS to those who want it.
     """
-    programs, place = _programs("mariadb"), _make(folder / "mariadb")
+    programs, place = fetched("get-databases", "mariadb"), _make(folder / "mariadb")
     paths = _keep(certificate, place)
     tls = (f"--ssl-cert={paths[0]}", f"--ssl-key={paths[1]}") if paths else ("--skip-ssl",)
     share = next(path for path in (programs / "usr/share/mariadb", Path("/usr/share/mariadb")) if path.is_dir())
@@ -179,16 +128,9 @@ def mariadb(folder: Path, certificate: tuple[Path, Path] | None = None) -> Itera
     (place / "grants.sql").write_text(_GRANTS)
     listening = (f"--bind-address={HOST}", "--port={port}", "--socket=socket", "--pid-file=pid")
     command = (*basic, *tls, f"--init-file={place / 'grants.sql'}", *listening)
-    yield from _running(Database("mariadb", place, command, "ready for connections"))
-
-
-def _running(database: Database) -> Iterator[Database]:
-    database.start()
-    try:
+    database = Database(place, kind="mariadb", words=command)
+    with database.running():
         yield database
-    finally:
-        database.stop()
-        shutil.rmtree(database.folder, ignore_errors=True)
 
 
 def _keep(certificate: tuple[Path, Path] | None, place: Path) -> list[Path]:
@@ -211,14 +153,6 @@ def _make(folder: Path) -> Path:
     return folder.resolve()
 
 
-def _programs(kind: str) -> Path:
-    """The folder of a database's programs, as `get-databases` finds or fetches it; quick when they are there."""
-    done = subprocess.run([HERE / "get-databases", kind], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise DatabaseFailed(f"rig/get-databases found no {kind} to run; what it says stands above")
-    return Path(done.stdout.splitlines()[-1])
-
-
 def _unprivileged() -> tuple[str, ...]:
     """What starts a program as an ordinary user: PostgreSQL refuses root.
 
@@ -235,14 +169,4 @@ def _unprivileged() -> tuple[str, ...]:
 def _run(*command: str, say: str = "") -> None:
     done = subprocess.run(command, input=say, capture_output=True, text=True, check=False, cwd="/")
     if done.returncode:
-        raise DatabaseFailed(f"{shlex.join(command)}: {done.stdout[-1000:]} {done.stderr[-2000:]}")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((HOST, port))
-        except OSError:
-            return False
-    return True
+        raise ServerFailed(f"{shlex.join(command)}: {done.stdout[-1000:]} {done.stderr[-2000:]}")

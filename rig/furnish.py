@@ -2,15 +2,14 @@
 
 import random
 import socket
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rig.conf import DIRECTORIES, HOST, Ports
+from rig.conf import DIRECTORIES, Ports
 from rig.ear import save_wav, tone
+from rig.process import HERE, ServerFailed, fetched, reserved
 
-HERE = Path(__file__).parent
 MUSIC_HZ = 523.0
 # Below the range from which the kernel hands out ports, so that no telephone of a test holds one of them; SIP, manager
 # and HTTP apart from RTP, so that no call of another instance does.
@@ -19,10 +18,6 @@ MEDIA_PORTS = range(14000, 32000)
 # As others name the folder of the core sounds, and as Debian does.
 CORE_SOUNDS = ("en", "en_US_f_Allison")
 MADE = ("log/cdr-custom", "log/cdr-csv", "lib/keys", "spool/outgoing", "spool/tmp", "music", "data/sounds")
-
-
-class AsteriskFailed(Exception):
-    """Asterisk could not be fetched or did not come up; the message holds the end of its log."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +33,9 @@ def find_asterisk() -> Installation:
     """The Asterisk that `get-asterisk` finds or fetches; quick when it is there already.
 
     Raises:
-        AsteriskFailed: when there is none to be had.
+        ServerFailed: when there is none to be had.
     """
-    done = subprocess.run([HERE / "get-asterisk"], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise AsteriskFailed("rig/get-asterisk found no Asterisk to run; what it says stands above")
-    executable = Path(done.stdout.splitlines()[-1])
+    executable = fetched("get-asterisk")
     # Beside an unpacked one, over a one with a prefix of its own (/opt/asterisk/sbin), and where systems keep theirs.
     roots = (executable.parent, executable.resolve().parent.parent, Path("/"))
     modules = _first(
@@ -56,7 +48,7 @@ def find_asterisk() -> Installation:
 def _first(roots: Iterable[Path], patterns: Iterable[str]) -> Path:
     found = next((path for root in roots for pattern in patterns for path in sorted(root.glob(pattern))), None)
     if found is None:
-        raise AsteriskFailed(f"this Asterisk's folders were not found: none of {', '.join(patterns)}")
+        raise ServerFailed(f"this Asterisk's folders were not found: none of {', '.join(patterns)}")
     return found
 
 
@@ -81,31 +73,10 @@ def reserve_ports(rtp_ports: int) -> tuple[Ports, socket.socket]:
     RTP is not reserved: Asterisk itself passes over ports there that are taken.
     """
     for first in random.sample(CONTROL_PORTS, len(CONTROL_PORTS)):
-        token = socket.socket(socket.AF_UNIX)
-        if _takes(token, f"\0routing-engine-rig-{first}") and all(map(_is_free, range(first, first + 3))):
+        if token := reserved(first, 3):
             media = random.randrange(MEDIA_PORTS.start, MEDIA_PORTS.stop - rtp_ports, 2)
             return Ports(first, first + 1, first + 2, (media, media + rtp_ports - 1)), token
-        token.close()
-    raise AsteriskFailed("no three free ports are left for another Asterisk")
-
-
-def _takes(token: socket.socket, address: str | tuple[str, int]) -> bool:
-    try:
-        token.bind(address)
-    except OSError:
-        return False
-    return True
-
-
-def _is_free(port: int) -> bool:
-    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-        with socket.socket(socket.AF_INET, kind) as trial:
-            # As Asterisk does, so that a connection that has just ended does not count.
-            if kind == socket.SOCK_STREAM:
-                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if not _takes(trial, (HOST, port)):
-                return False
-    return True
+    raise ServerFailed("no three free ports are left for another Asterisk")
 
 
 def _link_data(source: Path, target: Path, sounds: Path | None) -> None:

@@ -10,28 +10,22 @@ import fcntl
 import hashlib
 import json
 import os
-import random
 import shutil
+import signal
 import subprocess
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
-from rig.databases import HOST, Database, postgresql
+from rig.databases import Database, postgresql
+from rig.process import HERE, HOST, Server, ServerFailed, fetched
 
-HERE = Path(__file__).parent
 DATABASE = "odoo"
 USER, PASSWORD = "admin", "rig"
 MODULES = "crm,contacts,phone_validation"
-BOOT_S, STOP_S, REPLY_S = 60.0, 5.0, 30.0
-NOT_OFFERED = 3  # how get-odoo ends when Debian has no Odoo 19
-# Below the range from which the kernel hands out ports, between those of the rig's other servers.
-_PORTS = range(6400, 6500)
-_TRIES = 8
+REPLY_S = 30.0
 
 # A company in Austria, so that Odoo reads national numbers as the tests' region does. The key never expires: the
 # database outlives every test in the cache.
@@ -45,31 +39,27 @@ env.cr.commit()
 
 
 class OdooFailed(Exception):
-    """Odoo could not be fetched, did not come up or refused what a test prepared; the message holds what it said."""
+    """Odoo refused what a test prepared; the message holds what it said."""
 
 
 @dataclass
-class Odoo:
+class Odoo(Server):
     """An Odoo. `key` is an API key of the administrator, who is also let in with `user` and `password`."""
 
-    folder: Path
-    store: Database
-    key: str = field(repr=False)
-    port: int = 0
+    store: Database | None = None
+    key: str = field(default="", repr=False)
     database: str = DATABASE
     user: str = USER
     password: str = field(default=PASSWORD, repr=False)
-    _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+
+    boot_s = 60.0
+    #: As a crash would: what an orderly stop waits for is of no use here.
+    ends_by = signal.SIGKILL
 
     @property
     def address(self) -> str:
         """Where it listens."""
-        return f"http://{HOST}:{self.port}"
-
-    @property
-    def log_text(self) -> str:
-        """What the server has written."""
-        return (self.folder / "log").read_text(errors="replace")
+        return f"http://{self.host}:{self.port}"
 
     def add_partner(self, name: str, phone: str = "", **fields: object) -> int:
         """The id of a new contact with this number, spelled as it is given."""
@@ -108,39 +98,22 @@ class Odoo:
             with refusal:
                 raise OdooFailed(f"{model} {method}: {refusal.code} {refusal.read()[:500]!r}") from None
 
-    def start(self) -> None:
-        """Start it and wait until it serves its database; again on the port it had.
+    def command(self) -> Sequence[str]:
+        """Return the words that start it on its database."""
+        assert self.store is not None
+        listening = (f"--http-interface={HOST}", f"--http-port={self.port}", "--workers=0", "--max-cron-threads=0")
+        return [*_command(self.store, self.folder), *listening, "--log-level=info"]
 
-        Raises:
-            OdooFailed: when it does not come up.
-        """
-        for port in [self.port] if self.port else random.sample(_PORTS, _TRIES):
-            if self._comes_up(port):
-                return
-        raise OdooFailed(f"Odoo did not come up: {self.log_text[-2000:]}")
+    def environment(self) -> Mapping[str, str]:
+        """Return variables that name nothing of this machine's user."""
+        return _environment(self.folder)
 
-    def _comes_up(self, port: int) -> bool:
-        listening = (f"--http-interface={HOST}", f"--http-port={port}", "--workers=0", "--max-cron-threads=0")
-        command = [*_command(self.store, self.folder), *listening, "--log-level=info"]
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment(self.folder))
-        until = time.monotonic() + BOOT_S
-        self.port = port
-        while time.monotonic() < until and self._process.poll() is None:
-            # It listens before it has read its database: who asks waits for that.
-            with contextlib.suppress(OSError, OdooFailed):
-                self.ask("res.users", "context_get")
-                return self._process.poll() is None
-            time.sleep(0.05)
-        self.stop()
+    def is_ready(self) -> bool:
+        """Return whether it answers: it listens before it has read its database, and who asks waits for that."""
+        with contextlib.suppress(OSError, OdooFailed):
+            self.ask("res.users", "context_get")
+            return True
         return False
-
-    def stop(self) -> None:
-        """End it, as a crash would: what an orderly stop waits for is of no use here."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(STOP_S)
-            self._process = None
 
 
 @contextlib.contextmanager
@@ -154,27 +127,14 @@ def odoo(folder: Path) -> Iterator[Odoo]:
         _copy(template / "data", store.folder / "data")
         _copy(template / "files", place / "files")
         store.start()
-        crm = Odoo(place, store, (template / "key").read_text())
-        try:
-            crm.start()
+        crm = Odoo(place, store=store, key=(template / "key").read_text())
+        with crm.running():
             yield crm
-        finally:
-            crm.stop()
-    shutil.rmtree(place, ignore_errors=True)
-
-
-@lru_cache(maxsize=1)
-def find_odoo() -> Path:
-    """The folder that `get-odoo` makes; quick when it is there already."""
-    done = subprocess.run([HERE / "get-odoo"], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise OdooFailed(f"rig/get-odoo brought no Odoo ({done.returncode}); what it says stands above")
-    return Path(done.stdout.splitlines()[-1])
 
 
 def _template() -> Path:
     """A database to copy, made once: PostgreSQL's data, Odoo's files, and the key that its administrator has."""
-    place = find_odoo().parent / "template"
+    place = fetched("get-odoo").parent / "template"
     place.mkdir(exist_ok=True)
     makers = ("odoo.py", "get-odoo", "get-databases", "debian.sh")
     print_ = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in makers)).hexdigest()
@@ -203,7 +163,7 @@ def _make_template(place: Path) -> None:
 
 def _command(store: Database, place: Path) -> list[str]:
     """Odoo on its database, its files in the folder."""
-    programs = find_odoo()
+    programs = fetched("get-odoo")
     (place / "odoo.conf").write_text("[options]\n")  # none of this machine's
     access = (f"--db_host={store.host}", f"--db_port={store.port}", f"--db_user={store.user}")
     files = (f"--config={place / 'odoo.conf'}", f"--data-dir={place / 'files'}")
@@ -219,7 +179,7 @@ def _run(command: list[str], place: Path, say: str = "") -> str:
         command, input=say, capture_output=True, text=True, check=False, env=_environment(place), cwd=place
     )
     if done.returncode:
-        raise OdooFailed(f"{' '.join(command)}: {done.stdout[-1000:]} {done.stderr[-2000:]}")
+        raise ServerFailed(f"{' '.join(command)}: {done.stdout[-1000:]} {done.stderr[-2000:]}")
     return done.stdout
 
 

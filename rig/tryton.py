@@ -6,53 +6,37 @@ with tryton(tmp_path) as crm:
 """
 
 import base64
-import contextlib
 import json
-import random
 import shutil
-import socket
-import subprocess
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
-HERE = Path(__file__).parent
-HOST = "127.0.0.1"
+from rig.process import Server, fetched
+
 DATABASE = "tryton"
 USER, PASSWORD = "admin", "rig"  # of the database that get-tryton makes
-BOOT_S, STOP_S, REPLY_S = 30.0, 5.0, 20.0
-# Below the range from which the kernel hands out ports, between those of the rig's other servers.
-_PORTS = range(6300, 6400)
-_TRIES = 8
+REPLY_S = 20.0
 
 
 class TrytonFailed(Exception):
-    """Tryton could not be fetched, did not come up or refused what a test prepared; the message holds what it said."""
+    """Tryton refused what a test prepared; the message holds what it said."""
 
 
 @dataclass
-class Tryton:
+class Tryton(Server):
     """A Tryton. `key` is the bearer key of its REST API, made as an administrator makes one."""
 
-    folder: Path
-    port: int = 0
     key: str = field(default="", repr=False)
     database: str = DATABASE
-    _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
     def address(self) -> str:
         """Where it listens, without the database."""
-        return f"http://{HOST}:{self.port}"
-
-    @property
-    def log_text(self) -> str:
-        """What the server has written."""
-        return (self.folder / "log").read_text(errors="replace")
+        return f"http://{self.host}:{self.port}"
 
     def add_party(self, name: str, *numbers: str, email: str = "", kind: str = "phone", **fields: object) -> int:
         """The id of a new party with these telephone numbers, of that `kind` (`phone`, `mobile`, `other`)."""
@@ -103,69 +87,23 @@ class Tryton:
             raise TrytonFailed(f"{method}: {answer['error']}")
         return answer["result"]
 
-    def start(self) -> None:
-        """Start it and wait until it takes connections; again on the port it had.
-
-        Raises:
-            TrytonFailed: when it does not come up.
-        """
-        for port in [self.port] if self.port else random.sample(_PORTS, _TRIES):
-            if self._comes_up(port):
-                self.port = port
-                self.key = self.key or self.make_key()
-                return
-        raise TrytonFailed(f"Tryton did not come up: {self.log_text[-2000:]}")
-
-    def _comes_up(self, port: int) -> bool:
-        settings = f"[web]\nlisten = {HOST}:{port}\n[database]\nuri = sqlite://\npath = {self.folder}\n"
-        (self.folder / "tryton.conf").write_text(settings)
-        command = [find_tryton() / "venv/bin/trytond", "-c", self.folder / "tryton.conf", "-d", self.database]
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen([*map(str, command)], stdout=log, stderr=log, cwd=self.folder)
-        until = time.monotonic() + BOOT_S
-        while time.monotonic() < until and self._process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1.0):
-                # Who answers could be another program: then ours has ended, or is about to, for want of the port.
-                return f"{HOST}:{port}" in self.log_text and self._process.poll() is None
-            time.sleep(0.05)
-        self.stop()
-        return False
-
-    def stop(self) -> None:
-        """Stop it."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
+    def command(self) -> Sequence[str | Path]:
+        """Return the words that start it with its settings, which are written anew."""
+        conf = self.folder / "tryton.conf"
+        conf.write_text(f"[web]\nlisten = {self.address[7:]}\n[database]\nuri = sqlite://\npath = {self.folder}\n")
+        return [fetched("get-tryton") / "venv/bin/trytond", "-c", conf, "-d", self.database]
 
 
-@contextlib.contextmanager
+@contextmanager
 def tryton(folder: Path) -> Iterator[Tryton]:
     """A Tryton without parties, its data below a folder, running inside `with`."""
     place = folder.resolve() / "tryton"
     place.mkdir(parents=True)
-    shutil.copy(find_tryton() / "db" / f"{DATABASE}.sqlite", place)
+    shutil.copy(fetched("get-tryton") / "db" / f"{DATABASE}.sqlite", place)
     crm = Tryton(place)
-    try:
-        crm.start()
+    with crm.running():
+        crm.key = crm.make_key()
         yield crm
-    finally:
-        crm.stop()
-        shutil.rmtree(place, ignore_errors=True)
-
-
-@lru_cache(maxsize=1)
-def find_tryton() -> Path:
-    """The folder that `get-tryton` makes; quick when it is there already."""
-    done = subprocess.run([HERE / "get-tryton"], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise TrytonFailed("rig/get-tryton brought no Tryton; what it says stands above")
-    return Path(done.stdout.splitlines()[-1])
 
 
 def _ask(method: str, address: str, body: object, authorization: str = "") -> object:

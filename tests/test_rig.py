@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rig.asterisk import MUSIC_HZ, Asterisk, AsteriskFailed, NotLanded
+from rig.asterisk import MUSIC_HZ, Asterisk, NotLanded
 from rig.ear import LINEAR, Ear, save_wav, strongest_hz, tone, ulaw_of
+from rig.process import ServerFailed
 from rig.sip import Call, NotAnswered, Phone, silence, sound
 from rig.sip_wire import name_in, party, read_message, read_sdp, user_in, write_message, write_sdp
 from rig.stage import desk, stage
@@ -84,7 +85,7 @@ async def test_what_is_kept_is_stopped_in_order() -> None:
 
 
 async def test_an_asterisk_that_cannot_start_says_why() -> None:
-    with pytest.raises(AsteriskFailed, match="did not come up"):
+    with pytest.raises(ServerFailed, match="did not come up"):
         async with Asterisk(extra={"asterisk.conf": "[directories]\nastmoddir => /nowhere\n"}):
             pass
 

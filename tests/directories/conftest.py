@@ -11,7 +11,7 @@ import pytest_asyncio
 import trustme
 
 from rig.asterisk import Asterisk
-from rig.directories import Server, redis, slapd
+from rig.directories import Directory, redis, slapd
 from tests.acceptance.conftest import house as house
 
 from .entries import ACCESS, LDIF
@@ -33,14 +33,14 @@ def certificate(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
-def directory(certificate: tuple[Path, Path]) -> Iterator[Server]:
+def directory(certificate: tuple[Path, Path]) -> Iterator[Directory]:
     """An OpenLDAP with the entries of these tests, in the clear, with StartTLS, and within TLS."""
     with slapd(LDIF, access=ACCESS, certificate=certificate) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def store(certificate: tuple[Path, Path]) -> Iterator[Server]:
+def store(certificate: tuple[Path, Path]) -> Iterator[Directory]:
     """An empty Redis with a password, in the clear and within TLS."""
     with redis("--requirepass", PASSWORD, certificate=certificate) as running:
         yield running

@@ -12,7 +12,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rig.directories import Server, slapd
+from rig.directories import Directory, slapd
 from routing_engine.core.model import Record
 from routing_engine.core.phone import Number
 from routing_engine.core.ports import Provider, Query
@@ -43,7 +43,7 @@ def yaml(address: str, further: str = "", models: str = MODELS, base: str = BASE
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def provider(directory: Server) -> AsyncIterator[Provider]:
+async def provider(directory: Directory) -> AsyncIterator[Provider]:
     provider = opened(yaml(directory.address, "filter: (objectClass=person)\n"))
     yield provider
     await provider.close()
@@ -58,7 +58,7 @@ async def find(text: str, query: Query, folder: Path = Path()) -> Sequence[Recor
         await provider.close()
 
 
-async def test_a_caller_in_the_directory_gets_to_the_queue_of_the_rule(house: House, directory: Server) -> None:
+async def test_a_caller_in_the_directory_gets_to_the_queue_of_the_rule(house: House, directory: Directory) -> None:
     text = yaml(directory.address, "number_form: [e164, national]\n")
     rule = "when: {city: Linz}, to: {queue: vip}, set: {caller_name: '{name}'}"
     landing = await landed(house, text, rule, caller="+436641234567")
@@ -70,7 +70,7 @@ class TestLdap(ProviderContract):
     """The whole contract."""
 
 
-async def test_values_of_several_are_a_tuple_and_pictures_are_left_out(directory: Server) -> None:
+async def test_values_of_several_are_a_tuple_and_pictures_are_left_out(directory: Directory) -> None:
     models = "models: {contact: {fields: {name: cn, mails: MAIL, photo: jpegPhoto, city: l}}}"
     (record,) = await find(yaml(directory.address, models=models), by_field("uid", "many"))
     mails = ("a@example.com", "b@example.com")
@@ -78,14 +78,14 @@ async def test_values_of_several_are_a_tuple_and_pictures_are_left_out(directory
     assert record.id == f"uid=many,{BASE}"
 
 
-async def test_without_a_field_map_attributes_come_as_they_are(directory: Server) -> None:
+async def test_without_a_field_map_attributes_come_as_they_are(directory: Directory) -> None:
     (record,) = await find(yaml(directory.address, models="models: {contact: {}}"), by_field("uid", "1"))
     assert (record.fields["cn"], record.fields["telephonenumber"]) == ("Anna Gruber", "+43 664 1234567")
 
 
 @pytest.mark.parametrize(("form", "expected"), [("e164", ["p0"]), ("national", ["p1", "p2", "p3", "p4"])])
 async def test_a_number_is_found_with_anything_between_its_digits(
-    directory: Server, form: str, expected: list[str]
+    directory: Directory, form: str, expected: list[str]
 ) -> None:
     caller = by_caller("+43 676 5556677").caller
     found = await find(
@@ -94,14 +94,14 @@ async def test_a_number_is_found_with_anything_between_its_digits(
     assert [one for one in ids(found) if one in expected] == expected
 
 
-async def test_an_exact_search_leaves_the_comparing_to_the_directory(directory: Server) -> None:
+async def test_an_exact_search_leaves_the_comparing_to_the_directory(directory: Directory) -> None:
     text = yaml(directory.address, "number_match: exact\n", MOBILES)
     caller = by_caller("+43 676 5556677").caller
     found = await find(text, Query("contact", "", "+436765556677", True, caller, "national"))
     assert ids(found) == ["p1", "p4"]  # it passes over spaces and hyphens, and nothing else
 
 
-async def test_a_number_is_looked_for_in_every_field_of_numbers(directory: Server) -> None:
+async def test_a_number_is_looked_for_in_every_field_of_numbers(directory: Directory) -> None:
     models = "models: {contact: {fields: {id: uid, phone: telephoneNumber, mobile: mobile}, numbers: [phone, mobile]}}"
     provider = opened(yaml(directory.address, models=models))
     assert ids(await provider.find(by_caller("+43 676 5556677"))) == ["p0"]
@@ -111,7 +111,7 @@ async def test_a_number_is_looked_for_in_every_field_of_numbers(directory: Serve
 
 
 @pytest.mark.parametrize("value", SIGNS)
-async def test_signs_of_a_filter_are_found_as_signs(directory: Server, value: str) -> None:
+async def test_signs_of_a_filter_are_found_as_signs(directory: Directory, value: str) -> None:
     assert ids(await find(yaml(directory.address), by_field("name", value))) == [f"star{SIGNS.index(value)}"]
 
 
@@ -129,7 +129,7 @@ TEXT = st.text(max_size=30) | st.text("*()\\&|!=<>~:\0,+\"' 0", max_size=12)
 @example("}}{{")
 @example("x)(cn=*")
 @example("\ud800")
-async def test_no_text_changes_what_is_asked(directory: Server, text: str) -> None:
+async def test_no_text_changes_what_is_asked(directory: Directory, text: str) -> None:
     provider = opened(yaml(directory.address))
     by_number = Query("contact", "phone", text, True, Number(text, text, text, text))
     for query in (by_field("number", text), by_number):
@@ -153,7 +153,7 @@ def _same(record: Record, query: Query) -> bool:
 # ------------------------------------------------------------------------------------------------ log-in and TLS
 
 
-async def test_a_user_sees_what_anonymous_does_not(directory: Server) -> None:
+async def test_a_user_sees_what_anonymous_does_not(directory: Directory) -> None:
     closed = yaml(directory.address, BIND, base="ou=closed,dc=example,dc=com")
     assert ids(await find(closed, by_field("id", "9"))) == ["9"]
     with pytest.raises(ProviderRefused, match="no entry at the base, or we may not see it"):
@@ -162,7 +162,7 @@ async def test_a_user_sees_what_anonymous_does_not(directory: Server) -> None:
 
 @pytest.mark.parametrize("further", ["start_tls: true\ntls: {ca: CA}\n", "tls: {ca: CA}\n"])
 async def test_tls_is_spoken_with_a_server_of_our_authority(
-    directory: Server, certificate: tuple[Path, Path], further: str
+    directory: Directory, certificate: tuple[Path, Path], further: str
 ) -> None:
     address = directory.address if "start_tls" in further else directory.tls_address
     ca = further.replace("CA", "ca.pem")
@@ -182,7 +182,7 @@ async def test_tls_is_spoken_with_a_server_of_our_authority(
     ],
 )
 async def test_an_administrator_reads_what_is_wrong(
-    directory: Server, change: tuple[str, str], kind: type[ProviderError], sentence: str
+    directory: Directory, change: tuple[str, str], kind: type[ProviderError], sentence: str
 ) -> None:
     provider = opened(yaml(directory.address, f"start_tls: false\n{BIND}").replace(*change, 1))
     with pytest.raises(kind, match=sentence) as caught:
@@ -191,14 +191,14 @@ async def test_an_administrator_reads_what_is_wrong(
     assert not {"s3cret", "4711", "0815"} & set(str(caught.value).split())
 
 
-async def test_a_wrong_password_is_told(directory: Server) -> None:
+async def test_a_wrong_password_is_told(directory: Directory) -> None:
     provider = opened(yaml(directory.address, BIND), password="wr0ng")
     with pytest.raises(ProviderRefused, match="it refused the user or the password") as caught:
         await provider.find(by_field("id", "1"))
     assert "wr0ng" not in f"{caught.value} {caught.value!r}"
 
 
-async def test_a_check_looks_at_the_base_and_tells_what_is_wrong_with_it(directory: Server) -> None:
+async def test_a_check_looks_at_the_base_and_tells_what_is_wrong_with_it(directory: Directory) -> None:
     provider = opened(yaml(directory.address, BIND))
     assert await provider.check() == "the log-in works, and 1 of 1 bases can be seen"  # type: ignore[attr-defined]
     await provider.close()
@@ -208,7 +208,7 @@ async def test_a_check_looks_at_the_base_and_tells_what_is_wrong_with_it(directo
     await provider.close()
 
 
-async def test_a_server_that_speaks_something_else_is_told(store: Server) -> None:
+async def test_a_server_that_speaks_something_else_is_told(store: Directory) -> None:
     with pytest.raises((ProviderMisread, ProviderUnreachable)):
         await asyncio.wait_for(find(yaml(f"ldap://127.0.0.1:{store.port}", BIND), by_field("id", "1")), 5)
 
@@ -236,7 +236,7 @@ async def test_a_referral_is_not_followed() -> None:
             await find(yaml(running.address, base=f"ou=else,{BASE}"), by_field("id", "1"))
 
 
-async def test_searches_run_side_by_side_on_one_connection(provider: Provider, directory: Server) -> None:
+async def test_searches_run_side_by_side_on_one_connection(provider: Provider, directory: Directory) -> None:
     wanted = ["123456", "0042", "345678"] * 30
     found = await asyncio.gather(*(provider.find(by_field("number", one)) for one in wanted))
     assert [ids(one) for one in found] == [["1"], ["2"], ["3"]] * 30
@@ -255,7 +255,7 @@ async def test_a_look_up_that_is_cancelled_leaves_the_connection_to_the_others(p
         assert ids(await provider.find(by_field("number", "123456"))) == ["1"]
 
 
-async def test_who_hangs_up_while_it_connects_leaves_the_connection_to_the_next(directory: Server) -> None:
+async def test_who_hangs_up_while_it_connects_leaves_the_connection_to_the_next(directory: Directory) -> None:
     provider = opened(yaml(directory.address, BIND))
     first = asyncio.ensure_future(provider.find(by_field("id", "1")))
     second = asyncio.ensure_future(provider.find(by_field("id", "2")))
@@ -291,6 +291,6 @@ async def test_a_frozen_server_does_not_hold_the_look_ups_after_it_is_back() -> 
         await provider.close()
 
 
-def _bound(running: Server) -> Provider:
+def _bound(running: Directory) -> Provider:
     """A provider that must log in first, and has little time for it."""
     return opened(yaml(running.address, f"{BIND}connect_timeout_s: 0.3\n"))

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from rig import directories
-from rig.directories import Server
+from rig.directories import Directory
 from routing_engine.core.model import Record
 from routing_engine.core.phone import Number, read_line
 from routing_engine.core.ports import Provider, Query
@@ -45,16 +45,16 @@ KEYS = "keys: {contact: {by_caller: 'phone:{number}', by_field: {number: 'custom
 RIGHTS = re.search(r"^ACL SETUSER engine (.+)$", (REFERENCE / "redis.md").read_text(), re.M)
 
 
-def yaml(server: Server, further: str = "password: '${PASSWORD}'\n", keys: str = KEYS) -> str:
+def yaml(server: Directory, further: str = "password: '${PASSWORD}'\n", keys: str = KEYS) -> str:
     return f"provider: redis\naddress: redis://127.0.0.1:{server.port}\n{further}{keys}{MODELS}"
 
 
-def own(server: Server, database: int = 0) -> redis.asyncio.Redis:
+def own(server: Directory, database: int = 0) -> redis.asyncio.Redis:
     """A client of the tests' own, that may do everything."""
     return redis.asyncio.Redis(host="127.0.0.1", port=server.port, password=PASSWORD, db=database, protocol=2)
 
 
-async def fill(server: Server, database: int = 0) -> None:
+async def fill(server: Directory, database: int = 0) -> None:
     async with own(server, database) as client:
         for row in CUSTOMERS:
             values = {name: str(value) for name, value in row.items()}
@@ -66,7 +66,7 @@ async def fill(server: Server, database: int = 0) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
-async def customers(store: Server) -> None:
+async def customers(store: Directory) -> None:
     await fill(store)
     await fill(store, database=3)
     assert RIGHTS
@@ -75,7 +75,7 @@ async def customers(store: Server) -> None:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def provider(store: Server) -> AsyncIterator[Provider]:
+async def provider(store: Directory) -> AsyncIterator[Provider]:
     provider = opened(yaml(store))
     yield provider
     await provider.close()
@@ -90,7 +90,7 @@ async def find(text: str, query: Query, folder: Path = Path(), password: str = P
         await provider.close()
 
 
-async def test_a_caller_in_the_store_gets_to_the_queue_of_the_rule(house: House, store: Server) -> None:
+async def test_a_caller_in_the_store_gets_to_the_queue_of_the_rule(house: House, store: Directory) -> None:
     rule = "when: {city: Linz}, to: {queue: vip}"
     landing = await landed(house, yaml(store, "user: engine\npassword: '${PASSWORD}'\n"), rule, caller="+436641234567")
     assert (landing.exten, landing.variables["ROUTE_REASON"]) == ("vip", "matched")
@@ -112,7 +112,7 @@ class TestRedis(ProviderContract):
         assert ids(await provider.find(by_field("number", "1' OR '1'='1"))) == ["4"]
 
 
-async def test_json_under_a_key_is_a_record_and_a_list_of_it_several(store: Server) -> None:
+async def test_json_under_a_key_is_a_record_and_a_list_of_it_several(store: Directory) -> None:
     text = yaml(store, "password: '${PASSWORD}'\nvalue: json\n").replace("phone:{number}", "json:{number}")
     (record,) = await find(text, by_caller("+43 664 1234567"))
     assert (record.id, record.fields["name"]) == ("1", "Anna Gruber")
@@ -124,7 +124,7 @@ async def test_json_under_a_key_is_a_record_and_a_list_of_it_several(store: Serv
         await find(text, by_caller("+43 664 2222222"))
 
 
-async def test_the_user_of_the_reference_may_read_and_nothing_else(store: Server) -> None:
+async def test_the_user_of_the_reference_may_read_and_nothing_else(store: Directory) -> None:
     text = yaml(store, "user: engine\npassword: '${PASSWORD}'\n")
     assert ids(await find(text, by_caller("+43 664 1234567"))) == ["1"]
     other = text.replace("customer:{value}", "secret:{value}")
@@ -135,7 +135,7 @@ async def test_the_user_of_the_reference_may_read_and_nothing_else(store: Server
             await client.set("phone:x", "y")
 
 
-async def test_a_check_reads_a_key_of_each_kind(store: Server) -> None:
+async def test_a_check_reads_a_key_of_each_kind(store: Directory) -> None:
     text = yaml(store, "user: engine\npassword: '${PASSWORD}'\n")
     for keys, refused in ((KEYS, False), (KEYS.replace("customer:", "secret:"), True)):
         provider = opened(text.replace(KEYS, keys))
@@ -144,21 +144,21 @@ async def test_a_check_reads_a_key_of_each_kind(store: Server) -> None:
         await provider.close()
 
 
-async def test_a_database_of_its_own_number_is_read(store: Server) -> None:
+async def test_a_database_of_its_own_number_is_read(store: Directory) -> None:
     text = yaml(store, "password: '${PASSWORD}'\ndatabase: 3\n")
     assert ids(await find(text, by_field("number", "0042"))) == ["2"]
     assert ids(await find(text.replace("database: 3", "database: 4"), by_field("number", "0042"))) == []
 
 
-async def test_tls_is_spoken_with_a_server_of_our_authority(store: Server, certificate: tuple[Path, Path]) -> None:
-    text = yaml(store).replace(f"redis://127.0.0.1:{store.port}", f"rediss://127.0.0.1:{store.further_ports[0]}")
+async def test_tls_is_spoken_with_a_server_of_our_authority(store: Directory, certificate: tuple[Path, Path]) -> None:
+    text = yaml(store).replace(f"redis://127.0.0.1:{store.port}", f"rediss://127.0.0.1:{store.tls_port}")
     folder = certificate[0].parent
     assert ids(await find(f"{text}tls: {{ca: ca.pem}}\n", by_field("number", "0042"), folder)) == ["2"]
     with pytest.raises(ProviderRefused, match="certificate is not trusted"):
         await find(text, by_field("number", "0042"))
 
 
-async def test_an_administrator_reads_what_is_wrong(store: Server) -> None:
+async def test_an_administrator_reads_what_is_wrong(store: Directory) -> None:
     with pytest.raises(ProviderRefused, match="refused the user or the password") as caught:
         await find(yaml(store), by_field("number", "4711"), password="wr0ng")
     assert not {"wr0ng", "4711"} & set(str(caught.value).split())
@@ -183,7 +183,7 @@ TEXT = st.text(max_size=30) | st.text("*?[]:{}\r\n$\0 '\"+0", max_size=12)
 @example("\0")
 @example("*)(uid=*")
 @example("\ud800")
-async def test_no_text_changes_what_is_asked(store: Server, text: str) -> None:
+async def test_no_text_changes_what_is_asked(store: Directory, text: str) -> None:
     provider = opened(yaml(store))
     known = {str(row["customer_number"]) for row in CUSTOMERS}
     by_number = Query("contact", "", text, True, Number(text, text, text, text))
@@ -197,7 +197,7 @@ async def test_no_text_changes_what_is_asked(store: Server, text: str) -> None:
     await provider.close()
 
 
-async def test_a_value_cannot_reach_a_key_of_another_kind(store: Server, provider: Provider) -> None:
+async def test_a_value_cannot_reach_a_key_of_another_kind(store: Directory, provider: Provider) -> None:
     async with own(store) as client:
         await cast("Awaitable[int]", client.hset("customer:0042:orders", mapping={"id": "secret"}))
     assert ids(await provider.find(by_field("number", "0042:orders"))) == []
@@ -215,13 +215,13 @@ async def test_a_look_up_that_is_cancelled_leaves_no_answer_to_another(provider:
 
 
 @pytest.fixture
-def mortal() -> Iterator[Server]:
+def mortal() -> Iterator[Directory]:
     """A Redis that a test may stop."""
     with directories.redis("--requirepass", PASSWORD) as running:
         yield running
 
 
-async def test_a_restart_is_passed_over_though_many_connections_were_open(mortal: Server) -> None:
+async def test_a_restart_is_passed_over_though_many_connections_were_open(mortal: Directory) -> None:
     await fill(mortal)
     provider = opened(yaml(mortal))
     await asyncio.gather(*(provider.find(by_field("number", "0042")) for _ in range(20)))
@@ -236,7 +236,7 @@ async def test_a_restart_is_passed_over_though_many_connections_were_open(mortal
     await provider.close()
 
 
-async def test_a_frozen_server_does_not_hold_the_look_ups_after_it_is_back(mortal: Server) -> None:
+async def test_a_frozen_server_does_not_hold_the_look_ups_after_it_is_back(mortal: Directory) -> None:
     await fill(mortal)
     provider = opened(yaml(mortal))
     await provider.find(by_field("number", "0042"))
