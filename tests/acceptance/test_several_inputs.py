@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 
 WAITS = "first_digit_timeout_s: 1, inter_digit_timeout_s: 0.8"
 NUMBER = f"{{name: number, prompt: prompt, digits: {{min: 4, max: 8}}, {WAITS}}}"
-PIN = f"{{name: pin, prompt: menu, retry_prompt: retry, digits: {{min: 4, max: 4}}, sensitive: true, {WAITS}}}"
+PIN = f"{{name: pin, prompt: menu, retry_prompt: retry, digits: {{min: 7, max: 7}}, sensitive: true, {WAITS}}}"
 CODE = f"{{name: code, prompt: menu, digits: {{min: 3, max: 3}}, {WAITS}}}"
 CODE_ONCE = CODE.replace("name", "attempts: 1, on_failure: {to: {queue: sales}}, name")
 #: Goes on at the sixth digit of a number that begins with 7, at once; others have eight.
@@ -44,25 +44,25 @@ async def arrives(stage: Stage, call: Call) -> str:
 
 
 async def test_a_customer_number_and_then_a_pin_find_the_record(stage: Stage) -> None:
-    stage.middleware.knows("crm", "8642", id="4711")
+    stage.middleware.knows("crm", "8642973", id="4711")
     call = await stage.typed("identify", "123456#")
     await hears(call, "menu")
-    await call.press("8642")
+    await call.press("8642973")
     landing = await stage.lands(call, "queue")
     assert (landing.exten, *told(landing, "REASON")) == ("vip", "matched")
     [request] = stage.middleware.requests
-    assert request.digits == "8642"
-    assert "8642" not in str(landing) + str(stage.engine.log) + stage.asterisk.log_text()
+    assert request.digits == "8642973"
+    assert "8642973" not in str(landing) + str(stage.engine.log) + stage.asterisk.log_text()
 
 
 async def test_a_pin_that_is_too_short_is_asked_for_again_without_the_number(stage: Stage) -> None:
-    stage.middleware.knows("crm", "8642", id="4711")
+    stage.middleware.knows("crm", "8642973", id="4711")
     call = await stage.typed("identify", "123456#")
     await hears(call, "menu")
     await call.press("86#", 60, 40)
     await hears(call, "retry")
     await hears(call, "menu", times=2)
-    await call.press("8642", 60, 40)
+    await call.press("8642973", 60, 40)
     assert (await stage.lands(call, "queue")).exten == "vip"
 
 

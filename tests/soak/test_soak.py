@@ -58,7 +58,7 @@ async def test_nothing_is_lost_and_nothing_is_left(tmp_path: Path, faulty: int, 
     assert (gone.tasks, gone.files) == (outside.tasks, outside.files)
     assert faults == []  # such as tasks that were destroyed, errors that nobody heard of
     assert events(log) <= {"source.down", "source.up", "configuration.remarks"}
-    assert "66410" not in log.getvalue()
+    assert "+4366410" not in log.getvalue()
     the_journal_is_complete(tmp_path / "journal.db", warm, told)
 
 
