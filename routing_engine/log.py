@@ -12,8 +12,9 @@ from typing import Any, Literal, TextIO
 
 import structlog
 
+from routing_engine.core.destinations import say_destination
 from routing_engine.core.events import HEALTH_CHECK, CallAbandoned, CallRouted
-from routing_engine.core.shown import hide_number, shown_caller, shown_destination
+from routing_engine.core.shown import hide_number, shown_caller
 from routing_engine.core.visible import visible
 
 #: No text of an event is longer: a line is for people.
@@ -87,7 +88,7 @@ def log_call(event: CallRouted | CallAbandoned, plain_numbers: bool) -> None:
         reason=decision.reason,
         source=decision.source,
         rule=decision.rule,
-        destination=hide_number(shown_destination(decision.destination, plain_numbers), event.caller, plain_numbers),
+        destination=hide_number(say_destination(decision.destination, plain_numbers), event.caller, plain_numbers),
         revision=decision.revision,
         took_ms=round(event.took_ms, 1),
         waited_ms=round(event.waited_s * 1000),

@@ -8,6 +8,8 @@ import sys
 
 from routing_engine.channels.softphone import Softphone
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
+from routing_engine.core.destinations import say_destination
+from routing_engine.core.model import Destination
 from routing_engine.engine import open_store
 
 
@@ -86,14 +88,17 @@ def _print_end(found: dict[str, str]) -> int:
     if not status:
         print(paint("You hung up, or the engine did: no destination was set.", "bad"))
         return 1
-    priority = f", priority {found['QUEUE_PRIO']}" if "QUEUE_PRIO" in found else ""
     rule = f", rule '{found['ROUTE_RULE']}'" if found.get("ROUTE_RULE") else ""
-    place = (
-        f"{found.get('ROUTE_KIND', '')} {found.get('ROUTE_TARGET', '')}".strip()
-        or "nowhere: the dialplan's own fallback"
-    )
-    print(paint(f"-> {place}{priority}{rule} ({found.get('ROUTE_REASON', '')})", "good" if status == "OK" else "bad"))
+    place = say_destination(_destination(found)) or "nowhere: the dialplan's own fallback"
+    print(paint(f"-> {place}{rule} ({found.get('ROUTE_REASON', '')})", "good" if status == "OK" else "bad"))
     for name, value in found.items():
         if name.startswith("ROUTE_") and value:
             print(f"   {name}={value}")
     return 0 if status == "OK" else 1
+
+
+def _destination(found: dict[str, str]) -> Destination | None:
+    if not found.get("ROUTE_KIND"):
+        return None
+    priority, ring_s = (int(found[name]) if name in found else None for name in ("QUEUE_PRIO", "ROUTE_RING_S"))
+    return Destination(found["ROUTE_KIND"], found.get("ROUTE_TARGET", ""), priority, ring_s)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from routing_engine.cli.common import Commands, add_command, paint, print_json
 from routing_engine.cli.journal import add_options, as_json, exit_on_journal_error, find_journal, where
+from routing_engine.core.destinations import say_destination
 
 if TYPE_CHECKING:
     from routing_engine.journal.reader import StoredCall, StoredStep
@@ -72,10 +73,7 @@ def _times(call: StoredCall) -> str:
 
 def _details(call: StoredCall) -> list[str]:
     """Return the lines that not every call has."""
-    lines = [
-        f"  then      {one.kind} {one.target}, if not taken" + (f" for {one.ring_s} s" if one.ring_s else "")
-        for one in call.chain
-    ]
+    lines = [f"  then      {say_destination(one)}, if not taken" for one in call.chain]
     if call.source:
         lines.append(f"  source    {call.source}")
     if call.record_id or call.record_url or call.record_fields:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from routing_engine.core.destinations import say_destination
 from routing_engine.errors import ConfigError, JournalError
 from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.settings import JournalSettings, journal_path, read_journal
@@ -180,10 +181,7 @@ def _place(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def where(call: StoredCall) -> str:
-    """Say where a call went: `queue vip, priority 10`."""
+    """Return where a call went: `queue vip, priority 10`."""
     if call.ended == "abandoned":
         return "abandoned"
-    to = call.destination
-    if to is None:
-        return "nowhere"
-    return f"{to.kind} {to.target}" + (f", priority {to.priority}" if to.priority is not None else "")
+    return say_destination(call.destination) or "nowhere"

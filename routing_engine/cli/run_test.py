@@ -16,6 +16,7 @@ from routing_engine.cli.common import Commands, add_command, misuse, paint, prin
 from routing_engine.cli.record import about_of, print_record
 from routing_engine.config.canned import live_operand, read_records
 from routing_engine.config.store import Configuration
+from routing_engine.core.destinations import say_destination
 from routing_engine.core.model import Decision, Destination, Operand, TrailStep, Value
 from routing_engine.core.phone import read_number
 from routing_engine.core.visible import visible
@@ -177,7 +178,7 @@ def _print(found: DryRun, about: Mapping[str, FieldInfo] = MappingProxyType({}))
     decision = found.decision
     print(paint(where(decision), "good" if decision.reason == "matched" else "bold"))
     for one in decision.chain:
-        print(f"  if not taken    {one.kind} {one.target}" + (f", for {one.ring_s} s" if one.ring_s else ""))
+        print(f"  if not taken    {say_destination(one)}")
     if decision.play:
         print(f"  after playing   {', '.join(map(str, decision.play))}")
     for name, value in decision.sets:
@@ -191,9 +192,7 @@ def _print(found: DryRun, about: Mapping[str, FieldInfo] = MappingProxyType({}))
 
 
 def where(decision: Decision) -> str:
-    """Say a decision in one line: `queue vip, by rule 'gold customers' of customers (matched)`."""
-    to = decision.destination
-    place = "nowhere" if to is None else f"{to.kind} {to.target}"
-    priority = f", priority {to.priority}" if to is not None and to.priority is not None else ""
+    """Return a decision in one line: `queue vip, by rule 'gold customers' of customers (matched)`."""
+    place = say_destination(decision.destination) or "nowhere"
     by = f", by rule '{decision.rule}' of {decision.source or 'the route'}" if decision.rule else ""
-    return f"{place}{priority}{by} ({decision.reason})"
+    return f"{place}{by} ({decision.reason})"

@@ -198,7 +198,7 @@ def _read_extension_state(dialplan: Section, profile: str) -> str:
 
 
 def _read_places(own: Section) -> Mapping[str, str]:
-    kinds = [kind for kind in KINDS if kind not in ("route", "dialplan")]
+    kinds = [kind for kind, row in KINDS.items() if not row.fixed]
     for name in own.names():
         if name not in kinds:
             own.take(name)

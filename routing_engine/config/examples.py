@@ -13,7 +13,7 @@ from routing_engine.config.canned import Canned, drive, records_of, states_of
 from routing_engine.config.route.actions import read_to
 from routing_engine.config.route.context import RouteContext, UniqueNames, read_name, scalar
 from routing_engine.config.route.walk import actions_of, branches_of, rules_of
-from routing_engine.core.destinations import check_target
+from routing_engine.core.destinations import WRITTEN, check_target, say_destination
 from routing_engine.core.model import Caller, Decision, Destination, Operand, Reason, Route, Value
 from routing_engine.core.phone import HIDDEN_WORDS, read_number
 from routing_engine.settings.yaml_reader import Section, suggest
@@ -103,7 +103,8 @@ def failures(example: Example, decision: Decision) -> list[str]:
     for place, to in enumerate(expect.to):
         there = gone[place] if place < len(gone) else None
         if not _same_place(to, there):
-            found.append(f"the call should {'then ' if place else ''}go to {_place(to)}, but goes to {_place(there)}")
+            got = say_destination(there) or "nowhere"
+            found.append(f"the call should {'then ' if place else ''}go to {say_destination(to)}, but goes to {got}")
             break
     return found
 
@@ -121,14 +122,6 @@ def _same_place(wanted: Destination, got: Destination | None) -> bool:
     if got is None or wanted.kind != got.kind or wanted.target not in ("", got.target):
         return False
     return wanted.priority in (None, got.priority) and wanted.ring_s in (None, got.ring_s)
-
-
-def _place(destination: Destination | None) -> str:
-    if destination is None:
-        return "nowhere"
-    priority = f" with priority {destination.priority}" if destination.priority is not None else ""
-    ring = f" for {destination.ring_s} s" if destination.ring_s is not None else ""
-    return f"{destination.kind} {destination.target}{priority}{ring}"
 
 
 # ---------------------------------------------------------------------------------------------------- reading
@@ -201,7 +194,7 @@ def _read_states(section: Section) -> Mapping[Operand, Value]:
 
 def _leads_on(route: Route) -> bool:
     """Whether a call may go on with another route, whose sources may be answered for too."""
-    return any(to.kind == "route" for action in actions_of(route) for to in branches_of(action.to))
+    return any(WRITTEN[to.kind].is_route for action in actions_of(route) for to in branches_of(action.to))
 
 
 def _one_of(name: str, names: list[str]) -> str:
@@ -245,9 +238,9 @@ def _read_destination(node: yaml.Node, expect: Section, page: RouteContext) -> D
     to = read_to(node, page, has_record=True)
     if to is None:
         return None
-    if scalar(node) == "callback":
-        return Destination("callback", "")  # whoever calls
-    if to.target.operands or to.otherwise is not None or to.kind == "last_agent":
+    if scalar(node) and to.target.operands:
+        return Destination(to.kind, "")  # written alone, with values of the call as its target: whichever they are
+    if to.target.operands or to.otherwise is not None or WRITTEN[to.kind].is_looked_up:
         expect.note("to", "an expected destination is a fixed one", "write the target that this call must reach")
         return None
     return Destination(to.kind, check_target(to.kind, "".join(map(str, to.target.parts))), to.priority, to.ring_s)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from routing_engine.config.route.read import RouteFile
 from routing_engine.config.route.walk import branches_of, operands_of, operands_of_rule, rules_of
+from routing_engine.core.destinations import WRITTEN
 from routing_engine.core.model import Action, Comparison, Condition, Route, Rule, Source
 from routing_engine.errors import Problem
 from routing_engine.settings.integration import IntegrationFacts
@@ -54,7 +55,7 @@ def _of_route(file: str, found: RouteFile) -> Iterator[Problem]:
 
 
 def _is_sure(action: Action) -> bool:
-    return any(not to.target.operands and to.kind != "last_agent" for to in branches_of(action.to))
+    return any(not to.target.operands and not WRITTEN[to.kind].is_looked_up for to in branches_of(action.to))
 
 
 def _hidden_rules(file: str, rules: tuple[Rule, ...]) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from typing import cast
 from routing_engine.core.check_digits import why_invalid
 from routing_engine.core.compare import as_moment
 from routing_engine.core.conditions import nearly_not, why_not
+from routing_engine.core.destinations import KINDS
 from routing_engine.core.masking import mask_secrets
 from routing_engine.core.model import (
     Action,
@@ -63,7 +64,7 @@ def decide(route: Route, caller: Caller) -> Conversation[Decision]:
     for _ in range(MAX_ROUTES):
         talk = CallState(route, caller, trail, secrets, seen=seen, passed=passed)
         decision = yield from _follow(talk)
-        if decision.destination is None or decision.destination.kind != "route":
+        if decision.destination is None or not KINDS[decision.destination.kind].is_route:
             return mask_secrets(talk, decision)
         opened = cast(Opened, (yield Open(decision.destination.target)))
         if opened.route is None:

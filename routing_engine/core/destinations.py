@@ -1,57 +1,57 @@
-"""Destination kinds, what their targets may be, and a decision's dialplan variables: the one vocabulary."""
+"""Destination kinds, one row each, and a decision's dialplan variables: the one vocabulary."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
-from routing_engine.core.model import Decision, Destination
+from routing_engine.core.compare import as_number
+from routing_engine.core.model import Decision, Destination, Value
+from routing_engine.core.phone import mask_number
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of destination: what a target may be (a whole-match expression), and a sentence that says so."""
+class Reach:
+    """The live state that says whether a destination can be reached: `device.TARGET`, `queue.TARGET.members`.
+
+    `why_not(state)` returns why it cannot, "" when it can or when the state does not tell.
+    """
+
+    scope: Literal["device", "queue"]
+    name: str
+    why_not: Callable[[Value], str]
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationKind:
+    """One kind of destination, whole: reading, checks, dialplan, logs and examples follow from its row alone.
+
+    `allows` is what a target may be after `form` has brought it into the form that the dialplan gets; `says` is that
+    as a sentence. `label` is how people read it. `bare` is the target where the kind is written alone, "" when it
+    cannot be; one that holds values may be left out of an example, too. `freepbx` is its place in that profile, ""
+    where our own dialplan is used there as well; `fixed` is its place in every profile.
+    """
 
     allows: re.Pattern[str]
     says: str
     doc: str
+    label: str
+    form: Callable[[str], str] = str
+    bare: str = ""
+    freepbx: str = ""
+    fixed: str = ""
+    rings: bool = False
+    has_priority: bool = False
+    #: The target is somebody's number: masked in logs unless the site wants them plain.
+    is_number: bool = False
+    reach: Reach | None = None
+    #: The call begins anew with the route that the target names.
+    is_route: bool = False
+    #: Who it is is looked up when the call is there, and is an extension then: the target says how long it counts.
+    is_looked_up: bool = False
 
-
-def _kind(allows: str, says: str, doc: str) -> Kind:
-    return Kind(re.compile(allows + r"\Z", re.ASCII), says, doc)
-
-
-_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,79}"
-_NAME_SAYS = "letters, digits, '.', '-' and '_'"
-
-#: Every kind of destination. docs/ and dialplan/ are checked against this table.
-KINDS: Mapping[str, Kind] = {
-    "extension": _kind(
-        r"[A-Za-z0-9_+*#][A-Za-z0-9_.+*#\-]{0,79}", _NAME_SAYS + ", '+', '*' and '#'", "a telephone of the site"
-    ),
-    "queue": _kind(_NAME, _NAME_SAYS, "a queue; `priority` puts the caller before those with less"),
-    "ring_group": _kind(_NAME, _NAME_SAYS, "telephones that ring together"),
-    "ivr": _kind(_NAME, _NAME_SAYS, "a menu"),
-    "voicemail": _kind(_NAME + r"(@" + _NAME + r")?", _NAME_SAYS + ", or mailbox@context", "a mailbox"),
-    "conference": _kind(_NAME, _NAME_SAYS, "a conference room"),
-    "external": _kind(
-        r"\+?[0-9*#]{2,24}", "digits, '*' and '#', with a + in front or not", "a number outside, over a trunk"
-    ),
-    "announcement": _kind(
-        r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_.\-/]{0,119}", "the name of a sound", "play a sound and hang up"
-    ),
-    "hangup": _kind(r"[0-9]{1,3}", "a cause by name or number (1 to 127)", "refuse the call or hang up, with a cause"),
-    "callback": _kind(
-        r"\+?[0-9]{2,24}", "a number to call back", "note that this number wants a call back, say so and hang up"
-    ),
-    "route": _kind(r"[A-Za-z0-9][A-Za-z0-9_\-]{1,63}", "the name of a route", "go on with another route"),
-    "dialplan": _kind(
-        r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,79},[A-Za-z0-9_+*#][A-Za-z0-9_.+*#@\-]{0,79},([0-9]{1,5}|[A-Za-z][A-Za-z0-9_\-]{0,39})",
-        "context,exten,priority",
-        "any place of the dialplan",
-    ),
-}
 
 #: Names for Q.850 causes; `Hangup()` turns them into SIP answers on an unanswered call.
 CAUSES: Mapping[str, int] = {
@@ -65,23 +65,147 @@ CAUSES: Mapping[str, int] = {
 }
 
 _SEPARATED = re.compile(r"[\s\-./()]+")
+#: Device states in which a telephone would not ring for a new call. One that is not known is tried.
+UNREACHABLE = frozenset({"busy", "inuse", "ringing", "ringinuse", "onhold", "unavailable", "invalid"})
+
+
+def _without_separators(text: str) -> str:
+    return _SEPARATED.sub("", text)
+
+
+def _cause(text: str) -> str:
+    return str(CAUSES.get(text.lower(), text))
+
+
+def _device_why_not(state: Value) -> str:
+    return str(state) if state in UNREACHABLE else ""
+
+
+def _queue_why_not(members: Value) -> str:
+    return "it has no members" if as_number(members) == 0 else ""
+
+
+def _allow(expression: str) -> re.Pattern[str]:
+    return re.compile(expression + r"\Z", re.ASCII)
+
+
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,79}"
+_NAME_SAYS = "letters, digits, '.', '-' and '_'"
+
+#: Every kind of destination that a call can go to. docs/ and dialplan/ are checked against this table.
+KINDS: Mapping[str, DestinationKind] = {
+    "extension": DestinationKind(
+        _allow(r"[A-Za-z0-9_+*#][A-Za-z0-9_.+*#\-]{0,79}"),
+        _NAME_SAYS + ", '+', '*' and '#'",
+        "a telephone of the site",
+        "extension",
+        freepbx="from-did-direct,{target},1",
+        rings=True,
+        reach=Reach("device", "{target}", _device_why_not),
+    ),
+    "queue": DestinationKind(
+        _allow(_NAME),
+        _NAME_SAYS,
+        "a queue; `priority` puts the caller before those with less",
+        "queue",
+        freepbx="ext-queues,{target},1",
+        rings=True,
+        has_priority=True,
+        reach=Reach("queue", "{target}.members", _queue_why_not),
+    ),
+    "ring_group": DestinationKind(
+        _allow(_NAME),
+        _NAME_SAYS,
+        "telephones that ring together",
+        "ring group",
+        freepbx="ext-group,{target},1",
+        rings=True,
+    ),
+    "ivr": DestinationKind(_allow(_NAME), _NAME_SAYS, "a menu", "ivr", freepbx="ivr-{target},s,1"),
+    "voicemail": DestinationKind(
+        _allow(_NAME + r"(@" + _NAME + r")?"),
+        _NAME_SAYS + ", or mailbox@context",
+        "a mailbox",
+        "voicemail",
+        freepbx="ext-local,vmu{target},1",
+    ),
+    "conference": DestinationKind(
+        _allow(_NAME), _NAME_SAYS, "a conference room", "conference", freepbx="ext-meetme,{target},1"
+    ),
+    "external": DestinationKind(
+        _allow(r"\+?[0-9*#]{2,24}"),
+        "digits, '*' and '#', with a + in front or not",
+        "a number outside, over a trunk",
+        "external",
+        form=_without_separators,
+        freepbx="from-internal,{target},1",
+        rings=True,
+        is_number=True,
+    ),
+    "announcement": DestinationKind(
+        _allow(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_.\-/]{0,119}"),
+        "the name of a sound",
+        "play a sound and hang up",
+        "announcement",
+    ),
+    "hangup": DestinationKind(
+        _allow(r"(?!0+\Z)([0-9]{1,2}|0[0-9]{2}|1[01][0-9]|12[0-7])"),
+        "a cause by name or number (1 to 127)",
+        "refuse the call or hang up, with a cause",
+        "hangup with cause",
+        form=_cause,
+        bare="normal",
+    ),
+    "callback": DestinationKind(
+        _allow(r"\+?[0-9]{2,24}"),
+        "a number to call back",
+        "note that this number wants a call back, say so and hang up",
+        "callback to",
+        form=_without_separators,
+        bare="{call.caller}",
+        is_number=True,
+    ),
+    "route": DestinationKind(
+        _allow(r"[A-Za-z0-9][A-Za-z0-9_\-]{1,63}"),
+        "the name of a route",
+        "go on with another route",
+        "route",
+        fixed="routing-engine,{target},1",  # in a chain: the call comes back to us
+        is_route=True,
+    ),
+    "dialplan": DestinationKind(
+        _allow(
+            r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,79},[A-Za-z0-9_+*#][A-Za-z0-9_.+*#@\-]{0,79},"
+            r"([0-9]{1,5}|[A-Za-z][A-Za-z0-9_\-]{0,39})"
+        ),
+        "context,exten,priority",
+        "any place of the dialplan",
+        "dialplan",
+        fixed="{target}",
+    ),
+}
+#: Every kind that may be written: those above, and those that become one of them while the call is there.
+WRITTEN: Mapping[str, DestinationKind] = {
+    **KINDS,
+    "last_agent": DestinationKind(
+        _allow(r"[1-9][0-9]{0,2} days?"),
+        "how long it counts, such as 14 days",
+        "the extension that the caller spoke to last",
+        "last agent within days",
+        rings=True,
+        is_looked_up=True,
+    ),
+}
+
+
+def dialplan_places(profile: str) -> Mapping[str, str]:
+    """Return where each kind begins in a profile; kinds whose place is fixed are not among them."""
+    ours = {kind: f"routing-engine-{kind},{{target}},1" for kind, row in KINDS.items() if not row.fixed}
+    return ours if profile == "plain" else {kind: KINDS[kind].freepbx or place for kind, place in ours.items()}
+
 
 #: Where each kind begins in the dialplan, by profile: `context,exten,priority`.
-PROFILES: Mapping[str, Mapping[str, str]] = {
-    "plain": {kind: f"routing-engine-{kind},{{target}},1" for kind in KINDS if kind not in ("route", "dialplan")},
-    "freepbx": {
-        "extension": "from-did-direct,{target},1",
-        "queue": "ext-queues,{target},1",
-        "ring_group": "ext-group,{target},1",
-        "ivr": "ivr-{target},s,1",
-        "voicemail": "ext-local,vmu{target},1",
-        "conference": "ext-meetme,{target},1",
-        "external": "from-internal,{target},1",
-        "announcement": "routing-engine-announcement,{target},1",
-        "hangup": "routing-engine-hangup,{target},1",
-        "callback": "routing-engine-callback,{target},1",
-    },
-}
+PROFILES: Mapping[str, Mapping[str, str]] = {profile: dialplan_places(profile) for profile in ("plain", "freepbx")}
 
 #: The engine's own side effects of `set`, and the channel variable or function each one sets.
 SIDE_EFFECTS: Mapping[str, str] = {
@@ -109,17 +233,29 @@ _RESERVED = frozenset(
 
 def check_target(kind: str, target: str) -> str:
     """Return the target in the form that the dialplan gets. Raises `ValueError` with a sentence when it is refused."""
-    text = target.strip()
-    if kind in ("external", "callback"):
-        text = _SEPARATED.sub("", text)
-    if kind == "hangup":
-        text = str(CAUSES.get(text.lower(), text))
-    if not KINDS[kind].allows.match(text) or (kind == "hangup" and not 1 <= int(text) <= 127):
+    row = WRITTEN[kind]
+    text = row.form(target.strip())
+    if not text:
+        raise ValueError(f"{kind} has no target")
+    if not row.allows.match(text):
         shown = text if len(text) <= 40 else text[:37] + "..."
-        raise ValueError(
-            f"{kind} cannot be '{shown}': it must be {KINDS[kind].says}" if text else f"{kind} has no target"
-        )
+        raise ValueError(f"{kind} cannot be '{shown}': it must be {row.says}")
     return text
+
+
+def say_destination(destination: Destination | None, plain: bool = True) -> str:
+    """Return a destination as people read it: `queue vip, priority 10`, `ring group 600, for 20 s`; "" for none.
+
+    Without `plain` a number outside is masked as a caller's is.
+    """
+    if destination is None:
+        return ""
+    row, target = KINDS.get(destination.kind), destination.target
+    label = row.label if row is not None else destination.kind  # an old journal may name a kind that is gone
+    masked = row is not None and row.is_number and not plain
+    said = f"{label} {mask_number(target) if masked else target}"
+    said += f", priority {destination.priority}" if destination.priority is not None else ""
+    return said + (f", for {destination.ring_s} s" if destination.ring_s is not None else "")
 
 
 def check_variable(name: str) -> None:
@@ -151,9 +287,7 @@ def clean_value(text: str) -> str:
 
 def dialplan_location(destination: Destination, profile: Mapping[str, str]) -> tuple[str, str, str]:
     """Return context, exten and priority of a destination in a dialplan profile."""
-    if destination.kind == "route":  # in a chain: the call comes back to us
-        return "routing-engine", destination.target, "1"
-    where = destination.target if destination.kind == "dialplan" else profile[destination.kind]
+    where = KINDS[destination.kind].fixed or profile[destination.kind]
     context, exten, priority = where.replace("{target}", destination.target).split(",")
     return context, exten, priority
 

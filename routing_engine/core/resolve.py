@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
-from routing_engine.core.compare import as_moment, as_number
-from routing_engine.core.destinations import check_target, clean_value
+from routing_engine.core.compare import as_moment
+from routing_engine.core.destinations import KINDS, WRITTEN, check_target, clean_value
 from routing_engine.core.model import (
     Action,
     Decision,
@@ -27,8 +27,6 @@ from routing_engine.core.prompts import check_language, speak
 from routing_engine.core.state import CallState, Conversation, fill_prompts, observe, play, switch
 from routing_engine.core.templates import Facts, as_text, render
 
-#: Device states in which a telephone would not ring for a new call. One that is not known is tried.
-UNREACHABLE = frozenset({"busy", "inuse", "ringing", "ringinuse", "onhold", "unavailable", "invalid"})
 LAST_AGENT = Operand("last_agent", "")
 #: Side effects that are a name of something: letters, digits and few signs, as sounds have them.
 _NAMES = frozenset({"announce", "music", "record"})
@@ -76,7 +74,7 @@ def resolve_destination(
 def resolve_nowhere(talk: CallState) -> Conversation[Decision]:
     """Land on the default of a route whose way leads nowhere; on nothing when that is a route again."""
     decision = yield from resolve_destination(talk, talk.route.default, "error")
-    if decision.destination is not None and decision.destination.kind == "route":
+    if decision.destination is not None and KINDS[decision.destination.kind].is_route:
         return replace(decision, destination=None, failed=True)
     return decision
 
@@ -148,7 +146,7 @@ def _ways(to: DestinationSpec) -> Iterator[DestinationSpec]:
 def _allowed(talk: CallState, to: DestinationSpec, facts: Facts) -> Conversation[Destination | None]:
     """Fill and check one target; None, with the trail saying why, when it is empty or refused."""
     try:
-        if to.kind == "last_agent":
+        if WRITTEN[to.kind].is_looked_up:
             return (yield from _last_agent(talk, to, facts))
         return Destination(to.kind, _target(to, facts), to.priority, to.ring_s)
     except ValueError as refusal:
@@ -181,19 +179,15 @@ def _last_agent(talk: CallState, to: DestinationSpec, facts: Facts) -> Conversat
 
 def _reachable(talk: CallState, destination: Destination) -> Conversation[bool]:
     """Return whether an entry of a chain can be reached; what cannot be known counts as reachable."""
-    if destination.kind == "extension":
-        left = Operand("device", destination.target)
-        yield from observe(talk, (left,))
-        if talk.seen[left] in UNREACHABLE:
-            talk.log_step(f"destination extension {destination.target}", f"not reachable: {talk.seen[left]}")
-            return False
-    if destination.kind == "queue":
-        left = Operand("queue", f"{destination.target}.members")
-        yield from observe(talk, (left,))
-        if as_number(talk.seen[left]) == 0:
-            talk.log_step(f"destination queue {destination.target}", "not reachable: it has no members")
-            return False
-    return True
+    reach = KINDS[destination.kind].reach
+    if reach is None:
+        return True
+    left = Operand(reach.scope, reach.name.replace("{target}", destination.target))
+    yield from observe(talk, (left,))
+    why = reach.why_not(talk.seen[left])
+    if why:
+        talk.log_step(f"destination {destination.kind} {destination.target}", f"not reachable: {why}")
+    return not why
 
 
 def _rest(

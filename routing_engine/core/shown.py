@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routing_engine.core.model import Caller, Destination
+from routing_engine.core.model import Caller
 from routing_engine.core.phone import mask_number
 
 #: A caller's number with fewer digits is an extension: it stands in too many other texts to be masked in them.
@@ -14,15 +14,6 @@ def shown_caller(caller: Caller, plain: bool) -> str:
     if caller.number is None:
         return "anonymous"
     return caller.number.e164 if plain else mask_number(caller.number.e164)
-
-
-def shown_destination(found: Destination | None, plain: bool) -> str:
-    """Return kind, target and priority; a number outside is masked like a caller's. "" where there is none."""
-    if found is None:
-        return ""
-    outside = found.kind in ("external", "callback") and not plain
-    priority = f", priority {found.priority}" if found.priority is not None else ""
-    return f"{found.kind} {mask_number(found.target) if outside else found.target}{priority}"
 
 
 def hide_number(text: str, caller: Caller, plain: bool) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
+from routing_engine.core.model import Destination
 from routing_engine.core.phone import Number, mask_number, read_number
 from routing_engine.errors import JournalError
 from routing_engine.journal.entry import clean
@@ -21,16 +22,6 @@ from routing_engine.journal.tables import CALLS, open_engine, schema_of, transla
 #: How a masked number looks that shows nothing: it cannot be searched for.
 _NOTHING = mask_number("")
 _MASKED = Privacy("masked")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDestination:
-    """A destination as it is kept."""
-
-    kind: str
-    target: str
-    priority: int | None = None
-    ring_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +53,8 @@ class StoredCall:
     reason: str
     rule: str
     source: str
-    destination: StoredDestination | None
-    chain: tuple[StoredDestination, ...]
+    destination: Destination | None
+    chain: tuple[Destination, ...]
     played: tuple[str, ...]
     sets: tuple[str, ...]
     caller: str
@@ -169,8 +160,8 @@ def _cleaned(value: Any) -> Any:
     return clean(value) if isinstance(value, str) else value
 
 
-def _place(one: Mapping[str, Any]) -> StoredDestination:
-    return StoredDestination(clean(one["kind"]), clean(one["target"]), one["priority"], one["ring_s"])
+def _place(one: Mapping[str, Any]) -> Destination:
+    return Destination(clean(one["kind"]), clean(one["target"]), one["priority"], one["ring_s"])
 
 
 def _texts(written: str) -> tuple[str, ...]:
@@ -186,7 +177,7 @@ def masked(call: StoredCall, region: str) -> StoredCall:
     def text(value: str) -> str:
         return _MASKED.text(value, number)
 
-    def place(one: StoredDestination) -> StoredDestination:
+    def place(one: Destination) -> Destination:
         return replace(one, target=text(one.target))
 
     return replace(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from routing_engine.core.field_types import apply_types
 from routing_engine.core.model import Find, Found, Record, Source, SourceDown
 from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.errors import (
@@ -20,7 +21,6 @@ from routing_engine.errors import (
 from routing_engine.lookup.caching import said_age
 from routing_engine.lookup.caller_match import match_caller, queries
 from routing_engine.lookup.ending import time_is_up
-from routing_engine.lookup.field_types import apply_types
 from routing_engine.lookup.limiter import Limiter
 from routing_engine.settings.integration import Model, RateLimits
 

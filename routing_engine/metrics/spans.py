@@ -21,9 +21,10 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
+from routing_engine.core.destinations import say_destination
 from routing_engine.core.events import CallAbandoned, CallRouted
 from routing_engine.core.ports import Channel, Lookup
-from routing_engine.core.shown import shown_caller, shown_destination
+from routing_engine.core.shown import shown_caller
 from routing_engine.core.visible import visible
 from routing_engine.errors import traceback_frames
 from routing_engine.metrics.traced import Attribute, Moment, TracedChannel, TracedLookup
@@ -148,7 +149,7 @@ def _of_call(event: CallRouted | CallAbandoned, plain: bool) -> dict[str, Attrib
         "reason": decision.reason,
         "source": decision.source,
         "rule": decision.rule,
-        "destination": shown_destination(decision.destination, plain),
+        "destination": say_destination(decision.destination, plain),
         "revision": decision.revision,
     }
 

@@ -8,20 +8,19 @@ from typing import Literal, TypeAlias
 
 import yaml
 
+from routing_engine.core.field_types import FIELD_TYPES
 from routing_engine.core.model import Template
 from routing_engine.core.phone import FORMS, LAST_FEWEST, LAST_MOST, last_digits
 from routing_engine.core.templates import read_template
 from routing_engine.settings.mirror import MirrorSettings
 from routing_engine.settings.yaml_reader import Section, section_of, suggest, text_of
 
-#: What the values of a field can be told to become.
-TYPES = ("text", "number", "boolean", "date")
-
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """What people see of a field: its label ("" is its name), and whether it is shown. `type` is one of `TYPES`, or ""
-    for values as they come.
+    """What people see of a field: its label ("" is its name), and whether it is shown.
+
+    `type` is one of `FIELD_TYPES`, or "" for values as they come.
     """
 
     label: str = ""
@@ -230,7 +229,8 @@ def read_field(fields: Section, name: str, usual: Mapping[str, str]) -> tuple[st
         return text_of(node, fields.notes, f"the field '{name}'") or "", FieldInfo()
     section = Section(node, fields.notes)
     theirs = section.text("field", usual.get(name, name))
-    about = FieldInfo(section.text("label"), section.choice("type", TYPES, ""), section.flag("shown", True))
+    kind = section.choice("type", tuple(FIELD_TYPES), "")
+    about = FieldInfo(section.text("label"), kind, section.flag("shown", True))
     section.close(f"the field '{name}'")
     return theirs, about
 

@@ -49,7 +49,7 @@ def fill(config: Path, *events: Any, mode: Any = "masked") -> Path:
 # ------------------------------------------------------------------------------------------------ explain
 
 EXPLAINED = """\
-queue vip, priority 10, by rule 'silver' of crm (matched)
+queue vip, priority 10, for 20 s, by rule 'silver' of crm (matched)
   call      1795198986.2, 2026-11-18 10:30:15+0100
   caller    ...567 dialled 217, language de
   route     support, revision 9bc58236f2cc
@@ -137,8 +137,8 @@ def test_no_text_of_the_journal_reaches_the_terminal_as_a_command(run: Run, conf
 LISTED = """\
 arrived              call          caller  dialled  route    reason     took     went to
 2026-11-18 10:30:16  b             ...199  217      sales    no_rule    2190 ms  ivr main
-2026-11-18 10:30:15  1795198986.2  ...567  217      support  matched    2190 ms  queue vip, priority 10, by rule \
-'silver'
+2026-11-18 10:30:15  1795198986.2  ...567  217      support  matched    2190 ms  queue vip, priority 10, for 20 s, \
+by rule 'silver'
 2026-11-18 10:30:15  1795198986.9  ...567  217      support  abandoned  800 ms   abandoned
 """
 

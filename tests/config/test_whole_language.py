@@ -310,7 +310,7 @@ def test_an_example_has_states_and_may_expect_where_a_chain_goes_on(states: str,
     [
         ("[{extension: 200}, {queue: sales}]", "then go to queue sales, but goes to queue desk"),
         ("[{extension: 200}, {queue: desk}, {queue: sales}, {queue: x}]", "then go to queue x, but goes to nowhere"),
-        ("{extension: 200, ring_s: 15}", "go to extension 200 for 15 s, but goes to extension 200 for 20 s"),
+        ("{extension: 200, ring_s: 15}", "go to extension 200, for 15 s, but goes to extension 200, for 20 s"),
     ],
 )
 def test_a_chain_that_goes_elsewhere_fails_its_example(expected: str, sentence: str) -> None:

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from routing_engine.core.decide import fall_back
-from routing_engine.core.destinations import PROFILES, variables
+from routing_engine.core.destinations import PROFILES, UNREACHABLE, variables
 from routing_engine.core.model import Action, Destination, DestinationSpec, Record, Route, Value
-from routing_engine.core.resolve import UNREACHABLE
 
 from .build import ANNA, GOLD, NOW, NUMBER, SALES, Told, chain, converse, go, route, rule, source, to, when
 

@@ -12,10 +12,10 @@ import pytest
 
 from routing_engine.cli import build_parser
 from routing_engine.config.not_yet import LATER
-from routing_engine.config.route.actions import WRITTEN
 from routing_engine.config.route.conditions import WORDS
 from routing_engine.config.route.prompts import SAYINGS
-from routing_engine.core.destinations import CAUSES, HEADER, PROFILES, SIDE_EFFECTS, variables
+from routing_engine.core.destinations import CAUSES, HEADER, PROFILES, SIDE_EFFECTS, WRITTEN, variables
+from routing_engine.core.field_types import FIELD_TYPES
 from routing_engine.core.model import Decision, Destination, Reason, Record
 from routing_engine.core.operators import OPERATORS, SYMBOLS
 from routing_engine.core.templates import CALL_FIELDS, DATA_FIELDS, QUEUE_FIELDS
@@ -51,6 +51,11 @@ def test_values_of_left_sides_that_have_few():
     documented = {re.split(r"\.", row.names[0].removeprefix("call.").removeprefix("data."))[0]: row for row in rows}
     found = {name: tuple(re.findall(r"`([^`]+)`", row.cells[1])) for name, row in documented.items()}
     assert {name: set(words) for name, words in found.items()} == {name: set(words) for name, words in WORDS.items()}
+
+
+def test_types_of_fields():
+    row = next(row for row in table(REFERENCE / "integrations.md", "A field") if row.names[0] == "type")
+    assert set(re.findall(r"`(\w+)`", row.cells[1])) == set(FIELD_TYPES)
 
 
 def test_what_a_prompt_can_say():

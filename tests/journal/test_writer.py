@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from routing_engine.core.model import TrailStep
-from routing_engine.journal.reader import StoredDestination, StoredStep
+from routing_engine.core.model import Destination, TrailStep
+from routing_engine.journal.reader import StoredStep
 from routing_engine.journal.writer import Journal
 
 from .calls import ANNA, AT, Log, abandoned, count, kept_call, kept_ids, opened, routed, settings, write
@@ -42,8 +42,8 @@ async def test_a_routed_call_is_kept_with_all_that_explains_it(path: Path) -> No
     assert (call.rule, call.source) == ("silver", "crm")
     assert (call.took_ms, call.waited_ms, call.silence_ms) == (2190.5, 83.2, 40.7)
     assert (call.caller, call.called, call.language) == ("...567", "217", "de")
-    assert call.destination == StoredDestination("queue", "vip", 10, 20)
-    assert call.chain == (StoredDestination("external", "...877"), StoredDestination("voicemail", "217"))
+    assert call.destination == Destination("queue", "vip", 10, 20)
+    assert call.chain == (Destination("external", "...877"), Destination("voicemail", "217"))
     assert (call.played, call.sets) == (("greeting", "digits"), ("caller_name",))
     assert (call.record_id, call.record_fields) == ("0012345678", ("tier", "phone"))
     assert call.record_url == "https://crm.example/7?q=...567"

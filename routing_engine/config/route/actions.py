@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 import yaml
 
 from routing_engine.config.route.context import RouteContext, refuse_empty, scalar
 from routing_engine.config.route.prompts import read_prompts
-from routing_engine.core.destinations import KINDS, SIDE_EFFECTS, check_target, check_variable
-from routing_engine.core.model import Action, DestinationSpec, Operand, Template
+from routing_engine.core.destinations import KINDS, SIDE_EFFECTS, WRITTEN, DestinationKind, check_target, check_variable
+from routing_engine.core.model import Action, DestinationSpec, Template
+from routing_engine.core.templates import read_template
 from routing_engine.settings.yaml_reader import Section, is_null, section_of, suggest, text_of
 
-#: Kinds that may be written without a target, and the target they then have.
-_BARE: Mapping[str, Template] = {
-    "hangup": Template(("normal",)),
-    "callback": Template((Operand("call", "caller"),)),
-}
-#: Every kind that may be written; `last_agent` becomes an extension once it is known who that was.
-WRITTEN = (*KINDS, "last_agent")
-#: What rings, and so may ring for a time.
-_RINGING = ("extension", "queue", "ring_group", "external", "last_agent")
-_DAYS = re.compile(r"([1-9][0-9]{0,2}) days?\Z")
 _LONGEST_CHAIN = 9
 _EXAMPLE = "to: {queue: sales}"
 
@@ -63,13 +53,13 @@ def read_to(node: yaml.Node, page: RouteContext, has_record: bool) -> Destinatio
 
 
 def _bare(node: yaml.Node, page: RouteContext, kind: str) -> DestinationSpec | None:
-    if kind in _BARE:
-        return DestinationSpec(kind, _BARE[kind])
-    if kind in KINDS:
+    if kind in WRITTEN and WRITTEN[kind].bare:
+        return DestinationSpec(kind, read_template(WRITTEN[kind].bare))
+    if kind in WRITTEN:
         page.notes.note(node, f"'{kind}' needs a target", f"write {{{kind}: TARGET}}")
     else:
         first, _, rest = kind.replace(":", " ").partition(" ")
-        remedy = f"write {{{first}: {rest.strip()}}}" if first in KINDS else suggest(kind, KINDS)
+        remedy = f"write {{{first}: {rest.strip()}}}" if first in WRITTEN else suggest(kind, WRITTEN)
         page.notes.note(node, f"'{kind[:80]}' is no destination", remedy)
     return None
 
@@ -105,18 +95,24 @@ def _read_mapping(section: Section, page: RouteContext, has_record: bool) -> Des
     if len(kinds) != 1:
         _note_kinds(section, kinds)
         return None
-    kind = kinds[0]
+    kind, row = kinds[0], WRITTEN[kinds[0]]
     priority = section.whole("priority", 0, 0, 1_000_000) if section.has("priority") else None
-    if priority is not None and kind != "queue":
-        section.note("priority", f"a destination '{kind}' has no priority", "remove it: only a queue has one")
+    if priority is not None and not row.has_priority:
+        those = _those(lambda one: one.has_priority)
+        section.note("priority", f"a destination '{kind}' has no priority", f"remove it: only {those} has one")
     ring_s = section.whole("ring_s", 0, 1, 3600) or None
-    if ring_s is not None and kind not in _RINGING:
-        section.note("ring_s", f"a destination '{kind}' does not ring", f"remove it: {', '.join(_RINGING)} ring")
+    if ring_s is not None and not row.rings:
+        those = _those(lambda one: one.rings)
+        section.note("ring_s", f"a destination '{kind}' does not ring", f"remove it: {those} ring")
     otherwise = section.take("else")
     branch = None if otherwise is None else read_to(otherwise, page, has_record)
     target = _read_target(section, kind, page, has_record)
     section.close("a destination")
     return None if target is None else DestinationSpec(kind, target, priority, branch, ring_s)
+
+
+def _those(have: Callable[[DestinationKind], bool]) -> str:
+    return ", ".join(kind for kind, row in WRITTEN.items() if have(row))
 
 
 def _note_kinds(section: Section, kinds: list[str]) -> None:
@@ -135,24 +131,25 @@ def _note_kinds(section: Section, kinds: list[str]) -> None:
 def _read_target(section: Section, kind: str, page: RouteContext, has_record: bool) -> Template | None:
     node = section.take(kind)
     if node is None or is_null(node):
-        if kind not in _BARE:
+        bare = WRITTEN[kind].bare
+        if not bare:
             section.note(kind, f"'{kind}' needs a target", f"write {{{kind}: TARGET}}")
-        return _BARE.get(kind)
+        return read_template(bare) if bare else None
     text = text_of(node, page.notes, f"the target of '{kind}'")
-    if kind == "last_agent":
-        return None if text is None else _read_days(node, text, page)
+    if text is not None and WRITTEN[kind].is_looked_up:
+        return _read_days(node, kind, text, page)
     template = None if text is None else page.template(node, text, has_record, shows=True)
     if text is None or template is None:
         return None
     return _checked(node, kind, text, template, page)
 
 
-def _read_days(node: yaml.Node, text: str, page: RouteContext) -> Template | None:
-    days = _DAYS.match(text)
-    if days is None:
-        page.notes.note(node, f"'last_agent' cannot be '{text[:80]}'", "write how long it counts: last_agent: 14 days")
+def _read_days(node: yaml.Node, kind: str, text: str, page: RouteContext) -> Template | None:
+    try:
+        return Template((check_target(kind, text).split()[0],))
+    except ValueError:
+        page.notes.note(node, f"'{kind}' cannot be '{text[:80]}'", f"write how long it counts: {kind}: 14 days")
         return None
-    return Template((days[1],))
 
 
 def _checked(node: yaml.Node, kind: str, text: str, template: Template, page: RouteContext) -> Template | None:
@@ -164,7 +161,7 @@ def _checked(node: yaml.Node, kind: str, text: str, template: Template, page: Ro
         sentence = f"{kind} can never be '{text[:80]}'" if template.operands else str(error)
         page.notes.note(node, sentence, f"it must be {KINDS[kind].says}")
         return None
-    if kind == "route" and not template.operands and page.routes is not None and target not in page.routes:
+    if KINDS[kind].is_route and not template.operands and page.routes is not None and target not in page.routes:
         page.notes.note(node, f"there is no route '{target}'", suggest(target, page.routes))
         return None
     return template

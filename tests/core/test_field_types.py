@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from routing_engine.core.field_types import apply_types
 from routing_engine.core.model import Record, Value
-from routing_engine.lookup.field_types import apply_types
 from routing_engine.settings.integration import FieldInfo
 
 
