@@ -31,10 +31,10 @@ from routing_engine.journal.writer import Journal
 from routing_engine.log import log_call
 from routing_engine.lookup.cache import Cache
 from routing_engine.lookup.cache_file import CacheFile
-from routing_engine.lookup.forgetting import take_note
 from routing_engine.lookup.settings import CacheSettings
 from routing_engine.metrics.monitor import Monitor
 from routing_engine.metrics.readings import JournalState, Readings
+from routing_engine.storage.forget_note import note_path, take_note
 
 if TYPE_CHECKING:
     from routing_engine.metrics.spans import TracedCall
@@ -118,7 +118,7 @@ class Service:
         try:
             if await asyncio.to_thread(self._store.changed):
                 await self.reload()
-            if (number := await asyncio.to_thread(take_note, self._store.folder)) is not None:
+            if (number := await asyncio.to_thread(take_note, note_path(self._store.folder))) is not None:
                 await self._forget(number)
         except Exception as error:
             self._log.error("configuration.unreadable", error=type(error).__name__, traceback=traceback_frames(error))

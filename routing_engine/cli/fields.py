@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -28,6 +28,7 @@ from routing_engine.engine import open_provider
 from routing_engine.errors import ProviderError
 from routing_engine.settings.integration import FieldInfo, Integration
 from routing_engine.settings.paths import state_folder
+from routing_engine.storage.files import SHARED_FOLDER, make_folder, replace_file
 
 #: The fields that a system has, by model; the moment it was asked is beside.
 Theirs: TypeAlias = Mapping[str, Sequence[RemoteField]]
@@ -102,12 +103,10 @@ def _asked_for(integration: Integration, configuration: Configuration) -> Mappin
 
 def _keep(place: Path, theirs: Theirs) -> None:
     """Write what the system said, whole or not at all."""
-    place.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(place.parent, SHARED_FOLDER)
     held = {"asked_at": datetime.now(UTC).isoformat(timespec="seconds")}
     models = {model: [asdict(one) for one in fields] for model, fields in theirs.items()}
-    beside = place.with_suffix(".new")
-    beside.write_text(json.dumps({**held, "models": models}, ensure_ascii=False, indent=1), encoding="utf-8")
-    os.replace(beside, place)
+    replace_file(place, json.dumps({**held, "models": models}, ensure_ascii=False, indent=1).encode(), 0o644)
 
 
 def _kept(place: Path) -> tuple[str, Theirs]:
@@ -198,11 +197,10 @@ def _reset(folder: Path, integration: Integration) -> int:
         return 0
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     kept = state_folder(folder) / "fields" / f"{integration.name}.{stamp}.yaml"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(text, encoding="utf-8")
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_text(rest, encoding="utf-8")
-    os.replace(beside, path)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    make_folder(kept.parent, SHARED_FOLDER)
+    replace_file(kept, text.encode(), mode)
+    replace_file(path, rest.encode(), mode)
     print(f"The defaults hold again. What {path} said is kept in {kept}.")
     return 0
 

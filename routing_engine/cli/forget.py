@@ -14,8 +14,9 @@ from routing_engine.cli.common import Commands, add_command, misuse, paint, prin
 from routing_engine.cli.journal import JournalPlace, add_options, exit_on_journal_error, find_journal
 from routing_engine.core.phone import Number, mask_number, read_number
 from routing_engine.errors import JournalError
-from routing_engine.lookup.forgetting import forget_on_disk, leave_note, wait_until_taken
-from routing_engine.mirror.forgetting import forget_in_mirrors
+from routing_engine.lookup.cache_file import forget_on_disk
+from routing_engine.mirror.index_writer import forget_in_mirrors
+from routing_engine.storage.forget_note import leave_note, note_path, wait_until_taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,19 @@ def from_journal(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptL
 def from_cache(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLine:
     """Forget a number in the answers that are kept: in the memory of a running engine, and in its file."""
     try:
-        taken = dry_run or wait_until_taken(leave_note(place.folder, number.e164), place.patience_s)
+        taken = dry_run or _tell_engine(place, number)
         count = forget_on_disk(place.cache, number.e164, dry_run) if place.cache is not None else 0
     except (OSError, sqlite3.Error) as error:
         return ReceiptLine("cache", {}, False, (f"not done: {error}",))
     notes = () if taken else ("no running engine answered: restart it, if one runs with this folder",)
     return ReceiptLine("cache", {"answers on disk": count}, notes=notes)
+
+
+def _tell_engine(place: JournalPlace, number: Number) -> bool:
+    """Ask a running engine to forget a number; return whether one did."""
+    note = note_path(place.folder)
+    leave_note(note, number.e164)
+    return wait_until_taken(note, place.patience_s)
 
 
 def from_mirrors(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLine:

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, and_, delete, func, or_, select, update
 from routing_engine.core.phone import Number
 from routing_engine.journal.privacy import FORGOTTEN, Privacy, without
 from routing_engine.journal.reader import open_to_read, perhaps_by, surely_by
-from routing_engine.journal.tables import CALLS, connect, open_engine, prepare, translate_errors
+from routing_engine.journal.tables import CALLS, open_engine, prepare, translate_errors
+from routing_engine.storage import sqlite
 
 #: Texts that may hold a number; those of the second row are JSON.
 _TEXTS = (CALLS.c.called, CALLS.c.target, CALLS.c.record_id, CALLS.c.record_url, CALLS.c.why, CALLS.c.call_id)
@@ -134,11 +135,11 @@ def _deep(value: Any, clean: Callable[[str], str]) -> Any:
 def _shrink(path: Path) -> Iterator[str]:
     """Write the file anew and empty its log, so that no byte of what was deleted is left; give what did not work."""
     try:
-        with closing(connect(path, True, _WAIT_S)) as file:
+        with closing(sqlite.connect(path, wait_s=_WAIT_S)) as file:
             file.execute("VACUUM")
-            busy = file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            emptied = sqlite.empty_log(file)
     except sqlite3.Error as error:
         yield f"the file was not written anew ({error}); what was deleted is overwritten: run this again for the rest"
         return
-    if busy:
+    if not emptied:
         yield "the file's log could not be emptied while another program reads it: run this again"

@@ -5,15 +5,16 @@ Everything here waits for the disk: it belongs into the journal's own thread.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, insert, select
 
 from routing_engine.journal.entry import Row
-from routing_engine.journal.tables import CALLS, bytes_of, open_engine, prepare, set_wal, translate_errors, write_rows
+from routing_engine.journal.tables import CALLS, bytes_of, open_engine, prepare, translate_errors, use_log
+from routing_engine.storage import sqlite
+from routing_engine.storage.files import SHARED_FOLDER, make_folder
 
 #: Who called is nobody else's business. The folder is open: it may be that of other files, too.
 _FILE_MODE = 0o640
@@ -39,23 +40,22 @@ class JournalStore:
             self._make_file()
             self._connection = self._engine.connect()
             prepare(self._connection)
-            set_wal(self._connection)
+            use_log(self._connection)
             self._file = self._sign()
             return self._connection
 
     def save(self, rows: Sequence[Row]) -> None:
         """Write calls, all or none. Raises `JournalError` when trying again may help, and others when it will not."""
         with self._connected() as connection, connection.begin():
-            write_rows(connection, rows)
+            connection.execute(insert(CALLS), rows)
 
     def expire(self, before_ms: int, most_bytes: int) -> int:
         """Delete some calls that are older, or the oldest while there is too much; give how many. Again until 0."""
-        with self._connected() as connection:
+        with self._connected() as connection, connection.begin():
             oldest = select(CALLS.c.id).order_by(CALLS.c.at_ms).limit(_STEP)
             if bytes_of(connection) <= most_bytes:
                 oldest = oldest.where(CALLS.c.at_ms < before_ms)
-            with connection.begin():
-                return connection.execute(delete(CALLS).where(CALLS.c.id.in_(oldest))).rowcount
+            return connection.execute(delete(CALLS).where(CALLS.c.id.in_(oldest))).rowcount
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -75,8 +75,8 @@ class JournalStore:
                 connection.close()
 
     def _make_file(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE))
+        make_folder(self._path.parent, SHARED_FOLDER)
+        sqlite.make_file(self._path, _FILE_MODE)
 
     def _sign(self) -> tuple[int, int]:
         try:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
 from sqlalchemy import (
     BigInteger,
@@ -21,11 +20,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    bindparam,
     create_engine,
     event,
-    func,
-    insert,
     inspect,
     select,
 )
@@ -33,6 +29,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from routing_engine.errors import JournalError
+from routing_engine.storage import sqlite
 
 METADATA = MetaData()
 #: One row, `schema`: the number of the shape that the file has.
@@ -82,47 +79,25 @@ CALLS = Table(
     Index("calls_token", "token", "at_ms"),
 )
 
-_WRITTEN = [column.name for column in CALLS.columns if column.name != "id"]
-_EACH = func.json_each(bindparam("rows", type_=Text)).table_valued("value")
-_FROM_JSON = insert(CALLS).from_select(
-    _WRITTEN, select(*(func.json_extract(_EACH.c.value, f"$[{place}]") for place in range(len(_WRITTEN))))
-)
-
 #: The shape that this version writes, and the statements from each older one to the next.
 SCHEMA = 1
 UPGRADES: Mapping[int, Sequence[str]] = {}
 
-_WAIT_S = 5.0
-_WAL_BYTES = 16 << 20
 
-
-def open_engine(path: Path, write: bool, wait_s: float = _WAIT_S) -> Engine:
+def open_engine(path: Path, write: bool, wait_s: float = sqlite.WAIT_S) -> Engine:
     """Return the way to a journal's file; nothing is opened yet. `wait_s` is how long another's lock is waited for.
 
     A commit is on the disk when it returns (`synchronous=FULL`): it survives the end of the process in any way, and
     of the machine. With one commit for a quarter of a second that costs nothing. What is deleted is overwritten.
     """
-    engine = create_engine("sqlite://", creator=lambda: connect(path, write, wait_s), poolclass=NullPool)
+    opened = partial(sqlite.connect, path, write=write, wait_s=wait_s)
+    engine = create_engine("sqlite://", creator=opened, poolclass=NullPool)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
-
-
-def connect(path: Path, write: bool, wait_s: float = _WAIT_S) -> sqlite3.Connection:
-    """Open the file itself. Raises `sqlite3.Error`."""
-    address = f"file:{quote(str(path))}?mode={'rw' if write else 'ro'}"
-    found = sqlite3.connect(address, timeout=wait_s, isolation_level=None, check_same_thread=False, uri=True)
-    try:
-        found.execute("PRAGMA synchronous=FULL")
-        found.execute("PRAGMA secure_delete=ON")
-        found.execute(f"PRAGMA journal_size_limit={_WAL_BYTES}")
-    except BaseException:
-        found.close()
-        raise
-    return found
 
 
 def prepare(connection: Connection, schema: int = SCHEMA, upgrades: Mapping[int, Sequence[str]] = UPGRADES) -> None:
@@ -158,35 +133,20 @@ def schema_of(connection: Connection, schema: int = SCHEMA) -> int | None:
     return int(value)
 
 
-def write_rows(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write calls within a transaction. Raises whatever the database says, and `ValueError` for what is no value.
-
-    SQLite gets them as one JSON text in one statement. Row by row Python would give up its lock and ask for it again
-    for each, and beside an event loop that is busy each of that takes 5 ms.
-    """
-    if connection.dialect.name != "sqlite":
-        connection.execute(insert(CALLS), rows)
-        return
-    lists = [[row[name] for name in _WRITTEN] for row in rows]
-    connection.execute(_FROM_JSON, {"rows": json.dumps(lists, ensure_ascii=False, allow_nan=False)})
-
-
-def set_wal(connection: Connection) -> None:
-    """Let others read while we write, and commits be one write to the end of a file."""
-    _ask(connection, "PRAGMA journal_mode=WAL")
+def use_log(connection: Connection) -> None:
+    """Let others read while we write. Outside of any transaction, and only once the file is known to be ours."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    sqlite.use_log(driver)
 
 
 def bytes_of(connection: Connection) -> int:
     """Return what the calls take on the disk, without the space that deleted ones have left."""
-    size, pages, free = (_ask(connection, f"PRAGMA {name}") for name in ("page_size", "page_count", "freelist_count"))
-    return int(size) * (int(pages) - int(free))
-
-
-def _ask(connection: Connection, statement: str) -> str:
-    """Run a statement of SQLite's own outside of any transaction."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return str(driver.execute(statement).fetchone()[0])
+    size, pages, free = (
+        connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+        for name in ("page_size", "page_count", "freelist_count")
+    )
+    return int(size * (pages - free))
 
 
 @contextmanager

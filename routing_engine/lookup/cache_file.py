@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import structlog
 
 from routing_engine.core.model import Record, Value
 from routing_engine.lookup.cache import Cache, CacheEntry, Key
+from routing_engine.storage import sqlite
+from routing_engine.storage.files import SHARED_FOLDER, make_folder
 
 _log = structlog.get_logger(__name__)
 
 #: How long a change may be in memory alone.
 WRITE_EVERY_S = 1.0
+#: Answers about a number: it was asked for, or stands in a record, however it is spaced there.
+_ABOUT = "FROM answers WHERE instr(question, ?) OR instr(replace(answer, ' ', ''), ?)"
 _TABLE = "CREATE TABLE IF NOT EXISTS answers (question TEXT PRIMARY KEY, at REAL NOT NULL, answer TEXT NOT NULL)"
 
 
@@ -85,42 +89,44 @@ class CacheFile:
             _log.warning("cache.unwritable", path=str(self._path), error=str(error)[:200])
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> sqlite3.Connection:
     """Open the file, for its owner alone: it holds what the CRM knows of callers."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    connection = sqlite3.connect(path, timeout=5)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.execute(_TABLE)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    make_folder(path.parent, SHARED_FOLDER)
+    # Not durable: what a power cut takes is asked for again.
+    return sqlite.open_or_make(path, _TABLE, durable=False)
 
 
 def _read_all(path: Path) -> list[tuple[Key, CacheEntry]]:
-    connection = _connect(path)
-    try:
+    with closing(_open(path)) as connection:
         rows = connection.execute("SELECT question, at, answer FROM answers ORDER BY at").fetchall()
-    finally:
-        connection.close()
     return [_read(question, at, answer) for question, at, answer in rows]
 
 
 def _write_all(path: Path, changes: dict[Key, CacheEntry | None]) -> None:
-    connection = _connect(path)
-    try:
-        with connection:
-            gone = [(_text(key),) for key, entry in changes.items() if entry is None]
-            kept = [(_text(key), entry.at, _answer(entry)) for key, entry in changes.items() if entry is not None]
+    gone = [(_text(key),) for key, entry in changes.items() if entry is None]
+    kept = [(_text(key), entry.at, _answer(entry)) for key, entry in changes.items() if entry is not None]
+    with closing(_open(path)) as connection:
+        with sqlite.transaction(connection):
             connection.executemany("DELETE FROM answers WHERE question = ?", gone)
             connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", kept)
         if gone:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what was forgotten is gone from the file too
-    finally:
-        connection.close()
+            sqlite.empty_log(connection)
+
+
+def forget_on_disk(path: Path, e164: str, dry_run: bool) -> int:
+    """Remove every answer about a number from the file of a cache, or only count them; return how many those are.
+
+    A file that is not there holds nothing. Raises `sqlite3.Error` or `OSError`.
+    """
+    if not path.exists():
+        return 0
+    digits = e164.lstrip("+")
+    with closing(sqlite.connect(path)) as connection:
+        (count,) = connection.execute(f"SELECT count(*) {_ABOUT}", (digits, digits)).fetchone()
+        if count and not dry_run:
+            connection.execute(f"DELETE {_ABOUT}", (digits, digits))
+            sqlite.empty_log(connection)
+    return int(count)
 
 
 def _text(key: Key) -> str:

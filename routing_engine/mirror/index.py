@@ -2,13 +2,13 @@
 
 One SQLite file an integration. A full pull fills a new generation beside the one in force and takes its place in one
 transaction, so what a call finds is always whole; whatever ends the process, the last good one stays. Every function
-takes a connection of `connect` and runs in a thread; they raise `sqlite3.Error` or `OSError`. `filling.py` writes.
+takes a connection of `open_index` and runs in a thread; they raise `sqlite3.Error` or `OSError`. `index_writer.py`
+writes.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,9 @@ from pathlib import Path
 from routing_engine.core.model import Record, Value
 from routing_engine.core.phone import lines_in
 from routing_engine.core.templates import as_text
+from routing_engine.storage import sqlite
+from routing_engine.storage.files import make_folder
+from routing_engine.storage.sqlite import transaction
 
 #: Another layout is another file: nothing has to be converted, and two versions do not read each other's.
 LAYOUT = 1
@@ -75,53 +78,11 @@ def index_path(folder: Path, integration: str) -> Path:
     return folder / f"{integration}.v{LAYOUT}.db"
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def open_index(path: Path) -> sqlite3.Connection:
     """Open the file, for its owner alone: it is a copy of customers' records."""
-    os.close(open_private(path))
-    connection = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.executescript(_TABLES)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def open_private(path: Path) -> int:
-    """Open a file for its owner alone, and its folder; made by root, both are its folder's owner's, who runs us."""
-    for folder in reversed([one for one in path.parents if not one.exists()]):
-        folder.mkdir(exist_ok=True, mode=0o700 if folder == path.parent else 0o777)
-        _give_away(folder)
-    made = not path.exists()
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    if made:
-        _give_away(path)
-    return file
-
-
-def _give_away(path: Path) -> None:
-    if os.geteuid() == 0:
-        owner = path.parent.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
-
-
-class whole:
-    """Run what follows as one transaction: all of it happens, or none."""
-
-    def __init__(self, connection: sqlite3.Connection, write: bool = True) -> None:
-        self._connection, self._begin = connection, "BEGIN IMMEDIATE" if write else "BEGIN"
-
-    def __enter__(self) -> None:
-        self._connection.execute(self._begin)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._connection.execute("COMMIT")
-        elif self._connection.in_transaction:  # a full disk has ended it already
-            self._connection.execute("ROLLBACK")
+    make_folder(path.parent)
+    # Not durable: what a power cut takes is pulled again.
+    return sqlite.open_or_make(path, _TABLES, wait_s=_PATIENCE_S, durable=False)
 
 
 def index_state(connection: sqlite3.Connection, model: str) -> IndexState | None:
@@ -145,7 +106,7 @@ def find(
 
     One view of the file: a generation that another process replaces meanwhile is still there to its end.
     """
-    with whole(connection, write=False):
+    with transaction(connection, write=False):
         now = index_state(connection, model)
         if now is None:
             return None, [], []

@@ -1,6 +1,6 @@
 """Filling the index on disk: generations are begun, filled, put in force or swept away.
 
-Every function takes a connection of `shelf.connect` and runs in a thread; they raise `sqlite3.Error` or `OSError`.
+Every function takes a connection of `index.open_index` and runs in a thread; they raise `sqlite3.Error` or `OSError`.
 """
 
 from __future__ import annotations
@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
 
 from routing_engine.core.model import Record, Value
 from routing_engine.mirror.index import (
+    LAYOUT,
     IndexState,
     PullState,
     SearchColumn,
@@ -18,16 +21,20 @@ from routing_engine.mirror.index import (
     index_state,
     indexes_of,
     keys_of,
-    whole,
+    open_index,
 )
+from routing_engine.storage import sqlite
+from routing_engine.storage.sqlite import transaction
 
 _AT_ONCE = 2000
+_BY_NUMBER = "SELECT DISTINCT record FROM keys WHERE key = ?"
+_BY_TEXT = "SELECT record FROM records WHERE instr(replace(fields, ' ', ''), ?)"
 
 
 def begin(connection: sqlite3.Connection, model: str, columns: Iterable[SearchColumn]) -> int:
     """Begin a new generation of a model; what an earlier one has left half done is removed first."""
     sweep(connection, model)
-    with whole(connection):
+    with transaction(connection):
         generation = connection.execute("INSERT INTO generations (model) VALUES (?)", (model,)).lastrowid
         assert generation is not None
         for column in columns:
@@ -44,7 +51,7 @@ def sweep(connection: sqlite3.Connection, model: str) -> None:
         for number in indexes_of(connection, old).values():
             _remove(connection, "keys", "(number, key, record)", "number", number)
         _remove(connection, "records", "record", "generation", old)
-        with whole(connection):
+        with transaction(connection):
             connection.execute("DELETE FROM indexes WHERE generation = ?", (old,))
             connection.execute("DELETE FROM generations WHERE generation = ?", (old,))
 
@@ -58,7 +65,7 @@ def _remove(connection: sqlite3.Connection, table: str, row: str, where: str, va
 
 def put(connection: sqlite3.Connection, generation: int, region: str, records: Iterable[Record]) -> None:
     """Put records into a generation, each in the place of the one with its id."""
-    with whole(connection):
+    with transaction(connection):
         if not connection.execute("SELECT 1 FROM generations WHERE generation = ?", (generation,)).fetchone():
             raise sqlite3.IntegrityError("the generation was swept away")
         numbers = indexes_of(connection, generation)
@@ -73,7 +80,7 @@ def put(connection: sqlite3.Connection, generation: int, region: str, records: I
 
 def remove(connection: sqlite3.Connection, generation: int, region: str, ids: Iterable[str]) -> int:
     """Remove records by their ids; gives how many there were."""
-    with whole(connection):
+    with transaction(connection):
         numbers = indexes_of(connection, generation)
         places = [_clear(connection, generation, numbers, region, one) for one in ids]
         there = [(place,) for place in places if place is not None]
@@ -114,7 +121,7 @@ def _add_index(connection: sqlite3.Connection, generation: int, column: SearchCo
 
 def add_column(connection: sqlite3.Connection, model: str, region: str, column: SearchColumn) -> None:
     """Index one more column of what is in force. It may take seconds."""
-    with whole(connection):
+    with transaction(connection):
         now = index_state(connection, model)
         if now is None or column in indexes_of(connection, now.generation):
             return
@@ -134,14 +141,14 @@ def count(connection: sqlite3.Connection, generation: int) -> int:
 def publish_generation(connection: sqlite3.Connection, model: str, now: IndexState) -> None:
     """Let a generation answer from now on, or say how far the one in force has come."""
     row = (model, now.generation, now.shape, now.system, now.records, now.as_of, now.full_at)
-    with whole(connection):
+    with transaction(connection):
         connection.execute("INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
 
-def note(connection: sqlite3.Connection, model: str, how: PullState) -> None:
+def write_pull_state(connection: sqlite3.Connection, model: str, how: PullState) -> None:
     """Write down how the pull of a model goes, for whoever looks from another process."""
     row = (model, how.kind, how.so_far, how.why)
-    with whole(connection):
+    with transaction(connection):
         connection.execute("INSERT OR REPLACE INTO pulls VALUES (?, ?, ?, ?)", row)
 
 
@@ -149,3 +156,31 @@ def known(connection: sqlite3.Connection, generation: int, ids: Iterable[str]) -
     """Return those of the ids that a generation has."""
     ask = "SELECT 1 FROM records WHERE generation = ? AND id = ?"
     return [one for one in ids if connection.execute(ask, (generation, one)).fetchone()]
+
+
+def forget_in_mirrors(folder: Path, e164: str, dry_run: bool) -> int:
+    """Remove the records of a number from every index of a folder; give how many those were.
+
+    Raises `sqlite3.Error` or `OSError`. A pull under way may bring them again, as the next one will where the system
+    still has them.
+    """
+    return sum(_forget(path, e164, dry_run) for path in sorted(folder.glob(f"*.v{LAYOUT}.db")))
+
+
+def _forget(path: Path, e164: str, dry_run: bool) -> int:
+    with closing(open_index(path)) as connection:
+        with transaction(connection, write=not dry_run):
+            rows = connection.execute(f"{_BY_NUMBER} UNION {_BY_TEXT}", (e164, e164.lstrip("+"))).fetchall()
+            if not dry_run:
+                for row in rows:
+                    _remove_record(connection, row)
+        if rows and not dry_run:
+            sqlite.empty_log(connection)
+    return len(rows)
+
+
+def _remove_record(connection: sqlite3.Connection, row: tuple[int]) -> None:
+    generation = "SELECT generation FROM records WHERE record = ?"
+    connection.execute(f"UPDATE models SET records = records - 1 WHERE generation = ({generation})", row)  # noqa: S608
+    connection.execute("DELETE FROM keys WHERE record = ?", row)
+    connection.execute("DELETE FROM records WHERE record = ?", row)

@@ -17,19 +17,18 @@ from routing_engine.core.model import Record
 from routing_engine.core.phone import lines_in
 from routing_engine.core.ports import Clock, Lists, Provider, Query
 from routing_engine.errors import ProviderUnreachable
-from routing_engine.mirror import index as shelf
-from routing_engine.mirror import index_writer as filling
-from routing_engine.mirror.db_thread import DbThread
+from routing_engine.mirror import index, index_writer
 from routing_engine.mirror.index import IndexState, SearchColumn
 from routing_engine.mirror.puller import Puller, PullResult, Sleep, Throttle
 from routing_engine.mirror.schedule import Fingerprints, Kind, PullSchedule, print_of
 from routing_engine.mirror.scheduler import ModelState, Scheduler, disk_fault
 from routing_engine.settings.integration import Integration
 from routing_engine.settings.mirror import MirrorSettings, listing_of
+from routing_engine.storage.sqlite import DbThread
 
 
 class MirrorProvider:
-    """Keeps the port `Provider` over an index in `folder`. `provider` keeps `Lists`, too; `guard` spares it.
+    """Keeps the port `Provider` over an index in `folder`. `provider` keeps `Lists`, too; `limiter` spares it.
 
     `now` is seconds since 1970.
     """
@@ -38,22 +37,22 @@ class MirrorProvider:
         self,
         integration: Integration,
         provider: Provider,
-        guard: Throttle,
+        limiter: Throttle,
         region: str,
         folder: Path,
         now: Clock = time.time,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._name, self._models, self._region = integration.name, integration.models, region
-        self._provider, self._guard, self._now = provider, guard, now
+        self._provider, self._limiter, self._now = provider, limiter, now
         self._settings = integration.mirror or MirrorSettings()
         self._plans = _plans(integration, self._settings, region)
         self._columns = {model: self._first_columns(model) for model in self._plans}
-        path = shelf.index_path(folder, integration.name)
-        self._reading, self._writing = DbThread(path), DbThread(path)
-        puller = Puller(integration.name, cast(Lists, provider), self._writing, region, guard, now, sleep)
+        path = index.index_path(folder, integration.name)
+        self._reading, self._writing = DbThread(path, index.open_index), DbThread(path, index.open_index)
+        puller = Puller(integration.name, cast(Lists, provider), self._writing, region, limiter, now, sleep)
         name = integration.name
-        self._keeper = Scheduler(name, path, self._plans, self._columns, self._writing, puller, now, sleep)
+        self._scheduler = Scheduler(name, path, self._plans, self._columns, self._writing, puller, now, sleep)
         self._ages: dict[str, float | None] = {}
         self._running: asyncio.Task[None] | None = None
 
@@ -62,7 +61,7 @@ class MirrorProvider:
     async def find(self, query: Query) -> Sequence[Record]:
         """Look a record up in the index; one of a model that cannot be listed, in the system itself."""
         if query.model not in self._plans:
-            return await self._guard.run(lambda: self._provider.find(query))
+            return await self._limiter.run(lambda: self._provider.find(query))
         try:
             held, records = await self._look_up(query)
         except (sqlite3.Error, OSError) as error:
@@ -70,9 +69,9 @@ class MirrorProvider:
         unusable = self._plans[query.model].why_unusable(held, self._now())
         self._ages[query.model] = None
         if unusable and self._settings.until_ready == "live":
-            return await self._guard.run(lambda: self._provider.find(query))
+            return await self._limiter.run(lambda: self._provider.find(query))
         if unusable or held is None:
-            failing = self._keeper.why_failing(query.model)
+            failing = self._scheduler.why_failing(query.model)
             raise ProviderUnreachable(f"{self._name}: {unusable}" + (f" ({failing})" if failing else ""))
         age_s = self._ages[query.model] = max(0.0, round(self._now() - held.as_of, 3))
         return [replace(record, age_s=age_s) for record in records]
@@ -91,45 +90,45 @@ class MirrorProvider:
     @property
     def states(self) -> Mapping[str, ModelState]:
         """How each model was at the last look."""
-        return self._keeper.states
+        return self._scheduler.states
 
     def start(self) -> None:
         """Pull on schedule until `close`."""
         if self._running is None:
-            self._running = asyncio.get_running_loop().create_task(self._keeper.run())
+            self._running = asyncio.get_running_loop().create_task(self._scheduler.run())
 
     async def pull_due(self) -> None:
         """Pull what is due now."""
-        await self._keeper.pull_due()
+        await self._scheduler.pull_due()
 
     async def pull(self, model: str, kind: Kind | None = None, accept: bool = False) -> PullResult | None:
         """Pull a model now; see `Scheduler.pull`."""
-        return await self._keeper.pull(model, kind, accept)
+        return await self._scheduler.pull(model, kind, accept)
 
     async def look(self) -> Mapping[str, ModelState]:
         """Look how every model is, in the file that other processes may have changed."""
-        await self._keeper.look()
-        return self._keeper.states
+        await self._scheduler.look()
+        return self._scheduler.states
 
     async def close(self) -> None:
         """End a pull under way, and close what is open."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
-        for part in (self._keeper, self._reading, self._writing, self._provider):
+        for part in (self._scheduler, self._reading, self._writing, self._provider):
             await part.close()
 
     # ------------------------------------------------------------------------------------- inside
 
     async def _look_up(self, query: Query) -> tuple[IndexState | None, list[Record]]:
         columns, keys = self._question(query)
-        held, records, missing = await self._reading.do(shelf.find, query.model, columns, keys)
+        held, records, missing = await self._reading.do(index.find, query.model, columns, keys)
         if not missing:
             return held, records
         self._columns[query.model].update(missing)
         for column in missing:  # it goes on when the look-up's time is up: the next one finds
-            await asyncio.shield(self._writing.do(filling.add_column, query.model, self._region, column))
-        return (await self._reading.do(shelf.find, query.model, columns, keys))[:2]
+            await asyncio.shield(self._writing.do(index_writer.add_column, query.model, self._region, column))
+        return (await self._reading.do(index.find, query.model, columns, keys))[:2]
 
     def _question(self, query: Query) -> tuple[tuple[SearchColumn, ...], list[str]]:
         """Return where to look, and for which keys.

@@ -10,11 +10,10 @@ from typing import Protocol, TypeVar
 
 from routing_engine.core.ports import Batch, Clock, Lists
 from routing_engine.errors import ProviderMisread, ProviderThrottled, ProviderUnreachable
-from routing_engine.mirror import index as shelf
-from routing_engine.mirror import index_writer as filling
-from routing_engine.mirror.db_thread import DbThread
+from routing_engine.mirror import index, index_writer
 from routing_engine.mirror.index import IndexState, PullState, SearchColumn
 from routing_engine.mirror.schedule import Kind, PullSchedule, suspicious
+from routing_engine.storage.sqlite import DbThread
 
 #: Before a page is asked for again: a pull of an hour need not begin anew because one page of it failed.
 PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0, 120.0)
@@ -29,7 +28,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class Throttle(Protocol):
-    """What decides when an integration may be asked: `lookup.guard.Limiter` keeps it."""
+    """What decides when an integration may be asked: `lookup.limiter.Limiter` keeps it."""
 
     async def run(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask when there is a place for it. Raises `ProviderSkipped` when the system is not to be asked now."""
@@ -54,10 +53,10 @@ class Puller:
     """Pulls the models of one integration; whoever calls it holds the lock of the index."""
 
     def __init__(
-        self, name: str, lists: Lists, desk: DbThread, region: str, guard: Throttle, now: Clock, sleep: Sleep
+        self, name: str, lists: Lists, db: DbThread, region: str, limiter: Throttle, now: Clock, sleep: Sleep
     ) -> None:
-        self._name, self._lists, self._desk, self._region = name, lists, desk, region
-        self._guard, self._now, self._sleep = guard, now, sleep
+        self._name, self._lists, self._db, self._region = name, lists, db, region
+        self._limiter, self._now, self._sleep = limiter, now, sleep
 
     async def full(self, model: str, plan: PullSchedule, columns: Iterable[SearchColumn], accept: bool) -> PullResult:
         """Pull every record of a model and put them in the place of those in force.
@@ -65,20 +64,20 @@ class Puller:
         `accept` believes it also when most have gone. Raises a `ProviderError`, or what the index raises.
         """
         began, came = self._now(), 0
-        before = await self._desk.do(shelf.index_state, model)
-        generation = await self._desk.do(filling.begin, model, columns)
+        before = await self._db.do(index.index_state, model)
+        generation = await self._db.do(index_writer.begin, model, columns)
         async for batch in self._pages(model, None, plan.settings.page_timeout_s):
             await self._put(generation, batch)
             if batch.gone:
-                await self._desk.do(filling.remove, generation, self._region, batch.gone)
+                await self._db.do(index_writer.remove, generation, self._region, batch.gone)
             came += len(batch.records)
-            await self._desk.do(filling.note, model, PullState("full", came))
-        records = await self._desk.do(filling.count, generation)
+            await self._db.do(index_writer.write_pull_state, model, PullState("full", came))
+        records = await self._db.do(index_writer.count, generation)
         if not accept and before is not None and before.shape == plan.prints.shape:
             self._believe(before.records, records, plan)
         held = IndexState(generation, plan.prints.shape, plan.prints.system, records, began, began)
-        await self._desk.do(filling.publish_generation, model, held)
-        await self._desk.do(filling.sweep, model)
+        await self._db.do(index_writer.publish_generation, model, held)
+        await self._db.do(index_writer.sweep, model)
         return PullResult(model, "full", records, came, 0)
 
     async def changes(self, model: str, plan: PullSchedule, before: IndexState) -> PullResult:
@@ -91,14 +90,14 @@ class Puller:
                 gone.pop(record.id, None)
             gone.update(dict.fromkeys(batch.gone))
             came += len(batch.records)
-            await self._desk.do(filling.note, model, PullState("changes", came))
+            await self._db.do(index_writer.write_pull_state, model, PullState("changes", came))
         # Counted before they go: a list of the deleted that names everybody is not believed either.
-        there = await self._desk.do(filling.count, before.generation)
-        known = await self._desk.do(filling.known, before.generation, list(gone))
+        there = await self._db.do(index_writer.count, before.generation)
+        known = await self._db.do(index_writer.known, before.generation, list(gone))
         self._believe(there, there - len(known), plan)
-        await self._desk.do(filling.remove, before.generation, self._region, known)
+        await self._db.do(index_writer.remove, before.generation, self._region, known)
         records = there - len(known)
-        await self._desk.do(filling.publish_generation, model, replace(before, records=records, as_of=began))
+        await self._db.do(index_writer.publish_generation, model, replace(before, records=records, as_of=began))
         return PullResult(model, "changes", records, came, len(known))
 
     def _believe(self, before: int, after: int, plan: PullSchedule) -> None:
@@ -111,7 +110,7 @@ class Puller:
     async def _put(self, generation: int, batch: Batch) -> None:
         if any(not record.id for record in batch.records):
             raise ProviderMisread(f"{self._name}: a record has no id, so it cannot be mirrored; map the field 'id'")
-        await self._desk.do(filling.put, generation, self._region, batch.records)
+        await self._db.do(index_writer.put, generation, self._region, batch.records)
 
     async def _pages(self, model: str, since: datetime | None, limit_s: float) -> AsyncIterator[Batch]:
         cursor, seen = "", set[str]()
@@ -146,4 +145,4 @@ class Puller:
             except TimeoutError:
                 raise ProviderUnreachable(f"{self._name}: no page of '{model}' in {limit_s:g} s") from None
 
-        return await self._guard.run(ask)
+        return await self._limiter.run(ask)

@@ -13,13 +13,12 @@ import structlog
 
 from routing_engine.core.ports import Clock
 from routing_engine.errors import ProviderError, traceback_frames
-from routing_engine.mirror import index as shelf
-from routing_engine.mirror import index_writer as filling
-from routing_engine.mirror.db_thread import DbThread
+from routing_engine.mirror import index, index_writer
 from routing_engine.mirror.index import IndexState, PullState, SearchColumn
-from routing_engine.mirror.lock import alone
 from routing_engine.mirror.puller import Puller, PullResult, Sleep, SuspiciousPull
 from routing_engine.mirror.schedule import Kind, PullSchedule, pause_s
+from routing_engine.storage.files import locked, make_folder
+from routing_engine.storage.sqlite import DbThread
 
 _log = structlog.get_logger(__name__)
 #: How often the loop looks whether something is due, or another process has pulled.
@@ -54,14 +53,14 @@ class Scheduler:
         path: Path,
         plans: Mapping[str, PullSchedule],
         columns: Mapping[str, Iterable[SearchColumn]],
-        desk: DbThread,
+        db: DbThread,
         puller: Puller,
         now: Clock,
         sleep: Sleep,
     ) -> None:
         self._name, self._path, self._plans, self._columns = name, path, plans, columns
-        self._desk, self._puller, self._now, self._sleep = desk, puller, now, sleep
-        self._looking = DbThread(path)
+        self._db, self._puller, self._now, self._sleep = db, puller, now, sleep
+        self._looking = DbThread(path, index.open_index)
         self._troubles: dict[str, _Trouble] = {}
         self.states: dict[str, ModelState] = {}
 
@@ -92,8 +91,8 @@ class Scheduler:
             held, pulling = None, PullState()
             try:
                 if await asyncio.to_thread(self._path.exists):  # to look must not make a file, perhaps of another user
-                    held = await self._looking.do(shelf.index_state, model)
-                    pulling = await self._looking.do(shelf.pull_state, model)
+                    held = await self._looking.do(index.index_state, model)
+                    pulling = await self._looking.do(index.pull_state, model)
             except (sqlite3.Error, OSError) as error:
                 pulling = PullState(why=f"{self._name}: {disk_fault(error)}")
             self.states[model] = self._state(model, held, pulling)
@@ -103,7 +102,9 @@ class Scheduler:
 
         Raises a `ProviderError`, `sqlite3.Error` or `OSError`; the last good records stay in force.
         """
-        with alone(self._path) as ours:
+        make_folder(self._path.parent)
+        # One pull at a time, also where two engines share a folder.
+        with locked(self._path.with_suffix(".lock"), wait=False) as ours:
             if not ours:
                 return None
             try:
@@ -112,7 +113,7 @@ class Scheduler:
                 if type(error) is not sqlite3.DatabaseError:  # anything more exact is no broken file
                     raise
                 await self._looking.drop()
-                await self._desk.renew()
+                await self._db.renew()
                 _log.warning("mirror.renewed", integration=self._name, path=str(self._path))
                 return await self._pull(model, "full", accept)
 
@@ -124,9 +125,9 @@ class Scheduler:
     # ------------------------------------------------------------------------------------- inside
 
     async def _pull(self, model: str, kind: Kind | None, accept: bool) -> PullResult:
-        plan, held = self._plans[model], await self._desk.do(shelf.index_state, model)
+        plan, held = self._plans[model], await self._db.do(index.index_state, model)
         kind = kind or plan.next(held, self._now())[0]
-        await self._desk.do(filling.note, model, PullState(kind))
+        await self._db.do(index_writer.write_pull_state, model, PullState(kind))
         try:
             if held is not None and kind == "changes" and plan.listing == "changes" and plan.fits(held):
                 pulled = await self._puller.changes(model, plan, held)
@@ -135,16 +136,16 @@ class Scheduler:
         except BaseException as error:
             await asyncio.shield(self._clean_up(model, error))
             raise
-        await self._desk.do(filling.note, model, PullState())
+        await self._db.do(index_writer.write_pull_state, model, PullState())
         return pulled
 
     async def _clean_up(self, model: str, error: BaseException) -> None:
         """Write down that a pull has failed, and remove what it has brought so far; at a stop the next one does."""
         why = str(error) if isinstance(error, ProviderError) else "the last pull was interrupted"
         with contextlib.suppress(sqlite3.Error, OSError):
-            await self._desk.do(filling.note, model, PullState(why=why))
+            await self._db.do(index_writer.write_pull_state, model, PullState(why=why))
             if isinstance(error, Exception):
-                await self._desk.do(filling.sweep, model)
+                await self._db.do(index_writer.sweep, model)
 
     async def _pull_and_tell(self, model: str) -> None:
         began = self._now()

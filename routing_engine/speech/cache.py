@@ -14,6 +14,8 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
+from routing_engine.storage.files import make_folder
+
 ENDING = ".wav"
 #: Asterisk runs as a user of its own: it reads by the folder's group. Nobody else does, texts may hold names.
 FILE_MODE, FOLDER_MODE = 0o640, 0o750
@@ -46,7 +48,8 @@ class SoundCache:
 
     def open_work(self, text: str) -> Path:
         """Return a new folder to make a sound in; it holds the text as `text`. Raises `OSError`."""
-        _make_folder(self._folder, FOLDER_MODE)
+        # Whatever the umask: Asterisk must get through the folders above.
+        make_folder(self._folder, FOLDER_MODE, above=0o755, exact=True)
         work = Path(tempfile.mkdtemp(dir=self._folder, prefix=_WORK))
         (work / "text").write_text(text, encoding="utf-8")
         return work
@@ -80,11 +83,3 @@ class SoundCache:
                 os.unlink(self._prefix + name)
                 total -= size
         self._room = max(self._limit - total, self._limit // 20)  # not at every sound when all are young
-
-
-def _make_folder(folder: Path, mode: int) -> None:
-    """Make a folder that is missing with this mode, whatever the umask: Asterisk must get through those above it."""
-    if not folder.is_dir():
-        _make_folder(folder.parent, 0o755)
-        folder.mkdir(mode, exist_ok=True)
-        folder.chmod(mode)

@@ -3,6 +3,9 @@
 Commands are run by root in folders that belong to the engine's user, and that user may have been taken over. So nothing
 here goes through a link that somebody other than root could have put there, and what is given away is what was made a
 moment before: by its descriptor, never by a path. Every function raises `OSError`.
+
+One rule on flushing: what only we know is on the disk when a function returns (`replace_file`, `write_new`); what can
+be made again (a spoken text, an index) is not waited for.
 """
 
 from __future__ import annotations
@@ -15,34 +18,39 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
-#: For the owner alone.
-PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+#: For the owner alone; and a folder that holds other files, too: the umask says who else looks in.
+PRIVATE_FILE, PRIVATE_FOLDER, SHARED_FOLDER = 0o600, 0o700, 0o777
 #: A folder is passed through, not read: the right to do that (x) is enough. Only Linux can say so.
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _READ_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_FILE = os.O_NOFOLLOW | os.O_CLOEXEC
 _LOOK_AGAIN_S = 0.05
 
 
 @contextmanager
-def opened_folder(folder: Path) -> Iterator[int]:
+def _opened(folder: Path) -> Iterator[int]:
     """Open a folder and hand out its descriptor. For root, a link counts only where root alone could have put it.
 
-    Everybody else has only their own files to lose, so their links are followed as the system does it.
+    Everybody else has only their own files to lose, so their links are followed as the system does it. Errors within
+    the block name the whole path: of what is asked through a descriptor the system knows the last name only.
     """
-    here = os.open("/" if os.geteuid() == 0 else folder, _FOLDER)
+    root = os.geteuid() == 0
+    reached = Path("/") if root else folder
+    here = os.open(reached, _FOLDER)
     try:
-        for name in folder.absolute().parts[1:] if os.geteuid() == 0 else ():
-            links = 0 if os.fstat(here).st_uid == 0 else os.O_NOFOLLOW
-            below = os.open(name, _FOLDER | links, dir_fd=here)
+        for name in folder.absolute().parts[1:] if root else ():
+            below = os.open(name, _FOLDER | _no_links(here), dir_fd=here)
             os.close(here)
-            here = below
+            here, reached = below, reached / name
         yield here
+    except OSError as error:
+        if isinstance(error.filename, str):
+            error.filename = str(reached / error.filename)
+        raise
     finally:
         os.close(here)
 
 
-def make_folder(folder: Path, mode: int = PRIVATE_FOLDER, *, above: int = 0o777, exact: bool = False) -> None:
+def make_folder(folder: Path, mode: int = PRIVATE_FOLDER, *, above: int = 0o755, exact: bool = False) -> None:
     """Make a folder and those above it that are missing; each belongs to the owner of the one above it.
 
     `mode` is of the folder, `above` of those above. The umask takes from both unless `exact`.
@@ -50,7 +58,7 @@ def make_folder(folder: Path, mode: int = PRIVATE_FOLDER, *, above: int = 0o777,
     if folder.is_dir():
         return
     make_folder(folder.parent, above, above=above, exact=exact)
-    with opened_folder(folder.parent) as parent:
+    with _opened(folder.parent) as parent:
         try:
             os.mkdir(folder.name, mode, dir_fd=parent)
         except FileExistsError:  # another process was quicker, and has given it to its owner
@@ -67,18 +75,18 @@ def make_folder(folder: Path, mode: int = PRIVATE_FOLDER, *, above: int = 0o777,
 def open_private(path: Path, mode: int = PRIVATE_FILE) -> int:
     """Open a file for reading and writing, made when it is missing, and return its descriptor.
 
-    Its folder must be there. A link in its place is refused (`ELOOP`), whoever asks.
+    Its folder must be there. Nothing is made through a link; one to a file that is there counts as for a folder.
     """
-    with opened_folder(path.parent) as folder:
+    with _opened(path.parent) as folder:
         try:
             return _make(path.name, mode, folder)
         except FileExistsError:
-            return os.open(path.name, os.O_RDWR | _FILE, dir_fd=folder)
+            return os.open(path.name, os.O_RDWR | os.O_CLOEXEC | _no_links(folder), dir_fd=folder)
 
 
 def write_new(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> None:
     """Write a file that must not be there yet (`FileExistsError`); when this returns it survives a power cut."""
-    with opened_folder(path.parent) as folder:
+    with _opened(path.parent) as folder:
         _write(path.name, content, mode, folder)
         _flush(folder)
 
@@ -89,7 +97,7 @@ def replace_file(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> None:
     When this returns the new content survives a power cut: the file is flushed before it takes the name, and the folder
     after that. Without the first a crash may leave an empty file, without the second the old one.
     """
-    with opened_folder(path.parent) as folder:
+    with _opened(path.parent) as folder:
         draft = f".{path.name}.{secrets.token_hex(8)}"
         try:
             _write(draft, content, mode, folder)
@@ -124,7 +132,7 @@ async def locked_within(path: Path, patience_s: float) -> AsyncIterator[None]:
 @contextmanager
 def _lockable(path: Path) -> Iterator[int]:
     if path.is_dir():
-        with opened_folder(path) as folder:
+        with _opened(path) as folder:
             file = os.open(".", _READ_FOLDER, dir_fd=folder)
     else:
         file = open_private(path)
@@ -142,9 +150,14 @@ def _is_locked(file: int, how: int) -> bool:
     return True
 
 
+def _no_links(folder: int) -> int:
+    """Return the flag that refuses a link in this folder (`ELOOP`), where we are root and somebody else may set one."""
+    return os.O_NOFOLLOW if os.geteuid() == 0 != os.fstat(folder).st_uid else 0
+
+
 def _make(name: str, mode: int, folder: int) -> int:
     """Make a file that was not there; nobody else can have it open yet, so it may be given away."""
-    file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FILE, mode, dir_fd=folder)
+    file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=folder)
     _give_to_owner(file, folder)
     return file
 

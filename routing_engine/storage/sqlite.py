@@ -30,6 +30,22 @@ def make_file(path: Path, mode: int = PRIVATE_FILE) -> None:
     os.close(open_private(path, mode))
 
 
+def open_or_make(path: Path, tables: str, *, wait_s: float = WAIT_S, durable: bool = True) -> sqlite3.Connection:
+    """Open a file with a log, made for its owner alone and with `tables` where it is missing; its folder must be there.
+
+    `tables` are statements that change nothing where all is there already. See `connect` for the rest.
+    """
+    make_file(path)
+    opened = connect(path, wait_s=wait_s, durable=durable)
+    try:
+        use_log(opened)
+        opened.executescript(tables)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
 def connect(path: Path, *, write: bool = True, wait_s: float = WAIT_S, durable: bool = True) -> sqlite3.Connection:
     """Open a file that is there; transactions are begun by hand, threads may take turns with it.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from routing_engine.mirror.index import index_path
-from routing_engine.mirror.lock import alone
+from routing_engine.storage.files import locked, make_folder
 from tests.cli.conftest import Run, as_json
 
 DESCRIPTION = """
@@ -106,7 +106,9 @@ def test_what_is_not_believed_can_be_accepted(run: Run, folder: Path, crm: Crm) 
 
 
 def test_another_process_that_pulls_is_not_disturbed(run: Run, folder: Path) -> None:
-    with alone(index_path(folder / "state" / "mirror", "crm")):
+    lock = index_path(folder / "state" / "mirror", "crm").with_suffix(".lock")
+    make_folder(lock.parent)
+    with locked(lock, wait=False):
         code, _, err = mirrors(run, folder, "crm", "--now")
     assert (code, err) == (1, "crm contact: another process is pulling it just now\n")
 

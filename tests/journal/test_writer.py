@@ -208,7 +208,7 @@ async def test_a_folder_that_cannot_be_made_is_told_once_and_costs_no_call(tmp_p
         (tmp_path / "state").unlink()
         assert await journal.flush()
     assert log.events == ["journal.down", "journal.up"]
-    assert (log.said[0]["why"], log.said[1]["lost"]) == (f"{tmp_path}/state: File exists", 0)
+    assert (log.said[0]["why"], log.said[1]["lost"]) == (f"{tmp_path}/state: Not a directory", 0)
     assert count(path) == 5
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from routing_engine.core.model import Record
 from routing_engine.core.ports import Batch, Query
-from routing_engine.mirror import index as shelf
+from routing_engine.mirror.index import index_path, open_index
 
 from .crm import Clock, a_mirror, by_caller
 
@@ -120,7 +120,7 @@ async def whole_again(tmp_path: Path) -> None:
     assert (await second.pull("contact", "full")).records == 1000
     assert [one.id for one in await second.find(by_caller("+43 1 7700017"))] == ["17"]
     await second.close()
-    connection = shelf.connect(shelf.index_path(tmp_path / "mirror", "crm"))
+    connection = open_index(index_path(tmp_path / "mirror", "crm"))
     assert connection.execute("SELECT count(*) FROM records").fetchone() == (1000,)
     assert connection.execute("SELECT count(*) FROM generations").fetchone() == (1,)
     connection.close()

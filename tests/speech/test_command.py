@@ -294,7 +294,7 @@ async def test_a_folder_that_cannot_be_made_costs_the_caller_the_text_only(speec
     one = speech(folder=studio.home / "file" / "sounds")
     with capture_logs() as logs:
         assert await one.sound("Hi", "en") is None
-    assert logs[0]["why"].startswith("File exists: ")
+    assert logs[0]["why"].startswith("Not a directory: ")
     assert "cannot be written" in (one.problem() or "")
 
 

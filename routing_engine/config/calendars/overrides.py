@@ -6,11 +6,7 @@ is left out, with a remark.
 
 from __future__ import annotations
 
-import fcntl
-import os
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, cast
@@ -21,6 +17,7 @@ from routing_engine.config.folder import STATE, UnreadableFile
 from routing_engine.core.calendar import Override
 from routing_engine.errors import Problem
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, suggest
+from routing_engine.storage.files import locked, make_folder, replace_file
 
 OVERRIDES = f"{STATE}/calendars.yaml"
 _REMEDY = "switch it anew with 'routing-engine calendar'"
@@ -75,13 +72,15 @@ def _moment(text: str) -> datetime | None:
 def write_override(folder: Path, name: str, override: Override | None, now: datetime) -> None:
     """Put an override of one calendar into force, or none; what has run out is removed. Raises `OSError`."""
     path = folder / OVERRIDES
-    with _locked(path.parent):
+    make_folder(path.parent, 0o755, exact=True)  # the service's user must look into it, whatever root's umask
+    with locked(path.parent):
         kept = [
             entry for entry in _entries(_text(path), Problems(OVERRIDES)) if entry[1].until > now and entry[0] != name
         ]
         lines = [_as_entry(one, kept_override) for one, kept_override, _ in kept]
         lines += [] if override is None else [_as_entry(name, override)]
-        _replace(path, _HEAD + yaml.safe_dump({"overrides": lines}, allow_unicode=True, sort_keys=False))
+        text = _HEAD + yaml.safe_dump({"overrides": lines}, allow_unicode=True, sort_keys=False)
+        replace_file(path, text.encode(), 0o644)
 
 
 def _as_entry(name: str, override: Override) -> dict[str, str]:
@@ -94,32 +93,3 @@ def _text(path: Path) -> str | None:
         return path.read_text(encoding="utf-8")
     except (FileNotFoundError, UnicodeDecodeError):
         return None
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let one command at a time change the folder, which is made when it is not there."""
-    if not folder.is_dir():
-        folder.mkdir()
-        folder.chmod(0o755)  # as below: the service's user must look into it
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all: the running service may read it at any moment."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".calendars-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)  # the service's user must read what root may have written
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

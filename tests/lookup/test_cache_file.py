@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from routing_engine.core.model import Record
 from routing_engine.lookup.cache import Cache, CacheEntry, Key
-from routing_engine.lookup.cache_file import CacheFile
+from routing_engine.lookup.cache_file import CacheFile, forget_on_disk
 
 KEY: Key = ("crm@p", "contact", "phone", "+436641234567", "+436641234567", "caller")
 ANNA = Record({"name": "Anna", "tags": ("a", "b"), "vip": True, "balance": 1.5, "none": None}, "7", "https://crm/7")
@@ -68,3 +68,19 @@ async def test_a_file_that_is_no_cache_is_said_and_costs_nothing(tmp_path: Path)
         await disk.close()
     assert [one["event"] for one in logs] == ["cache.unwritable"]
     assert cache.get(KEY) == CacheEntry((ANNA,), 2)
+
+
+async def test_answers_on_disk_are_forgotten_by_question_and_by_content(tmp_path: Path) -> None:
+    disk, cache = await opened(tmp_path / "cache.db")
+    number = "+436641234567"
+    cache.put(("crm", "contact", "phone", number, number, "caller"), CacheEntry((), 1))
+    cache.put(("crm", "contact", "id", "7", "", "other"), CacheEntry((Record({"phone": "+43 664 1234567"}),), 1))
+    cache.put(("crm", "contact", "id", "8", "", "other"), CacheEntry((Record({"phone": "+43 664 7654321"}),), 1))
+    await disk.close()
+    counts = [forget_on_disk(tmp_path / "cache.db", number, dry_run) for dry_run in (True, False, False)]
+    assert counts == [2, 2, 0]
+    assert b"6641234567" not in (tmp_path / "cache.db").read_bytes()
+
+
+def test_without_a_file_there_is_nothing_to_forget(tmp_path: Path) -> None:
+    assert forget_on_disk(tmp_path / "cache.db", "+436641234567", dry_run=False) == 0
