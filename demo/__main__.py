@@ -36,7 +36,7 @@ class Story:
 STORIES = (
     Story("A gold customer types the customer number", "support", "+4315550001", "123456#", ("queue", "vip")),
     Story("A known caller: the CRM names the account owner", "reception", "+436641234567", "", ("extension", "1001")),
-    Story("A stranger", "reception", "+49301234567", "", ("ivr", "main")),
+    Story("A caller whom nobody knows", "reception", "+49301234567", "", ("ivr", "main")),
     Story("Someone who types nothing, three times", "support", "+436641234567", "", ("ivr", "main")),
 )
 OUTAGE = Story("The same known caller while the CRM is down", "reception", "+436641234567", "", ("queue", "support"))
@@ -59,7 +59,8 @@ async def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="routing-engine-demo-") as folder:
         async with _stage(Path(folder)) as stage:
-            say(f"Asterisk, the engine and the middleware are up after {time.monotonic() - began:.1f} s. Calling ...\n")
+            say(f"Asterisk, the engine and the middleware are up after {time.monotonic() - began:.1f} s.")
+            say("Calling, half a minute ...\n")
             results = await asyncio.gather(*(stage.place(story) for story in STORIES))
             await stage.stop_middleware()
             results.append(await stage.place(OUTAGE))

@@ -36,7 +36,11 @@ COMMANDS = (serve, check, run_test, test, telephone, explain, calls, forget, cal
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(prog="routing-engine", description="A call-routing engine for Asterisk.")
+    parser = argparse.ArgumentParser(
+        prog="routing-engine",
+        description="Decides where Asterisk sends a call, by rules in YAML.",
+        epilog="To begin: routing-engine init my-config",
+    )
     parser.add_argument("--version", action="version", version=f"routing-engine {__version__}")
     parser.add_argument("--config", type=Path, metavar="DIR", default=None, help=CONFIG_HELP)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -40,7 +40,7 @@ def add(commands: Commands) -> None:
         action.add_argument("until", choices=["until"])
         action.add_argument("time", nargs="+", metavar="TIME", help=f"{_TIMES}, in the calendar's time zone")
         action.set_defaults(run=switch, state="closed" if state == "close" else "open")
-    _add_action(actions, "clear", "let the calendar decide by itself again").set_defaults(run=switch, state=None)
+    _add_action(actions, "clear", "end what close or open has set").set_defaults(run=switch, state=None)
 
 
 def _add_action(actions: Commands, name: str, gives: str) -> argparse.ArgumentParser:

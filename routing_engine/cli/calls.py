@@ -33,14 +33,14 @@ _WIDEST = 28
 def add(commands: Commands) -> None:
     """Add the command."""
     parser = add_command(commands, "calls", "list the calls of the journal, the newest first")
-    parser.add_argument("--route", default="", metavar="R", help="of this route")
-    parser.add_argument("--since", default="", metavar="TIME", help="arrived since: 2h, 7d, 10:30, 2026-11-20")
-    parser.add_argument("--until", default="", metavar="TIME", help="arrived until; a day alone is included")
+    parser.add_argument("--route", default="", metavar="R", help="only calls of this route")
+    parser.add_argument("--since", default="", metavar="TIME", help="arrived then or later: 2h, 7d, 10:30, 2026-11-20")
+    parser.add_argument("--until", default="", metavar="TIME", help="arrived before then; a day alone is included")
     parser.add_argument(
-        "--reason", default="", choices=(*get_args(Reason), "abandoned"), metavar="REASON", help="ended with"
+        "--reason", default="", choices=(*get_args(Reason), "abandoned"), metavar="REASON", help="only with this reason"
     )
-    parser.add_argument("--rule", default="", metavar="RULE", help="decided by the rule of this name")
-    parser.add_argument("--caller", default="", metavar="N", help="of this number")
+    parser.add_argument("--rule", default="", metavar="RULE", help="only calls decided by this rule")
+    parser.add_argument("--caller", default="", metavar="N", help="only calls of this number")
     parser.add_argument("--limit", type=int, default=50, metavar="COUNT", help="at most so many (default: 50)")
     add_options(parser)
     parser.set_defaults(run=exit_on_journal_error(run))

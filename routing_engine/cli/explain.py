@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(commands, "explain", "tell one call: who, when, every step of the way, where it went and why")
+    parser = add_command(commands, "explain", "show one call: who, when, every step, where it went and why")
     parser.add_argument("call_id", metavar="CALL_ID", help="the call's id: call_id in the log, uniqueid in Asterisk")
     add_options(parser)
     parser.set_defaults(run=exit_on_journal_error(run))

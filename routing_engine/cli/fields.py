@@ -38,9 +38,9 @@ _PATIENCE_S = 30.0
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("model", nargs="?", default="", metavar="MODEL", help="one model only")
-    parser.add_argument("--refresh", action="store_true", help="ask the system which fields it has; 1 when one is gone")
+    parser.add_argument("--refresh", action="store_true", help="ask the system which fields it has now")
     parser.add_argument("--all", action="store_true", help="also the fields of the system that are not mapped")
-    parser.add_argument("--reset", action="store_true", help="take 'models' out of the file: the defaults hold again")
+    parser.add_argument("--reset", action="store_true", help="remove 'models' from the file: back to the defaults")
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="for programs")
 
 

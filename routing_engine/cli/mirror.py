@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("name", metavar="NAME", nargs="?", default="", help="this integration (default: all of them)")
     parser.add_argument("--now", action="store_true", help="pull what has changed now; needs NAME")
     parser.add_argument("--full", action="store_true", help="pull every record now; needs NAME")
-    parser.add_argument("--accept", action="store_true", help="the same, and believe it when most records are gone")
+    parser.add_argument("--accept", action="store_true", help="the same, even when most records would be gone")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(run=run)
 

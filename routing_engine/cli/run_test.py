@@ -29,7 +29,7 @@ from routing_engine.settings.yaml_reader import Problems, suggest
 
 def add(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(commands, "run-test", "play a call through: destination, rule, record and the way there")
+    parser = add_command(commands, "run-test", "play a call without a telephone: where it goes, and every step")
     parser.add_argument("route", metavar="ROUTE")
     parser.add_argument("--caller", default="anonymous", metavar="N", help="the caller's number, or 'anonymous'")
     parser.add_argument(
