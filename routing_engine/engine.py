@@ -11,46 +11,36 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 from routing_engine.call import Call
-from routing_engine.config.engine_yaml import EngineSettings, ReadRoom
+from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.route.walk import languages_of, prompts_of
 from routing_engine.config.store import ConfigStore, Configuration
 from routing_engine.core.events import PublishLookup
 from routing_engine.core.model import SpokenTemplate
 from routing_engine.core.ports import Channel, Lookup, Provider, Speech
 from routing_engine.errors import Problem
-from routing_engine.journal.settings import read_journal
 from routing_engine.lookup.cache import Cache
 from routing_engine.lookup.caching import CachingLookup
 from routing_engine.lookup.limiter import Limiter
 from routing_engine.lookup.observed import ObservedLookup
 from routing_engine.lookup.search import Search
-from routing_engine.lookup.settings import read_cache
 from routing_engine.metrics.readings import MirrorState
 from routing_engine.mirror.provider import MirrorProvider
-from routing_engine.mirror.settings import MirrorPlace, read_place
 from routing_engine.providers.registry import describe, kind_of, known_providers, readers
 from routing_engine.settings.integration import Integration, RateLimits
+from routing_engine.settings.stores import mirror_folder
 from routing_engine.speech.command import CommandSpeech
-from routing_engine.speech.settings import SpeechSettings, read_speech
 
 #: The time of a source that has none of its own: the route's deadline is what bounds it.
 LONGEST_SOURCE_S = 60.0
-#: Who reads which part of engine.yaml, beside the settings themselves.
-ROOMS: Mapping[str, ReadRoom] = {
-    "cache": read_cache,
-    "journal": read_journal,
-    "speech": lambda engine: read_speech(None if engine is None else engine.section("speech")),
-}
 
 
 def open_store(folder: Path) -> ConfigStore:
     """Return the store of a configuration folder; nothing is read yet."""
     kinds = known_providers()
-    rooms = {**ROOMS, "mirror": lambda engine: read_place(engine, folder)}
-    return ConfigStore(folder, readers(kinds, folder), os.environ.get, rooms, describe(kinds, folder))
+    return ConfigStore(folder, readers(kinds, folder), os.environ.get, describe(kinds, folder))
 
 
 class _Closes(Protocol):
@@ -116,9 +106,8 @@ def open_provider(integration: Integration, settings: EngineSettings, guard: Lim
     live = opens(integration.name, integration.settings, integration.models, settings.region, time.monotonic)
     if integration.mirror is None:
         return live
-    place = cast(MirrorPlace, settings.rooms["mirror"])
     guard = guard or Limiter(integration.name, integration.limits, time.monotonic)
-    return MirrorProvider(integration, live, guard, settings.region, place.folder)
+    return MirrorProvider(integration, live, guard, settings.region, mirror_folder(settings.mirror, settings.folder))
 
 
 def _start_mirrors(configuration: Configuration, providers: Mapping[str, Provider]) -> None:
@@ -167,7 +156,7 @@ def new_call(
     speech: Speech | None = None,
 ) -> Call:
     """Return what carries one call."""
-    places = configuration.settings.places
+    places = configuration.settings.dialplan.places
     return Call(channel, lookup, configuration.routes.get, places, time.monotonic, report, speech)
 
 
@@ -184,7 +173,7 @@ def search(
 def _same(before: ActiveConfig, configuration: Configuration, name: str) -> bool:
     if before.configuration.settings.region != configuration.settings.region:
         return False
-    if before.configuration.settings.rooms.get("mirror") != configuration.settings.rooms.get("mirror"):
+    if before.configuration.settings.mirror != configuration.settings.mirror:
         return False
     return before.configuration.integrations.get(name) == configuration.integrations[name]
 
@@ -201,11 +190,11 @@ def _prints(configuration: Configuration) -> dict[str, str]:
 
 def _speech(before: ActiveConfig | None, configuration: Configuration) -> CommandSpeech | None:
     """Return what speaks; None when no route has anything to say. It is kept while its settings stay the same."""
-    settings = cast(SpeechSettings, configuration.settings.rooms.get("speech", SpeechSettings()))
+    settings = configuration.settings.speech
     sayings = (prompt for route in configuration.routes.values() for prompt in prompts_of(route))
     if not any(isinstance(prompt, SpokenTemplate) and prompt.kind == "speech" for prompt in sayings):
         return None
-    if before is not None and before.speech and before.configuration.settings.rooms.get("speech") == settings:
+    if before is not None and before.speech and before.configuration.settings.speech == settings:
         return before.speech
     return CommandSpeech(settings)
 

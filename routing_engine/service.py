@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -26,14 +26,13 @@ from routing_engine.core.model import Decision
 from routing_engine.core.ports import Provider
 from routing_engine.engine import ActiveConfig, activate, mirror_states, new_call
 from routing_engine.errors import CallerHungUp, ChannelError, ConfigError, Problem, traceback_frames
-from routing_engine.journal.settings import JournalSettings, journal_path
 from routing_engine.journal.writer import Journal
 from routing_engine.log import log_call
 from routing_engine.lookup.cache import Cache
 from routing_engine.lookup.cache_file import CacheFile
-from routing_engine.lookup.settings import CacheSettings
 from routing_engine.metrics.monitor import Monitor
 from routing_engine.metrics.readings import JournalState, Readings
+from routing_engine.settings.stores import CacheSettings, cache_path, journal_path
 from routing_engine.storage.forget_note import note_path, take_note
 
 if TYPE_CHECKING:
@@ -78,13 +77,13 @@ class Service:
         """Load the configuration and open the listeners. Raises `ConfigError` or `OSError`."""
         configuration = await asyncio.to_thread(self._store.load)
         settings = configuration.settings
-        await self._open_cache(cast(CacheSettings, settings.rooms.get("cache", CacheSettings())))
+        await self._open_cache(settings)
         await self._open_journal(settings)
-        if (metrics := settings.listeners.get("metrics")) is not None:
+        if (metrics := settings.listeners.metrics) is not None:
             await self._monitor.listen(metrics.host, metrics.port, self._readings())
         self._put_in_force(configuration)
         self._started_with = settings
-        address = settings.listeners.get("fastagi")
+        address = settings.listeners.fastagi
         if address is None:
             raise ConfigError(
                 [Problem("engine.yaml", 0, "no listener is named", "add listeners: {fastagi: 127.0.0.1:4573}")]
@@ -189,25 +188,26 @@ class Service:
 
     def _changed_for_good(self, settings: EngineSettings) -> list[str]:
         """Let the journal take what it can take while it runs; name what needs a restart."""
-        before, now = _journal_settings(self._started_with), _journal_settings(settings)
+        before, now = self._started_with.journal, settings.journal
         if self._journal is not None:
             self._journal.change(now, settings.region)
         moved = [] if (before.kept, before.path) == (now.kept, now.path) else ["journal"]
-        return moved + (["cache"] if self._started_with.rooms.get("cache") != settings.rooms.get("cache") else [])
+        return moved + (["cache"] if self._started_with.cache != settings.cache else [])
 
-    async def _open_cache(self, settings: CacheSettings) -> None:
+    async def _open_cache(self, settings: EngineSettings) -> None:
         """Make the cache of all routes; with a path it holds what was there before the restart."""
-        if not settings.path:
-            self._cache = Cache(settings.entries)
+        path = cache_path(settings.cache, settings.folder)
+        if path is None:
+            self._cache = Cache(settings.cache.entries)
             return
-        self._disk = CacheFile(self._store.folder / settings.path)
-        self._cache = Cache(settings.entries, self._disk.changed)
+        self._disk = CacheFile(path)
+        self._cache = Cache(settings.cache.entries, self._disk.changed)
         await self._disk.open(self._cache)
 
     async def _open_journal(self, settings: EngineSettings) -> None:
-        wanted = _journal_settings(settings)
+        wanted = settings.journal
         if wanted.kept:
-            self._journal = Journal(journal_path(wanted, self._store.folder), wanted, settings.region)
+            self._journal = Journal(journal_path(wanted, settings.folder), wanted, settings.region)
             await self._journal.open()
 
     async def _forget(self, e164: str) -> None:
@@ -325,17 +325,13 @@ class _CallEnding:
         return heard.waited_s, heard.silence_s, heard.missing, heard.unsaid, tuple(heard.early)
 
 
-def _journal_settings(settings: EngineSettings) -> JournalSettings:
-    return cast(JournalSettings, settings.rooms.get("journal", JournalSettings(kept=False)))
-
-
 def _differ(one: EngineSettings, other: EngineSettings, key: str) -> bool:
     return bool(getattr(one, key) != getattr(other, key))
 
 
 def _site(settings: EngineSettings) -> tuple[str, Callable[[], datetime], int, float, str, str]:
     """Return what the FastAGI server takes from the settings, in its order."""
-    limits, sounds = settings.limits, (settings.fallback_language, settings.extension_state)
+    limits, sounds = settings.limits, (settings.fallback_language, settings.dialplan.state)
     return settings.region, _now(settings.timezone), limits.sessions, limits.environment_timeout_s, *sounds
 
 

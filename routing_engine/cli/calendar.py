@@ -13,7 +13,8 @@ from typing import Any
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
 from routing_engine.config.calendars.overrides import OVERRIDES, write_override
-from routing_engine.config.calendars.read import Calendars, calendars_of
+from routing_engine.config.calendars.read import Calendars
+from routing_engine.config.engine_yaml import calendars_of
 from routing_engine.config.folder import read_folder
 from routing_engine.core.calendar import Override, in_utc
 from routing_engine.engine import open_store

@@ -58,7 +58,7 @@ def _show(sound: str) -> None:
 
 
 def _configured(options: argparse.Namespace) -> str:
-    address = open_store(options.config).load().settings.listeners.get("fastagi")
+    address = open_store(options.config).load().settings.listeners.fastagi
     return f"{address.host}:{address.port}" if address is not None else ""
 
 

@@ -11,20 +11,18 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from routing_engine.core.destinations import say_destination
+from routing_engine.config.engine_yaml import EngineSettings, read_part
+from routing_engine.config.folder import ENGINE
 from routing_engine.errors import ConfigError, JournalError
 from routing_engine.journal.privacy import Privacy
-from routing_engine.journal.settings import JournalSettings, journal_path, read_journal
-from routing_engine.lookup.settings import read_cache
-from routing_engine.mirror.settings import MirrorPlace, read_place
-from routing_engine.settings.yaml_reader import Problems, read_yaml
+from routing_engine.settings.stores import JournalSettings, cache_path, journal_path, mirror_folder
+from routing_engine.settings.yaml_reader import Problems
 
 if TYPE_CHECKING:
     from routing_engine.journal.reader import StoredCall
 
-_ENGINE = ("engine.yaml", "engine.yml")
 _AGO = re.compile(r"([0-9]{1,6})([smhdw])\Z", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -74,42 +72,34 @@ def find_journal(options: argparse.Namespace, key: bool = False) -> JournalPlace
 
     With `key` its key must be there, too. Raises `ConfigError` or `JournalError`.
     """
-    file = next((options.config / name for name in _ENGINE if (options.config / name).is_file()), None)
-    if file is None:
-        settings, region, zone, cache = JournalSettings(), "", None, ""
-        mirror = read_place(None, options.config)
-    else:
-        settings, region, zone, cache, mirror = _read_engine(file, key)
+    settings = _read_engine(options.config, key)
     if options.journal is None and not options.config.is_dir():
         raise JournalError(f"there is no folder {options.config}; name it with --config, or the file with --journal")
-    path = options.journal or journal_path(settings, options.config)
-    kept = options.config / cache if cache else None
-    return JournalPlace(path, settings, region, zone, options.config, kept, mirror=mirror.folder)
+    return JournalPlace(
+        path=options.journal or journal_path(settings.journal, options.config),
+        settings=settings.journal,
+        region=settings.region,
+        zone=settings.timezone,
+        folder=options.config,
+        cache=cache_path(settings.cache, options.config),
+        mirror=mirror_folder(settings.mirror, options.config),
+    )
 
 
-def _read_engine(file: Path, key: bool) -> tuple[JournalSettings, str, tzinfo | None, str, MirrorPlace]:
+def _read_engine(folder: Path, key: bool) -> EngineSettings:
+    """Read what says where calls are kept; with `key`, whatever is wrong with that is raised."""
+    file = next((folder / name for name in ENGINE if (folder / name).is_file()), None)
+    if file is None:
+        return EngineSettings()
     notes = Problems(file.name, os.environ.get)
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise JournalError(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'not text'}") from None
-    section = read_yaml(text, notes)
-    if section is None:
+    settings = read_part(text, notes, ("region", "timezone", "journal", "cache", "mirror"))
+    if settings is None or (key and notes.problems):
         raise ConfigError(notes.problems)
-    region, zone = section.text("region").upper(), section.text("timezone")
-    known = len(notes.problems)
-    settings = read_journal(section)
-    problems = notes.problems[known:]
-    if key and problems:
-        raise ConfigError(problems)
-    return settings, region, _zone(zone), read_cache(section).path, read_place(section, file.parent)
-
-
-def _zone(name: str) -> tzinfo | None:
-    try:
-        return ZoneInfo(name) if name else None
-    except (OSError, ValueError, KeyError):
-        return None
+    return settings
 
 
 def exit_on_journal_error(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:

@@ -23,7 +23,8 @@ _ROOMS = {
     LISTS: (".txt", ".csv"),
     STATE: _YAML,
 }
-_ENGINE = ("engine.yaml", "engine.yml")
+#: The names of the file of the service itself; the first that is there.
+ENGINE = ("engine.yaml", "engine.yml")
 _LARGEST = 1 << 20
 #: 100,000 numbers with a remark each are some 5 MiB.
 _LARGEST_LIST = 16 << 20
@@ -60,7 +61,7 @@ class FolderTexts:
     @property
     def engine(self) -> tuple[str, str | UnreadableFile] | None:
         """The name and text of engine.yaml; None when it is missing."""
-        return next(((name, self.texts[name]) for name in _ENGINE if name in self.texts), None)
+        return next(((name, self.texts[name]) for name in ENGINE if name in self.texts), None)
 
 
 def read_folder(folder: Path) -> FolderTexts:
@@ -88,7 +89,7 @@ def _sign(name: str, path: Path) -> tuple[str, ...] | tuple[str, str, int, int, 
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    yield from ((name, folder / name) for name in _ENGINE if os.path.lexists(folder / name))
+    yield from ((name, folder / name) for name in ENGINE if os.path.lexists(folder / name))
     for room, endings in _ROOMS.items():
         for name in _names(folder / room, endings):
             yield f"{room}/{os.fsencode(name).decode('utf-8', 'replace')}", folder / room / name

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
-from routing_engine.config.engine_yaml import EngineSettings, ReadRoom, read_settings
+from routing_engine.config.engine_yaml import EngineSettings, Listeners, read_settings
 from routing_engine.config.examples import Example, decide_example, failures
 from routing_engine.config.folder import INTEGRATIONS, PROVIDERS, ROUTES, FolderTexts, UnreadableFile, read_folder
 from routing_engine.config.lint import lint
@@ -53,7 +53,7 @@ def read_configuration(
     folder: Path, providers: Mapping[str, ReadProvider], environment: Environment = lambda _: None
 ) -> Configuration:
     """Read a configuration folder. Raises `ConfigError` with all problems of all files."""
-    return configure(read_folder(folder), providers, environment)
+    return configure(read_folder(folder), providers, environment, folder=folder)
 
 
 def configure(
@@ -61,19 +61,19 @@ def configure(
     providers: Mapping[str, ReadProvider],
     environment: Environment = lambda _: None,
     examples: bool = True,
-    rooms: Mapping[str, ReadRoom] | None = None,
+    folder: Path = Path(),
     now: Callable[[], datetime] = datetime.now,
     describe: ReadDescription | None = None,
 ) -> Configuration:
     """Make a configuration of a folder's texts. Raises `ConfigError` with all problems of all files.
 
-    An example that fails is one of them; without `examples` it stands in `failing` instead. `rooms` read their own
-    keys of engine.yaml; `now` is for remarks on what has expired, and for calendars; `describe` reads `providers/`.
+    An example that fails is one of them; without `examples` it stands in `failing` instead. Relative
+    paths begin in `folder`; `now` is for remarks on what has expired, and for calendars; `describe` reads `providers/`.
     """
     if snapshot.missing:
         sentence, remedy = "there is no such folder", "create it with 'routing-engine init'"
         raise ConfigError([Problem(snapshot.missing, 0, sentence, remedy)])
-    return _FolderReader(snapshot, providers, environment, rooms or {}, now(), describe).finish(examples)
+    return _FolderReader(snapshot, providers, environment, folder, now(), describe).finish(examples)
 
 
 class _FolderReader:
@@ -84,12 +84,12 @@ class _FolderReader:
         snapshot: FolderTexts,
         providers: Mapping[str, ReadProvider],
         environment: Environment,
-        rooms: Mapping[str, ReadRoom],
+        folder: Path,
         now: datetime,
         describe: ReadDescription | None,
     ) -> None:
         self.snapshot, self.environment = snapshot, environment
-        self.rooms, self.now = rooms, now
+        self.folder, self.now = folder, now
         self.problems: list[Problem] = []
         self.file_of: dict[str, str] = {}
         self.settings = self._read_settings()
@@ -126,9 +126,9 @@ class _FolderReader:
 
     def _read_settings(self) -> EngineSettings | None:
         if self.snapshot.engine is None:
-            return EngineSettings(rooms={name: read(None) for name, read in self.rooms.items()})
+            return EngineSettings(folder=self.folder)
         notes, text = self._open(*self.snapshot.engine)
-        settings = None if text is None else read_settings(text, notes, self.snapshot.texts, self.now, self.rooms)
+        settings = None if text is None else read_settings(text, notes, self.snapshot.texts, self.now, self.folder)
         self.problems += notes.problems
         return settings
 
@@ -225,7 +225,7 @@ class _FolderReader:
         self, files: Mapping[str, RouteFile], settings: EngineSettings, proven: set[tuple[str, str, str]]
     ) -> list[Problem]:
         remarks = [] if files else [Problem(ROUTES, 0, "there is no route", "write routes/NAME.yaml")]
-        if not settings.listeners:
+        if settings.listeners == Listeners():
             remarks.append(Problem("engine.yaml", 0, "no listener is named: nobody can call the engine", _LISTENER))
         for name, file in files.items():
             came_to = {(source, rule) for route, source, rule in proven if route == name}

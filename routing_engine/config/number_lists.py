@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from routing_engine.config.folder import LISTS, UnreadableFile
 from routing_engine.core.model import NumberList
 from routing_engine.core.number_lists import CallerList, EntryFault, NumberSet, gather, read_entry
 from routing_engine.errors import Problem
-from routing_engine.settings.yaml_reader import Section, section_of, suggest
+from routing_engine.settings.spec import nested, setting
+from routing_engine.settings.value_types import TEXT, mapping_of, matching, one_or_more, raw
+from routing_engine.settings.yaml_reader import Problems, Section, YamlValue, suggest
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\- ]{0,63}\Z")
 _EXAMPLE = "lists: {callers: {block: lists/blocked.txt}}"
@@ -20,55 +23,67 @@ _SEPARATORS = ",;\t"
 _TOLD = 20
 #: A first row with fewer digits, and no number, is a header: `phone`, `Telefon 1`.
 _DIGITS_OF_A_TYPO = 3
+_FILES = one_or_more(raw("a file", TEXT)).called("a file or a list of files")
 
 
-def read_lists(section: Section, texts: Mapping[str, str | UnreadableFile], region: str) -> Mapping[str, NumberList]:
-    """Take `lists` from engine.yaml's section, and read the files that it names.
+@dataclass(frozen=True, slots=True)
+class ListKeys:
+    """One list as it is written: the names of its files."""
 
-    `texts` are files of the configuration by name, `lists/blocked.txt`, as the snapshot has them. Every problem is
-    noted, those of a list file under its own name. A list with a problem is given too: routes may name it.
+    block: tuple[YamlValue, ...] = setting(
+        _FILES, (), "who is blocked", usual="nobody", example="[lists/blocked.txt, lists/reported.csv]"
+    )
+    allow: tuple[YamlValue, ...] = setting(
+        _FILES, (), "who is allowed, whatever `block` says", usual="nobody", example="lists/allowed.txt"
+    )
+
+    def check(self, section: Section, what: str) -> None:
+        """Note a list of nothing: it would say `unlisted` of everybody, for ever."""
+        if not section.has("block") and not section.has("allow"):
+            section.notes.note(section.line, f"{what} needs 'block', 'allow' or both", f"write for example {_EXAMPLE}")
+
+
+#: `lists`, by name.
+NAMED_LISTS = mapping_of(
+    nested(ListKeys),
+    "the list '{}'",
+    matching(_NAME, "a list cannot be called '{}'", "begin with a letter; use a-z A-Z 0-9 - and _"),
+    ("has no files", f"write for example {_EXAMPLE}"),
+)
+
+
+def make_lists(
+    written: Mapping[str, ListKeys], texts: Mapping[str, str | UnreadableFile], region: str, notes: Problems
+) -> Mapping[str, NumberList]:
+    """Return the lists of engine.yaml, read from the files that they name; every problem of these is noted.
+
+    `texts` are files of the configuration by name, `lists/blocked.txt`, as the folder has them. Problems of a list file
+    stand under its own name.
     """
-    lists = section.section("lists")
-    if lists is None:
-        return {}
-    files = _ListFiles(texts, region, lists)
-    return {name: _read_list(lists, name, files) for name in lists.names()}
-
-
-def _read_list(lists: Section, name: str, files: _ListFiles) -> NumberList:
-    node = lists.take(name)
-    if not _NAME.match(name):
-        lists.note(name, f"a list cannot be called '{name[:80]}'", "begin with a letter; use a-z A-Z 0-9 - and _")
-    if node is None:
-        lists.note(name, f"the list '{name}' has no files", f"write for example {_EXAMPLE}")
-        return CallerList()
-    section = section_of(node, lists.notes, f"the list '{name}'")
-    if section is None:
-        return CallerList()
-    found = CallerList(blocked=_read_side(section, "block", files), allowed=_read_side(section, "allow", files))
-    section.close(f"the list '{name}'")
-    if not section.has("block") and not section.has("allow"):
-        lists.note(name, f"the list '{name}' needs 'block', 'allow' or both", f"write for example {_EXAMPLE}")
-    return found
-
-
-def _read_side(section: Section, key: str, files: _ListFiles) -> NumberSet:
-    return gather(entry for file in section.texts(key) for entry in files.entries(section, key, file))
+    files = _ListFiles(texts, region, notes)
+    return {name: CallerList(files.side(keys.block), files.side(keys.allow)) for name, keys in written.items()}
 
 
 class _ListFiles:
     """The files of the folder, each read once, however many lists name it."""
 
-    def __init__(self, texts: Mapping[str, str | UnreadableFile], region: str, lists: Section) -> None:
+    def __init__(self, texts: Mapping[str, str | UnreadableFile], region: str, notes: Problems) -> None:
         self._texts = {name: text for name, text in texts.items() if name.startswith(LISTS + "/")}
         self._region = region
-        self._problems = lists.notes.problems
+        self._problems = notes.problems
         self._read: dict[str, frozenset[str]] = {}
 
-    def entries(self, section: Section, key: str, file: str) -> frozenset[str]:
+    def side(self, names: Sequence[YamlValue]) -> NumberSet:
+        """Return what `block` or `allow` names."""
+        return gather(entry for value in names for entry in self._entries_of(value))
+
+    def _entries_of(self, value: YamlValue) -> frozenset[str]:
         """Return the entries of a file; its problems, and that it is not there, are noted."""
+        file = value.text()
+        if file is None:
+            return frozenset()
         if file not in self._texts:
-            section.note(key, f"there is no file '{file[:80]}'", self._remedy(file))
+            value.note(f"there is no file '{file[:80]}'", self._remedy(file))
             return frozenset()
         if file not in self._read:
             self._read[file] = self._entries(file, self._texts[file])

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from routing_engine.config.engine_yaml import ReadRoom
 from routing_engine.config.folder import STATE, FolderTexts, read_folder, signature
 from routing_engine.config.load import (
     Configuration,
@@ -33,10 +32,9 @@ class ConfigStore:
         folder: Path,
         providers: Mapping[str, ReadProvider],
         environment: Environment = lambda _: None,
-        rooms: Mapping[str, ReadRoom] | None = None,
         describe: ReadDescription | None = None,
     ) -> None:
-        self.folder, self._rooms, self._describe = folder, rooms, describe
+        self.folder, self._describe = folder, describe
         self._providers, self._environment = providers, environment
         self._lock = threading.Lock()
         self._in_force: Configuration | None = None
@@ -69,7 +67,7 @@ class ConfigStore:
             return self._in_force
 
     def _configure(self, snapshot: FolderTexts, examples: bool) -> Configuration:
-        return configure(snapshot, self._providers, self._environment, examples, self._rooms, describe=self._describe)
+        return configure(snapshot, self._providers, self._environment, examples, self.folder, describe=self._describe)
 
     def _switch_last_good(self, broken: FolderTexts, examples: bool) -> None:
         """Take what commands have switched onto the last good configuration: a night switch must not wait for YAML."""

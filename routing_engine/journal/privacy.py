@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from routing_engine.core.phone import Number, mask_number, read_number
-from routing_engine.journal.settings import Mode
+from routing_engine.settings.stores import Mode
 
 ANONYMOUS, FORGOTTEN = "anonymous", "(forgotten)"
 #: As many digits may be somebody's number. Fewer are an extension, a year, a small sum.

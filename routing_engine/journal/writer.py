@@ -20,7 +20,7 @@ from routing_engine.core.events import CallAbandoned, CallRouted
 from routing_engine.errors import JournalError, traceback_frames
 from routing_engine.journal.entry import JournalEntry, Row, is_health_check, journal_entry, row_of
 from routing_engine.journal.privacy import Privacy
-from routing_engine.journal.settings import JournalSettings
+from routing_engine.settings.stores import JournalSettings
 
 if TYPE_CHECKING:
     from routing_engine.journal.store import JournalStore

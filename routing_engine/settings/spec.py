@@ -67,7 +67,7 @@ class Key:
 class Checked(Protocol):
     """A section with rules that look at several keys."""
 
-    def check(self, section: Section) -> None:
+    def check(self, section: Section, what: str) -> None:
         """Note what is wrong with the keys together; each alone has been read."""
 
 
@@ -92,13 +92,13 @@ def setting(
         in_force=in_force,
         filled=filled,
     )
-    return field(default_factory=lambda: default, metadata={_METADATA: make})
+    return field(default_factory=lambda: default, repr=not type.hidden, metadata={_METADATA: make})
 
 
 def required(type: ValueType[T], default: T, means: str, *, example: str) -> T:
     """Declare a key that must be there; `default` stands in for it after its absence was noted."""
     make = partial(Key, type=type, default=default, means=means, example=example, must=True)
-    return field(default_factory=lambda: default, metadata={_METADATA: make})
+    return field(default_factory=lambda: default, repr=not type.hidden, metadata={_METADATA: make})
 
 
 def not_yet(meanwhile: str) -> str:
@@ -140,7 +140,7 @@ def read(
     found = cast("Callable[..., S]", into)(**values)
     together: object = found
     if isinstance(together, Checked):
-        together.check(section)
+        together.check(section, what)
     return found
 
 

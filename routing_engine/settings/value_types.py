@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeAlias, TypeVar
 
-from routing_engine.settings.yaml_reader import YamlValue, plain_number
+from routing_engine.settings.yaml_reader import Section, YamlValue, plain_number, suggest
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -44,12 +44,14 @@ class ValueType(Generic[T_co]):
     """A kind of value.
 
     `read` gets a value and the words for the key's default, which a remedy may name; it returns None after it has
-    noted a problem. `words` stand in the column "type" of the reference, in Markdown.
+    noted a problem. `words` stand in the column "type" of the reference, in Markdown. What is `hidden` is shown by no
+    `repr`.
     """
 
     read: Callable[[YamlValue, str], T_co | None]
     schema: Callable[[Definitions], Schema]
     words: str
+    hidden: bool = False
 
     def called(self, words: str) -> ValueType[T_co]:
         """Return the same type under other words in the reference, such as a link to its section."""
@@ -69,16 +71,15 @@ def text(words: str = "text") -> ValueType[str]:
 
 
 def matching(pattern: re.Pattern[str], fault: str, remedy: str, words: str = "text") -> ValueType[str]:
-    """Return the type of a text that must match `pattern` whole; else it is said to be `fault`, "is no language"."""
+    """Return the type of a text that must match `pattern`; else the problem is `fault`, with the text at its `{}`."""
 
-    def read(value: YamlValue, _: str) -> str | None:
-        found = value.text()
-        if found is None or pattern.match(found):
-            return found
-        value.note(f"'{found[:80]}' {fault}", remedy)
-        return None
+    def parse(text: str) -> str:
+        if not pattern.match(text):
+            raise ValueError(fault.format(text[:80]))
+        return text
 
-    return ValueType(read, _plain({**TEXT, "pattern": f"^{pattern.pattern.removesuffix(chr(92) + 'Z')}$"}), words)
+    in_json = pattern.pattern.removesuffix(r"\Z")
+    return parsed(parse, words, remedy, {**TEXT, "pattern": f"^{in_json}$"})
 
 
 def filled(words: str = "text") -> ValueType[str]:
@@ -86,8 +87,17 @@ def filled(words: str = "text") -> ValueType[str]:
     return ValueType(lambda value, _: value.filled(), _plain(TEXT), words)
 
 
-def secret(words: str = "[secret](integrations.md#secrets)") -> ValueType[str]:
-    """Return the type of a secret: `'${NAME}'`, or `{file: PATH}`."""
+def secret(words: str = "a [secret](integrations.md#secrets)", shortest: int = 0, remedy: str = "") -> ValueType[str]:
+    """Return the type of a secret: `'${NAME}'`, or `{file: PATH}`, of `shortest` characters at least."""
+
+    def read(value: YamlValue, _: str) -> str | None:
+        known = len(value.notes.problems)
+        found = value.secret()
+        if found is None or len(found) >= shortest or len(value.notes.problems) > known:
+            return found
+        value.note(f"the key has fewer than {shortest} characters", remedy)
+        return None
+
     in_file: Schema = {
         "type": "object",
         "properties": {"file": {"type": "string", "description": "a file whose content is the secret"}},
@@ -95,7 +105,7 @@ def secret(words: str = "[secret](integrations.md#secrets)") -> ValueType[str]:
         "additionalProperties": False,
     }
     variable: Schema = {"type": "string", "pattern": r"\$\{[^}]*\}"}
-    return ValueType(lambda value, _: value.secret(), _plain({"anyOf": [variable, in_file]}), words)
+    return ValueType(read, _plain({"anyOf": [variable, in_file]}), words, hidden=True)
 
 
 def number(low: float, high: float, unit: str = "number") -> ValueType[float]:
@@ -121,12 +131,16 @@ def flag() -> ValueType[bool]:
     return ValueType(lambda value, _: value.flag(), _plain({"type": "boolean"}), "true or false")
 
 
-def choice(*allowed: Word) -> ValueType[Word]:
-    """Return the type of a text that is one of a few words."""
+def choice(*allowed: Word, fault: str = "") -> ValueType[Word]:
+    """Return the type of a text that is one of a few words; else the problem is `fault`, with the text at its `{}`."""
 
     def read(value: YamlValue, _: str) -> Word | None:
-        found = value.choice(allowed)
-        return next((word for word in allowed if word == found), None)
+        written = value.text()
+        found = next((word for word in allowed if word == written), None)
+        if written is not None and found is None:
+            sentence = fault.format(written[:80]) or f"{value.what} cannot be '{written}'"
+            value.note(sentence, suggest(written, allowed))
+        return found
 
     return ValueType(read, _plain({"enum": [*allowed]}), listed(allowed))
 
@@ -137,15 +151,26 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
+class WrongValue(ValueError):
+    """What `parsed` cannot use: the problem's sentence, and a remedy of its own."""
+
+    def __init__(self, sentence: str, remedy: str) -> None:
+        self.remedy = remedy
+        super().__init__(sentence)
+
+
 def parsed(parse: Callable[[str], T], words: str, remedy: str, schema: Schema = TEXT) -> ValueType[T]:
-    """Return the type of a text that `parse` makes a value of. It raises `ValueError` with the problem's sentence."""
+    """Return the type of a text that `parse` makes a value of.
+
+    It raises `ValueError` with the problem's sentence, or `WrongValue` where the remedy depends on the text.
+    """
 
     def read(value: YamlValue, _: str) -> T | None:
         found = value.text()
         try:
             return None if found is None else parse(found)
         except ValueError as error:
-            value.note(str(error), remedy)
+            value.note(str(error), error.remedy if isinstance(error, WrongValue) else remedy)
             return None
 
     return ValueType(read, _plain(schema), words)
@@ -199,30 +224,36 @@ def list_of(of: ValueType[T]) -> ValueType[tuple[T, ...]]:
 
 
 def mapping_of(
-    of: ValueType[T], what: str = "'{}'", name: ValueType[str] | None = None, empty: str = "write a value"
+    of: ValueType[T],
+    what: str = "'{}'",
+    name: ValueType[object] | None = None,
+    empty: tuple[str, str] = ("has no value", "write a value"),
 ) -> ValueType[Mapping[str, T]]:
     """Return the type of a mapping whose keys people choose.
 
     `what` is what one entry is called in a problem, `{}` its key. `name` is what a key must be; None takes any text.
-    `empty` is the remedy for a key without a value.
+    `empty` is what is said of a key without a value, and the remedy.
     """
+
+    def entry(section: Section, key: str, usual: str) -> T | None:
+        value, called = section.value(key), what.format(key[:80])
+        usable = name is None or name.read(section.key(key), "") is not None
+        if value is not None:
+            found = of.read(value.called(called), usual)
+            return found if usable else None
+        if usable:
+            section.note(key, f"{called} {empty[0]}", empty[1])
+        return None
 
     def read(value: YamlValue, usual: str) -> Mapping[str, T] | None:
         section = value.section()
         if section is None:
             return None
-        found: dict[str, T] = {}
-        for key in section.names():
-            one, called = section.value(key), what.format(key[:80])
-            usable = name is None or name.read(section.key(key), "") is not None
-            if one is None:
-                section.note(key, f"{called} has no value", empty)
-            elif (entry := of.read(one.called(called), usual)) is not None and usable:
-                found[key] = entry
-        return found
+        found = ((key, entry(section, key, usual)) for key in section.names())
+        return {key: one for key, one in found if one is not None}
 
     def schema(definitions: Definitions) -> Schema:
-        keys = {} if name is None else {"propertyNames": {"pattern": name.schema(definitions).get("pattern", "")}}
+        keys = {} if name is None else {"propertyNames": name.schema(definitions)}
         return {"type": "object", "additionalProperties": of.schema(definitions), **keys}
 
     return ValueType(read, schema, f"mapping, name to {of.words}")

@@ -14,9 +14,9 @@ import structlog
 
 from routing_engine.core.prompts import LANGUAGE
 from routing_engine.errors import SpeechError, traceback_frames
+from routing_engine.settings.speech import SpeechSettings
 from routing_engine.speech.cache import SoundCache
 from routing_engine.speech.program import ProgramResult, run
-from routing_engine.speech.settings import SpeechSettings
 from routing_engine.speech.template import clean_text, fill, masked, uses
 from routing_engine.speech.wav import settle, sox
 from routing_engine.storage.single_flight import SingleFlight

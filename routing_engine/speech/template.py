@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 
-#: What a command may hold, in a word of its own or within one.
-PLACEHOLDERS = ("text", "text_json", "text_file", "language", "voice", "file")
+from routing_engine.settings.speech import PLACEHOLDER
 
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
-_QUOTED_TEXT = re.compile(r"[\"']\{text\}|\{text\}[\"']")
 #: Control characters (some begin commands of espeak), the half of a character, and what marks up: `[[phonemes]]`, tags,
 #: and the backslashes of other synthesisers. None of them is ever said.
 _UNSPOKEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff<>\[\]\\]+")
@@ -24,33 +20,9 @@ def clean_text(text: str) -> str:
     return said if any(map(str.isalnum, said)) else ""
 
 
-def read_command(line: str) -> tuple[str, ...]:
-    """Split a command into words, once. Raises `ValueError` with a sentence when it cannot be used."""
-    try:
-        words = tuple(shlex.split(line))
-    except ValueError as error:
-        raise ValueError(f"the command cannot be read: {str(error).lower()}") from None
-    if not words or _PLACEHOLDER.search(words[0]):
-        raise ValueError("the command must begin with a program")
-    for before, word in zip(("", *words), words, strict=False):
-        _check_word(before, word)
-    return words
-
-
-def _check_word(before: str, word: str) -> None:
-    """Refuse the ways in which a text could become more than a text."""
-    unknown = [name for name in _PLACEHOLDER.findall(word) if name not in PLACEHOLDERS]
-    if unknown:
-        raise ValueError(f"the command has no placeholder {{{unknown[0]}}}")
-    if before == "-c" and "{text" in word:
-        raise ValueError("a text within a program would be run; leave {text} out and read the text from standard input")
-    if _QUOTED_TEXT.search(word):
-        raise ValueError("a quote in the text would end the quotes around {text}; write {text_json} without quotes")
-
-
 def uses(command: Sequence[str], *names: str) -> bool:
     """Return whether a command holds one of these placeholders."""
-    return any(found in names for word in command for found in _PLACEHOLDER.findall(word))
+    return any(found in names for word in command for found in PLACEHOLDER.findall(word))
 
 
 def fill(command: Sequence[str], values: Mapping[str, str]) -> list[str]:
@@ -60,7 +32,7 @@ def fill(command: Sequence[str], values: Mapping[str, str]) -> list[str]:
     (`@name`) or an address (`file://`).
     """
     known = {**values, "text": f" {values['text']}", "text_json": json.dumps(values["text"])}
-    return [_PLACEHOLDER.sub(lambda found: known[found[1]], word) for word in command]
+    return [PLACEHOLDER.sub(lambda found: known[found[1]], word) for word in command]
 
 
 def masked(said: str, text: str) -> str:

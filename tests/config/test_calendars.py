@@ -11,11 +11,12 @@ import pytest
 
 from routing_engine.config.calendars import ical
 from routing_engine.config.calendars.overrides import OVERRIDES
-from routing_engine.config.calendars.read import Calendars, calendars_of, read_calendars
+from routing_engine.config.calendars.read import Calendars, make_calendars
+from routing_engine.config.engine_yaml import calendars_of, read_part
 from routing_engine.config.folder import UnreadableFile
 from routing_engine.core.calendar import OpeningHours
 from routing_engine.errors import ConfigError
-from routing_engine.settings.yaml_reader import Problems, read_yaml
+from routing_engine.settings.yaml_reader import Problems
 
 from .folders import snapshot
 
@@ -28,9 +29,9 @@ HOURS = "{weekdays: '08:00-17:00'}"
 
 def read(text: str, texts: Mapping[str, str | UnreadableFile] | None = None) -> tuple[Calendars, list[str]]:
     notes = Problems("engine.yaml")
-    section = read_yaml(text, notes)
-    assert section is not None
-    found = read_calendars(section, texts or {}, VIENNA, NOW)
+    written = read_part(text, notes, ("calendars",))
+    assert written is not None
+    found = make_calendars(written.calendars, texts or {}, VIENNA, NOW, notes)
     problems = [f"{one.file}:{one.line}: {one.sentence}; {one.remedy}" for one in notes.problems]
     return found, problems
 

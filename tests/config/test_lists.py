@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing_engine.config.engine_yaml import read_part
 from routing_engine.config.folder import UnreadableFile
-from routing_engine.config.number_lists import read_file, read_lists
+from routing_engine.config.number_lists import make_lists, read_file
 from routing_engine.config.store import ConfigStore
 from routing_engine.core.model import NumberList
 from routing_engine.core.number_lists import EntryFault
 from routing_engine.core.phone import read_number
 from routing_engine.errors import ConfigError
-from routing_engine.settings.yaml_reader import Problems, read_yaml
+from routing_engine.settings.yaml_reader import Problems
 
 from .folders import PROVIDERS, write
 
@@ -26,11 +27,10 @@ ANNA, PAUL = "+43 664 1234567", "+43 676 7654321"
 def read(engine: str, **files: str | UnreadableFile) -> tuple[Mapping[str, NumberList], list[str]]:
     """Read engine.yaml with list files, `blocked_txt` for lists/blocked.txt; give the lists and all problems."""
     notes = Problems("engine.yaml")
-    section = read_yaml(engine, notes)
-    assert section is not None
+    written = read_part(engine, notes, ("lists",))
+    assert written is not None
     texts = {f"lists/{name.replace('_', '.')}": text for name, text in files.items()}
-    found = read_lists(section, texts, "AT")
-    section.close("engine.yaml")
+    found = make_lists(written.lists, texts, "AT", notes)
     return found, [str(problem) for problem in notes.problems]
 
 
@@ -56,9 +56,9 @@ def test_several_lists_may_share_a_file() -> None:
 @pytest.mark.parametrize("engine", ["region: AT", "lists:", "lists: {}"])
 def test_without_lists_there_are_none(engine: str) -> None:
     notes = Problems("engine.yaml")
-    section = read_yaml(engine, notes)
-    assert section is not None
-    assert (read_lists(section, {}, "AT"), notes.problems) == ({}, [])
+    written = read_part(engine, notes, ("lists",))
+    assert written is not None
+    assert (make_lists(written.lists, {}, "AT", notes), notes.problems) == ({}, [])
 
 
 #: A file's ending, its text, and the lines that are entries.

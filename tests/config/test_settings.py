@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from routing_engine.config.engine_yaml import (
     EngineSettings,
     ListenerAddress,
+    Listeners,
     LogSettings,
     RouteDefaults,
     ServiceLimits,
@@ -29,21 +30,21 @@ def settings(text: str) -> EngineSettings:
 def test_without_an_engine_file_fastagi_listens_on_the_usual_port() -> None:
     found = configure(snapshot({"routes/support.yaml": ROUTE}), {}).settings
     assert found == EngineSettings()
-    assert found.listeners == {"fastagi": ListenerAddress("127.0.0.1", 4573)}
+    assert found.listeners == Listeners(ListenerAddress("127.0.0.1", 4573))
 
 
 def test_a_listener_that_is_not_named_is_not_opened() -> None:
     found = configure(snapshot({"routes/support.yaml": ROUTE, "engine.yaml": "listeners: {}\n"}), {})
-    assert found.settings.listeners == {}
+    assert found.settings.listeners == Listeners()
     assert any("no listener" in remark.sentence for remark in found.remarks)
 
 
 def test_an_engine_file_without_listeners_has_the_usual_one() -> None:
-    assert settings("region: AT").listeners == {"fastagi": ListenerAddress("127.0.0.1", 4573)}
+    assert settings("region: AT").listeners == Listeners(ListenerAddress("127.0.0.1", 4573))
 
 
 def test_an_address_may_be_ipv6() -> None:
-    assert settings("listeners: {fastagi: '[::1]:4574'}").listeners == {"fastagi": ListenerAddress("::1", 4574)}
+    assert settings("listeners: {fastagi: '[::1]:4574'}").listeners == Listeners(ListenerAddress("::1", 4574))
 
 
 def test_every_key_is_read() -> None:
@@ -59,7 +60,7 @@ def test_every_key_is_read() -> None:
 
 def test_the_operators_own_places_stand_above_the_profile() -> None:
     found = settings("dialplan: {profile: freepbx, destinations: {queue: 'my-queues,q{target},1'}}")
-    assert found.places == {**PROFILES["freepbx"], "queue": "my-queues,q{target},1"}
+    assert found.dialplan.places == {**PROFILES["freepbx"], "queue": "my-queues,q{target},1"}
 
 
 def test_routes_take_what_they_leave_out_from_the_defaults() -> None:

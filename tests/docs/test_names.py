@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import get_args
 
 import pytest
+from routing_engine.config.not_yet import LATER
 
 from routing_engine.cli import build_parser
 from routing_engine.config.not_yet import LATER

@@ -20,8 +20,8 @@ from routing_engine.core.model import Caller, Decision, Destination, Record, Spo
 from routing_engine.core.phone import Number, read_number
 from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.reader import CallFilter, StoredCall, find_call, list_calls, open_to_read
-from routing_engine.journal.settings import JournalSettings, Mode
 from routing_engine.journal.writer import Journal
+from routing_engine.settings.stores import JournalSettings, Mode
 
 KEY = "0123456789abcdef0123456789abcdef"
 AT = datetime(2026, 11, 18, 10, 30, 15, 250_000, tzinfo=ZoneInfo("Europe/Vienna"))

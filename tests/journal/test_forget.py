@@ -9,7 +9,7 @@ import pytest
 from routing_engine.core.model import TrailStep
 from routing_engine.journal.forget import ForgottenCalls, find_traces, forget
 from routing_engine.journal.privacy import Privacy
-from routing_engine.journal.settings import JournalSettings
+from routing_engine.settings.stores import JournalSettings
 
 from .calls import KEY, SPELLINGS, bytes_of, kept_call, kept_ids, number, opened, routed, settings, write
 

@@ -9,7 +9,7 @@ import pytest
 from routing_engine.core.model import Record, TrailStep
 from routing_engine.core.phone import read_number
 from routing_engine.journal.privacy import Privacy, without
-from routing_engine.journal.settings import Mode
+from routing_engine.settings.stores import Mode
 
 from .calls import KEY, SPELLINGS, bytes_of, kept_call, number, routed, settings, write
 

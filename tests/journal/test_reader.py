@@ -15,7 +15,7 @@ from routing_engine.errors import JournalError
 from routing_engine.journal import tables
 from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.reader import masked, open_to_read
-from routing_engine.journal.settings import JournalSettings
+from routing_engine.settings.stores import JournalSettings
 
 from .calls import AT, KEY, abandoned, kept_call, kept_ids, number, opened, routed, settings, write
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from config.folders import PROVIDERS, snapshot
 
 from routing_engine.config.load import Configuration, configure
 from routing_engine.errors import ConfigError
-from routing_engine.mirror.schedule import print_of
-from routing_engine.mirror.settings import MirrorPlace, read_place
 from routing_engine.settings.integration import ProviderSetup
 from routing_engine.settings.mirror import MirrorSettings
-from routing_engine.settings.yaml_reader import Problems, Section, read_yaml
+from routing_engine.settings.yaml_reader import Section
 
 ROUTE = "sources: [{integration: crm, search: {by: caller}, rules: [{to: {queue: a}}]}]\ndefault: {to: {queue: b}}\n"
 
@@ -57,30 +54,3 @@ def test_a_system_that_cannot_search_by_numbers_is_not_asked_live() -> None:
     assert read_odd("down").integrations["crm"].models["contact"].attempts == 1
     with pytest.raises(ConfigError, match="cannot be searched by the caller's number, so nobody can be asked live"):
         read_odd("live")
-
-
-def place(text: str) -> tuple[MirrorPlace, list[str]]:
-    notes = Problems("engine.yaml")
-    section = read_yaml(text, notes)
-    return read_place(section, Path("/etc/engine")), [one.sentence for one in notes.problems]
-
-
-@pytest.mark.parametrize(
-    ("text", "folder", "problems"),
-    [
-        ("region: AT", "/var/lib/engine/mirror", []),
-        ("mirror: {folder: ../copy}", "/etc/engine/../copy", []),
-        ("mirror: {folder: /var/lib/engine}", "/var/lib/engine", []),
-        ("mirror: {path: x}", "/var/lib/engine/mirror", ["'mirror' has no key 'path'"]),
-    ],
-)
-def test_where_the_indexes_lie(text: str, folder: str, problems: list[str]) -> None:
-    assert place(text) == (MirrorPlace(Path(folder)), problems)
-
-
-def test_a_print_is_the_same_after_a_restart_and_holds_no_secret() -> None:
-    class Opened:
-        """Its repr has an address in memory."""
-
-    one = [print_of(({"a": [1, "x"]}, Path("/a"), Opened(), frozenset("abc"))) for _ in range(2)]
-    assert one[0] == one[1] != print_of(({"a": [1, "y"]}, Path("/a"), Opened(), frozenset("abc")))

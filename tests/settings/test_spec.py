@@ -38,7 +38,7 @@ class Oven:
     heat: int = setting(whole(1, 300), 180, "how hot it is")
     fan: bool = setting(flag(), False, "whether it blows")
 
-    def check(self, section: Section) -> None:
+    def check(self, section: Section, what: str) -> None:
         """Two keys that do not go together."""
         if self.fan and self.heat > 250:
             section.note("fan", "it would burn", "remove 'fan'")
@@ -51,7 +51,7 @@ class Bakery:
     name: str = required(text(), "", "what it is called", example="Anna")
     bread: Literal["rye", "wheat"] = setting(choice("rye", "wheat"), "rye", "which bread")
     rest_s: float | None = setting(number(0.5, 60, "seconds"), None, "a pause", usual="until it is `done`")
-    code: str = setting(matching(re.compile(r"[a-z]+\Z"), "is no code", "write letters"), "", "a code")
+    code: str = setting(matching(re.compile(r"[a-z]+\Z"), "'{}' is no code", "write letters"), "", "a code")
     key: str = setting(secret(), "", "of the door")
     address: str = setting(filled(), "", "where it is")
     oven: Oven = setting(nested(Oven), Oven(), "see [there](#oven)")

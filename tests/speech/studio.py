@@ -12,8 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from routing_engine.speech.settings import SpeechSettings
-from routing_engine.speech.template import read_command
+from routing_engine.settings.speech import SpeechSettings, read_command
 
 SCRIPT = """
 import json, os, sys, wave

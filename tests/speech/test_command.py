@@ -13,8 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from routing_engine.core.prompts import SOUND
+from routing_engine.settings.speech import SpeechSettings
 from routing_engine.speech.command import CommandSpeech
-from routing_engine.speech.settings import SpeechSettings
 
 from .studio import Studio
 

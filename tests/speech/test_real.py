@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from rig.stage import stage
+from routing_engine.settings.speech import SpeechSettings
 from routing_engine.speech.command import CommandSpeech
-from routing_engine.speech.settings import SpeechSettings
 
 pytestmark = pytest.mark.asterisk
 

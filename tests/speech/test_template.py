@@ -2,7 +2,8 @@
 
 import pytest
 
-from routing_engine.speech.template import clean_text, fill, masked, read_command, uses
+from routing_engine.settings.speech import read_command
+from routing_engine.speech.template import clean_text, fill, masked, uses
 
 TEXTS = [
     ("Good morning", "Good morning"),

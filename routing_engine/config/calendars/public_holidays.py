@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from datetime import date
 
 import holidays
-import yaml
 
 from routing_engine.core.calendar import Holidays
-from routing_engine.settings.yaml_reader import Section, suggest
+from routing_engine.settings.value_types import WrongValue
+from routing_engine.settings.yaml_reader import suggest
 
 
-def read_public(written: str, section: Section, node: yaml.Node) -> Holidays | None:
-    """Read `AT`, `AT-9` or `US-CA`; None, with the problem noted, for what is no country or region.
+def read_public(written: str) -> Holidays:
+    """Return the holidays of `AT`, `AT-9` or `US-CA`. Raises `WrongValue` for what is not a country or region.
 
     Names are in the country's own language, whatever the machine's is. A year is worked out when it is first asked
     for: without a file, in less than two milliseconds. After that an answer takes half a microsecond.
@@ -22,14 +22,11 @@ def read_public(written: str, section: Section, node: yaml.Node) -> Holidays | N
     regions = holidays.list_supported_countries(include_aliases=True)
     if country.upper() not in regions:
         remedy = "write a country's two letters, such as AT, or with its region: AT-9, US-CA"
-        section.notes.note(node, f"no public holidays are known for '{written[:40]}'", remedy)
-        return None
+        raise WrongValue(f"no public holidays are known for '{written[:40]}'", remedy)
     known = _same(region, regions[country.upper()])
     if region and known is None:
-        section.notes.note(
-            node, f"{country.upper()} has no region '{region[:40]}'", suggest(region, regions[country.upper()])
-        )
-        return None
+        remedy = suggest(region, regions[country.upper()])
+        raise WrongValue(f"{country.upper()} has no region '{region[:40]}'", remedy)
     language = type(holidays.country_holidays(country.upper())).default_language
     found = holidays.country_holidays(country.upper(), subdiv=known, language=language)
 

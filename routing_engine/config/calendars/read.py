@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
-
-import yaml
 
 from routing_engine.config.calendars.overrides import OVERRIDES, read_overrides
 from routing_engine.config.calendars.times import (
@@ -22,7 +20,7 @@ from routing_engine.config.calendars.times import (
     read_days,
     read_hours,
 )
-from routing_engine.config.folder import CALENDARS, FolderTexts, UnreadableFile
+from routing_engine.config.folder import CALENDARS, UnreadableFile
 from routing_engine.core.calendar import (
     DateTable,
     DayPart,
@@ -33,16 +31,103 @@ from routing_engine.core.calendar import (
     in_order,
     no_holidays,
 )
-from routing_engine.errors import ConfigError, Problem
-from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, section_of, suggest, text_of
+from routing_engine.errors import Problem
+from routing_engine.settings.spec import nested, required, setting
+from routing_engine.settings.value_types import TEXT, mapping_of, matching, one_or_more, parsed, raw
+from routing_engine.settings.yaml_reader import Problems, Section, YamlValue, suggest
 
 #: The calendar that `call.calendar` without a name means, where there are several.
 DEFAULT = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}\Z", re.ASCII)
-_HOURS_EXAMPLE = "hours: {weekdays: '08:00-17:00'}"
-_Read = TypeVar("_Read")
+_HOURS_EXAMPLE = "{weekdays: '08:00-17:00'}"
 
 Texts: TypeAlias = Mapping[str, str | UnreadableFile]
+#: One entry of `closed` or `open`: its days, and its parts of each.
+_Dated: TypeAlias = tuple[list[date | YearDay], tuple[DayPart, ...]]
+
+
+# ------------------------------------------------------------------------------------------- keys
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        raise ValueError(f"there is no time zone '{name[:80]}'") from None
+
+
+def _public(written: str) -> Holidays:
+    from routing_engine.config.calendars.public_holidays import read_public  # its library takes a while to load
+
+    return read_public(written)
+
+
+ZONE = parsed(_zone, "a name such as `Europe/Vienna`", "write a name such as Europe/Vienna")
+_HOURS = mapping_of(
+    one_or_more(parsed(read_hours, "[hours](#hours)", HOURS_REMEDY)),
+    name=parsed(read_days, "days", DAYS_REMEDY),
+    empty=("has no hours", HOURS_REMEDY),
+).called("mapping, days to [hours](#hours)")
+_DATES = one_or_more(parsed(read_dates, "a date", DATES_REMEDY)).called("one or a list of [dates](#dates)")
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarKeys:
+    """One calendar as it is written."""
+
+    hours: Mapping[str, tuple[tuple[DayPart, ...], ...]] = required(
+        _HOURS, {}, "when it is open in an ordinary week. What it does not name is closed", example=_HOURS_EXAMPLE
+    )
+    timezone: ZoneInfo | None = setting(
+        ZONE, None, "whose wall clock counts", usual="the site's", example="America/New_York"
+    )
+    holidays: tuple[Holidays, ...] = setting(
+        one_or_more(parsed(_public, "a country", "write AT, or AT-9")).called(
+            "one or a list of [countries](#holidays)"
+        ),
+        (),
+        "public holidays: `holiday` from midnight to midnight",
+        example="AT-9",
+    )
+    closed: tuple[_Dated, ...] = setting(_DATES, (), "days, or parts of them: `closed`", example="'12-24'")
+    open: tuple[_Dated, ...] = setting(
+        _DATES,
+        (),
+        "days, or parts of them, that are `open` whatever the keys above say",
+        example="'2026-12-08 09:00-12:00'",
+    )
+    ical: tuple[YamlValue, ...] = setting(
+        one_or_more(raw("a file", TEXT)).called("one or a list of [files](#icalendar-files)"),
+        (),
+        "`calendars/NAME.ics`",
+        example="calendars/company.ics",
+    )
+
+    def check(self, section: Section, what: str) -> None:
+        """Note a day that is named twice: which of the two would hold?"""
+        hours, seen = section.section("hours"), set[int]()
+        for key, day, _ in self.days():
+            if day in seen and hours is not None:
+                hours.note(key, f"{DAYS[day]} stands in 'hours' twice", "name each day once; several hours: '..., ...'")
+            seen.add(day)
+
+    def days(self) -> Iterator[tuple[str, int, tuple[DayPart, ...]]]:
+        """Yield key, day (Monday is 0) and parts of every entry of `hours`."""
+        for key, written in self.hours.items():
+            parts = tuple(part for one in written for part in one)
+            yield from ((key, day, parts) for day in read_days(key))
+
+
+#: `calendars`, by name.
+NAMED_CALENDARS = mapping_of(
+    nested(CalendarKeys),
+    "the calendar '{}'",
+    matching(_NAME, "a calendar cannot be called '{}'", "use a-z A-Z 0-9 - and _"),
+    ("has no hours", f"write hours: {_HOURS_EXAMPLE} below it"),
+)
+
+
+# ------------------------------------------------------------------------------------------- calendars
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +138,20 @@ class Calendars:
     remarks: tuple[Problem, ...] = ()
 
 
-def read_calendars(section: Section, texts: Texts, zone: tzinfo | None, now: datetime) -> Calendars:
-    """Read the key `calendars` of engine.yaml; problems, those of the .ics files too, are noted at the section.
+def make_calendars(
+    written: Mapping[str, CalendarKeys], texts: Texts, zone: tzinfo | None, now: datetime, notes: Problems
+) -> Calendars:
+    """Return the calendars of engine.yaml, with the files that they name; problems of these are noted.
 
     `texts` are the folder's by relative name, `zone` is the site's (None: the system's). `now` says which years of
     the .ics files are worked out.
     """
-    calendars = section.section("calendars")
-    if calendars is None:
+    if not written:
         return Calendars()
-    overrides, remarks = read_overrides(texts.get(OVERRIDES), calendars.names())
-    reading = _CalendarReader(texts, zone, now, overrides)
-    found = {name: reading.calendar(calendars, name) for name in calendars.names()}
+    overrides, remarks = read_overrides(texts.get(OVERRIDES), [*written])
+    reading = _CalendarReader(texts, zone, now, overrides, notes)
+    found = {name: reading.calendar(name, keys) for name, keys in written.items()}
     return Calendars(_with_unnamed(found), remarks)
-
-
-def calendars_of(snapshot: FolderTexts, now: datetime) -> Calendars:
-    """Read only the calendars of a folder, whatever else is wrong there. Raises `ConfigError` with their problems."""
-    if snapshot.missing:
-        raise ConfigError([Problem(snapshot.missing, 0, "there is no such folder", "name another with --config")])
-    if snapshot.engine is None or isinstance(snapshot.engine[1], UnreadableFile):
-        return Calendars()
-    notes = Problems(snapshot.engine[0])
-    section = read_yaml(snapshot.engine[1], notes)
-    found = Calendars() if section is None else read_calendars(section, snapshot.texts, read_zone(section), now)
-    if notes.problems:
-        raise ConfigError(notes.problems)
-    return found
 
 
 def _with_unnamed(found: Mapping[str, OpeningHours]) -> dict[str, OpeningHours]:
@@ -87,59 +159,38 @@ def _with_unnamed(found: Mapping[str, OpeningHours]) -> dict[str, OpeningHours]:
     return {**found, **({} if usual is None else {"": usual})}
 
 
-def read_zone(section: Section) -> ZoneInfo | None:
-    """Read `timezone`; None when it is not there or not known."""
-    name = section.text("timezone")
-    if not name:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):
-        section.note("timezone", f"there is no time zone '{name[:80]}'", "write a name such as Europe/Vienna")
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class _CalendarReader:
-    """What all calendars of a folder share while they are read."""
+    """What all calendars of a folder share while they are made."""
 
     texts: Texts
     zone: tzinfo | None
     now: datetime
     overrides: Mapping[str, tuple[Override, ...]]
+    notes: Problems
 
-    def calendar(self, calendars: Section, name: str) -> OpeningHours:
-        one = calendars.section(name)
-        if not _NAME.match(name):
-            calendars.note(name, f"a calendar cannot be called '{name[:80]}'", "use a-z A-Z 0-9 - and _")
-        if one is None:
-            if not calendars.has(name):
-                calendars.note(name, f"the calendar '{name[:80]}' has no hours", f"write {_HOURS_EXAMPLE} below it")
-            return OpeningHours(((),) * 7, self.zone)  # a route that names it has no problem of its own
-        zone = read_zone(one) or self.zone
-        days, events = self._agenda(one, zone)
-        found = OpeningHours(
-            week=_read_week(one),
+    def calendar(self, name: str, keys: CalendarKeys) -> OpeningHours:
+        zone = keys.timezone or self.zone
+        days, events = self._agenda(keys, zone)
+        week = {day: parts for _, day, parts in keys.days()}
+        return OpeningHours(
+            week=tuple(week.get(day, ()) for day in range(7)),
             zone=zone,
-            holidays=_read_holidays(one, days),
-            closed=_read_dates(one, "closed"),
-            open=_read_dates(one, "open"),
+            holidays=_holidays(keys.holidays, days),
+            closed=_dates(keys.closed),
+            open=_dates(keys.open),
             events=events,
             overrides=self.overrides.get(name, ()),
         )
-        one.close(f"the calendar '{name}'")
-        return found
 
-    def _agenda(self, one: Section, zone: tzinfo | None) -> tuple[Mapping[date, str], tuple[Event, ...]]:
+    def _agenda(self, keys: CalendarKeys, zone: tzinfo | None) -> tuple[Mapping[date, str], tuple[Event, ...]]:
         """Read the .ics files that a calendar names: its whole days, and its events with times."""
         days: dict[date, str] = {}
         events: list[Event] = []
-        for node, file in _written(one, "ical"):
-            text = self.texts.get(file) if file.startswith(f"{CALENDARS}/") else None
-            if text is None:
-                known = [name for name in self.texts if name.startswith(f"{CALENDARS}/")]
-                remedy = suggest(file, known) if known else "put it there, and write calendars/NAME.ics"
-                one.notes.note(node, f"there is no file '{file[:80]}'", remedy)
+        for value, file in ((value, value.text()) for value in keys.ical):
+            text = self.texts.get(file) if file is not None and file.startswith(f"{CALENDARS}/") else None
+            if file is None or text is None:
+                self._note_missing(value, file)
                 continue
             notes = Problems(file)
             if isinstance(text, UnreadableFile):
@@ -151,65 +202,21 @@ class _CalendarReader:
 
                 agenda = read_ical(text, notes, zone, self.now)
                 days, events = {**agenda.days, **days}, [*events, *agenda.events]
-            one.notes.problems += (problem for problem in notes.problems if problem not in one.notes.problems)
+            self.notes.problems += (problem for problem in notes.problems if problem not in self.notes.problems)
         return days, in_order(events)
 
-
-def _written(section: Section, key: str) -> list[tuple[yaml.Node, str]]:
-    """Take one text or a list of texts, each with its node, for its line."""
-    node = section.take(key)
-    if node is None:
-        return []
-    nodes: Sequence[yaml.Node] = node.value if isinstance(node, yaml.SequenceNode) else [node]
-    found = ((item, text_of(item, section.notes, f"'{key}'")) for item in nodes)
-    return [(item, text) for item, text in found if text is not None]
+    def _note_missing(self, value: YamlValue, file: str | None) -> None:
+        known = [name for name in self.texts if name.startswith(f"{CALENDARS}/")]
+        if file is not None:
+            remedy = suggest(file, known) if known else "put it there, and write calendars/NAME.ics"
+            value.note(f"there is no file '{file[:80]}'", remedy)
 
 
-def _read_or_note(
-    read: Callable[[str], _Read], text: str, section: Section, node: yaml.Node, remedy: str
-) -> _Read | None:
-    try:
-        return read(text)
-    except ValueError as error:
-        section.notes.note(node, str(error), remedy)
-        return None
-
-
-def _read_week(one: Section) -> tuple[tuple[DayPart, ...], ...]:
-    """Read `hours`: parts of each day, from Monday. A day may be named once only: which of two would hold?"""
-    week: dict[int, tuple[DayPart, ...]] = {}
-    node = one.require("hours", _HOURS_EXAMPLE)
-    hours = None if node is None else section_of(node, one.notes, "'hours'")
-    if hours is None:
-        return ((),) * 7
-    for key, day, parts in _hours(hours):
-        if day in week:
-            hours.note(key, f"{DAYS[day]} stands in 'hours' twice", "name each day once; several hours: '..., ...'")
-        week[day] = parts
-    return tuple(week.get(day, ()) for day in range(7))
-
-
-def _hours(hours: Section) -> Iterator[tuple[str, int, tuple[DayPart, ...]]]:
-    """Return key, day and parts of every entry of `hours`."""
-    for key in hours.names():
-        parts = _read_parts(hours, key)
-        for day in _read_or_note(read_days, key, hours, hours.key_node(key), DAYS_REMEDY) or ():
-            yield key, day, parts
-
-
-def _read_parts(hours: Section, key: str) -> tuple[DayPart, ...]:
-    if not hours.has(key):
-        hours.note(key, f"'{key[:40]}' has no hours", HOURS_REMEDY)
-    read = (_read_or_note(read_hours, text, hours, node, HOURS_REMEDY) for node, text in _written(hours, key))
-    return tuple(part for parts in read for part in parts or ())
-
-
-def _read_dates(one: Section, key: str) -> DateTable:
-    """Read `closed` or `open`: every date that they name, with its parts."""
+def _dates(written: tuple[_Dated, ...]) -> DateTable:
+    """Return every date that `closed` or `open` names, with its parts."""
     dated: dict[date, tuple[DayPart, ...]] = {}
     yearly: dict[YearDay, tuple[DayPart, ...]] = {}
-    for node, text in _written(one, key):
-        days, parts = _read_or_note(read_dates, text, one, node, DATES_REMEDY) or ([], ())
+    for days, parts in written:
         for day in days:
             if isinstance(day, date):
                 dated[day] = dated.get(day, ()) + parts
@@ -218,19 +225,12 @@ def _read_dates(one: Section, key: str) -> DateTable:
     return DateTable(dated, yearly)
 
 
-def _read_holidays(one: Section, days: Mapping[date, str]) -> Holidays:
-    """Read `holidays`: the public ones of countries and regions, and the whole days of the .ics files."""
-    found = [_read_public(text, one, node) for node, text in _written(one, "holidays")]
-    sources = [*(public for public in found if public is not None), *([_among(days)] if days else [])]
+def _holidays(public: tuple[Holidays, ...], days: Mapping[date, str]) -> Holidays:
+    """Return the public holidays of countries and regions, and the whole days of the .ics files."""
+    sources = [*public, *([_among(days)] if days else [])]
     if len(sources) < 2:
         return sources[0] if sources else no_holidays
     return lambda day: next((name for name in (source(day) for source in sources) if name), "")
-
-
-def _read_public(text: str, one: Section, node: yaml.Node) -> Holidays | None:
-    from routing_engine.config.calendars.public_holidays import read_public  # its library takes a while to load
-
-    return read_public(text, one, node)
 
 
 def _among(days: Mapping[date, str]) -> Holidays:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, cast
 
 import re2
 import yaml
 
-from routing_engine.core.model import Filler, Operand, Pattern, Site, Template
-from routing_engine.core.prompts import SOUND
+from routing_engine.core.model import Operand, Pattern, Site, Template
 from routing_engine.core.templates import read_operand, read_template
 from routing_engine.settings.integration import IntegrationFacts
-from routing_engine.settings.yaml_reader import Problems, Section, is_null, section_of, suggest, text_of
+from routing_engine.settings.yaml_reader import Problems, Section, is_null, suggest, text_of
 
 _NEEDED_BYTES = 1 << 20
 _LONGEST_PATTERN = 1000
@@ -154,46 +152,6 @@ def read_name(section: Section, default: str, longest: int = 80) -> str:
     if not name or "\n" in name or len(name) > longest:
         section.note("name", f"a name is one line of at most {longest} characters", "give it a short name")
     return name
-
-
-def read_filler(section: Section, default: Filler) -> Filler:
-    """Take `filler`: `{after_s, music | ringing | sound}` or `none`; what it leaves out comes from `default`."""
-    node = section.take("filler")
-    if node is None:
-        return default
-    if isinstance(node, yaml.ScalarNode) and node.value == "none":
-        return Filler(default.after_s, "none", "")
-    filler = section_of(node, section.notes, "'filler'")
-    if filler is None:
-        return default
-    after_s = filler.number("after_s", default.after_s, 0, 60)
-    found = _filler_kinds(filler)
-    filler.close("'filler'")
-    if len(found) > 1:
-        section.note("filler", "'filler' can be only one of music, ringing and sound", "keep one of them")
-    return Filler(after_s, found[0].kind, found[0].name) if found else Filler(after_s, default.kind, default.name)
-
-
-LookAhead: TypeAlias = Literal["certain", "next", "all"]
-
-
-def read_look_ahead(section: Section, default: LookAhead) -> LookAhead:
-    """Take `look_ahead`: what may be asked before its turn."""
-    return cast(LookAhead, section.choice("look_ahead", ("certain", "next", "all"), default))
-
-
-def _filler_kinds(section: Section) -> list[Filler]:
-    music, sounds = section.text("music"), section.texts("sound")
-    if music and not SOUND.match(music):
-        section.note("music", f"'{music[:80]}' is no music class", "name a class of musiconhold.conf, such as default")
-    if len(sounds) > 1:
-        section.note("sound", "'sound' is one sound", "keep one of them")
-    for sound in sounds:
-        if not SOUND.match(sound):
-            section.note("sound", f"'{sound[:80]}' is no sound's name", "write letters, digits, '.', '-', '_' and '/'")
-    found = [Filler(kind="ringing", name="")] if section.flag("ringing", False) else []
-    found += [Filler(kind="music", name=music)] if music else []
-    return found + [Filler(kind="sound", name=sound) for sound in sounds[:1]]
 
 
 def read_pattern(node: yaml.Node, notes: Problems, what: str) -> Pattern | None:

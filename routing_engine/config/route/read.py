@@ -7,17 +7,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
-from routing_engine.config.engine_yaml import RouteDefaults
+from routing_engine.config.engine_yaml import FILLER, LOOK_AHEAD, LookAhead, RouteDefaults
 from routing_engine.config.examples import Example, read_examples
-from routing_engine.config.not_yet import refuse_later
 from routing_engine.config.route.actions import read_action
-from routing_engine.config.route.context import RouteContext, read_filler, read_look_ahead, refuse_empty
+from routing_engine.config.route.context import RouteContext, refuse_empty
 from routing_engine.config.route.inputs import read_inputs
 from routing_engine.config.route.prompts import read_language, read_prompts
 from routing_engine.config.route.rules import count_early, read_rules
 from routing_engine.config.route.sources import read_sources
 from routing_engine.config.route.walk import operands_of
-from routing_engine.core.model import Action, DestinationSpec, Route, Site, Template
+from routing_engine.core.model import Action, DestinationSpec, Filler, Route, Site, Template
 from routing_engine.settings.integration import IntegrationFacts
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml
 
@@ -67,7 +66,6 @@ def _check_name(name: str, notes: Problems) -> None:
 
 
 def _read(name: str, section: Section, page: RouteContext, defaults: RouteDefaults) -> RouteFile | None:
-    refuse_later(section, "route")
     refuse_empty(section, "anonymous", "input", "inputs", "rules", "sources")
     language, languages = read_language(section, page)
     instruction = read_prompts(section, "instruction", page)
@@ -84,8 +82,8 @@ def _read(name: str, section: Section, page: RouteContext, defaults: RouteDefaul
         answer=_read_answer(section),
         inputs=inputs,
         deadline_s=section.number("deadline_s", defaults.deadline_s, 0.1, 60),
-        filler=read_filler(section, defaults.filler),
-        look_ahead=read_look_ahead(section, defaults.look_ahead),
+        filler=_read_filler(section, defaults),
+        look_ahead=_read_look_ahead(section, defaults),
         rules=rules,
         early=count_early(rules),
         sources=read_sources(section, page, defaults.timeout_s),
@@ -100,6 +98,17 @@ def _read(name: str, section: Section, page: RouteContext, defaults: RouteDefaul
 def _read_answer(section: Section) -> Literal["before_prompts", "early_media", "never"]:
     allowed = ("before_prompts", "early_media", "never")
     return cast(Literal["before_prompts", "early_media", "never"], section.choice("answer", allowed, allowed[0]))
+
+
+def _read_filler(section: Section, defaults: RouteDefaults) -> Filler:
+    value, usual = section.value("filler"), defaults.filler.over(Filler())
+    found = None if value is None else FILLER.read(value, "")
+    return usual if found is None else found.over(usual)
+
+
+def _read_look_ahead(section: Section, defaults: RouteDefaults) -> LookAhead:
+    value = section.value("look_ahead")
+    return (None if value is None else LOOK_AHEAD.read(value, "")) or defaults.look_ahead
 
 
 def _read_default(section: Section, page: RouteContext) -> Action | None:

@@ -4,19 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from routing_engine.settings.yaml_reader import Problems, read_yaml
-from routing_engine.speech.settings import SpeechSettings, read_speech
+from routing_engine.config.engine_yaml import EngineSettings, read_part
+from routing_engine.settings.speech import SpeechSettings
+from routing_engine.settings.yaml_reader import Problems
 
 
 def read(text: str) -> tuple[SpeechSettings, list[str]]:
     notes = Problems("engine.yaml")
-    section = read_yaml(text, notes)
-    assert section is not None
-    return read_speech(section.section("speech")), [f"{one.line}: {one.sentence}" for one in notes.problems]
+    found = read_part(text, notes, ("speech",))
+    assert found is not None
+    return found.speech, [f"{one.line}: {one.sentence}" for one in notes.problems]
 
 
 def test_without_the_section_the_defaults_hold():
-    assert read_speech(None) == SpeechSettings()
+    assert EngineSettings().speech == SpeechSettings()
     assert read("speech: {}") == (SpeechSettings(), [])
 
 
@@ -26,7 +27,7 @@ def test_every_key_is_read():
     )
     found, problems = read(f"speech: {{{text}}}")
     assert problems == []
-    assert found == SpeechSettings(("say", "-v", "{voice}"), Path("/tmp/a"), "/b", 2.0, 5, {"de": "Eva"})
+    assert found == SpeechSettings(("say", "-v", "{voice}"), Path("/tmp/a"), Path("/b"), 2.0, 5, {"de": "Eva"})
 
 
 FAULTS = [
@@ -68,4 +69,4 @@ def test_a_region_may_have_a_voice_of_its_own_and_a_command_has_no_voices_of_esp
 
 def test_a_sound_is_named_as_asterisk_sees_it():
     assert SpeechSettings(folder=Path("/a")).name("k") == "/a/k"
-    assert SpeechSettings(folder=Path("/a"), asterisk_folder="/b").name("k") == "/b/k"
+    assert SpeechSettings(folder=Path("/a"), asterisk_folder=Path("/b")).name("k") == "/b/k"

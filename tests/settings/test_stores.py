@@ -1,4 +1,4 @@
-"""`journal` of engine.yaml: every key, every default, every fault."""
+"""`journal` and `mirror` of engine.yaml: every key, every default, every fault."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from routing_engine.config.engine_yaml import EngineSettings, read_part
 from routing_engine.errors import Problem
-from routing_engine.journal.settings import JournalSettings, journal_path, read_journal
-from routing_engine.settings.yaml_reader import Problems, read_yaml
+from routing_engine.settings.stores import JournalSettings, journal_path, mirror_folder
+from routing_engine.settings.yaml_reader import Problems
 
 ENVIRONMENT = {"JOURNAL_KEY": "0123456789abcdef", "SHORT": "abc"}
 
 
 def read(text: str) -> tuple[JournalSettings, list[Problem]]:
     notes = Problems("engine.yaml", ENVIRONMENT.get)
-    section = read_yaml(text, notes)
-    assert section is not None
-    return read_journal(section), notes.problems
+    found = read_part(text, notes, ("journal",))
+    assert found is not None
+    return found.journal, notes.problems
 
 
 @pytest.mark.parametrize("text", ["region: AT", "journal:"])
@@ -26,7 +27,7 @@ def test_without_the_key_a_journal_is_kept_with_masked_numbers(text: str) -> Non
 
 
 def test_without_an_engine_file_it_is_the_same() -> None:
-    assert read_journal(None) == JournalSettings()
+    assert EngineSettings().journal == JournalSettings()
 
 
 def test_none_keeps_none() -> None:
@@ -78,3 +79,20 @@ def test_a_fault_is_noted_once(text: str, sentence: str) -> None:
 )
 def test_where_the_file_lies(folder: str, path: str, file: str) -> None:
     assert journal_path(JournalSettings(path=path), Path(folder)) == Path(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "folder", "problems"),
+    [
+        ("region: AT", "/var/lib/engine/mirror", []),
+        ("mirror: {folder: ../copy}", "/etc/engine/../copy", []),
+        ("mirror: {folder: /var/lib/engine}", "/var/lib/engine", []),
+        ("mirror: {path: x}", "/var/lib/engine/mirror", ["'mirror' has no key 'path'"]),
+    ],
+)
+def test_where_the_indexes_of_mirrors_lie(text: str, folder: str, problems: list[str]) -> None:
+    notes = Problems("engine.yaml")
+    found = read_part(text, notes, ("mirror",))
+    assert found is not None
+    assert mirror_folder(found.mirror, Path("/etc/engine")) == Path(folder)
+    assert [one.sentence for one in notes.problems] == problems

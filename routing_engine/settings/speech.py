@@ -1,0 +1,127 @@
+"""The section `speech` of engine.yaml: which program speaks texts, where its sounds lie, and which voices it has."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from routing_engine.core.prompts import LANGUAGE, SOUND
+from routing_engine.settings.spec import setting
+from routing_engine.settings.value_types import mapping_of, matching, number, parsed, whole
+from routing_engine.settings.yaml_reader import Section
+
+FOLDER = Path("/var/lib/routing-engine/speech")
+#: Voices of espeak-ng, for the languages of our prompts.
+VOICES: Mapping[str, str] = {"de": "de", "en": "en-gb"}
+#: What a command may hold, in a word of its own or within one.
+PLACEHOLDERS = ("text", "text_json", "text_file", "language", "voice", "file")
+PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
+
+#: With the name of a file behind it, it must still be a sound's name.
+_LONGEST_FOLDER = 78
+_VOICE = re.compile(r"[^-\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,199}\Z")
+_QUOTED_TEXT = re.compile(r"[\"']\{text\}|\{text\}[\"']")
+
+
+def read_command(line: str) -> tuple[str, ...]:
+    """Split a command into words, once. Raises `ValueError` with a sentence when it cannot be used."""
+    try:
+        words = tuple(shlex.split(line))
+    except ValueError as error:
+        raise ValueError(f"the command cannot be read: {str(error).lower()}") from None
+    if not words or PLACEHOLDER.search(words[0]):
+        raise ValueError("the command must begin with a program")
+    for before, word in zip(("", *words), words, strict=False):
+        _check_word(before, word)
+    return words
+
+
+def _check_word(before: str, word: str) -> None:
+    """Refuse the ways in which a text could become more than a text."""
+    unknown = [name for name in PLACEHOLDER.findall(word) if name not in PLACEHOLDERS]
+    if unknown:
+        raise ValueError(f"the command has no placeholder {{{unknown[0]}}}")
+    if before == "-c" and "{text" in word:
+        raise ValueError("a text within a program would be run; leave {text} out and read the text from standard input")
+    if _QUOTED_TEXT.search(word):
+        raise ValueError("a quote in the text would end the quotes around {text}; write {text_json} without quotes")
+
+
+def _folder(path: str) -> Path:
+    if not path.startswith("/") or "\0" in path or ".." in path.split("/"):
+        raise ValueError(f"'{path[:80]}' must be an absolute path")
+    return Path(path.rstrip("/"))
+
+
+_FOLDER = parsed(_folder, "absolute path", f"write for example: {FOLDER}")
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSettings:
+    """How texts are spoken.
+
+    `command` is in words, with placeholders; () is the machine's own espeak-ng. `folder` is where we write, and
+    `asterisk_folder` how Asterisk sees it (None is the same). `voices` are the operator's own, by language.
+    """
+
+    command: tuple[str, ...] = setting(
+        parsed(
+            read_command,
+            "a program and its words, with [placeholders](#placeholders)",
+            "write a program and its words, such as: my-voice --voice {voice}",
+        ),
+        (),
+        "what speaks",
+        usual="`espeak-ng`, then `sox`",
+        example="my-voice --voice {voice} --wav {file}",
+    )
+    folder: Path = setting(_FOLDER, FOLDER, "where the sounds are kept. The engine writes here, Asterisk reads here")
+    asterisk_folder: Path | None = setting(
+        _FOLDER,
+        None,
+        "the same folder as Asterisk sees it, where that is another path (containers)",
+        usual="`folder`",
+        example="/mnt/speech",
+    )
+    timeout_s: float = setting(
+        number(0.1, 30, "seconds"),
+        3.0,
+        "how long a caller waits for a sound. Then the text is left out and named in the trail",
+    )
+    cache_mb: int = setting(whole(1, 1_000_000, "MB"), 200, "what the sounds may take on disk")
+    voices: Mapping[str, str] = setting(
+        mapping_of(
+            matching(_VOICE, "'{}' is no voice", "write the name that the synthesiser knows"),
+            name=matching(LANGUAGE, "'{}' is no language", "write a language of Asterisk, such as en or de_AT"),
+        ).called("mapping, language to voice"),
+        {},
+        "what `{voice}` is. A language without a voice takes that of the language without its region (`de_AT`: `de`), "
+        "else its own first letters (`fr`)",
+        usual="`{de: de, en: en-gb}` with espeak-ng, else empty",
+        example="{de: eva, en: ann}",
+    )
+
+    def check(self, section: Section, what: str) -> None:
+        """Note that Asterisk could not name a sound in the folder: it takes few characters, and not many of them."""
+        if not SOUND.match(str(self.seen_folder)) or len(str(self.seen_folder)) > _LONGEST_FOLDER:
+            key = "asterisk_folder" if self.asterisk_folder else "folder"
+            remedy = "use a short path of letters, digits, '-' and '_'"
+            section.note(key, f"Asterisk cannot play from this '{key}'", remedy)
+
+    @property
+    def seen_folder(self) -> Path:
+        """The folder as Asterisk sees it."""
+        return self.asterisk_folder or self.folder
+
+    def voice(self, language: str) -> str:
+        """Return the voice of a language: its own, else that of the language without its region, else its letters."""
+        base = language.replace("_", "-").partition("-")[0].lower()
+        voices = self.voices if self.command else {**VOICES, **self.voices}
+        return voices.get(language) or voices.get(base) or base
+
+    def name(self, key: str) -> str:
+        """Return what Asterisk plays: an absolute path without extension."""
+        return f"{self.seen_folder}/{key}"

@@ -1,0 +1,110 @@
+"""What the engine keeps on the disk, and where: the sections `journal`, `cache` and `mirror` of engine.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from routing_engine.settings.paths import state_folder
+from routing_engine.settings.spec import setting
+from routing_engine.settings.value_types import choice, filled, parsed, secret, whole
+from routing_engine.settings.yaml_reader import Section
+
+Mode: TypeAlias = Literal["masked", "plain", "hashed"]
+
+#: A key that is shorter can be found by trying.
+SHORTEST_KEY = 16
+
+
+def _file(path: str) -> str:
+    if "\0" in path or path.endswith("/"):
+        raise ValueError("'path' must name a file")
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """What is kept of each call, and how.
+
+    `kept` False keeps none. `path` "" is the default of `journal_path`. `key` makes numbers findable that are not kept
+    plain ("" has none). Older than `keep_days`, or more than `max_mb` on the disk: the oldest calls go.
+    """
+
+    kept: bool = True
+    path: str = setting(
+        parsed(_file, "a file; relative to the configuration folder", "write for example: /var/lib/NAME/journal.db"),
+        "",
+        "where it lies. Each engine has its own file",
+        usual="`/etc/NAME` has `/var/lib/NAME/journal.db`, every other folder `state/journal.db` below itself",
+        example="/var/lib/routing-engine/journal.db",
+    )
+    numbers: Mode = setting(choice("masked", "plain", "hashed"), "masked", "how [numbers](#numbers) are kept")
+    key: str = setting(
+        secret(
+            f"a [secret](integrations.md#secrets), {SHORTEST_KEY} characters at least",
+            SHORTEST_KEY,
+            "make one with: openssl rand -hex 32",
+        ),
+        "",
+        "makes numbers that are not kept plain findable. `hashed` needs it. Make one with `openssl rand -hex 32`",
+        example="'${JOURNAL_KEY}'",
+    )
+    keep_days: int = setting(whole(1, 3650, "days"), 90, "calls that are older are deleted")
+    max_mb: int = setting(
+        whole(10, 1_000_000, "MB"), 2000, "the oldest calls go when the file holds more. A call takes 1 to 2 KB"
+    )
+
+    def check(self, section: Section, what: str) -> None:
+        """Note that `hashed` was written without a key: without one the hashes could not be made."""
+        if self.numbers == "hashed" and not section.has("key"):
+            section.note("numbers", "'hashed' needs a key", "add for example: key: '${JOURNAL_KEY}'")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """At most `entries` answers; `path` is a file ("" keeps them in memory only)."""
+
+    entries: int = setting(
+        whole(1, 10_000_000), 20_000, "how many answers are kept. Above that the one not used for longest goes"
+    )
+    path: str = setting(
+        filled("file"),
+        "",
+        "where they outlive a restart, relative to the configuration folder. Choose a place outside of it, else the "
+        "engine reads its configuration anew whenever the cache is written",
+        usual="none: in memory, gone at a restart",
+        example="/var/lib/routing-engine/cache.db",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorFolder:
+    """Where the indexes of mirrored integrations lie; "" is the default of `mirror_folder`."""
+
+    folder: str = setting(
+        filled("path"),
+        "",
+        "where the indexes of [mirrored](mirror.md#on-the-disk) integrations lie, relative to the configuration "
+        "folder. Name one elsewhere when that folder cannot be written",
+        usual="`state/mirror`",
+        example="/var/lib/routing-engine/mirror",
+    )
+
+
+def journal_path(settings: JournalSettings, folder: Path) -> Path:
+    """Return the journal's file. `folder` is the configuration's: a relative path begins there.
+
+    By default it is `journal.db` in `state_folder`.
+    """
+    return folder / settings.path if settings.path else state_folder(folder) / "journal.db"
+
+
+def cache_path(settings: CacheSettings, folder: Path) -> Path | None:
+    """Return the file of the kept answers; None where they are in memory only. `folder` is the configuration's."""
+    return folder / settings.path if settings.path else None
+
+
+def mirror_folder(settings: MirrorFolder, folder: Path) -> Path:
+    """Return the folder of the mirrors' indexes. `folder` is the configuration's: a relative path begins there."""
+    return folder / settings.folder if settings.folder else state_folder(folder) / "mirror"
