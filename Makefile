@@ -1,6 +1,6 @@
 # Two commands do everything, set-up included: make demo, make test. Everything goes into .venv and .cache here.
 
-.PHONY: demo test test-odoo fast check lint types docs lock benchmark sounds clean
+.PHONY: demo test test-odoo fast check lint types docs reference lock benchmark sounds clean
 
 demo:      ## real calls through a real Asterisk on demo data: where each landed, and why
 	@rig/get-python
@@ -38,6 +38,9 @@ types:
 docs:      ## the reference and the code name the same things; what the README promises runs
 	@rig/get-python dev
 	@.venv/bin/python -m pytest -q tests/docs
+
+reference: ## write the tables of docs/reference anew from the keys of the code
+	@.venv/bin/python -m rig.reference
 
 lock:      ## write the lock files anew from pyproject.toml
 	@.venv/bin/python -m pip install -q uv

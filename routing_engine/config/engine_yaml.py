@@ -207,9 +207,13 @@ LOOK_AHEAD: ValueType[LookAhead] = choice("certain", "next", "all")
 class RouteDefaults:
     """What routes may leave out. `timeout_s` bounds one source; None leaves it to the call's `deadline_s`."""
 
-    deadline_s: float = setting(number(0.1, 60, "seconds"), 3.0, "for all look-ups of one call")
+    deadline_s: float = setting(number(0.1, 60, "seconds"), 3.0, "how long all look-ups of one call may take")
     timeout_s: float | None = setting(
-        number(0.05, 60, "seconds"), None, "for one source", usual="what is left of `deadline_s`", example="2"
+        number(0.05, 60, "seconds"),
+        None,
+        "how long one source may take",
+        usual="what is left of `deadline_s`",
+        example="2",
     )
     filler: FillerKeys = setting(
         FILLER.called("as [in a route](routes.md#filler)"),
@@ -248,7 +252,7 @@ class ServiceLimits:
         whole(1, 1_000_000), 2000, "calls at a time. More are closed at once: the dialplan asks the second engine"
     )
     environment_timeout_s: float = setting(
-        number(0.1, 60, "seconds"), 5.0, "that a connection has to send AGI's first lines"
+        number(0.1, 60, "seconds"), 5.0, "how long a connection has to send AGI's first lines"
     )
 
 
@@ -363,7 +367,7 @@ class EngineSettings:
     drain_s: float = setting(
         number(0, 3600, "seconds"),
         60.0,
-        "that calls under way have to finish after SIGTERM",
+        "how long calls under way have to finish after SIGTERM",
         in_force="reload",
     )
     site: Site = field(default_factory=Site)

@@ -202,10 +202,9 @@ def schema_of(section: type[DataclassInstance], definitions: Definitions) -> Sch
 
 def _property(key: Key, definitions: Definitions) -> Schema:
     schema = key.type.schema(definitions)
-    shown = {"description": f"{without_markdown(key.means)} (default: {without_markdown(key.usual(key.default))})"}
-    if key.must:
-        return {**schema, "description": without_markdown(key.means)}
-    return {**(schema if key.filled else _or_empty(schema)), **shown}
+    usual = "must be there" if key.must else f"default: {without_markdown(key.usual(key.default))}"
+    shown = {"description": f"{without_markdown(key.means)} ({without_markdown(key.type.words)}; {usual})"}
+    return {**(schema if key.must or key.filled else _or_empty(schema)), **shown}
 
 
 def _or_empty(schema: Schema) -> Schema:
@@ -235,4 +234,4 @@ def _written(value: object) -> str:
         return plain_number(value)
     if is_dataclass(value):
         return "see its keys"
-    return f"`{value}`" if isinstance(value, str) and value else "none"
+    return f"`{value}`" if value else "none"

@@ -1,4 +1,4 @@
-"""The reference names every key that the readers take, and none that they refuse.
+"""The reference names every key that the readers take, and none that they refuse, where a page is written by hand.
 
 The readers themselves are asked: a section gets every key that the reference names, and one that nobody knows. The
 remedy for that one lists what the reader takes; the problems with the others tell ranges, defaults and choices.
@@ -21,7 +21,7 @@ from routing_engine.providers.registry import PROVIDERS
 from .pages import REFERENCE, ROOT, Row, name_of, names, table
 
 UNKNOWN = "0" * 12  # near to nothing, so that the remedy lists all
-ROUTE, ENGINE, INTEGRATION = "routes/probe.yaml", "engine.yaml", "integrations/probe.yaml"
+ROUTE, INTEGRATION = "routes/probe.yaml", "integrations/probe.yaml"
 DESCRIPTION = "providers/probe.yaml"
 HTTP, RECORDS = "provider: http\n", "provider: records\n"
 
@@ -31,7 +31,6 @@ PLACES = [
     ("routes", "input", ROUTE, "input: KEYS"),
     ("routes", "digits", ROUTE, "input: {digits: KEYS}"),
     ("routes", "The menu", ROUTE, "sources: [{when_many: KEYS}]"),
-    ("routes", "filler", ROUTE, "filler: KEYS"),
     ("routes", "A source", ROUTE, "sources: [KEYS]"),
     ("routes", "search", ROUTE, "sources: [{search: KEYS}]"),
     ("routes", "cache", ROUTE, "sources: [{cache: KEYS}]"),
@@ -40,16 +39,6 @@ PLACES = [
     ("routes", "examples", ROUTE, "examples: [KEYS]"),
     ("routes", "expect", ROUTE, "examples: [{expect: KEYS}]"),
     ("destinations", "Other keys of a destination", ROUTE, "default: {to: KEYS}"),
-    ("engine", "The file", ENGINE, "KEYS"),
-    ("engine", "listeners", ENGINE, "listeners: KEYS"),
-    ("engine", "dialplan", ENGINE, "dialplan: KEYS"),
-    ("engine", "defaults", ENGINE, "defaults: KEYS"),
-    ("engine", "cache", ENGINE, "cache: KEYS"),
-    ("engine", "mirror", ENGINE, "mirror: KEYS"),
-    ("engine", "logging", ENGINE, "logging: KEYS"),
-    ("engine", "limits", ENGINE, "limits: KEYS"),
-    ("calendars", "A calendar", ENGINE, "calendars: {office: KEYS}"),
-    ("lists", "lists", ENGINE, "lists: {callers: KEYS}"),
     ("integrations", "http", INTEGRATION, "KEYS"),
     ("integrations", "records", INTEGRATION, "KEYS"),
     ("ldap", "ldap", INTEGRATION, "KEYS"),
@@ -154,13 +143,11 @@ def check_choice(row: Row, problem: Problem) -> None:
 #: Where the keys of YAML are taken, by room; the pages that name them stand in the test below.
 READERS = {
     "config": [
-        *("engine_yaml.py", "examples.py", "number_lists.py", "calendars/read.py"),
+        "examples.py",
         *(f"route/{name}.py" for name in ("read", "inputs", "prompts", "rules", "sources", "cache_policy", "actions")),
         *(f"route/{name}.py" for name in ("conditions", "context")),
     ],
     "settings": ["integration.py", "mirror.py"],
-    "mirror": ["settings.py"],
-    "lookup": ["settings.py"],
     "providers/oauth": ["plan.py", "settings.py"],
     "providers/crm": [
         *("read_description.py", "read_parts.py", "read_rules.py", "operator_settings.py", "read_requests.py"),

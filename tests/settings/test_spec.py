@@ -154,9 +154,12 @@ def test_the_schema_names_the_keys_their_meaning_and_their_default() -> None:
     properties = schema["properties"]
     assert isinstance(properties, dict)
     assert "robots" not in properties
-    assert properties["bread"] == {"enum": ["rye", "wheat", None], "description": "which bread (default: rye)"}
+    assert properties["bread"] == {
+        "enum": ["rye", "wheat", None],
+        "description": "which bread (rye or wheat; default: rye)",
+    }
     assert properties["rest_s"]["maximum"] == 60
-    assert properties["oven"]["description"] == "see there (default: see its keys)"
+    assert properties["oven"]["description"] == "see there (mapping; default: see its keys)"
     assert "Oven" in definitions.by_name
 
 

@@ -1,0 +1,30 @@
+"""The tables of the reference that are made from the keys of the code: current, and none is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from routing_engine.config.engine_yaml import EngineSettings
+from routing_engine.settings.reference import refreshed, sections_of
+from routing_engine.settings.spec import schema_of
+from routing_engine.settings.value_types import Definitions
+
+from .pages import REFERENCE
+
+PAGES = sorted(REFERENCE.glob("*.md"))
+#: What a whole file holds, one for each kind of file.
+FILES = [EngineSettings]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_tables_of_a_page_are_those_of_the_code(page):
+    text = page.read_text(encoding="utf-8")
+    assert refreshed(text) == text, "run: make reference"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.__name__)
+def test_every_section_of_a_file_has_its_table(file):
+    definitions = Definitions()
+    schema_of(file, definitions)
+    documented = {one.partition(":")[2] for page in PAGES for one in sections_of(page.read_text(encoding="utf-8"))}
+    assert {file.__name__, *definitions.by_name} <= documented
