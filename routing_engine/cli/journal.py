@@ -12,9 +12,9 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from routing_engine.core.destinations import say_destination
 from routing_engine.config.engine_yaml import EngineSettings, read_part
 from routing_engine.config.folder import ENGINE
+from routing_engine.core.destinations import say_destination
 from routing_engine.errors import ConfigError, JournalError
 from routing_engine.journal.privacy import Privacy
 from routing_engine.settings.stores import JournalSettings, cache_path, journal_path, mirror_folder
