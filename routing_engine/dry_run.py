@@ -13,7 +13,7 @@ from routing_engine.config.store import Configuration
 from routing_engine.core.model import Caller, Decision, Find, Found, Operand, SourceDown, Value
 from routing_engine.core.phone import read_number
 from routing_engine.engine import new_call, open_provider, search
-from routing_engine.providers.answers import page_url
+from routing_engine.providers.answers.records import page_url
 from routing_engine.settings.integration import Integration
 
 
