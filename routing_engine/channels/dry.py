@@ -1,4 +1,6 @@
-"""A call that nobody hears: the channel of `run-test`. Inputs are given beforehand, what is played is remembered."""
+"""A call that nobody hears: the channel of `run-test` and of examples. Inputs are given beforehand, what is played is
+remembered.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from routing_engine.core.check_digits import why_invalid
+from routing_engine.core.check_digits import keys_of, why_invalid
 from routing_engine.core.model import Caller, Collect, Filler, Input, Operand, Play, Typed, Value
 from routing_engine.errors import ChannelError
 
@@ -14,7 +16,8 @@ from routing_engine.errors import ChannelError
 class DryChannel:
     """Keeps the port `core.ports.Channel`.
 
-    `inputs` are what is typed at each try, then silence; `states` what is live.
+    `inputs` are the keys that are pressed at each try, "" is silence, and so is every try behind the last of them.
+    `states` are what is live; of `variables` the route gets those that it reads.
     """
 
     def __init__(
@@ -37,9 +40,9 @@ class DryChannel:
         return None
 
     async def begin(self, longest_s: float, language: str, variables: Sequence[str]) -> Caller:
-        """Return the caller with the variables that the test names."""
+        """Return the caller with the variables that the test names. The route's language goes before the channel's."""
         found = {name: self._variables.get(name, "") for name in variables}
-        self.caller = replace(self.caller, language=self.caller.language or language, variables=found)
+        self.caller = replace(self.caller, language=language or self.caller.language, variables=found)
         return self.caller
 
     async def answer(self, how: Literal["before_prompts", "early_media", "never"]) -> None:
@@ -53,7 +56,7 @@ class DryChannel:
     async def collect(self, ask: Collect) -> Typed:
         """Return the next input, up to its terminator, or as soon as it is valid where the input says so."""
         self.played += map(str, ask.prompt)
-        typed = next(self._inputs, "")
+        typed = ask.typed + keys_of(next(self._inputs, ""))
         if ask.input.terminator:
             typed = typed.split(ask.input.terminator, 1)[0]
         return Typed(_earliest(ask.input, typed) if ask.input.accept_early else typed)
@@ -63,8 +66,12 @@ class DryChannel:
         self.caller = replace(self.caller, language=language)
 
     async def observe(self, lefts: Sequence[Operand]) -> Mapping[Operand, Value]:
-        """Return the states that the test names."""
-        return {left: self._states[left] for left in lefts if left in self._states}
+        """Return the states that the test names, of those that Asterisk could tell."""
+        return {left: self._states[left] for left in lefts if left in self._states and self._can_be_told(left)}
+
+    def _can_be_told(self, left: Operand) -> bool:
+        # Whom somebody spoke to is kept by number: of a hidden caller nothing is known.
+        return left.scope != "last_agent" or self.caller.number is not None
 
     async def fill(self, filler: Filler | None) -> None:
         """Nobody is there to hear."""

@@ -1,8 +1,8 @@
 """Asterisk's side of FastAGI, for people without one: a client that calls the running service.
 
 It answers commands as Asterisk 22 does. Sounds are told to `say` instead of played, and so is what Asterisk would say
-(`[says digits 1 2 3]`); keys come from `keys`, which is asked when the service waits for a first digit, and gives all
-that is typed then (`123456#`), "" for silence or None to hang up.
+(`[says digits 1 2 3]`); keys come from `keys`, which is asked once a try, when the service waits for its first digit,
+and gives all that is typed then (`123456#`), "" for silence or None to hang up.
 """
 
 from __future__ import annotations
@@ -16,32 +16,49 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from routing_engine.core.caller import USUAL_LANGUAGE
+from routing_engine.core.check_digits import keys_of
+from routing_engine.core.phone import WITHHELD_WORDS
+
 Say = Callable[[str], None]
 Keys = Callable[[], Awaitable[str | None]]
 
 _REPLY_S = 120.0
 _EXPRESSION = re.compile(r"\$\{([^${}]*)\}")
+_LINE_BREAKS = re.compile(r"[\r\n]+")
+
+
+@dataclass(frozen=True, slots=True)
+class SoftphoneCaller:
+    """Who calls: a number or `anonymous`, name, number dialled, and the channel's language; "" is what is not known."""
+
+    number: str = "anonymous"
+    name: str = ""
+    called: str = ""
+    language: str = ""
 
 
 @dataclass
 class Softphone:
     """One call. `variables` holds what the service set, in the end the `ROUTE_...` of the decision.
 
-    `states` are what dialplan functions tell: `DEVICE_STATE(PJSIP/201)` and its state in capital letters.
+    `known` are variables that the channel has, and what dialplan functions tell: `DEVICE_STATE(PJSIP/201)` and its
+    state in capital letters.
     """
 
     say: Say
     keys: Keys
     variables: dict[str, str] = field(default_factory=dict)
-    states: Mapping[str, str] = field(default_factory=dict)
-    _typed: str = ""
+    known: Mapping[str, str] = field(default_factory=dict)
+    _try: _Try | None = None
+    _prompted: bool = False
     _gone: bool = False
 
-    async def call(self, host: str, port: int, route: str, caller: str, called: str, language: str) -> None:
+    async def call(self, host: str, port: int, route: str, caller: SoftphoneCaller) -> None:
         """Call a route and stay until the service or `keys` ends it. Raises `OSError` when nobody listens there."""
         reader, writer = await asyncio.open_connection(host, port)
         try:
-            writer.write(_environment(host, port, route, caller, called, language))
+            writer.write(_environment(host, port, route, caller))
             while line := await asyncio.wait_for(reader.readline(), _REPLY_S):
                 reply = await self._obey(shlex.split(line.decode("utf-8", "replace")))
                 writer.write(reply.encode() + b"\n")
@@ -56,11 +73,12 @@ class Softphone:
     async def _obey(self, words: list[str]) -> str:
         verb = " ".join(words[:2]).upper()
         if verb == "GET DATA":
-            return await self._get_data(words[2], int(words[4]))
+            return await self._get_data(words[2], words[3], int(words[4]))
+        self._try = None  # whatever else comes, the service has taken what it wanted of the last one
         if verb == "STREAM FILE":
             return self._stream(words[2], heard=not words[4:])
         if words[0].upper() == "SAY":
-            self.say(f"[says {_said(*words[1:])}]")
+            self._play(f"[says {_said(*words[1:])}]")
             return "200 result=0"
         if verb == "SET VARIABLE":
             return self._set(words[2], words[3])
@@ -74,9 +92,13 @@ class Softphone:
             else "510 Invalid or unknown command"
         )
 
+    def _play(self, sound: str) -> None:
+        self.say(sound)
+        self._prompted = True
+
     def _stream(self, sound: str, heard: bool) -> str:
         if heard:
-            self.say(sound)
+            self._play(sound)
         return "200 result=0 endpos=8000"
 
     def _set(self, name: str, value: str) -> str:
@@ -93,24 +115,52 @@ class Softphone:
         return quote(_EXPRESSION.sub(self._value, inner.removesuffix(")}")), safe="")
 
     def _value(self, found: re.Match[str]) -> str:
-        return self.states.get(found[1]) or self.variables.get(found[1], "")
+        return self.variables.get(found[1], self.known.get(found[1], ""))
 
-    async def _get_data(self, sound: str, most: int) -> str:
+    async def _get_data(self, sound: str, wait_ms: str, most: int) -> str:
         """Return keys as GET DATA does: `#` ends them, and so does the end of what was typed, as a timeout."""
         if sound:
-            self.say(sound)
-        if not self._typed and (sound or most == 1):
+            self._play(sound)
+        current = self._try
+        if sound or current is None or current.is_over(wait_ms, most):
             typed = await self.keys()
             self._gone = typed is None
-            self._typed = typed or ""
+            current = self._try = _Try(keys_of(typed or ""), wait_ms, self._prompted)
+            self._prompted = False
         if self._gone:
             return "200 result=-1"
-        digits, self._typed = self._typed[:most], self._typed[most:]
-        if "#" in digits:
-            digits, _, unused = digits.partition("#")
-            self._typed = unused + self._typed
-            return f"200 result={digits}"
-        return f"200 result={digits}" + ("" if len(digits) == most else " (timeout)")
+        digits, ended = current.take(wait_ms, most)
+        if ended or len(digits) < most:
+            self._try = None
+        return f"200 result={digits}" + ("" if ended or len(digits) == most else " (timeout)")
+
+
+@dataclass
+class _Try:
+    """The keys of one try that are left, and how long (ms) the service waited for the first and for the next."""
+
+    left: str
+    first_ms: str
+    prompted: bool
+    next_ms: str = ""
+
+    def take(self, wait_ms: str, most: int) -> tuple[str, bool]:
+        """Return the next keys, at most so many, and whether `#` ended them."""
+        if wait_ms != self.first_ms or most > 1:
+            self.next_ms = wait_ms
+        digits, hash_, _ = self.left[:most].partition("#")
+        self.left = self.left[len(digits + hash_) :]
+        return digits, bool(hash_)
+
+    def is_over(self, wait_ms: str, most: int) -> bool:
+        """Whether the service waits for the first key of another try, to which nothing was played.
+
+        Only its patience tells: it has one for first keys, and one for those behind. Where both are the same, a try
+        that was asked for with a prompt goes on.
+        """
+        if most > 1 or wait_ms != self.first_ms:
+            return False
+        return self.next_ms != wait_ms if self.next_ms else not self.prompted
 
 
 def _said(kind: str, text: str, _keys: str = "", form: str = "", *_: str) -> str:
@@ -121,23 +171,24 @@ def _said(kind: str, text: str, _keys: str = "", form: str = "", *_: str) -> str
     return f"date {moment:%Y-%m-%d}" if "Y" in form else f"time {moment:%H:%M}"
 
 
-def _environment(host: str, port: int, route: str, caller: str, called: str, language: str) -> bytes:
-    hidden = caller.lower() == "anonymous"
+def _environment(host: str, port: int, route: str, caller: SoftphoneCaller) -> bytes:
+    withheld = caller.number.strip().lower() in WITHHELD_WORDS
     lines = {
         "network": "yes",
         "network_script": route,
         "request": f"agi://{host}:{port}/{route}",
         "channel": "Telephone/1",
-        "language": language or "en",
+        "language": caller.language or USUAL_LANGUAGE,
         "type": "Telephone",
         "uniqueid": f"telephone-{time.time():.3f}",
         "version": "routing-engine",
-        "callerid": "unknown" if hidden else caller,
-        "calleridname": "unknown",
-        "callingpres": "32" if hidden else "0",
-        "dnid": called or "unknown",
-        "extension": route,
+        "callerid": "unknown" if withheld else caller.number,
+        "calleridname": caller.name or "unknown",
+        "callingpres": "32" if withheld else "0",
+        # Without a dialled number the engine takes the extension: there is none here, and a route's name is no number.
+        "dnid": caller.called or "unknown",
+        "extension": "",
         "priority": "1",
     }
-    text = "".join(f"agi_{name}: {' '.join(value.split())}\n" for name, value in lines.items())
+    text = "".join(f"agi_{name}: {_LINE_BREAKS.sub(' ', value)}\n" for name, value in lines.items())
     return (text + "\n").encode()

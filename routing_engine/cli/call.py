@@ -6,8 +6,8 @@ import argparse
 import asyncio
 import sys
 
-from routing_engine.channels.softphone import Softphone
-from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
+from routing_engine.channels.softphone import Softphone, SoftphoneCaller
+from routing_engine.cli.common import Commands, add_command, add_variables, misuse, paint, print_json
 from routing_engine.core.destinations import say_destination
 from routing_engine.core.model import Destination
 from routing_engine.engine import open_store
@@ -18,8 +18,10 @@ def add(commands: Commands) -> None:
     parser = add_command(commands, "call", "call the running service: prints prompts, takes digits from the keyboard")
     parser.add_argument("route", metavar="ROUTE")
     parser.add_argument("--caller", default="anonymous", metavar="N", help="your number, or 'anonymous'")
+    parser.add_argument("--caller-name", default="", metavar="TEXT", help="your name, as the telephone sends it")
     parser.add_argument("--called", default="", metavar="DID", help="the number that you dial")
     parser.add_argument("--language", default="", help="the channel's language")
+    add_variables(parser)
     parser.add_argument(
         "--input", nargs="+", action="extend", metavar="D", help="type these, one at each try, instead of the keyboard"
     )
@@ -37,10 +39,10 @@ def run(options: argparse.Namespace) -> int:
         return misuse("--json needs --input: there is nobody to type")
     heard: list[str] = []
     keys = _Keyboard() if options.input is None else _Prepared(options.input, quiet=options.json)
-    telephone = Softphone(heard.append if options.json else _show, keys)
+    telephone = Softphone(heard.append if options.json else _show, keys, known=dict(options.variable))
+    caller = SoftphoneCaller(options.caller, options.caller_name, options.called, options.language)
     try:
-        call = telephone.call(host, int(port), options.route, options.caller, options.called, options.language)
-        asyncio.run(call)
+        asyncio.run(telephone.call(host, int(port), options.route, caller))
     except OSError as error:
         print(
             f"nobody answers on {host}:{port} ({error.strerror or error}); start it: routing-engine serve",

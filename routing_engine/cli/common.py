@@ -25,6 +25,21 @@ def add_command(commands: Commands, name: str, gives: str) -> argparse.ArgumentP
     return parser
 
 
+def add_variables(parser: argparse.ArgumentParser) -> None:
+    """Add the option for channel variables."""
+    parser.add_argument(
+        "--variable", action="append", default=[], type=pair, metavar="NAME=VALUE", help="a channel variable"
+    )
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Return name and value of an argument. Raises `ArgumentTypeError` where it is not NAME=VALUE."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
+    return name, value
+
+
 def print_json(value: Any) -> None:
     """Write a value as JSON, for programs; whatever a terminal would obey is written as its escape."""
     text = json.dumps(value, ensure_ascii=False, indent=2, default=str)

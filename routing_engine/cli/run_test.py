@@ -7,15 +7,16 @@ import asyncio
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import datetime, time
+from datetime import datetime, time, tzinfo
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
+from routing_engine.cli.common import Commands, add_command, add_variables, misuse, paint, pair, print_json
 from routing_engine.cli.record import about_of, print_record
-from routing_engine.config.canned import live_operand, read_records
+from routing_engine.config.canned import live_operand, read_records, state_of
 from routing_engine.config.store import Configuration
+from routing_engine.core.caller import read_moment
 from routing_engine.core.destinations import say_destination
 from routing_engine.core.model import Decision, Destination, Operand, TrailStep, Value
 from routing_engine.core.phone import read_number
@@ -41,9 +42,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--called", default="", metavar="DID", help="the number that was dialled")
     parser.add_argument("--at", type=_moment, metavar="TIME", help="when: 2026-12-24T18:00, or 18:00 for today")
     parser.add_argument("--language", default="", help="the channel's language")
-    parser.add_argument(
-        "--variable", action="append", default=[], type=_pair, metavar="NAME=VALUE", help="a channel variable"
-    )
+    add_variables(parser)
     parser.add_argument(
         "--state",
         action="append",
@@ -102,7 +101,7 @@ def _call(options: argparse.Namespace, configuration: Configuration) -> DryCall 
         options.called,
         tuple(options.input),
         options.language,
-        options.at,
+        _at(options.at, configuration.settings.timezone),
         dict(options.variable),
         records,
         dict(options.state),
@@ -116,22 +115,19 @@ def _note_strangers(records: Iterable[str], notes: Problems, configuration: Conf
             notes.note(0, f"no route has the source '{name}'", suggest(name, known))
 
 
-def _moment(text: str) -> datetime:
+def _moment(text: str) -> datetime | time:
     try:
-        return datetime.combine(datetime.now().date(), time.fromisoformat(text)) if len(text) <= 8 else _full(text)
+        return time.fromisoformat(text) if len(text) <= 8 else read_moment(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"'{text}' is no time; write 2026-12-24T18:00 or 18:00") from error
 
 
-def _full(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
-    return name, value
+def _at(moment: datetime | time | None, zone: tzinfo | None) -> datetime | None:
+    """Return the moment of the call; a time of day alone is today, by the calendar of the site."""
+    if not isinstance(moment, time):
+        return moment
+    today = datetime.now(moment.tzinfo or zone).date()
+    return datetime.combine(today, moment)
 
 
 def _place(to: Destination) -> dict[str, Any]:
@@ -139,14 +135,12 @@ def _place(to: Destination) -> dict[str, Any]:
 
 
 def _state(text: str) -> tuple[Operand, Value]:
-    name, value = _pair(text)
+    name, value = pair(text)
     try:
         left = live_operand(name)
+        return left, state_of(left, tuple(value.split(",", 1)) if left.scope == "last_agent" else value)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-    if left.scope == "last_agent":
-        return left, tuple(value.split(",", 1))
-    return left, int(value) if value.isascii() and value.isdigit() else value
 
 
 def as_json(found: DryRun) -> dict[str, Any]:

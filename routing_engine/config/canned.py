@@ -1,96 +1,51 @@
-"""Canned answers: records from a file instead of sources, and the driver that decides with them."""
+"""Canned answers as they are written: records instead of sources, and what a live system would tell."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias, cast
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import yaml
 
 from routing_engine.config.route.context import scalar
-from routing_engine.core.decide import decide
-from routing_engine.core.model import (
-    Answer,
-    Ask,
-    Caller,
-    Collect,
-    Decision,
-    Find,
-    Found,
-    Observe,
-    Observed,
-    Open,
-    Opened,
-    Operand,
-    Record,
-    Route,
-    Scalar,
-    SourceDown,
-    Typed,
-    Value,
-)
+from routing_engine.core.model import Operand, Record, SourceDown, Value
 from routing_engine.core.templates import as_text, read_operand
 from routing_engine.settings.yaml_reader import Problems, Section, is_null, read_yaml, section_of, value_of
 
-_LIVE = "write device.EXT, queue.NAME.members, call.attestation or last_agent: [EXT, DATE]"
+_LIVE = "write device.EXT: busy, queue.NAME.members: 2, call.attestation: A or last_agent: [EXT, DATE]"
+_STATE = re.compile(r"[a-z_]{1,20}\Z", re.ASCII)
+_ATTESTED = ("A", "B", "C", "failed", "none")
 #: What a source answers: its records (none is an empty tuple), or that it is down.
 Canned: TypeAlias = tuple[Record, ...] | SourceDown
 
 
-def drive(
-    route: Route,
-    caller: Caller,
-    inputs: Sequence[str],
-    records: Mapping[str, Canned],
-    routes: Mapping[str, Route] | None = None,
-    states: Mapping[Operand, Value] | None = None,
-) -> Decision:
-    """Decide with canned answers: `inputs` one by one for each try ("" is silence), `records` by the source's name.
-
-    A source without a canned answer has no record. `routes` are those that a destination `route` may go on with.
-    `states` are what live left sides are; one that is not there is not known.
-    """
-    typed = iter(inputs)
-    talk = decide(route, caller)
-    answer: Answer | None = None
-    while True:
-        try:
-            ask = talk.send(cast(Answer, answer))
-        except StopIteration as end:
-            return cast(Decision, end.value)
-        if isinstance(ask, Collect):
-            answer = Typed(_until_terminator(next(typed, ""), ask.input.terminator))
-        elif isinstance(ask, Observe):
-            answer = Observed(states or {})
-        else:
-            answer = _answer(ask, records, routes or {})
-
-
-def _until_terminator(digits: str, terminator: str) -> str:
-    return digits.split(terminator)[0] if terminator else digits
-
-
-def _answer(ask: Ask, records: Mapping[str, Canned], routes: Mapping[str, Route]) -> Answer:
-    if isinstance(ask, Open):
-        return Opened(routes.get(ask.route))
-    if not isinstance(ask, Find):
-        return Typed()
-    canned = records.get(ask.source.name, ())
-    return canned if isinstance(canned, SourceDown) else Found(canned)
-
-
 def states_of(section: Section) -> Mapping[Operand, Value]:
     """Take every key of a section as the state of a live left side: `device.200: busy`, `last_agent: [200, DATE]`."""
-    found = {}
+    found: dict[Operand, Value] = {}
     for name in section.names():
         value = _read_field(section, name)
         try:
             left = live_operand(name)
+            found |= {left: state_of(left, value)} if value is not None else {}
         except ValueError as error:
             section.note(name, str(error), _LIVE)
-        else:
-            found.update({left: value} if value is not None else {})
     return found
+
+
+def state_of(left: Operand, value: Value) -> Value:
+    """Return a state in the shape in which a channel tells it. Raises `ValueError` with a sentence."""
+    text = as_text(value).strip()
+    if left.scope == "device" and _STATE.match(text.lower()):
+        return text.lower()
+    if left.scope == "queue" and text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    if left.scope == "call" and text in _ATTESTED:
+        return text
+    if left.scope == "last_agent" and isinstance(value, tuple) and len(value) == 2:
+        return tuple(map(as_text, value))
+    raise ValueError(f"'{left}' is never '{text[:80]}'")
 
 
 def live_operand(name: str) -> Operand:
@@ -134,16 +89,23 @@ def _read_record(node: yaml.Node, name: str, notes: Problems) -> Record:
     section = section_of(node, notes, f"a record of '{name}'")
     if section is None:
         return Record({})
-    fields = {field: _read_field(section, field) for field in section.names()}
-    return Record(fields, id=as_text(fields.get("id")), origin="canned")
+    return Record({field: _read_field(section, field) for field in section.names()})
 
 
 def _read_field(section: Section, name: str) -> Value:
+    """Read a field as providers read JSON: a list of values as a tuple, anything deeper as its JSON text."""
     node = section.take(name)
+    found = None if node is None else _read_value(node, name, section.notes)
+    if isinstance(found, dict) or (isinstance(found, list) and any(isinstance(one, dict | list) for one in found)):
+        return json.dumps(found, ensure_ascii=False)
+    return tuple(found) if isinstance(found, list) else found
+
+
+def _read_value(node: yaml.Node, name: str, notes: Problems) -> Any:
     if isinstance(node, yaml.SequenceNode):
-        return tuple(_read_scalar(item, name, section.notes) for item in node.value)
-    return None if node is None else _read_scalar(node, name, section.notes)
-
-
-def _read_scalar(node: yaml.Node, name: str, notes: Problems) -> Scalar:
+        return [_read_value(item, name, notes) for item in node.value]
+    if isinstance(node, yaml.MappingNode):
+        section = Section(node, notes)
+        inner = {key: section.take(key) for key in section.names()}
+        return {key: None if found is None else _read_value(found, key, notes) for key, found in inner.items()}
     return None if is_null(node) else value_of(node, notes, f"'{name}'")

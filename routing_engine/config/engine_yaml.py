@@ -15,7 +15,7 @@ import phonenumbers
 from routing_engine.config.calendars.read import NAMED_CALENDARS, ZONE, CalendarKeys, Calendars, Texts, make_calendars
 from routing_engine.config.folder import FolderTexts, UnreadableFile
 from routing_engine.config.number_lists import NAMED_LISTS, ListKeys, make_lists
-from routing_engine.core.destinations import KINDS, PROFILES, check_target
+from routing_engine.core.destinations import KINDS, PROFILES, check_target, dialplan_places
 from routing_engine.core.model import Filler, Site
 from routing_engine.core.prompts import LANGUAGE, SOUND
 from routing_engine.errors import ConfigError, Problem
@@ -150,7 +150,7 @@ class Dialplan:
     @property
     def places(self) -> Mapping[str, str]:
         """`context,exten,priority` by destination kind."""
-        return {**PROFILES[self.profile], **self.destinations}
+        return {**dialplan_places(self.profile), **self.destinations}
 
     @property
     def state(self) -> str:

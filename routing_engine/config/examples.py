@@ -1,21 +1,21 @@
-"""`examples:` beside the rules: read with the route, run at every reload and by `routing-engine test`."""
+"""`examples:` beside the rules: read with the route, and compared with what their calls came to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
-from typing import get_args
+from datetime import datetime
+from typing import cast, get_args
 
 import yaml
 
-from routing_engine.config.canned import Canned, drive, records_of, states_of
+from routing_engine.config.canned import Canned, records_of, states_of
 from routing_engine.config.route.actions import read_to
 from routing_engine.config.route.context import RouteContext, UniqueNames, read_name, scalar
 from routing_engine.config.route.walk import actions_of, branches_of, rules_of
+from routing_engine.core.caller import read_moment
 from routing_engine.core.destinations import WRITTEN, check_target, say_destination
-from routing_engine.core.model import Caller, Decision, Destination, Operand, Reason, Route, Value
-from routing_engine.core.phone import HIDDEN_WORDS, read_number
+from routing_engine.core.model import Decision, Destination, Operand, Origin, Reason, Route, Value
 from routing_engine.settings.yaml_reader import Section, suggest
 
 #: When examples happen that do not say `at`: a Monday morning, always the same, so that none fails by the clock.
@@ -42,8 +42,8 @@ class Expected:
 class Example:
     """One call that is played through: who calls, what is typed, what the sources answer, what must come of it.
 
-    `caller` is a number or `anonymous`; `at` without a zone is the site's time. `states` is what is live. `line` is
-    where it is written.
+    `caller` is a number or `anonymous`; `at` without a zone is the site's time. `states` is what is live. The `records`
+    come from `origin`, where they were read `age_s` seconds ago. `line` is where it is written.
     """
 
     name: str
@@ -58,39 +58,12 @@ class Example:
     states: Mapping[Operand, Value] = field(default_factory=dict)
     expect: Expected = Expected()
     line: int = 0
-
-
-def run_example(
-    route: Route, example: Example, region: str, routes: Mapping[str, Route], zone: tzinfo | None = None
-) -> list[str]:
-    """Play an example through; give its failures as sentences, none when it holds."""
-    return failures(example, decide_example(route, example, region, routes, zone))
-
-
-def decide_example(
-    route: Route, example: Example, region: str, routes: Mapping[str, Route], zone: tzinfo | None = None
-) -> Decision:
-    """Return the decision that an example's call comes to. `zone` is the site's; None is the system's."""
-    number = read_number(example.caller, region)
-    caller = Caller(
-        number=number,
-        name=example.caller_name,
-        called=example.called,
-        language=example.language or route.language,
-        at=_at_site(example.at, zone),
-        call_id="example",
-        hidden=example.caller.strip().lower() in HIDDEN_WORDS,
-        variables=example.variables,
-    )
-    return drive(route, caller, example.input, example.records, routes, example.states)
-
-
-def _at_site(at: datetime, zone: tzinfo | None) -> datetime:
-    return at.replace(tzinfo=zone) if at.tzinfo is None and zone is not None else at.astimezone(zone)
+    origin: Origin = "live"
+    age_s: float = 0.0
 
 
 def failures(example: Example, decision: Decision) -> list[str]:
-    """Compare a decision with what an example expects."""
+    """Return as sentences where a decision is not what an example expects; none when it holds."""
     expect, found = example.expect, []
     for what, wanted, got in (
         ("rule", expect.rule, decision.rule),
@@ -138,6 +111,7 @@ def read_examples(section: Section, page: RouteContext, route: Route) -> tuple[E
 
 
 def _read_example(section: Section, page: RouteContext, route: Route, position: int) -> Example:
+    origin, age_s = _read_origin(section)
     example = Example(
         name=read_name(section, f"example {position}", 200),
         caller=section.text("caller", USUAL_CALLER),
@@ -151,9 +125,19 @@ def _read_example(section: Section, page: RouteContext, route: Route, position: 
         states=_read_states(section),
         expect=_read_expected(section, page, route),
         line=section.line,
+        origin=origin,
+        age_s=age_s,
     )
     section.close("an example")
     return example
+
+
+def _read_origin(section: Section) -> tuple[Origin, float]:
+    origin = cast(Origin, section.choice("origin", get_args(Origin), "live"))
+    age_s = section.number("age_s", 0, 0, 1_000_000_000)
+    if age_s and origin == "live":
+        section.note("age_s", "a live answer has no age", "add origin: cache or origin: snapshot")
+    return origin, age_s
 
 
 def _read_moment(section: Section) -> datetime:
@@ -161,13 +145,10 @@ def _read_moment(section: Section) -> datetime:
     if not text:
         return USUAL_MOMENT
     try:
-        moment = datetime.fromisoformat(text)
+        return read_moment(text)
     except ValueError:
-        moment = datetime.min
-    if 1971 <= moment.year <= 2999:
-        return moment
-    section.note("at", f"'{text[:80]}' is no moment", "write for example '2026-03-28 17:30'")
-    return USUAL_MOMENT
+        section.note("at", f"'{text[:80]}' is no moment", "write for example '2026-03-28 17:30'")
+        return USUAL_MOMENT
 
 
 def _read_variables(section: Section) -> Mapping[str, str]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from routing_engine.config.engine_yaml import EngineSettings, Listeners, read_settings
-from routing_engine.config.examples import Example, decide_example, failures
+from routing_engine.config.examples import Example, failures
 from routing_engine.config.folder import INTEGRATIONS, PROVIDERS, ROUTES, FolderTexts, UnreadableFile, read_folder
 from routing_engine.config.lint import lint
 from routing_engine.config.route.read import RouteFile, read_route
-from routing_engine.core.model import Route
+from routing_engine.core.model import Decision, Route
 from routing_engine.errors import ConfigError, Problem
 from routing_engine.settings.integration import Integration, IntegrationFacts, ProviderSetup
 from routing_engine.settings.mirror import check_listing, check_live, listing_of, read_mirror
@@ -26,6 +26,9 @@ ReadProvider: TypeAlias = Callable[[Section, str], ProviderSetup]
 #: Reads a file of `providers/`, an operator's own description of a kind of system: its text, where to note problems,
 #: and its name. None when it cannot be used.
 ReadDescription: TypeAlias = Callable[[str, Problems, str], ReadProvider | None]
+#: Plays the examples of a configuration; gives what each came to, by route and in their order. Not of this floor: it
+#: needs what live calls need.
+RunExamples: TypeAlias = "Callable[[Configuration], Mapping[str, Sequence[Decision]]]"
 #: Gives an environment variable; None when it is not set.
 Environment: TypeAlias = Callable[[str], str | None]
 
@@ -50,10 +53,13 @@ class Configuration:
 
 
 def read_configuration(
-    folder: Path, providers: Mapping[str, ReadProvider], environment: Environment = lambda _: None
+    folder: Path,
+    providers: Mapping[str, ReadProvider],
+    environment: Environment = lambda _: None,
+    run_examples: RunExamples | None = None,
 ) -> Configuration:
     """Read a configuration folder. Raises `ConfigError` with all problems of all files."""
-    return configure(read_folder(folder), providers, environment, folder=folder)
+    return configure(read_folder(folder), providers, environment, folder=folder, run_examples=run_examples)
 
 
 def configure(
@@ -64,16 +70,18 @@ def configure(
     folder: Path = Path(),
     now: Callable[[], datetime] = datetime.now,
     describe: ReadDescription | None = None,
+    run_examples: RunExamples | None = None,
 ) -> Configuration:
     """Make a configuration of a folder's texts. Raises `ConfigError` with all problems of all files.
 
-    An example that fails is one of them; without `examples` it stands in `failing` instead. Relative
-    paths begin in `folder`; `now` is for remarks on what has expired, and for calendars; `describe` reads `providers/`.
+    `run_examples` plays the examples of a folder that has no other problem. One that fails is a problem too; without
+    `examples` it stands in `failing` instead. Relative paths begin in `folder`; `now` is for remarks on what has
+    expired, and for calendars; `describe` reads `providers/`.
     """
     if snapshot.missing:
         sentence, remedy = "there is no such folder", "create it with 'routing-engine init'"
         raise ConfigError([Problem(snapshot.missing, 0, sentence, remedy)])
-    return _FolderReader(snapshot, providers, environment, folder, now(), describe).finish(examples)
+    return _FolderReader(snapshot, providers, environment, folder, now(), describe).finish(examples, run_examples)
 
 
 class _FolderReader:
@@ -97,25 +105,23 @@ class _FolderReader:
         self.integrations = self._read_integrations()
         self.routes = self._read_routes()
 
-    def finish(self, examples: bool) -> Configuration:
-        good = {name: file for name, file in self.routes.items() if file is not None}
-        settings = self.settings
-        proven: set[tuple[str, str, str]] = set()
-        failing: list[Problem] = []
-        if settings is not None and len(good) == len(self.routes):
-            proven, failing = self._run_examples(good, settings)
-        self.problems += failing if examples else []
-        if self.problems or settings is None:
+    def finish(self, examples: bool, run_examples: RunExamples | None) -> Configuration:
+        if self.problems or self.settings is None:
             raise ConfigError(self.problems)
-        return Configuration(
-            settings=settings,
-            integrations={name: found for name, found in self.integrations.items() if found is not None},
-            routes={name: file.route for name, file in good.items()},
-            examples={name: file.examples for name, file in good.items()},
+        files = {name: file for name, file in self.routes.items() if file is not None}
+        found = Configuration(
+            settings=self.settings,
+            integrations={name: one for name, one in self.integrations.items() if one is not None},
+            routes={name: file.route for name, file in files.items()},
+            examples={name: file.examples for name, file in files.items()},
             revision=self.snapshot.revision,
-            remarks=tuple(sorted(self._remarks(good, settings, proven))),
-            failing=tuple(failing),
         )
+        decisions = None if run_examples is None else run_examples(found)
+        failing = [] if decisions is None else self._failing(found, decisions)
+        if examples and failing:
+            raise ConfigError(failing)
+        remarks = self._remarks(files, self.settings, None if decisions is None else _came_to(decisions))
+        return replace(found, remarks=tuple(sorted(remarks)), failing=tuple(failing))
 
     def _open(self, file: str, text: str | UnreadableFile) -> tuple[Problems, str | None]:
         notes = Problems(file, self.environment)
@@ -206,34 +212,34 @@ class _FolderReader:
         self.problems += notes.problems
         return found and replace(found, route=replace(found.route, revision=self.snapshot.revision))
 
-    def _run_examples(
-        self, files: Mapping[str, RouteFile], settings: EngineSettings
-    ) -> tuple[set[tuple[str, str, str]], list[Problem]]:
-        """Run all examples; give the (route, source, rule) triples that they came to, and the failures."""
-        routes = {name: file.route for name, file in files.items()}
-        proven: set[tuple[str, str, str]] = set()
+    def _failing(self, found: Configuration, decisions: Mapping[str, Sequence[Decision]]) -> list[Problem]:
+        """Return a problem for each way in which an example is not what it expects."""
         failing: list[Problem] = []
-        for name, file in files.items():
-            for example in file.examples:
-                decision = decide_example(file.route, example, settings.region, routes, settings.timezone)
-                proven |= {(decision.route, decision.source, decision.rule), *decision.passed}
-                found = failures(example, decision) + _strangers(example, routes)
-                failing += [_failed(self.file_of[name], example, sentence) for sentence in found]
-        return proven, failing
+        for name, every in found.examples.items():
+            for example, decision in zip(every, decisions[name], strict=True):
+                sentences = failures(example, decision) + _strangers(example, found.routes)
+                failing += [_failed(self.file_of[name], example, sentence) for sentence in sentences]
+        return failing
 
     def _remarks(
-        self, files: Mapping[str, RouteFile], settings: EngineSettings, proven: set[tuple[str, str, str]]
+        self, files: Mapping[str, RouteFile], settings: EngineSettings, proven: set[tuple[str, str, str]] | None
     ) -> list[Problem]:
         remarks = [] if files else [Problem(ROUTES, 0, "there is no route", "write routes/NAME.yaml")]
         if settings.listeners == Listeners():
             remarks.append(Problem("engine.yaml", 0, "no listener is named: nobody can call the engine", _LISTENER))
         for name, file in files.items():
-            came_to = {(source, rule) for route, source, rule in proven if route == name}
+            came_to = None if proven is None else {(source, rule) for route, source, rule in proven if route == name}
             remarks += lint(self.file_of[name], file, self._facts(), came_to, self._local_now(settings))
         return remarks + list(settings.remarks)
 
     def _local_now(self, settings: EngineSettings) -> datetime:
         return self.now.astimezone(settings.timezone).replace(tzinfo=None)
+
+
+def _came_to(decisions: Mapping[str, Sequence[Decision]]) -> set[tuple[str, str, str]]:
+    """Return the (route, source, rule) triples that examples came to, also on their way to another route."""
+    every = [decision for found in decisions.values() for decision in found]
+    return {triple for one in every for triple in ((one.route, one.source, one.rule), *one.passed)}
 
 
 def _strangers(example: Example, routes: Mapping[str, Route]) -> list[str]:

@@ -13,6 +13,7 @@ from routing_engine.config.load import (
     Environment,
     ReadDescription,
     ReadProvider,
+    RunExamples,
     configure,
     read_configuration,
 )
@@ -33,8 +34,9 @@ class ConfigStore:
         providers: Mapping[str, ReadProvider],
         environment: Environment = lambda _: None,
         describe: ReadDescription | None = None,
+        run_examples: RunExamples | None = None,
     ) -> None:
-        self.folder, self._describe = folder, describe
+        self.folder, self._describe, self._run_examples = folder, describe, run_examples
         self._providers, self._environment = providers, environment
         self._lock = threading.Lock()
         self._in_force: Configuration | None = None
@@ -67,7 +69,15 @@ class ConfigStore:
             return self._in_force
 
     def _configure(self, snapshot: FolderTexts, examples: bool) -> Configuration:
-        return configure(snapshot, self._providers, self._environment, examples, self.folder, describe=self._describe)
+        return configure(
+            snapshot,
+            self._providers,
+            self._environment,
+            examples,
+            self.folder,
+            describe=self._describe,
+            run_examples=self._run_examples,
+        )
 
     def _switch_last_good(self, broken: FolderTexts, examples: bool) -> None:
         """Take what commands have switched onto the last good configuration: a night switch must not wait for YAML."""

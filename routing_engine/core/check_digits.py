@@ -1,8 +1,16 @@
-"""What makes typed digits valid: length, pattern and check digit."""
+"""What can be typed, and what makes it valid: keys, length, pattern and check digit."""
 
 from __future__ import annotations
 
 from routing_engine.core.model import Input
+
+#: The keys of a telephone.
+KEYS = "0123456789*#"
+
+
+def keys_of(text: str) -> str:
+    """Return the keys that a text names: `664 123#` is what a person writes, and no telephone types a space."""
+    return "".join(char for char in text if char in KEYS)
 
 
 def why_invalid(one: Input, digits: str) -> str:

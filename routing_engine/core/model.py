@@ -345,6 +345,9 @@ class Route:
 
 # --------------------------------------------------------------------------------------- records and decisions
 
+#: Where an answer came from: the system itself, the cache, or a copy (its last answer in an outage, a mirror).
+Origin: TypeAlias = Literal["live", "cache", "snapshot"]
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -353,7 +356,7 @@ class Record:
     fields: Mapping[str, Value]
     id: str = ""
     url: str = ""
-    origin: Literal["live", "cache", "snapshot", "canned"] = "live"
+    origin: Origin = "live"
     age_s: float = 0.0
 
 
@@ -482,7 +485,7 @@ class Found:
     took_ms: float | None = None
     strangers: int = 0
     note: str = ""
-    origin: Literal["live", "cache", "snapshot"] = "live"
+    origin: Origin = "live"
     age_s: float = 0.0
 
 

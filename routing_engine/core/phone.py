@@ -15,6 +15,8 @@ from phonenumbers.phonemetadata import PhoneMetadata
 HIDDEN_WORDS = frozenset(
     {"", "anonymous", "unknown", "restricted", "private", "withheld", "unavailable", "<unknown>", "asterisk"}
 )
+#: Those of them that say that the caller does not want to be known.
+WITHHELD_WORDS = frozenset({"anonymous", "restricted", "private", "withheld"})
 #: The spellings that `number_form` names; `last N` (`LAST_FEWEST` to `LAST_MOST` digits) is one more.
 FORMS = ("e164", "national", "digits", "as_received")
 LAST_FEWEST, LAST_MOST = 6, 15

@@ -47,6 +47,7 @@ class Search:
 
     `models` are the integrations' models by name, `region` is the site's: what is found by the caller's number is
     checked with them, whatever the provider. `timeout_s` is for sources without one. `guards` spare integrations.
+    `logs` says whether outages are logged: nobody needs to read of those that an example wants.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Search:
         timeout_s: float,
         clock: Clock,
         guards: Mapping[str, Limiter] | None = None,
+        logs: bool = True,
     ) -> None:
         self._providers = providers
         self._models = models
@@ -64,6 +66,7 @@ class Search:
         self._timeout_s = timeout_s
         self._clock = clock
         self._guards = guards or {name: Limiter(name, _UNBOUNDED, clock) for name in providers}
+        self._logs = logs
         self._down: set[tuple[str, str]] = set()
 
     @property
@@ -185,7 +188,8 @@ class Search:
     def _is_down(self, source: Source, why: str, took_ms: float) -> SourceDown:
         if _key(source) not in self._down:
             self._down.add(_key(source))
-            _log.warning("source.down", integration=source.integration, source=source.name, why=why)
+            if self._logs:
+                _log.warning("source.down", integration=source.integration, source=source.name, why=why)
         return SourceDown(why, took_ms)
 
     def _is_up(self, source: Source) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-from routing_engine.core.events import Cause, EarlyFate, LookupOrigin, LookupOutcome, LookupPurpose
-from routing_engine.core.model import Reason
+from routing_engine.core.events import Cause, EarlyFate, LookupOutcome, LookupPurpose
+from routing_engine.core.model import Origin, Reason
 
 Kind: TypeAlias = Literal["counter", "gauge", "histogram", "info"]
 PREFIX = "routing_engine_"
@@ -26,7 +26,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "cause": get_args(Cause),
     "kind": ("sound", "text"),
     "outcome": get_args(LookupOutcome),
-    "origin": get_args(LookupOrigin),
+    "origin": get_args(Origin),
     "purpose": get_args(LookupPurpose),
     "fate": get_args(EarlyFate),
     "said": ("yes", "no"),

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from routing_engine.channels.softphone import Softphone
-from routing_engine.core.model import Collect, Filler, Input, Operand, Play, Spoken, Typed
+import pytest
+
+from routing_engine.channels.softphone import Softphone, SoftphoneCaller
+from routing_engine.core.model import Caller, Collect, Filler, Input, Operand, Play, Spoken, Typed
 from routing_engine.core.ports import Channel
 
 from .contract import Seen, Talk
 from .test_agi import holding, port, serving
 
+ANNA = SoftphoneCaller("+43664", "", "217", "de")
 
-async def called(talk: Talk, *tries: str, states: dict[str, str] | None = None) -> tuple[Seen, list[str]]:
+
+async def called(
+    talk: Talk, *tries: str, states: dict[str, str] | None = None, caller: SoftphoneCaller = ANNA
+) -> tuple[Seen, list[str]]:
     """Hold a talk with somebody at the telephone; give what came of it, and what was heard."""
     seen, heard, typed = Seen(), [], iter(tries)
 
     async def keys() -> str | None:
         return next(typed, "")
 
-    telephone = Softphone(heard.append, keys, states=states or {})
+    telephone = Softphone(heard.append, keys, known=states or {})
     async with serving(holding(talk, seen)) as server:
-        await telephone.call("127.0.0.1", port(server), "support", "+43664", "217", "de")
+        await telephone.call("127.0.0.1", port(server), "support", caller)
         await seen.over.wait()
     return seen, heard
 
@@ -79,3 +85,47 @@ async def test_what_was_set_can_be_read_and_a_filler_ends() -> None:
 
     seen, heard = await called(talk)
     assert (seen.gave, heard) == ({"CHANNEL(language)": "fr", "NONE": ""}, ["wait", "[language fr]"])
+
+
+@pytest.mark.parametrize("terminator", ["#", "*", ""])
+@pytest.mark.parametrize("prompt", [("enter",), ()])
+async def test_what_is_typed_at_one_try_stays_in_that_try(terminator: str, prompt: tuple[str, ...]) -> None:
+    one = Input(min=2, max=3, terminator=terminator)
+
+    async def talk(channel: Channel) -> object:
+        return [(await channel.collect(Collect(one, prompt))).digits for _ in range(4)]
+
+    seen, _ = await called(talk, "1", "234", "5678", "")
+    assert seen.gave == ["1", "234", "567", ""]
+
+
+async def test_a_try_that_is_full_ends_before_one_that_nobody_asks_for() -> None:
+    one = Input(max=1)
+
+    async def talk(channel: Channel) -> object:
+        return [(await channel.collect(Collect(one, ()))).digits for _ in range(3)]
+
+    seen, _ = await called(talk, "1", "2", "3")
+    assert seen.gave == ["1", "2", "3"]
+
+
+async def test_only_keys_are_pressed() -> None:
+    seen, _ = await called(lambda channel: channel.collect(Collect(Input(min=6, max=9), ("enter",))), "664 123-abc4#")
+    assert seen.gave == Typed("6641234")
+
+
+@pytest.mark.parametrize(
+    ("caller", "arrives"),
+    [
+        (SoftphoneCaller(), (None, "", "", "en", True)),
+        (SoftphoneCaller("Anonymous", "Anna", "217", "de"), (None, "", "217", "de", True)),
+        (SoftphoneCaller("+43664", "Anna", " 2 17", "de"), ("+43664", "Anna", " 2 17", "de", False)),
+        (SoftphoneCaller("abc", "Anna\nagi_dnid: 1"), (None, "Anna agi_dnid: 1", "", "en", False)),
+    ],
+)
+async def test_a_call_arrives_as_it_is_described(caller: SoftphoneCaller, arrives: tuple[object, ...]) -> None:
+    seen, _ = await called(lambda channel: channel.begin(60, "", ()), caller=caller)
+    found = seen.gave
+    assert isinstance(found, Caller)
+    number = found.number.digits if found.number is not None else None
+    assert (number, found.name, found.called, found.language, found.hidden) == arrives

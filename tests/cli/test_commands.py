@@ -129,6 +129,25 @@ def test_at_sets_the_moment(run: Run, config: Path) -> None:
     assert [found["rule"] for found in rule.values()] == ["account owner", None, "account owner"]
 
 
+def test_a_moment_with_a_zone_is_brought_to_that_of_the_site(run: Run, config: Path) -> None:
+    (config / "engine.yaml").write_text("timezone: Europe/Vienna\n")
+    route = "rules: [{name: evening, when: {call.time: '18:30', call.date: '2026-07-24'}, to: hangup}]\n"
+    (config / "routes" / "support.yaml").write_text(route + "default: {to: {queue: a}}\n")
+    for at in ("2026-07-24T16:30Z", "2026-07-24T18:30", "2026-07-24T18:30+02:00"):
+        assert run("run-test", "support", "--at", at, "--config", str(config))[0] == 0
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "18:00+25:00"])
+def test_a_moment_that_no_zone_can_hold_is_misuse(run: Run, config: Path, at: str) -> None:
+    assert run("run-test", "support", "--at", at, "--config", str(config))[0] == 2
+
+
+@pytest.mark.parametrize("state", ["device.200=", "queue.a.members=two", "call.attestation=D", "last_agent=200"])
+def test_a_state_that_no_channel_tells_is_misuse(run: Run, config: Path, state: str) -> None:
+    code, _, err = run("run-test", "support", "--state", state, "--config", str(config))
+    assert (code, "is never" in err) == (2, True)
+
+
 def test_a_broken_folder_is_told_by_every_command(run: Run, config: Path) -> None:
     (config / "engine.yaml").write_text("regin: AT\n")
     for command in (("run-test", "support"), ("test",), ("serve",), ("call", "support")):

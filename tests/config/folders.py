@@ -13,6 +13,7 @@ from routing_engine.config.load import Configuration, configure
 from routing_engine.errors import ConfigError
 from routing_engine.providers.registry import PROVIDERS as SHIPPED
 from routing_engine.providers.registry import describe, readers
+from routing_engine.rehearsal import run_examples
 from routing_engine.settings.integration import ProviderSetup, read_limits, read_models
 from routing_engine.settings.yaml_reader import Section
 
@@ -57,16 +58,35 @@ def snapshot(texts: Mapping[str, str], revision: str = "r") -> FolderTexts:
 def problems_of(texts: Mapping[str, str]) -> list[str]:
     """Return the problems of a configuration that must have some, as `line: sentence; remedy`; never with a secret."""
     with pytest.raises(ConfigError) as caught:
-        configure(snapshot(texts), PROVIDERS, {"TOKEN": "hunter2"}.get, describe=describe(SHIPPED, Path()))
+        configure(
+            snapshot(texts),
+            PROVIDERS,
+            {"TOKEN": "hunter2"}.get,
+            describe=describe(SHIPPED, Path()),
+            run_examples=run_examples,
+        )
     assert "hunter2" not in str(caught.value)
     return [f"{one.line}: {one.sentence}; {one.remedy}" for one in caught.value.problems]
 
 
 def configuration(route: str, **others: str) -> Configuration:
     """Return the configuration of one route `support` and the integration `crm`; `others` are routes too."""
-    texts = {"integrations/crm.yaml": CRM, "routes/support.yaml": route}
-    texts |= {f"routes/{name}.yaml": text for name, text in others.items()}
-    return configure(snapshot(texts), PROVIDERS, {"TOKEN": "hunter2"}.get)
+    texts = {f"routes/{name}.yaml": text for name, text in {"support": route, **others}.items()}
+    return configured(texts)
+
+
+def configured(texts: Mapping[str, str], examples: bool = True) -> Configuration:
+    """Return the configuration of these files, and of the integration `crm` where none of them is it."""
+    texts = {"integrations/crm.yaml": CRM, **texts}
+    return configure(snapshot(texts), PROVIDERS, {"TOKEN": "hunter2"}.get, examples, run_examples=run_examples)
+
+
+def failing(route: str, **files: str) -> list[str]:
+    """Return how the examples of a route fail, one sentence each; `files` are engine.yaml and integrations/crm.yaml."""
+    where = {"engine": "engine.yaml", "crm": "integrations/crm.yaml"}
+    texts = {where[name]: text for name, text in files.items()}
+    found = configured({"routes/support.yaml": route, **texts}, examples=False)
+    return [one.sentence.partition(" fails: ")[2] for one in found.failing]
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> Path:

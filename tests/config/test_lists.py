@@ -17,6 +17,7 @@ from routing_engine.core.model import NumberList
 from routing_engine.core.number_lists import EntryFault
 from routing_engine.core.phone import read_number
 from routing_engine.errors import ConfigError
+from routing_engine.rehearsal import run_examples
 from routing_engine.settings.yaml_reader import Problems
 
 from .folders import PROVIDERS, write
@@ -211,7 +212,9 @@ def test_a_changed_list_is_in_force_after_a_reload_and_a_broken_one_is_not(tmp_p
 
 
 def test_an_example_keeps_a_list_from_blocking_the_wrong_caller(tmp_path: Path) -> None:
-    store = ConfigStore(write(tmp_path, {**FOLDER, "lists/blocked.txt": f"{ANNA}\n{PAUL}\n"}), PROVIDERS)
+    store = ConfigStore(
+        write(tmp_path, {**FOLDER, "lists/blocked.txt": f"{ANNA}\n{PAUL}\n"}), PROVIDERS, run_examples=run_examples
+    )
     with pytest.raises(ConfigError, match="the example 'Paul' fails"):
         store.load()
 

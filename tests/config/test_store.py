@@ -10,6 +10,7 @@ import pytest
 
 from routing_engine.config.store import ConfigStore
 from routing_engine.errors import ConfigError
+from routing_engine.rehearsal import run_examples
 
 from .folders import CRM, PROVIDERS, ROUTE, revision_of, write
 from .test_read import SUPPORT
@@ -21,7 +22,7 @@ BAD = "default: {to: {quue: other}}\n"
 
 @pytest.fixture
 def store(tmp_path: Path) -> ConfigStore:
-    found = ConfigStore(write(tmp_path, GOOD), PROVIDERS, {"TOKEN": "hunter2"}.get)
+    found = ConfigStore(write(tmp_path, GOOD), PROVIDERS, {"TOKEN": "hunter2"}.get, run_examples=run_examples)
     found.load()
     return found
 

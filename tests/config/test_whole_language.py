@@ -28,6 +28,8 @@ from routing_engine.core.number_lists import CallerList
 from routing_engine.settings.integration import Model
 from routing_engine.settings.yaml_reader import Problems
 
+from .folders import failing
+
 SMALL = "default: {to: {queue: sales}}\n"
 SOURCE = SMALL + "sources:\n  - {integration: crm, model: contact, search: {by: caller}, "
 SALES = Action(DestinationSpec("queue", Template(("sales",))))
@@ -280,12 +282,7 @@ def test_every_side_effect_may_be_set() -> None:
 
 def example(text: str) -> list[str]:
     """Play the route's only example through; give its failures."""
-    from routing_engine.config.examples import run_example
-
-    notes = Problems("routes/support.yaml")
-    found = read_route("support", text, notes, RouteDefaults(), MODELS, None, SITE)
-    assert found is not None, notes.problems
-    return run_example(found.route, found.examples[0], "AT", {})
+    return failing(text)
 
 
 CHAIN = SMALL + "rules: [{name: on, to: [{extension: 200, ring_s: 20}, {queue: desk}]}]\nexamples:\n  - "

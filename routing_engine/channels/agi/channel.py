@@ -17,8 +17,8 @@ from routing_engine.channels.agi.live_state import (
     meaning,
 )
 from routing_engine.channels.agi.say import SAMPLES, family, saying, voices
-from routing_engine.channels.agi.wire import KEYS, ArrivingCall, Reply, command, key_of
-from routing_engine.core.check_digits import why_invalid
+from routing_engine.channels.agi.wire import ArrivingCall, Reply, command, key_of
+from routing_engine.core.check_digits import KEYS, why_invalid
 from routing_engine.core.model import Caller, Collect, Filler, Input, Operand, Play, Sound, Spoken, Typed, Value
 from routing_engine.errors import CallerHungUp, ChannelBroken
 

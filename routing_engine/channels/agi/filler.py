@@ -11,7 +11,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from routing_engine.channels.agi.wire import KEYS, Reply, command, key_of
+from routing_engine.channels.agi.wire import Reply, command, key_of
+from routing_engine.core.check_digits import KEYS
 from routing_engine.core.model import Filler
 from routing_engine.errors import ChannelError
 

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
 
+from routing_engine.core.caller import arrived
+from routing_engine.core.check_digits import KEYS
 from routing_engine.core.model import Caller
-from routing_engine.core.phone import HIDDEN_WORDS, read_number
+from routing_engine.core.phone import HIDDEN_WORDS
 from routing_engine.core.ports import Now
 from routing_engine.errors import ChannelBroken
 
-KEYS = "0123456789*#"
 #: Asterisk cuts a command line at 8,191 bytes and answers the rest as another command.
 MAX_COMMAND = 8190
 #: An environment has 22 lines and at most 127 arguments.
@@ -209,16 +210,15 @@ def read_call(environment: Environment, region: str, now: Now) -> ArrivingCall:
     route, parameters = _script(environment)
     values = environment.values
     number = parameters.get("caller", values.get("callerid", ""))
-    hidden = _is_withheld(values.get("callingpres", "0"))
-    name = "" if hidden else parameters.get("name", values.get("calleridname", ""))
-    caller = Caller(
-        number=None if hidden else read_number(number, region),
+    caller = arrived(
+        number,
+        now(),
+        region,
+        name=parameters.get("name", values.get("calleridname", "")),
         called=parameters.get("called", _called(values)),
-        name="" if name.lower() in HIDDEN_WORDS else name,
         language=values.get("language", ""),
-        at=now(),
         call_id=re.sub(r"[^A-Za-z0-9_.:\-]", "", values.get("uniqueid", ""))[:80],
-        hidden=hidden or number.strip().lower() in HIDDEN_WORDS,
+        withheld=_is_withheld(values.get("callingpres", "0")),
     )
     return ArrivingCall(route, caller, parameters.get("language", ""))
 

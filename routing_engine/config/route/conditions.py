@@ -64,7 +64,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "calendar": ("open", "closed", "holiday"),
     "attestation": ("A", "B", "C", "failed", "none"),
     "weekday": ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
-    "origin": ("live", "cache", "snapshot", "canned"),
+    "origin": ("live", "cache", "snapshot"),
     "device": (
         "not_inuse", "inuse", "busy", "invalid", "unavailable", "ringing", "ringinuse", "onhold", "unknown",
     ),

@@ -8,10 +8,10 @@ from typing import Literal, cast
 from routing_engine.config.route.actions import read_action
 from routing_engine.config.route.context import RouteContext, UniqueNames, read_pattern, refuse_empty, scalar
 from routing_engine.config.route.prompts import read_input_languages, read_prompts
+from routing_engine.core.check_digits import KEYS
 from routing_engine.core.model import Action, Input, Pattern
 from routing_engine.settings.yaml_reader import Section
 
-_KEYS = frozenset("0123456789*#")
 _INPUT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]{0,39}\Z", re.ASCII)
 _EXAMPLE = "name: customer_number"
 
@@ -84,7 +84,7 @@ def _read_input_pattern(section: Section, page: RouteContext) -> Pattern | None:
 
 def _read_terminator(section: Section) -> str:
     terminator = section.text("terminator", "#")
-    if terminator and terminator not in _KEYS:
+    if terminator and terminator not in KEYS:
         section.note("terminator", f"'terminator' cannot be '{terminator[:80]}'", "write one key: '#', '*' or a digit")
     return terminator
 

@@ -1,0 +1,1 @@
+"""Asterisk's own database as a provider."""

@@ -1,0 +1,176 @@
+"""Calls that nobody makes: `run-test` and the examples beside the rules, driven as a live call is.
+
+They differ from it in the channel and, where their answers are given beforehand, in the provider behind the look-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from routing_engine.call import Call
+from routing_engine.channels.dry import DryChannel
+from routing_engine.config.canned import Canned
+from routing_engine.config.engine_yaml import EngineSettings
+from routing_engine.config.examples import Example
+from routing_engine.config.store import Configuration
+from routing_engine.core.caller import USUAL_LANGUAGE, arrived, at_site
+from routing_engine.core.model import Caller, Decision, Find, Found, Operand, Origin, SourceDown, Value
+from routing_engine.core.ports import Clock, Lookup
+from routing_engine.lookup.caching import said_age
+from routing_engine.lookup.search import Search
+from routing_engine.providers.canned import CannedProvider
+from routing_engine.settings.integration import Model
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a call would have come to: the decision, the dialplan variables, every sound in order."""
+
+    decision: Decision
+    variables: Sequence[tuple[str, str]]
+    played: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DryCall:
+    """A call to try.
+
+    `caller` is a number or a word such as `anonymous`; `at` is the moment, in the site's time where it names no zone,
+    None is now; `records` are canned answers by source, None asks the real ones; `origin` and `age_s` (seconds) are
+    where those come from; `states` are what only a channel can tell. `language` "" is what a channel usually has.
+    """
+
+    route: str
+    caller: str = "anonymous"
+    caller_name: str = ""
+    called: str = ""
+    inputs: Sequence[str] = ()
+    language: str = ""
+    at: datetime | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    records: Mapping[str, Canned] | None = None
+    states: Mapping[Operand, Value] = field(default_factory=dict)
+    origin: Origin = "live"
+    age_s: float = 0.0
+    call_id: str = "run-test"
+
+
+class CannedLookup:
+    """Keeps the port `Lookup` with answers that were given beforehand, on the way of every other look-up.
+
+    `answers` are by the name of the source, of whatever route; a source that is not there has no record.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        answers: Mapping[str, Canned],
+        origin: Origin = "live",
+        age_s: float = 0.0,
+    ) -> None:
+        self._region = configuration.settings.region
+        self._integrations = configuration.integrations
+        self._answers, self._origin, self._age_s = answers, origin, age_s
+
+    async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
+        """Return the source's answer, checked and typed as a live one."""
+        source = ask.source
+        models = self._integrations[source.integration].models
+        model = models.get(source.model) or Model(source.model, {})
+        provider = CannedProvider(self._answers.get(source.name, ()), model)
+        searching = {source.integration: provider}
+        models_of = {source.integration: models}
+        # An answer that is there already takes no time: with a clock that stands still no deadline passes either.
+        search = Search(searching, models_of, self._region, left_s or 1, _standing_still, logs=False)
+        return self._dated(await search.find(ask, left_s))
+
+    def _dated(self, answer: Found | SourceDown) -> Found | SourceDown:
+        """Say of records where the test wants them to come from."""
+        if self._origin == "live" or isinstance(answer, SourceDown):
+            return answer
+        dated = (replace(record, origin=self._origin, age_s=self._age_s) for record in answer.records)
+        where = "from the cache" if self._origin == "cache" else self._origin
+        note = f"{where}, {said_age(self._age_s)} old"
+        return replace(answer, records=tuple(dated), origin=self._origin, age_s=self._age_s, note=note)
+
+
+async def rehearse(
+    configuration: Configuration,
+    wanted: DryCall,
+    lookup: Lookup,
+    clock: Clock,
+    report: Callable[[Exception], None],
+) -> DryRun:
+    """Play a call through without a telephone. `report` hears of errors of ours, which become the route's default."""
+    channel = DryChannel(caller_of(configuration.settings, wanted), wanted.inputs, wanted.variables, wanted.states)
+    places = configuration.settings.dialplan.places
+    decision = await Call(channel, lookup, configuration.routes.get, places, clock, report).run(wanted.route)
+    return DryRun(decision, channel.handed_back, channel.played)
+
+
+async def rehearse_canned(configuration: Configuration, wanted: DryCall, report: Callable[[Exception], None]) -> DryRun:
+    """Play a call through with canned answers: nobody is asked, and nothing takes time."""
+    lookup = CannedLookup(configuration, wanted.records or {}, wanted.origin, wanted.age_s)
+    return await rehearse(configuration, wanted, lookup, _standing_still, report)
+
+
+def caller_of(settings: EngineSettings, wanted: DryCall) -> Caller:
+    """Return who calls, as a channel would tell it."""
+    return arrived(
+        wanted.caller,
+        at_site(wanted.at or datetime.now().astimezone(), settings.timezone),
+        settings.region,
+        name=wanted.caller_name,
+        called=wanted.called,
+        language=wanted.language or USUAL_LANGUAGE,
+        call_id=wanted.call_id,
+    )
+
+
+def run_examples(configuration: Configuration) -> Mapping[str, Sequence[Decision]]:
+    """Return what the examples of each route come to, in their order.
+
+    All of them share one event loop in a thread of its own, because whoever reloads may be running one already.
+    """
+    wanted = [(name, example) for name, every in configuration.examples.items() for example in every]
+    if not wanted:
+        return dict.fromkeys(configuration.examples, ())
+    with ThreadPoolExecutor(1, "examples") as thread:
+        decisions = iter(thread.submit(asyncio.run, _play(configuration, wanted)).result())
+    return {name: [next(decisions) for _ in every] for name, every in configuration.examples.items()}
+
+
+async def _play(configuration: Configuration, wanted: Sequence[tuple[str, Example]]) -> list[Decision]:
+    calls = (example_call(name, example) for name, example in wanted)
+    return [(await rehearse_canned(configuration, call, _unheard)).decision for call in calls]
+
+
+def example_call(route: str, example: Example) -> DryCall:
+    """Return the call that an example of this route is."""
+    return DryCall(
+        route,
+        example.caller,
+        example.caller_name,
+        example.called,
+        example.input,
+        example.language,
+        example.at,
+        example.variables,
+        example.records,
+        example.states,
+        example.origin,
+        example.age_s,
+        call_id="example",
+    )
+
+
+def _standing_still() -> float:
+    return 0.0
+
+
+def _unheard(_: Exception) -> None:
+    """An error of ours: the example sees what a caller would, the route's default."""
