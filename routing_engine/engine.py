@@ -17,7 +17,7 @@ from routing_engine.call import Call
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.route.walk import languages_of, prompts_of
 from routing_engine.config.store import ConfigStore, Configuration
-from routing_engine.core.events import PublishLookup
+from routing_engine.core.events import Publish, Reading
 from routing_engine.core.model import SpokenTemplate
 from routing_engine.core.ports import Channel, Lookup, Provider, Speech
 from routing_engine.errors import Problem
@@ -26,7 +26,6 @@ from routing_engine.lookup.caching import CachingLookup
 from routing_engine.lookup.limiter import Limiter
 from routing_engine.lookup.observed import ObservedLookup
 from routing_engine.lookup.search import Search
-from routing_engine.metrics.readings import MirrorState
 from routing_engine.mirror.provider import MirrorProvider
 from routing_engine.providers.registry import describe, kind_of, known_providers, readers
 from routing_engine.rehearsal import run_examples
@@ -69,7 +68,7 @@ class ActiveConfig:
 
 
 def activate(
-    before: ActiveConfig | None, configuration: Configuration, cache: Cache, tell: PublishLookup | None = None
+    before: ActiveConfig | None, configuration: Configuration, cache: Cache, tell: Publish | None = None
 ) -> ActiveConfig:
     """Open what a configuration needs; what did not change is kept from the one before.
 
@@ -92,7 +91,7 @@ def activate(
     return ActiveConfig(configuration, providers, guards, asking, remember, lookup, speech)
 
 
-def _remembering(asking: Search, cache: Cache, prints: Mapping[str, str], tell: PublishLookup | None) -> CachingLookup:
+def _remembering(asking: Search, cache: Cache, prints: Mapping[str, str], tell: Publish | None) -> CachingLookup:
     if tell is None:
         return CachingLookup(asking, cache, prints, time.time)
     live = ObservedLookup(asking, tell, time.monotonic)
@@ -122,15 +121,16 @@ def _start_mirrors(configuration: Configuration, providers: Mapping[str, Provide
             mirror.start()
 
 
-def mirror_states(providers: Mapping[str, Provider]) -> dict[tuple[str, str], MirrorState]:
-    """Return how the mirrors are, for metrics; one without records is left out."""
-    return {
-        (name, model): MirrorState(held.records, max(0.0, time.time() - held.as_of), held.full_at, bool(state.failing))
-        for name, mirror in providers.items()
-        if isinstance(mirror, MirrorProvider)
-        for model, state in mirror.states.items()
-        if (held := state.held) is not None
-    }
+def mirror_readings(providers: Mapping[str, Provider]) -> Iterator[Reading]:
+    """Yield how the mirrors are, for metrics; nothing for one whose first pull is not complete."""
+    for name, mirror in providers.items():
+        for model, state in mirror.states.items() if isinstance(mirror, MirrorProvider) else ():
+            if (held := state.held) is not None:
+                source = name, model
+                yield Reading("mirror_records", held.records, source)
+                yield Reading("mirror_age_seconds", max(0.0, time.time() - held.as_of), source)
+                yield Reading("mirror_full_timestamp_seconds", held.full_at, source)
+                yield Reading("mirror_failing", bool(state.failing), source)
 
 
 def _asked_with(providers: Mapping[str, Provider], guards: Mapping[str, Limiter]) -> dict[str, Limiter]:

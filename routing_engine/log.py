@@ -13,7 +13,7 @@ from typing import Any, Literal, TextIO
 import structlog
 
 from routing_engine.core.destinations import say_destination
-from routing_engine.core.events import HEALTH_CHECK, CallAbandoned, CallRouted
+from routing_engine.core.events import CallAbandoned, CallEnded, CallRouted
 from routing_engine.core.shown import hide_number, shown_caller
 from routing_engine.core.visible import visible
 
@@ -52,7 +52,7 @@ def _one_line(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMap
 
 
 def _plain(value: Any) -> Any:
-    """Take what a terminal would obey, and what is no character, out of every text, however deep it lies."""
+    """Return a value without what a terminal would obey or cannot show, in every text, however deep it lies."""
     if isinstance(value, str):
         return visible(value, _LONGEST)
     if isinstance(value, dict):
@@ -60,45 +60,52 @@ def _plain(value: Any) -> Any:
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def log_call(event: CallRouted | CallAbandoned, plain_numbers: bool) -> None:
+def log_call(event: CallEnded, plain_numbers: bool) -> None:
     """Write the one line of a call."""
+    if isinstance(event, CallRouted):
+        _log_routed(event, plain_numbers)
+    elif isinstance(event, CallAbandoned):
+        _log_abandoned(event, plain_numbers)
+
+
+def _log_abandoned(event: CallAbandoned, plain: bool) -> None:
+    structlog.get_logger().info(
+        "call.abandoned",
+        call_id=event.caller.call_id,
+        route=event.route,
+        caller=shown_caller(event.caller, plain),
+        why=hide_number(event.why, event.caller, plain),
+        took_ms=round(event.took_ms, 1),
+        waited_ms=round(event.waited_s * 1000),
+        silence_ms=round(event.silence_s * 1000),
+    )
+
+
+def _log_routed(event: CallRouted, plain: bool) -> None:
     log = structlog.get_logger()
-    caller = shown_caller(event.caller, plain_numbers)
-    if isinstance(event, CallAbandoned):
-        log.info(
-            "call.abandoned",
-            call_id=event.caller.call_id,
-            route=event.route,
-            caller=caller,
-            why=hide_number(event.why, event.caller, plain_numbers),
-            took_ms=round(event.took_ms, 1),
-            waited_ms=round(event.waited_s * 1000),
-            silence_ms=round(event.silence_s * 1000),
-        )
-        return
     decision = event.decision
     say = log.warning if decision.failed else log.info
-    if decision.failed and decision.route.startswith(HEALTH_CHECK):
-        say = log.debug
+    if decision.failed and event.health_check:
+        say = log.debug  # it asks for a route that does not exist, a few times a minute
     say(
         "call.routed",
         call_id=event.caller.call_id,
-        route=decision.route,
-        caller=caller,
+        route=event.route,
+        caller=shown_caller(event.caller, plain),
         reason=decision.reason,
         source=decision.source,
         rule=decision.rule,
-        destination=hide_number(say_destination(decision.destination, plain_numbers), event.caller, plain_numbers),
+        destination=hide_number(say_destination(decision.destination, plain), event.caller, plain),
         revision=decision.revision,
         took_ms=round(event.took_ms, 1),
         waited_ms=round(event.waited_s * 1000),
         silence_ms=round(event.silence_s * 1000),
-        **_why(event, plain_numbers),
+        **_why(event, plain),
     )
 
 
 def _why(event: CallRouted, plain: bool) -> dict[str, object]:
-    """Return what helps when a call did not go as the route's author meant: the last step, or all when debugging."""
+    """Return what helps when a call did not go as its route's author meant: the last step, or all when debugging."""
     decision = event.decision
     if structlog.get_logger().is_enabled_for(logging.DEBUG):
         trail = [(one.step, one.outcome) for one in decision.trail]

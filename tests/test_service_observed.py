@@ -31,7 +31,7 @@ async def scrape(address: str, path: str = "metrics") -> tuple[int, str]:
 async def test_a_call_is_counted_with_its_look_up_and_its_wait(tmp_path: Path) -> None:
     async with middleware() as (_, address), serving(observed(tmp_path, address)) as (service, port):
         await Asterisk().call(port)
-        (metrics,) = service.metrics_addresses
+        (metrics,) = service.listening["metrics"]
         _, text = await scrape(metrics)
         assert await scrape(metrics, "ready") == (200, "ready\n")
     assert 'routing_engine_calls_total{reason="matched",route="support"} 1.0' in text
@@ -47,7 +47,7 @@ async def test_an_answer_that_was_kept_is_counted_as_such(tmp_path: Path) -> Non
         async with serving(folder) as (service, port):
             for _ in range(2):
                 await Asterisk().call(port)
-            _, text = await scrape(service.metrics_addresses[0])
+            _, text = await scrape(service.listening["metrics"][0])
     assert len(crm.numbers) == 1
     assert 'integration="erp",origin="cache",outcome="found"' in text
     assert "routing_engine_cache_entries 1.0" in text
@@ -59,7 +59,7 @@ async def test_while_it_drains_it_is_not_ready(tmp_path: Path) -> None:
         task = asyncio.create_task(Asterisk().call(port))
         await crm.asked.wait()
         service.stop()
-        assert (await scrape(service.metrics_addresses[0], "ready"))[0] == 503
+        assert (await scrape(service.listening["metrics"][0], "ready"))[0] == 503
         crm.go.set()
         await task
 

@@ -16,8 +16,7 @@ import aiohttp
 
 from routing_engine.cli.common import misuse, paint
 from routing_engine.errors import ProviderError, ProviderRefused
-from routing_engine.providers.oauth.callback_page import landing
-from routing_engine.providers.oauth.login import ForeignCallback, Login, prepare_key
+from routing_engine.providers.oauth.login import ForeignCallback, Login, landing, prepare_key
 from routing_engine.providers.oauth.settings import OAuthSettings
 from routing_engine.providers.oauth.tokens import StoredToken, TokenStore
 

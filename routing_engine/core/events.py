@@ -1,10 +1,10 @@
-"""Facts that others may hear: the log, metrics, traces, the journal, later the CRM."""
+"""Facts that others may hear: the log, metrics, traces, the journal, and whatever else subscribes (`event_bus`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, TypeAlias
 
 from routing_engine.core.model import Caller, Decision, Origin
 
@@ -17,41 +17,49 @@ EarlyFate: TypeAlias = Literal["used", "wasted"]
 Cause: TypeAlias = Literal["hung_up", "broken", "stopped", "error"]
 
 
-@dataclass(frozen=True, slots=True)
-class CallRouted:
-    """A decision was handed back to the dialplan. `took_ms` runs from the first byte of the call to that moment.
+class Event:
+    """Something that happened. Who subscribes to a class hears of its subclasses too."""
 
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded(Event):
+    """Our part of a call is over: `CallRouted` or `CallAbandoned`.
+
+    `route` is the route it was on at the end. `took_ms` runs from the first byte of the call to that moment,
     `waited_s` is what the caller waited for look-ups, `silence_s` the longest time without any sound. `sounds_missing`
     and `texts_unsaid` count prompts that were not heard. `early` has integration and fate of every early look-up.
     """
 
     caller: Caller
-    decision: Decision
-    took_ms: float
-    waited_s: float = 0.0
-    silence_s: float = 0.0
-    sounds_missing: int = 0
-    texts_unsaid: int = 0
-    early: tuple[tuple[str, EarlyFate], ...] = ()
+    route: str
+    took_ms: float = field(default=0.0, kw_only=True)
+    waited_s: float = field(default=0.0, kw_only=True)
+    silence_s: float = field(default=0.0, kw_only=True)
+    sounds_missing: int = field(default=0, kw_only=True)
+    texts_unsaid: int = field(default=0, kw_only=True)
+    early: tuple[tuple[str, EarlyFate], ...] = field(default=(), kw_only=True)
+
+    @property
+    def health_check(self) -> bool:
+        """Whether nobody called: something asked whether the engine is well."""
+        return self.route.startswith(HEALTH_CHECK)
 
 
 @dataclass(frozen=True, slots=True)
-class CallAbandoned:
-    """The caller hung up, or the channel broke, before a decision could be handed back. `why` says which.
+class CallRouted(CallEnded):
+    """A decision was handed back to the dialplan."""
 
-    The other fields are those of `CallRouted`, up to that moment.
-    """
+    decision: Decision
 
-    caller: Caller
-    route: str
+
+@dataclass(frozen=True, slots=True)
+class CallAbandoned(CallEnded):
+    """The caller hung up, or the channel broke, before a decision could be handed back. `why` is a sentence."""
+
     why: str
-    took_ms: float
     cause: Cause = "hung_up"
-    waited_s: float = 0.0
-    silence_s: float = 0.0
-    sounds_missing: int = 0
-    texts_unsaid: int = 0
-    early: tuple[tuple[str, EarlyFate], ...] = ()
 
 
 #: What came of a look-up. `held`: nothing was sent, to spare the system; `throttled`: it said that it is asked too
@@ -62,7 +70,7 @@ LookupPurpose: TypeAlias = Literal["call", "early", "refresh"]
 
 
 @dataclass(frozen=True, slots=True)
-class LookedUp:
+class LookedUp(Event):
     """A look-up ended. `source` is the route's name for it; `age_s` is the age of an answer that is not live."""
 
     integration: str
@@ -75,5 +83,40 @@ class LookedUp:
     age_s: float = 0.0
 
 
-Publish = Callable[[CallRouted | CallAbandoned], None]
-PublishLookup = Callable[[LookedUp], None]
+@dataclass(frozen=True, slots=True)
+class TextSpoken(Event):
+    """A call wanted a text spoken. `said` is False when the synthesiser had no sound in time."""
+
+    said: bool
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationTaken(Event):
+    """A configuration is in force from now on, the first one of a start too. The names are those it holds."""
+
+    revision: str
+    routes: tuple[str, ...]
+    integrations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationRefused(Event):
+    """The folder holds a configuration that cannot be used; the one before stays in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFault(Event):
+    """A fault of the engine itself met a call; the call went on with its route's default where it could."""
+
+
+#: Tells everybody who hears of an event. Never raises.
+Publish: TypeAlias = Callable[[Event], None]
+
+
+class Reading(NamedTuple):
+    """A state that is read instead of being counted: the metric without its prefix, its value now, its labels."""
+
+    metric: str
+    value: float
+    labels: tuple[str, ...] = ()

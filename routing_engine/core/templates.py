@@ -114,23 +114,31 @@ _ROOMS: Mapping[str, Callable[[str, str], Operand]] = {
 
 def read_template(text: str) -> Template:
     """Read `text with {field}`; `{{` and `}}` are braces themselves. Raises `ValueError` with a sentence."""
-    parts: list[str | Operand] = []
-    for piece in _PIECE.finditer(text):
-        token, name = piece[0], piece[1]
+    return Template(tuple(read_operand(piece.strip()) if braced else piece for piece, braced in split_braces(text)))
+
+
+def split_braces(text: str) -> list[tuple[str, bool]]:
+    """Return the pieces of `text with {value}` in their order, each with whether it stood in braces.
+
+    `{{` and `}}` are braces themselves. Every language with values in braces is read with this: templates of routes,
+    texts of CRM descriptions, keys of key-value stores. Raises `ValueError`, a sentence, where a brace stands alone.
+    """
+    pieces: list[tuple[str, bool]] = []
+    for found in _PIECE.finditer(text):
+        token, inside = found[0], found[1]
         if token in ("{", "}"):
             raise ValueError(f"a brace in '{text}' has no partner")
-        if name is not None:
-            parts.append(read_operand(name.strip()))
+        if inside is not None:
+            pieces.append((inside, True))
+        elif pieces and not pieces[-1][1]:  # `{{` leaves a brace of its own: it belongs to its neighbours
+            pieces[-1] = pieces[-1][0] + _unescaped(token), False
         else:
-            _append_text(parts, token[0] if token in ("{{", "}}") else token)
-    return Template(tuple(parts))
+            pieces.append((_unescaped(token), False))
+    return pieces
 
 
-def _append_text(parts: list[str | Operand], text: str) -> None:
-    if parts and isinstance(parts[-1], str):
-        parts[-1] += text
-    else:
-        parts.append(text)
+def _unescaped(token: str) -> str:
+    return token[0] if token in ("{{", "}}") else token
 
 
 def render(template: Template, look: Callable[[Operand], Value]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from routing_engine.core.events import HEALTH_CHECK, CallAbandoned, CallRouted
+from routing_engine.core.events import CallAbandoned, CallEnded, CallRouted
 from routing_engine.core.model import Decision, Destination, Record, Sound, Spoken, TrailStep
 from routing_engine.core.phone import Number
 from routing_engine.journal.privacy import Privacy
@@ -46,22 +46,17 @@ class JournalEntry(NamedTuple):
     why: str = ""
 
 
-def is_health_check(event: CallRouted | CallAbandoned) -> bool:
-    """Return whether nobody called: thousands of these a day would push out the calls."""
-    return (event.decision.route if isinstance(event, CallRouted) else event.route).startswith(HEALTH_CHECK)
-
-
-def journal_entry(event: CallRouted | CallAbandoned) -> JournalEntry:
-    """Take from an event what is kept of it. This runs on the call's path: it does nothing that can wait."""
+def journal_entry(event: CallEnded) -> JournalEntry:
+    """Return what is kept of an event. This runs on the call's path: it does nothing that can wait."""
     caller = event.caller
     times = event.took_ms, event.waited_s, event.silence_s
-    about = caller.number, caller.called, caller.language, caller.call_id, caller.at, *times
-    if isinstance(event, CallAbandoned):
-        return JournalEntry(*about, event.route, None, why=event.why)
+    about = caller.number, caller.called, caller.language, caller.call_id, caller.at, *times, event.route
+    if not isinstance(event, CallRouted):
+        return JournalEntry(*about, None, why=event.why if isinstance(event, CallAbandoned) else "")
     decision, record = event.decision, event.decision.record
     if record is None:
-        return JournalEntry(*about, decision.route, decision)
-    return JournalEntry(*about, decision.route, replace(decision, record=None), *_reference(record))
+        return JournalEntry(*about, decision)
+    return JournalEntry(*about, replace(decision, record=None), *_reference(record))
 
 
 def _reference(record: Record) -> tuple[tuple[str, str, str], tuple[str, ...]]:

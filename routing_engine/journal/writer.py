@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from routing_engine.core.events import CallAbandoned, CallRouted
+from routing_engine.core.events import CallEnded
 from routing_engine.errors import JournalError, traceback_frames
-from routing_engine.journal.entry import JournalEntry, Row, is_health_check, journal_entry, row_of
+from routing_engine.journal.entry import JournalEntry, Row, journal_entry, row_of
 from routing_engine.journal.privacy import Privacy
 from routing_engine.settings.stores import JournalSettings
 
@@ -88,11 +88,11 @@ class Journal:
         """Why the database does not work; "" while it does."""
         return self._down
 
-    def record(self, event: CallRouted | CallAbandoned) -> None:
-        """Take a call, in microseconds; health checks are none. When too many wait it is the new one that is lost."""
+    def record(self, event: CallEnded) -> None:
+        """Take a call, in microseconds; a health check is not one. When too many wait, the new one is lost."""
+        if event.health_check:
+            return  # thousands of these a day would push out the calls
         try:
-            if is_health_check(event):
-                return
             entry = journal_entry(event)
         except Exception as error:
             self._misfit(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
-from routing_engine.core.events import LookedUp, LookupOutcome, LookupPurpose, PublishLookup
+from routing_engine.core.events import LookedUp, LookupOutcome, LookupPurpose, Publish
 from routing_engine.core.model import Find, Found, SourceDown
 from routing_engine.core.ports import Clock, Lookup
 
@@ -20,7 +20,7 @@ class ObservedLookup:
     def __init__(
         self,
         lookup: Lookup,
-        publish: PublishLookup,
+        publish: Publish,
         clock: Clock,
         hears: Literal["live", "kept"] = "live",
         purpose: LookupPurpose = "call",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import cast
 
 import structlog
@@ -16,7 +17,6 @@ from aiohttp.web_protocol import RequestHandler
 
 from routing_engine.errors import traceback_frames
 from routing_engine.metrics.meter import Meter
-from routing_engine.metrics.render import render
 
 #: A connection is over after so long, whatever the other side does or leaves undone.
 LONGEST_S = 10.0
@@ -66,10 +66,19 @@ class _MetricsConnection(RequestHandler):
 
 
 class MetricsListener:
-    """Answers scrapers and health checks. `listen`, and `stop` at the end."""
+    """Answers scrapers and health checks. `listen`, and `stop` at the end.
 
-    def __init__(self, meter: Meter, longest_s: float = LONGEST_S, most: int = MOST_CONNECTIONS) -> None:
-        self._meter = meter
+    `not_ready` says why no call would be taken now, "" when it would.
+    """
+
+    def __init__(
+        self,
+        meter: Meter,
+        not_ready: Callable[[], str] = lambda: "",
+        longest_s: float = LONGEST_S,
+        most: int = MOST_CONNECTIONS,
+    ) -> None:
+        self._meter, self._not_ready = meter, not_ready
         self._longest_s, self._most = longest_s, most
         self._one_at_a_time = asyncio.Lock()
         self._quiet = logging.Logger("metrics")  # what strangers send must not become lines of ours
@@ -123,7 +132,7 @@ class MetricsListener:
         if request.path == "/metrics":
             return await self._scraped(request.headers.get("Accept", ""))
         if request.path == "/ready":
-            why = self._meter.not_ready()
+            why = self._not_ready()
             return web.Response(status=503 if why else 200, text=f"{why or 'ready'}\n")
         if request.path == "/live":
             return web.Response(text="alive\n")
@@ -131,5 +140,5 @@ class MetricsListener:
 
     async def _scraped(self, accept: str) -> web.Response:
         async with self._one_at_a_time:
-            body, content_type = await render(self._meter.registry, accept)
+            body, content_type = await self._meter.scrape(accept)
         return web.Response(body=body, headers={"Content-Type": content_type})

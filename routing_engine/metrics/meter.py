@@ -5,20 +5,36 @@ All on the event loop. Children are kept by their labels here: asking the librar
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Collection
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TypeAlias, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
-from routing_engine.core.events import HEALTH_CHECK, CallAbandoned, CallRouted, LookedUp
-from routing_engine.core.ports import Speech
-from routing_engine.metrics.readings import Readings
-from routing_engine.metrics.states import States
+from routing_engine.core.events import (
+    CallAbandoned,
+    CallEnded,
+    CallRouted,
+    ConfigurationRefused,
+    ConfigurationTaken,
+    EngineFault,
+    LookedUp,
+    Reading,
+    TextSpoken,
+)
+from routing_engine.event_bus import EventBus
 from routing_engine.metrics.table import METRICS, PREFIX, UNKNOWN_ROUTE, WORDS
 
 T = TypeVar("T", Counter, Histogram)
+#: Tells the states of a room. Called in the event loop once a scrape; must not wait.
+ReadStates: TypeAlias = Callable[[], Iterable[Reading]]
 #: A system was asked and it answered, or did not: its time counts.
 _TIMED = frozenset({"found", "none", "down", "throttled"})
 
@@ -37,12 +53,22 @@ class _Children(dict[tuple[str, ...], T]):
 
 
 class Meter:
-    """The counted metrics and a registry of all. `readings` are asked at every scrape."""
+    """The counted metrics and a registry of all. `readings` are asked at every scrape, in the event loop."""
 
-    def __init__(self, readings: Readings, version: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        version: str,
+        readings: Sequence[ReadStates] = (),
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        # When a series began is one more series for each, and nobody asks for it.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry(auto_describe=False)
-        self.not_ready = readings.not_ready
-        self._states = States(readings, version, now)
+        self._now = now
+        self._version, self._revision = version, ""
+        self._loaded_at = 0.0
+        self._refused = False
+        self._states = _States(lambda: chain(self._own(), *(read() for read in readings)))
         self._routes: set[str] = set()
         self._calls = self._counter("calls_total")
         self._abandoned = self._counter("calls_abandoned_total")
@@ -64,15 +90,33 @@ class Meter:
         self.registry.register(self._states)
         ProcessCollector(registry=self.registry)
 
-    def publish(self, event: CallRouted | CallAbandoned) -> None:
-        """Count a call."""
-        name = event.decision.route if isinstance(event, CallRouted) else event.route
-        route = name if name in self._routes else UNKNOWN_ROUTE
-        if route == UNKNOWN_ROUTE and name.startswith(HEALTH_CHECK):
+    def subscribe_to(self, events: EventBus) -> None:
+        """Count from now on."""
+        events.subscribe_at_once(CallEnded, self._call_ended)
+        events.subscribe_at_once(LookedUp, self._looked_up)
+        events.subscribe_at_once(TextSpoken, self._text_spoken)
+        events.subscribe_at_once(ConfigurationTaken, self._configuration_taken)
+        events.subscribe_at_once(ConfigurationRefused, self._configuration_refused)
+        events.subscribe_at_once(EngineFault, self._engine_fault)
+
+    async def scrape(self, accept: str = "") -> tuple[bytes, str]:
+        """Return all metrics as Prometheus reads them, and their content type, as the header `Accept` wants it.
+
+        States are read here, in the event loop; the text is made in a thread, so that no call waits for all of it.
+        """
+        encode, content_type = choose_encoder(accept)
+        self._states.read()
+        return await asyncio.to_thread(encode, self.registry), content_type
+
+    # ------------------------------------------------------------------------------------- inside
+
+    def _call_ended(self, event: CallEnded) -> None:
+        route = event.route if event.route in self._routes else UNKNOWN_ROUTE
+        if route == UNKNOWN_ROUTE and event.health_check:
             return
         if isinstance(event, CallRouted):
             self._calls[route, event.decision.reason].inc()
-        else:
+        elif isinstance(event, CallAbandoned):
             self._abandoned[route, event.cause].inc()
         self._durations[(route,)].observe(event.took_ms / 1000)
         self._waited[(route,)].observe(event.waited_s)
@@ -84,47 +128,44 @@ class Meter:
         for early in event.early:
             self._early[early].inc()
 
-    def looked_up(self, event: LookedUp) -> None:
-        """Count a look-up. The time of one that was dropped, held or kept tells nothing of the system."""
+    def _looked_up(self, event: LookedUp) -> None:
         self._lookups[event.integration, event.outcome, event.origin, event.purpose].inc()
+        # The time of one that was dropped, held or kept says nothing about the system.
         if event.origin != "live":
             self._ages[(event.origin,)].observe(event.age_s)
         elif event.outcome in _TIMED:
             self._asked[(event.integration,)].observe(event.took_s)
 
-    def took(self, revision: str, routes: Collection[str], integrations: Collection[str]) -> None:
-        """Note a configuration that is in force from now on."""
-        self._states.took(revision)
+    def _text_spoken(self, event: TextSpoken) -> None:
+        self._texts[("yes" if event.said else "no",)].inc()
+        self._spoken[()].observe(event.took_s)
+
+    def _configuration_taken(self, event: ConfigurationTaken) -> None:
+        self._revision, self._loaded_at, self._refused = event.revision, self._now(), False
         self._loads[("yes",)].inc()
-        self._routes.update(routes)
-        self._begin_at_zero(routes, integrations)
-
-    def refused(self) -> None:
-        """Note a configuration that cannot be used."""
-        self._states.refused()
-        self._loads[("no",)].inc()
-
-    def failed(self) -> None:
-        """Count a fault of ours."""
-        self._errors[()].inc()
-
-    def spoke(self, said: bool, took_s: float) -> None:
-        """Count a text that a call wanted to have spoken."""
-        self._texts[("yes" if said else "no",)].inc()
-        self._spoken[()].observe(took_s)
-
-    # ------------------------------------------------------------------------------------- inside
-
-    def _begin_at_zero(self, routes: Collection[str], integrations: Collection[str]) -> None:
-        """Make what alarms look at: `increase` does not see the first event of a series that begins with it."""
-        for route in (*routes, UNKNOWN_ROUTE):
+        self._routes.update(event.routes)
+        # `increase` does not see the first event of a series that begins with it, so what alarms look at begins at 0.
+        for route in (*event.routes, UNKNOWN_ROUTE):
             for reason in WORDS["reason"]:
                 self._calls[route, reason].inc(0)
             for cause in WORDS["cause"]:
                 self._abandoned[route, cause].inc(0)
-        for integration in integrations:
+        for integration in event.integrations:
             for outcome in _TIMED:
                 self._lookups[integration, outcome, "live", "call"].inc(0)
+
+    def _configuration_refused(self, _: ConfigurationRefused) -> None:
+        self._refused = True
+        self._loads[("no",)].inc()
+
+    def _engine_fault(self, _: EngineFault) -> None:
+        self._errors[()].inc()
+
+    def _own(self) -> Iterator[Reading]:
+        yield Reading("configuration_refused", self._refused)
+        yield Reading("configuration_loaded_timestamp_seconds", self._loaded_at)
+        yield Reading("configuration_info", 1, (self._revision,))
+        yield Reading("build_info", 1, (self._version,))
 
     def _counter(self, name: str) -> _Children[Counter]:
         metric = METRICS[PREFIX + name]
@@ -136,15 +177,36 @@ class Meter:
         return _Children(Histogram(metric.name, metric.help, metric.labels, registry=self.registry, buckets=buckets))
 
 
-class MeasuredSpeech:
-    """Keeps the port `Speech` over another that does the work, and counts what it did."""
+class _States(Collector):
+    """What is read at the moment of a scrape: `read` in the event loop, `collect` in any thread."""
 
-    def __init__(self, speech: Speech, meter: Meter, clock: Callable[[], float] = time.monotonic) -> None:
-        self._speech, self._meter, self._clock = speech, meter, clock
+    def __init__(self, source: ReadStates) -> None:
+        self._source = source
+        self._read: tuple[Reading, ...] = ()
 
-    async def sound(self, text: str, language: str) -> str | None:
-        """Return what the other gives."""
-        began = self._clock()
-        name = await self._speech.sound(text, language)
-        self._meter.spoke(name is not None, self._clock() - began)
-        return name
+    def read(self) -> None:
+        """Read all states anew."""
+        self._read = tuple(self._source())
+
+    def collect(self) -> Iterable[Family]:
+        """Return the families of what was read."""
+        families: dict[str, _StateFamily] = {}
+        for name, value, labels in self._read:
+            metric = METRICS[PREFIX + name]
+            if name not in families:
+                kind, ending = _FAMILIES[metric.kind]
+                families[name] = kind(metric.name.removesuffix(ending), metric.help, labels=metric.labels)
+            family = families[name]
+            if isinstance(family, InfoMetricFamily):
+                family.add_metric((), dict(zip(metric.labels, labels, strict=True)))
+            else:
+                family.add_metric(labels, value)
+        return families.values()
+
+
+_StateFamily: TypeAlias = GaugeMetricFamily | CounterMetricFamily | InfoMetricFamily
+_FAMILIES: Mapping[str, tuple[type[_StateFamily], str]] = {
+    "gauge": (GaugeMetricFamily, ""),
+    "counter": (CounterMetricFamily, "_total"),
+    "info": (InfoMetricFamily, "_info"),
+}

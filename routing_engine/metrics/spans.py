@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import TypeAlias
 
 import structlog
@@ -22,11 +23,11 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
 from routing_engine.core.destinations import say_destination
-from routing_engine.core.events import CallAbandoned, CallRouted
+from routing_engine.core.events import CallAbandoned, CallEnded, CallRouted
+from routing_engine.core.model import Decision
 from routing_engine.core.ports import Channel, Lookup
 from routing_engine.core.shown import shown_caller
 from routing_engine.core.visible import visible
-from routing_engine.errors import traceback_frames
 from routing_engine.metrics.traced import Attribute, Moment, TracedChannel, TracedLookup
 
 SERVICE = "routing-engine"
@@ -34,22 +35,32 @@ SERVICE = "routing-engine"
 OURS = "routing_engine."
 _LONGEST = 200
 _CLOSE_S = 3.0
-_Make: TypeAlias = Callable[[int, Sequence[Moment], CallRouted | CallAbandoned, bool], None]
+_Make: TypeAlias = Callable[[int, Sequence[Moment], CallEnded, bool], None]
 
 _log = structlog.get_logger(__name__)
+#: The call of the task that runs: what ends a call knows nothing of who follows it.
+_FOLLOWED: ContextVar[TracedCall | None] = ContextVar("followed", default=None)
 
 
 class Traces:
-    """Makes traces. `follow` every call; `close` at the end."""
+    """Makes traces. `around` every call, `call_ended` behind it; `close` at the end."""
 
     def __init__(self, processor: SpanProcessor, version: str) -> None:
+        self.plain_numbers = False
         self._provider = TracerProvider(resource=_resource(version), shutdown_on_exit=False)
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("routing_engine", version)
 
-    def follow(self, channel: Channel, lookup: Lookup) -> TracedCall:
-        """Note what a call does from now on."""
-        return TracedCall(channel, lookup, self._make)
+    def around(self, channel: Channel, lookup: Lookup) -> tuple[Channel, Lookup]:
+        """Note what the call of this task does from now on: return what stands for its channel and look-ups."""
+        followed = TracedCall(channel, lookup, self._make)
+        _FOLLOWED.set(followed)
+        return followed.channel, followed.lookup
+
+    def call_ended(self, event: CallEnded) -> None:
+        """Make the trace of the call of this task."""
+        if (followed := _FOLLOWED.get()) is not None:
+            followed.finish(event, self.plain_numbers)
 
     async def close(self, timeout_s: float = _CLOSE_S) -> None:
         """Send what waits; a collector that hangs is not waited for longer than `timeout_s`."""
@@ -57,7 +68,7 @@ class Traces:
         sender.start()
         await asyncio.to_thread(sender.join, timeout_s)
 
-    def _make(self, began_ns: int, moments: Sequence[Moment], event: CallRouted | CallAbandoned, plain: bool) -> None:
+    def _make(self, began_ns: int, moments: Sequence[Moment], event: CallEnded, plain: bool) -> None:
         now_ns = time.time_ns()
         call = self._tracer.start_span(
             "call", Context(), SpanKind.SERVER, _attributes(_of_call(event, plain)), start_time=began_ns
@@ -84,12 +95,9 @@ class TracedCall:
         self.channel = TracedChannel(channel, self._moments)
         self.lookup = TracedLookup(lookup, self._moments)
 
-    def finish(self, event: CallRouted | CallAbandoned, plain_numbers: bool) -> None:
-        """Make the spans. A fault of ours is logged and costs the call nothing."""
-        try:
-            self._make(self._began_ns, self._moments, event, plain_numbers)
-        except Exception as error:
-            _log.error("traces.failed", error=type(error).__name__, traceback=traceback_frames(error))
+    def finish(self, event: CallEnded, plain_numbers: bool) -> None:
+        """Make the spans."""
+        self._make(self._began_ns, self._moments, event, plain_numbers)
 
 
 def over_http(host: str, version: str) -> Traces:
@@ -134,18 +142,21 @@ def _resource(version: str) -> Resource:
     return found.merge(Resource({SERVICE_NAME: SERVICE})) if nameless else found
 
 
-def _of_call(event: CallRouted | CallAbandoned, plain: bool) -> dict[str, Attribute]:
+def _of_call(event: CallEnded, plain: bool) -> dict[str, Attribute]:
     about: dict[str, Attribute] = {
         "call_id": event.caller.call_id,
         "caller": shown_caller(event.caller, plain),
+        "route": event.route,
         "waited_s": round(event.waited_s, 3),
         "silence_s": round(event.silence_s, 3),
     }
     if isinstance(event, CallAbandoned):
-        return about | {"route": event.route, "abandoned": event.cause}
-    decision = event.decision
-    return about | {
-        "route": decision.route,
+        return about | {"abandoned": event.cause}
+    return about | (_of_decision(event.decision, plain) if isinstance(event, CallRouted) else {})
+
+
+def _of_decision(decision: Decision, plain: bool) -> dict[str, Attribute]:
+    return {
         "reason": decision.reason,
         "source": decision.source,
         "rule": decision.rule,
@@ -154,11 +165,11 @@ def _of_call(event: CallRouted | CallAbandoned, plain: bool) -> dict[str, Attrib
     }
 
 
-def _fault_of(event: CallRouted | CallAbandoned) -> str:
-    """Say what went wrong; a caller who hangs up is no fault."""
+def _fault_of(event: CallEnded) -> str:
+    """Return what went wrong, "" for nothing; a caller who hangs up is not a fault."""
     if isinstance(event, CallAbandoned):
         return "" if event.cause == "hung_up" else visible(event.why, _LONGEST)
-    return "the engine fell back" if event.decision.failed else ""
+    return "the engine fell back" if isinstance(event, CallRouted) and event.decision.failed else ""
 
 
 def _attributes(about: dict[str, Attribute]) -> dict[str, Attribute]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from routing_engine.core.model import Record, SourceDown, Value
 from routing_engine.core.ports import Query
 from routing_engine.errors import ProviderUnreachable
-from routing_engine.providers.answers import finish
-from routing_engine.providers.values import clean_text, read_value
+from routing_engine.providers.answers.records import record_of
+from routing_engine.providers.answers.values import clean_text, read_value
 from routing_engine.settings.integration import Model
 
 
@@ -39,7 +39,7 @@ class CannedProvider:
             if mapped
             else {clean_text(name): _clean(value) for name, value in given.items()}
         )
-        return finish(fields, self._model.record_url)
+        return record_of(fields, self._model.record_url)
 
     def _number_of(self, record: Record, query: Query) -> Mapping[str, Value]:
         """Return the caller's number, for a record that must show one and says nothing of its numbers.

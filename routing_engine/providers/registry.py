@@ -8,15 +8,16 @@ from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from routing_engine.core.ports import Clock, Provider
-from routing_engine.providers import redis
-from routing_engine.providers.astdb import provider as astdb
-from routing_engine.providers.crm.catalogue import reader_of_own, reader_of_shipped, shipped
-from routing_engine.providers.crm.provider import open_described
-from routing_engine.providers.http import provider as http
-from routing_engine.providers.ldap import provider as ldap
+from routing_engine.providers.crm.provider import open_crm
+from routing_engine.providers.crm.settings import reader_of_own, reader_of_shipped, shipped
+from routing_engine.providers.http import settings as http_settings
+from routing_engine.providers.http.provider import open_http
+from routing_engine.providers.keyed import astdb, redis
+from routing_engine.providers.ldap import settings as ldap_settings
+from routing_engine.providers.ldap.provider import open_ldap
 from routing_engine.providers.records import provider as records
 from routing_engine.providers.sql import settings as sql_settings
 from routing_engine.providers.sql.provider import open_sql
@@ -24,36 +25,41 @@ from routing_engine.settings.integration import Model, ProviderSetup, read_limit
 from routing_engine.settings.yaml_reader import Problems, Section
 
 _GROUP = "routing_engine.providers"
+S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True)
 
 
-class ReadSettings(Protocol):
+class ReadSettings(Protocol[S_co]):
     """Reads a provider's own keys. Without `folder` it is the one above the folder of the YAML file."""
 
-    def __call__(self, section: Section, name: str, folder: Path | None = None) -> object:
+    def __call__(self, section: Section, name: str, folder: Path | None = None) -> S_co:
         """Return the settings that `open` takes."""
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderKind:
-    """How one kind of provider comes to life.
+class ProviderKind(Generic[S]):
+    """How one kind of provider comes to life; `S` are its settings.
 
     `read_settings(section, name, folder)` takes and closes the keys of its own in the YAML of the integration `name`,
     and notes every problem there; files that it names are relative to `folder`.
-    `open(name, settings, models, region, clock)` gives a provider for such settings. `read_models(section)` takes
+    `open(name, settings, models, region, clock)` returns a provider for such settings. `read_models(section)` takes
     `models` and `number_form` before that; another one than every integration has is for models with keys of their own.
     """
 
-    read_settings: ReadSettings
-    open: Callable[[str, object, Mapping[str, Model], str, Clock], Provider]
+    read_settings: ReadSettings[S]
+    open: Callable[[str, S, Mapping[str, Model], str, Clock], Provider]
     read_models: Callable[[Section], Mapping[str, Model]] = read_models
 
 
+#: Kinds by name. Each pairs settings with what opens them; side by side in a table their types differ.
+Kinds: TypeAlias = Mapping[str, ProviderKind[Any]]
+
 #: What ships with the engine.
-PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType(
+PROVIDERS: Kinds = MappingProxyType(
     {
         "astdb": ProviderKind(astdb.read_settings, astdb.open_astdb),
-        "http": ProviderKind(http.read_settings, http.open_http),
-        "ldap": ProviderKind(ldap.read_settings, ldap.open_ldap),
+        "http": ProviderKind(http_settings.read_settings, open_http),
+        "ldap": ProviderKind(ldap_settings.read_settings, open_ldap),
         "redis": ProviderKind(redis.read_settings, redis.open_redis),
         "records": ProviderKind(records.read_settings, records.open_records),
         "sql": ProviderKind(sql_settings.read_settings, open_sql, sql_settings.read_models),
@@ -61,7 +67,7 @@ PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType(
 )
 
 
-def known_providers() -> Mapping[str, ProviderKind]:
+def known_providers() -> Kinds:
     """Return the shipped providers and those that installed packages register; a shipped name cannot be taken over.
 
     Raises whatever the import of a broken package raises: that is for the person who installed it.
@@ -70,25 +76,25 @@ def known_providers() -> Mapping[str, ProviderKind]:
     return {**{name: kind for name, kind in installed.items() if isinstance(kind, ProviderKind)}, **PROVIDERS}
 
 
-def readers(kinds: Mapping[str, ProviderKind], folder: Path) -> Mapping[str, Callable[[Section, str], ProviderSetup]]:
+def readers(kinds: Kinds, folder: Path) -> Mapping[str, Callable[[Section, str], ProviderSetup]]:
     """Return what the store of the configuration in `folder` reads each kind's integrations with."""
     described = {name: reader_of_shipped(name, folder) for name in shipped()}
     return {**described, **{name: _reader(kind, folder) for name, kind in kinds.items()}}
 
 
 def describe(
-    kinds: Mapping[str, ProviderKind], folder: Path
+    kinds: Kinds, folder: Path
 ) -> Callable[[str, Problems, str], Callable[[Section, str], ProviderSetup] | None]:
     """Return what the store reads an operator's own descriptions with."""
     return partial(reader_of_own, folder, frozenset(kinds))
 
 
-def kind_of(provider: str, kinds: Mapping[str, ProviderKind]) -> Callable[..., Provider]:
+def kind_of(provider: str, kinds: Kinds) -> Callable[..., Provider]:
     """Return what opens integrations of a provider; what is no code is a description."""
-    return kinds[provider].open if provider in kinds else open_described
+    return kinds[provider].open if provider in kinds else open_crm
 
 
-def _reader(kind: ProviderKind, folder: Path) -> Callable[[Section, str], ProviderSetup]:
+def _reader(kind: ProviderKind[S], folder: Path) -> Callable[[Section, str], ProviderSetup]:
     def read(section: Section, name: str) -> ProviderSetup:
         models, limits = kind.read_models(section), read_limits(section)
         return ProviderSetup(kind.read_settings(section, name, folder), models, limits)

@@ -6,12 +6,15 @@ import asyncio
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
+from routing_engine.core.events import Publish, TextSpoken
+from routing_engine.core.ports import Clock, Speech
 from routing_engine.core.prompts import LANGUAGE
 from routing_engine.errors import SpeechError, traceback_frames
 from routing_engine.settings.speech import SpeechSettings
@@ -234,3 +237,17 @@ def _is_writable(folder: Path) -> bool:
     """Return whether we may write to a folder, or make it."""
     there = next(one for one in (folder, *folder.parents) if one.exists())
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+class ObservedSpeech:
+    """Keeps the port `Speech` over another that does the work, and publishes what came of each text."""
+
+    def __init__(self, speech: Speech, publish: Publish, clock: Clock = time.monotonic) -> None:
+        self._speech, self._publish, self._clock = speech, publish, clock
+
+    async def sound(self, text: str, language: str) -> str | None:
+        """Return what the other returns."""
+        began = self._clock()
+        name = await self._speech.sound(text, language)
+        self._publish(TextSpoken(name is not None, self._clock() - began))
+        return name

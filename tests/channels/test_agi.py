@@ -17,7 +17,7 @@ from fakes import CLOSE, DEAD, RESET, SILENCE, Asterisk, FakeLookup, environment
 
 from routing_engine.call import Call
 from routing_engine.channels.agi.channel import SharedFacts
-from routing_engine.channels.agi.server import AgiChannel, AgiServer
+from routing_engine.channels.agi.server import AgiChannel, AgiServer, AgiSettings
 from routing_engine.core.destinations import PROFILES
 from routing_engine.core.model import Collect, Filler, Input, Operand, Play, Typed, Value
 from routing_engine.core.ports import Channel
@@ -35,7 +35,7 @@ async def serving(handler: Handler, site: SharedFacts | None = None, **limits: f
     about = (
         {} if site is None else {"fallback_language": site.fallback_language, "extension_state": site.extension_state}
     )
-    server = AgiServer(handler, "AT", lambda: NOW, **limits, **about)  # type: ignore[arg-type]
+    server = AgiServer(handler, AgiSettings("AT", lambda: NOW, **limits, **about))  # type: ignore[arg-type]
     await server.listen("127.0.0.1", 0)
     async with asyncio.timeout(10):  # what waits for ever is a failure, not a hanging test
         try:

@@ -8,6 +8,7 @@ import pytest
 from fakes import Asterisk
 
 from routing_engine.channels.agi.channel import SharedFacts
+from routing_engine.channels.agi.server import AgiSettings
 from routing_engine.core.model import Collect, Input, Operand, Play, Spoken, Typed
 from routing_engine.errors import CallerHungUp
 
@@ -73,7 +74,7 @@ async def test_where_the_sounds_are_is_found_out_once_until_a_reload() -> None:
     async with serving(holding(lambda channel: channel.play(ask), Seen())) as server:
         for reloads in (False, False, True):
             if reloads:
-                server.change("AT", lambda: NOW, 2000, 5)
+                server.change(AgiSettings("AT", lambda: NOW))
             asterisk = Asterisk()
             await asterisk.call(port(server))
             calls.append(sum(words[0] == "STREAM" for words in asterisk.commands))

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from fakes import SILENCE, Asterisk, environment
 
-from routing_engine.channels.agi.server import MAX_UNREAD_REPLIES, AgiChannel, AgiServer
+from routing_engine.channels.agi.server import MAX_UNREAD_REPLIES, AgiChannel, AgiServer, AgiSettings
 from routing_engine.core.model import Play
 from routing_engine.core.ports import Channel
 from routing_engine.errors import CallerHungUp, ChannelBroken
@@ -243,10 +243,10 @@ async def test_whoever_waits_for_stop_waits_no_longer_when_all_calls_are_ended()
 
 
 async def test_stopping_a_server_that_never_listened_is_nothing() -> None:
-    assert await AgiServer(finished, "AT", lambda: NOW).stop(1) == 0
+    assert await AgiServer(finished, AgiSettings("AT", lambda: NOW)).stop(1) == 0
 
 
 async def test_a_taken_address_is_an_error_of_the_system() -> None:
     async with serving(finished) as server:
         with pytest.raises(OSError, match=r".+"):
-            await AgiServer(finished, "AT", lambda: NOW).listen("127.0.0.1", port(server))
+            await AgiServer(finished, AgiSettings("AT", lambda: NOW)).listen("127.0.0.1", port(server))

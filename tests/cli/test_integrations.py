@@ -22,9 +22,8 @@ from routing_engine.cli.integrations import oauth_of
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Query
 from routing_engine.engine import open_provider, open_store
-from routing_engine.providers.oauth.key import make_key
 from routing_engine.providers.oauth.refresh import made_for
-from routing_engine.providers.oauth.tokens import StoredToken, TokenStore
+from routing_engine.providers.oauth.tokens import StoredToken, TokenStore, make_key
 from tests.cli.conftest import Run, as_json
 from tests.providers.oauth.vendor import CLIENT, SECRET, Vendor
 

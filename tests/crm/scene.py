@@ -15,9 +15,9 @@ from routing_engine.core.model import Find, Found, Operand, Record, Source, Sour
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Batch
 from routing_engine.lookup.search import Search
-from routing_engine.providers.crm.catalogue import reader_of_shipped
-from routing_engine.providers.crm.provider import DescribedProvider, open_described
+from routing_engine.providers.crm.provider import CrmProvider, open_crm
 from routing_engine.providers.crm.requests import RequestTemplate
+from routing_engine.providers.crm.settings import reader_of_shipped
 from routing_engine.providers.crm.templates import Scope
 from routing_engine.settings.integration import ProviderSetup
 from routing_engine.settings.yaml_reader import Problems, read_yaml
@@ -46,8 +46,8 @@ class Asked:
     def __init__(self, integration: str, secret: str) -> None:
         self.connection, self.later_s = _connection(integration, secret), 0.0
         settings, models = self.connection.settings, self.connection.models
-        provider = open_described("crm", settings, models, REGION, lambda: time.monotonic() + self.later_s)
-        assert isinstance(provider, DescribedProvider)
+        provider = open_crm("crm", settings, models, REGION, lambda: time.monotonic() + self.later_s)
+        assert isinstance(provider, CrmProvider)
         self.provider = provider
         self.search = Search({"crm": provider}, {"crm": self.connection.models}, REGION, 5, time.monotonic)
 

@@ -18,8 +18,7 @@ from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Checks, Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.lookup.search import Search
-from routing_engine.providers.sql.simple import TableQuery
-from routing_engine.providers.sql.statement import Kind
+from routing_engine.providers.sql.statement import Kind, TableQuery
 from tests.docs.pages import REFERENCE
 from tests.providers.contract import HOSTILE, REGION, ProviderContract, by_caller, by_field, ids
 from tests.providers.sql import INJECTIONS, PASSWORD, SPELLED, find, opened, read

@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from routing_engine.providers.crm.catalogue import shipped, shipped_description
+from routing_engine.providers.crm.settings import shipped, shipped_description
 
 from .pages import ROOT
 

@@ -11,11 +11,12 @@ import pytest
 from routing_engine.core.phone import SPELLINGS, read_number, spellings
 from routing_engine.engine import open_store
 from routing_engine.errors import ConfigError
-from routing_engine.providers.crm.catalogue import shipped_description
+from routing_engine.providers.answers.outcome import OUTCOMES
 from routing_engine.providers.crm.filters import FILTERS
-from routing_engine.providers.crm.model import MEANINGS, Paging
+from routing_engine.providers.crm.model import Paging
 from routing_engine.providers.crm.read_description import CALL_VALUES
 from routing_engine.providers.crm.requests import METHODS
+from routing_engine.providers.crm.settings import shipped_description
 
 from .pages import REFERENCE, names, section, table
 
@@ -31,7 +32,7 @@ def test_filters_and_which_of_them_escape() -> None:
 
 
 def test_meanings() -> None:
-    assert {row.names[0]: row.cells[1] for row in table(PAGE, "Meanings")} == dict(MEANINGS)
+    assert {row.names[0]: row.cells[1] for row in table(PAGE, "Meanings")} == dict(OUTCOMES)
 
 
 @pytest.mark.parametrize(("column", "number"), [(1, "+43 664 1234567"), (2, "+1 212 555 0147")])

@@ -148,14 +148,14 @@ READERS = {
         *(f"route/{name}.py" for name in ("conditions", "context")),
     ],
     "settings": ["integration.py", "mirror.py"],
-    "providers/oauth": ["plan.py", "settings.py"],
+    "providers/oauth": ["settings.py"],
     "providers/crm": [
-        *("read_description.py", "read_parts.py", "read_rules.py", "operator_settings.py", "read_requests.py"),
+        *("read_description.py", "read_parts.py", "read_rules.py", "read_requests.py"),
         *("settings.py", "auth_methods.py"),
     ],
     "providers": [
-        *("http/settings.py", "http/auth.py", "net/http_address.py", "net/server_address.py", "records/provider.py"),
-        *("ldap/settings.py", "redis.py", "astdb/provider.py", "key_templates.py", "sql/settings.py"),
+        *("http/settings.py", "http/auth.py", "net/address.py", "records/provider.py"),
+        *("ldap/settings.py", "keyed/redis.py", "keyed/astdb.py", "keyed/provider.py", "sql/settings.py"),
     ],
 }
 TAKING = {"take", "require", "text", "texts", "choice", "number", "whole", "flag", "section", "sections", "items"}

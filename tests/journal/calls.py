@@ -70,11 +70,12 @@ def routed(caller: str | None = "+43 664 1234567", call_id: str = "1795198986.2"
     """A call that was routed; `at` is of the caller, everything else of the decision."""
     about = replace(ANNA, number=None if caller is None else number(caller), call_id=call_id)
     about = replace(about, at=changed.pop("at", AT), called=changed.pop("called", "217"))
-    return CallRouted(about, replace(DECISION, **changed), 2190.5, waited_s=0.0832, silence_s=0.0407)
+    decision = replace(DECISION, **changed)
+    return CallRouted(about, decision.route, decision, took_ms=2190.5, waited_s=0.0832, silence_s=0.0407)
 
 
 def abandoned(call_id: str = "1795198986.9") -> CallAbandoned:
-    return CallAbandoned(replace(ANNA, call_id=call_id), "support", "the caller hung up", 800.0)
+    return CallAbandoned(replace(ANNA, call_id=call_id), "support", "the caller hung up", took_ms=800.0)
 
 
 def settings(mode: Mode = "masked", **more: Any) -> JournalSettings:

@@ -2,58 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import ClientSession
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from routing_engine.core.events import CallAbandoned, CallRouted
+from routing_engine.core.events import CallAbandoned, CallRouted, ConfigurationTaken, Reading
 from routing_engine.core.model import Caller, Decision, Destination
 from routing_engine.core.phone import read_number
+from routing_engine.event_bus import EventBus
 from routing_engine.metrics.listener import MetricsListener
 from routing_engine.metrics.meter import Meter
-from routing_engine.metrics.readings import JournalState, MirrorState, Readings
 
 ANNA = Caller(read_number("+436641234567", "AT"), "217", "Anna Huber", call_id="1795198986.2")
 ROUTES, INTEGRATIONS = ("support", "sales"), ("crm",)
-#: Every reading has something to tell.
-READINGS = Readings(
-    calls=lambda: 3,
-    refused=lambda: 2,
-    sources=lambda: {("crm", "contact"): True, ("crm", "account"): False},
-    breakers=lambda: {"crm": True},
-    cache_entries=lambda: 40,
-    mirrors=lambda: {("crm", "contact"): MirrorState(500, 240.0, 1_795_000_000.0, False)},
-    journal=lambda: JournalState(7, 1, True),
+#: Every state has something to tell.
+STATES = (
+    Reading("calls_in_progress", 3),
+    Reading("connections_refused_total", 2),
+    Reading("source_down", 1, ("crm", "contact")),
+    Reading("source_down", 0, ("crm", "account")),
+    Reading("breaker_open", 1, ("crm",)),
+    Reading("cache_entries", 40),
+    Reading("mirror_records", 500, ("crm", "contact")),
+    Reading("mirror_age_seconds", 240.0, ("crm", "contact")),
+    Reading("mirror_full_timestamp_seconds", 1_795_000_000.0, ("crm", "contact")),
+    Reading("mirror_failing", 0, ("crm", "contact")),
+    Reading("journal_waiting", 7),
+    Reading("journal_lost_total", 1),
+    Reading("journal_down", 1),
+    Reading("ready", 1),
 )
 
 
 def routed(route: str = "support", reason: Any = "matched", took_ms: float = 20.0, **more: Any) -> CallRouted:
-    return CallRouted(ANNA, Decision(route, "9bc5", reason, Destination("queue", "vip")), took_ms, **more)
+    decision = Decision(route, "9bc5", reason, Destination("queue", "vip"))
+    return CallRouted(ANNA, route, decision, took_ms=took_ms, **more)
 
 
 def abandoned(route: str = "support", **more: Any) -> CallAbandoned:
-    return CallAbandoned(ANNA, route, "the caller hung up", 900.0, **more)
+    return CallAbandoned(ANNA, route, "the caller hung up", took_ms=900.0, **more)
 
 
-def meter(readings: Readings = READINGS) -> Meter:
-    """A meter with a configuration in force."""
-    found = Meter(readings, "0.1.0", now=lambda: 1_795_000_000.0)
-    found.took("9bc58236f2cc", ROUTES, INTEGRATIONS)
-    return found
+def taken(revision: str, routes: Iterable[str] = ROUTES) -> ConfigurationTaken:
+    return ConfigurationTaken(revision, tuple(routes), INTEGRATIONS)
 
 
-def value(of: Meter, name: str, **labels: str) -> float | None:
-    """A sample's value; None when there is none."""
-    return of.registry.get_sample_value(f"routing_engine_{name}", labels)
+class Counted:
+    """A meter that hears what is published here, with a configuration in force."""
+
+    def __init__(self, read: Callable[[], Iterable[Reading]] = lambda: STATES) -> None:
+        self.meter = Meter("0.1.0", [read], now=lambda: 1_795_000_000.0)
+        events = EventBus()
+        self.meter.subscribe_to(events)
+        self.publish = events.publish
+        self.publish(taken("9bc58236f2cc"))
+
+    async def text(self, accept: str = "") -> str:
+        """A scrape."""
+        return (await self.meter.scrape(accept))[0].decode()
+
+    def families(self) -> Iterable[Metric]:
+        """Everything that the last scrape saw, and what was counted since."""
+        return self.meter.registry.collect()
+
+    async def value(self, name: str, **labels: str) -> float | None:
+        """A sample's value in a scrape; None when there is none."""
+        return samples(await self.text()).get((f"routing_engine_{name}", tuple(sorted(labels.items()))))
 
 
 @asynccontextmanager
-async def listening(of: Meter, **limits: Any) -> AsyncIterator[MetricsListener]:
+async def listening(of: Counted, **limits: Any) -> AsyncIterator[MetricsListener]:
     """A listener on a free port."""
-    listener = MetricsListener(of, **limits)
+    listener = MetricsListener(of.meter, **limits)
     await listener.listen("127.0.0.1", 0)
     try:
         yield listener

@@ -51,14 +51,30 @@ class Memory:
         return "".join(one.to_json() for one in self.exporter.get_finished_spans())
 
 
+class Followed:
+    """A call as the service follows it: what stands for its channel and look-ups, and its end."""
+
+    def __init__(self, traces, channel, lookup):
+        self.traces = traces
+        self.channel, self.lookup = traces.around(channel, lookup)
+
+    def finish(self, event, plain):
+        self.traces.plain_numbers = plain
+        self.traces.call_ended(event)
+
+
 async def carry(memory, found, channel=None, lookup=None, plain=False, **event):
     """Carry a call as the service does; give its decision."""
     channel, lookup = channel or FakeChannel(ANNA), lookup or FakeLookup()
-    followed = memory.traces.follow(channel, lookup)
+    followed = Followed(memory.traces, channel, lookup)
     call = Call(followed.channel, followed.lookup, {found.name: found}.get, PROFILES["plain"], time.monotonic, _raise)
     decision = await call.run(found.name)
-    followed.finish(CallRouted(channel.caller, decision, 12.0, **event), plain)
+    followed.finish(routed(channel.caller, decision, took_ms=12.0, **event), plain)
     return decision
+
+
+def routed(caller, decision, **more):
+    return CallRouted(caller, decision.route, decision, **more)
 
 
 def _raise(error: Exception) -> None:
@@ -156,23 +172,23 @@ async def test_a_source_that_is_spared_is_told_apart():
 
 async def test_a_call_that_fell_back_is_an_error():
     memory, channel = Memory(), FakeChannel(ANNA)
-    followed = memory.traces.follow(channel, FakeLookup())
-    followed.finish(CallRouted(ANNA, Decision("none", "", "error", None, failed=True), 1.0), False)
+    followed = Followed(memory.traces, channel, FakeLookup())
+    followed.finish(routed(ANNA, Decision("none", "", "error", None, failed=True)), False)
     assert memory.call.status.status_code is StatusCode.ERROR
 
 
 @pytest.mark.parametrize(("cause", "status"), [("hung_up", StatusCode.UNSET), ("broken", StatusCode.ERROR)])
 async def test_a_caller_who_hangs_up_is_no_error_and_a_broken_connection_is(cause, status):
     memory = Memory()
-    followed = memory.traces.follow(FakeChannel(ANNA), FakeLookup())
-    followed.finish(CallAbandoned(ANNA, "support", "Asterisk closed the connection", 1.0, cause), False)
+    followed = Followed(memory.traces, FakeChannel(ANNA), FakeLookup())
+    followed.finish(CallAbandoned(ANNA, "support", "Asterisk closed the connection", cause), False)
     assert (memory.call.attributes["routing_engine.abandoned"], memory.call.status.status_code) == (cause, status)
 
 
 async def test_a_look_up_that_nobody_needs_any_more_is_dropped():
     memory, channel = Memory(), FakeChannel(ANNA)
     lookup = FakeLookup(before=lambda: asyncio.Event().wait())
-    followed = memory.traces.follow(channel, lookup)
+    followed = Followed(memory.traces, channel, lookup)
     call = Call(
         followed.channel, followed.lookup, {"support": route(source("customers"))}.get, {}, time.monotonic, _raise
     )
@@ -180,7 +196,7 @@ async def test_a_look_up_that_nobody_needs_any_more_is_dropped():
     await lookup.begun.wait()
     channel.hang_up(task)
     await asyncio.gather(task, return_exceptions=True)
-    followed.finish(CallAbandoned(ANNA, "support", "the caller hung up", 1.0), False)
+    followed.finish(CallAbandoned(ANNA, "support", "the caller hung up"), False)
     assert memory.named("look up crm")[0].attributes["routing_engine.outcome"] == "dropped"
 
 
@@ -208,8 +224,8 @@ async def test_numbers_are_plain_where_the_site_wants_them_so():
 
 async def test_what_strangers_send_cannot_do_anything_to_a_terminal():
     memory = Memory()
-    followed = memory.traces.follow(FakeChannel(ANNA), FakeLookup())
-    followed.finish(CallAbandoned(ANNA, "\x1b[31m" + "x" * 5000, "it broke\n", 1.0, "broken"), False)
+    followed = Followed(memory.traces, FakeChannel(ANNA), FakeLookup())
+    followed.finish(CallAbandoned(ANNA, "\x1b[31m" + "x" * 5000, "it broke\n", "broken"), False)
     assert len(memory.call.attributes["routing_engine.route"]) == 200
     assert "\x1b" not in memory.text.encode().decode("unicode_escape")
 
@@ -285,9 +301,9 @@ async def collector(monkeypatch):
 async def test_a_collector_gets_the_trace_over_http(collector):
     traces = open_traces(os.environ, "0.1.0")
     assert traces is not None
-    followed = traces.follow(FakeChannel(ANNA), FakeLookup())
+    followed = Followed(traces, FakeChannel(ANNA), FakeLookup())
     await followed.lookup.find(Find(source("customers"), "x", None), 1.0)
-    followed.finish(CallRouted(ANNA, Decision("support", "r1", "matched", Destination("queue", "vip")), 1.0), False)
+    followed.finish(routed(ANNA, Decision("support", "r1", "matched", Destination("queue", "vip"))), False)
     await traces.close()
     (got,) = collector.got
     (resource,) = got.resource_spans
@@ -299,11 +315,11 @@ async def test_a_collector_gets_the_trace_over_http(collector):
 async def test_a_collector_that_refuses_is_told_of_once_and_once_when_it_is_back(collector):
     traces = open_traces(os.environ, "0.1.0")
     assert traces is not None
-    event = CallRouted(ANNA, Decision("support", "r1", "matched", Destination("queue", "vip")), 1.0)
+    event = routed(ANNA, Decision("support", "r1", "matched", Destination("queue", "vip")))
     with capture_logs() as logs:
         for collector.status in (400, 400, 200, 200):
             collector.asked.clear()
-            traces.follow(FakeChannel(ANNA), FakeLookup()).finish(event, False)
+            Followed(traces, FakeChannel(ANNA), FakeLookup()).finish(event, False)
             await asyncio.wait_for(collector.asked.wait(), 5)
         await traces.close()
     assert [one["event"] for one in logs] == ["traces.down", "traces.up"]
@@ -322,8 +338,8 @@ async def test_a_collector_that_hangs_does_not_hold_up_the_stop(monkeypatch):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     traces = open_traces(os.environ, "0.1.0")
     assert traces is not None
-    followed = traces.follow(FakeChannel(ANNA), FakeLookup())
-    followed.finish(CallRouted(ANNA, Decision("support", "r1", "matched", None), 1.0), False)
+    followed = Followed(traces, FakeChannel(ANNA), FakeLookup())
+    followed.finish(routed(ANNA, Decision("support", "r1", "matched", None)), False)
     await asyncio.wait_for(traces.close(timeout_s=0.2), 1)
     server.close()
     over.set()

@@ -17,9 +17,9 @@ from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Query
 from routing_engine.core.templates import read_template
 from routing_engine.errors import ProviderError
-from routing_engine.providers.answers import page_url
-from routing_engine.providers.net.http_wire import with_query
-from routing_engine.providers.values import read_value
+from routing_engine.providers.answers.records import page_url
+from routing_engine.providers.answers.values import read_value
+from routing_engine.providers.http.provider import with_query
 from tests.properties.hostile import HOSTILE, OBEYED, QUICKLY, SHORT, VALUES
 from tests.providers.conftest import erp
 

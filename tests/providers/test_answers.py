@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from routing_engine.core.model import Record
 from routing_engine.core.templates import read_template
 from routing_engine.errors import ProviderMisread
-from routing_engine.providers import answers
-from routing_engine.providers.answers import page_url, read_answer, shape_of
-from routing_engine.providers.values import clean_text, read_value
+from routing_engine.providers.answers.path import read_path
+from routing_engine.providers.answers.records import page_url, read_answer, shape_of
+from routing_engine.providers.answers.values import clean_text, read_value
 from routing_engine.settings.integration import Model
 
 PLAIN = {"id": "id", "name": "full_name"}
@@ -231,7 +231,15 @@ def _is_value(value: object) -> bool:
     st.lists(st.sampled_from("abc"), min_size=1, max_size=3),
 )
 def test_walking_members_finds_what_the_path_finds(answer: object, names: list[str]) -> None:
-    path = answers._compile("$." + ".".join(names))
-    assert isinstance(path, answers.AnswerPath)
-    assert path.names == tuple(names)
-    assert answers._walk(answer, path.names) == path.path.findall(answer)  # type: ignore[arg-type]
+    path = read_path("$." + ".".join(names))
+    assert path.json is not None
+    assert path.walks
+    assert path.nodes(answer) == path.json.findall(answer)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [("$..name", ["a", "b"]), ("$.x..name", ["b"]), ("$['name']", ["a"]), ("$.x[0].name", ["b"]), ("$.x.name", [])],
+)
+def test_a_name_at_every_depth_is_not_taken_for_a_member(path: str, found: list[object]) -> None:
+    assert read_path(path).nodes({"name": "a", "x": [{"name": "b"}]}) == found

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing_engine.providers.astdb.wire import action, key_for, read_banner, read_block
+from routing_engine.providers.keyed.astdb import action, key_for, read_banner, read_block
 
 
 def reader_of(raw: bytes) -> asyncio.StreamReader:

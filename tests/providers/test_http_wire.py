@@ -15,9 +15,9 @@ from demo import middleware as demo
 from routing_engine.core.phone import Number, read_number
 from routing_engine.core.ports import Provider, Query
 from routing_engine.errors import ProviderRefused
-from routing_engine.providers.answers import shape_of
+from routing_engine.providers.answers.records import shape_of
+from routing_engine.providers.http.provider import parameters, with_query
 from routing_engine.providers.http.settings import PRESETS, HttpSettings
-from routing_engine.providers.net.http_wire import parameters, with_query
 from routing_engine.settings.integration import Model
 
 from .conftest import Middleware, erp, serving

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from routing_engine.providers.ldap.ber import elements
 from routing_engine.providers.ldap.filter import equal, every, holds_in_order, one_of, read_filter
+from routing_engine.providers.ldap.wire import elements
 
 PERSON = bytes.fromhex("a315040b6f626a656374436c6173730406706572736f6e")
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.ldap import wire
-from routing_engine.providers.ldap.ber import elements, octets, tlv, whole
 from routing_engine.providers.ldap.filter import read_filter
 from routing_engine.providers.ldap.provider import LdapProvider
 from routing_engine.providers.ldap.settings import LdapModel, LdapSettings
-from routing_engine.providers.net.multiplexed import ServerAddress
+from routing_engine.providers.ldap.wire import elements, octets, tlv, whole
+from routing_engine.providers.net.address import ServerAddress
 from routing_engine.settings.integration import Model
 
 from .contract import by_field, ids

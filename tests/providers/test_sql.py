@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Checks, Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
-from routing_engine.providers.sql.simple import TableQuery
+from routing_engine.providers.sql.statement import TableQuery
 from tests.docs.pages import REFERENCE
 
 from .contract import CUSTOMERS, HOSTILE, REGION, ProviderContract, by_caller, by_field, ids
@@ -277,7 +277,7 @@ async def test_a_hang_up_while_the_file_is_opened_leaves_nothing_open(folder: Pa
 
 def test_the_index_of_the_reference_is_the_one_that_is_used(tmp_path: Path) -> None:
     phones(tmp_path, *range(100))
-    (statement,) = re.findall(r"^-- SQLite\n(CREATE INDEX.+;)$", (REFERENCE / "sql.md").read_text(), re.M)
+    (statement,) = re.findall(r"^-- SQLite\n(CREATE INDEX.+?;)$", (REFERENCE / "sql.md").read_text(), re.M | re.S)
     connection = sqlite3.connect(tmp_path / "customers.db")
     connection.execute(statement)
     asked = TableQuery("sqlite", "customers", ("id", "phone"), 51).same_digits(["phone"], 2)

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from routing_engine.providers.sql.rows import column_value
+from routing_engine.providers.sql.provider import column_value
 from routing_engine.providers.sql.settings import SqlServer, SqlSettings
 from routing_engine.settings.integration import Model
 

@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing_engine.providers.sql.simple import TableQuery
-from routing_engine.providers.sql.statement import OF_A_VALUE, OF_THE_CALLER, Kind, StatementFault, read_statement
+from routing_engine.providers.sql.statement import (
+    OF_A_VALUE,
+    OF_THE_CALLER,
+    Kind,
+    StatementFault,
+    TableQuery,
+    read_statement,
+)
 
 KINDS: tuple[Kind, ...] = ("sqlite", "postgresql", "mysql")
 

@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from fakes import FakeSpeech
 from structlog.testing import capture_logs
 
+from routing_engine.core.events import Event, TextSpoken
 from routing_engine.core.prompts import SOUND
 from routing_engine.settings.speech import SpeechSettings
-from routing_engine.speech.command import CommandSpeech
+from routing_engine.speech.command import CommandSpeech, ObservedSpeech
 
 from .studio import Studio
 
@@ -322,3 +324,14 @@ async def test_check_speaks_in_every_language_and_says_which_fails(speech, studi
     (studio.home / "broken").write_text("no quota")
     (answer,) = await one.check(["de"])
     assert answer.startswith("no text can be spoken in 'de' (voice de): ")
+
+
+# ------------------------------------------------------------------------------------------- what is told of it
+
+
+@pytest.mark.parametrize(("sounds", "said"), [({"hello": "speech/1"}, True), ({}, False)])
+async def test_what_came_of_a_text_is_published(sounds: dict[str, str], said: bool) -> None:
+    published, clock = list[Event](), iter([10.0, 10.5])
+    speech = ObservedSpeech(FakeSpeech(sounds), published.append, lambda: next(clock))
+    assert await speech.sound("hello", "en") == sounds.get("hello")
+    assert published == [TextSpoken(said, 0.5)]

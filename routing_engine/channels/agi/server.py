@@ -11,6 +11,7 @@ import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import cast
 
 from routing_engine.channels.agi.channel import AgiChannel, SharedFacts
@@ -19,7 +20,7 @@ from routing_engine.channels.agi.wire import AgiWire, Environment, Hangup, Reply
 from routing_engine.core.ports import Now
 from routing_engine.errors import CallerHungUp, ChannelBroken, ChannelError
 
-__all__ = ["AgiChannel", "AgiServer"]
+__all__ = ["AgiChannel", "AgiServer", "AgiSettings"]
 
 #: How long Asterisk may take for a command that does nothing but answer.
 PROMPT_REPLY_S = 10.0
@@ -52,7 +53,7 @@ class _AgiConnection(asyncio.BufferedProtocol):
         if not self._server.admit(self):
             self._transport.abort()
             return
-        self.give_up_after(self._server.environment_timeout_s)
+        self.give_up_after(self._server.settings.environment_timeout_s)
 
     def get_buffer(self, _sizehint: int) -> memoryview:
         """Return the server's one buffer: it is emptied before the next connection is read."""
@@ -82,7 +83,7 @@ class _AgiConnection(asyncio.BufferedProtocol):
     @property
     def reply_timeout_s(self) -> float:
         """How long Asterisk may take beyond what the route needs."""
-        return self._server.reply_timeout_s
+        return self._server.settings.reply_timeout_s
 
     def send(self, line: bytes) -> None:
         """Send one command line, whole. Raises when the caller has gone."""
@@ -177,47 +178,41 @@ class _AgiConnection(asyncio.BufferedProtocol):
             self._transport.close()
 
 
-class AgiServer:
-    """Listens for FastAGI and carries each call with `handler`, at most `sessions` at a time."""
+@dataclass(frozen=True, slots=True)
+class AgiSettings:
+    """What a FastAGI server takes from the settings. `region` (ISO 3166) says how national numbers are read.
 
-    def __init__(
-        self,
-        handler: Handler,
-        region: str,
-        now: Now,
-        sessions: int = 2000,
-        environment_timeout_s: float = 5.0,
-        fallback_language: str = "en",
-        extension_state: str = EXTENSION_STATE,
-        reply_timeout_s: float = PROMPT_REPLY_S,
-    ) -> None:
+    `now` tells the moment in the site's zone. At most `sessions` connections are served at a time. An Asterisk has
+    `environment_timeout_s` for its first lines, and `reply_timeout_s` for a command beyond what the route needs.
+    `fallback_language` and `extension_state` are those of `agi_call.SharedFacts`.
+    """
+
+    region: str
+    now: Now
+    sessions: int = 2000
+    environment_timeout_s: float = 5.0
+    fallback_language: str = "en"
+    extension_state: str = EXTENSION_STATE
+    reply_timeout_s: float = PROMPT_REPLY_S
+
+
+class AgiServer:
+    """Listens for FastAGI and hands each call to `handler`."""
+
+    def __init__(self, handler: Handler, settings: AgiSettings) -> None:
         self._handler = handler
-        self._region = region
-        self._now = now
-        self._most = sessions
-        self._site = SharedFacts(fallback_language, extension_state)
-        self.environment_timeout_s = environment_timeout_s
-        self.reply_timeout_s = reply_timeout_s
         self.buffer = memoryview(bytearray(_RECEIVE))
         self._sessions: set[_AgiConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._stopping = False
         self.refused = 0
+        self.change(settings)
 
-    def change(
-        self,
-        region: str,
-        now: Now,
-        sessions: int,
-        environment_timeout_s: float,
-        fallback_language: str = "en",
-        extension_state: str = EXTENSION_STATE,
-    ) -> None:
+    def change(self, settings: AgiSettings) -> None:
         """Take what a reload brings: it counts from the next call on. What was found out of Asterisk is forgotten."""
-        self._region, self._now, self._most = region, now, sessions
-        self.environment_timeout_s = environment_timeout_s
-        self._site = SharedFacts(fallback_language, extension_state)
+        self.settings = settings
+        self._site = SharedFacts(settings.fallback_language, settings.extension_state)
 
     @property
     def calls(self) -> int:
@@ -262,7 +257,7 @@ class AgiServer:
 
     def admit(self, session: _AgiConnection) -> bool:
         """Take a connection into the books; False when there are as many as there may be, or the server stops."""
-        if self._stopping or len(self._sessions) >= self._most:
+        if self._stopping or len(self._sessions) >= self.settings.sessions:
             self.refused += 1
             return False
         self._sessions.add(session)
@@ -284,7 +279,8 @@ class AgiServer:
 
     async def _carry(self, session: _AgiConnection, environment: Environment) -> None:
         try:
-            await self._handler(AgiChannel(session, read_call(environment, self._region, self._now), self._site))
+            arrival = read_call(environment, self.settings.region, self.settings.now)
+            await self._handler(AgiChannel(session, arrival, self._site))
         except asyncio.CancelledError:
             if session.lost is None:
                 raise

@@ -11,9 +11,8 @@ from yarl import URL
 
 from routing_engine.providers.crm.model import AuthMethod, Description
 from routing_engine.providers.crm.templates import read_text
-from routing_engine.providers.net.http_address import read_address
-from routing_engine.providers.oauth.plan import OAuthPlan
-from routing_engine.providers.oauth.settings import OAuthSettings, is_web, read_oauth
+from routing_engine.providers.net.address import read_address
+from routing_engine.providers.oauth.settings import OAuthPlan, OAuthSettings, is_web, read_oauth
 from routing_engine.settings.yaml_reader import Section, suggest
 
 #: Addresses of a plan that an operator may replace.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import yaml
 
+from routing_engine.providers.answers.path import read_path
 from routing_engine.providers.crm.model import Attempt, Description, KnownModel
-from routing_engine.providers.crm.paths import read_path
 from routing_engine.providers.crm.templates import TextSlot, TextTemplate
 from routing_engine.settings.yaml_reader import Section
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from yarl import URL
 
@@ -12,23 +12,35 @@ from routing_engine.errors import ProviderMisread, ProviderRefused
 from routing_engine.providers.crm.login import LoginSession
 from routing_engine.providers.crm.model import OutcomeRule
 from routing_engine.providers.crm.outcome import failure, outcome_of, read_body
-from routing_engine.providers.crm.paging import ReadAnswer
+from routing_engine.providers.crm.records import ReadAnswer
 from routing_engine.providers.crm.requests import BuiltRequest, RequestTemplate
-from routing_engine.providers.crm.settings import DescribedSettings
+from routing_engine.providers.crm.settings import CrmSettings
 from routing_engine.providers.crm.templates import Scope
-from routing_engine.providers.net.credential import Credential, FixedCredential
+from routing_engine.providers.net.credential import Credential, FixedCredential, ask_with
 from routing_engine.providers.net.http_client import HttpAnswer, HttpClient
-from routing_engine.providers.oauth.credential import open_credential
+from routing_engine.providers.oauth.refresh import open_credential
 
 _ERROR_BYTES = 65_536
 #: An answer that means "nobody was found".
 NOTHING: Final = object()
 
 
+class _Understood(NamedTuple):
+    """An answer, its JSON, and the rule that says what it means."""
+
+    answer: HttpAnswer
+    tree: object
+    rule: OutcomeRule
+
+
+def _is_refused(answer: _Understood) -> bool:
+    return answer.rule.then == "login"
+
+
 class CrmClient:
     """Sends the requests of one integration, with credentials that are fetched anew when they are refused."""
 
-    def __init__(self, name: str, settings: DescribedSettings, clock: Clock) -> None:
+    def __init__(self, name: str, settings: CrmSettings, clock: Clock) -> None:
         self._name, self._settings = name, settings
         self._description = settings.description
         self._client = HttpClient(
@@ -42,16 +54,17 @@ class CrmClient:
         self.sent = 0
 
     async def ask(self, request: RequestTemplate, scope: Scope) -> object:
-        """Send a request; give the answer's JSON, or `NOTHING`. Raises a `ProviderError` for every other answer."""
-        return (await self.hear(request, scope)).tree
+        """Send a request and return the answer's JSON, or `NOTHING`. Raise a `ProviderError` for every other answer."""
+        return (await self.answer(request, scope)).tree
 
-    async def hear(self, request: RequestTemplate, scope: Scope, link: str = "") -> ReadAnswer:
-        """Do as `ask`, and give the headers too. `link` takes the place of the request's address."""
-        values = await self._credential.values()
-        answer, tree, rule = await self._answer(request, scope, values, link)
-        if rule.then == "login" and self._credential.refused(values):
-            values = await self._credential.values()
-            answer, tree, rule = await self._answer(request, scope, values, link)
+    async def answer(self, request: RequestTemplate, scope: Scope, link: str = "") -> ReadAnswer:
+        """Do as `ask`, and return the headers too. `link` takes the place of the request's address."""
+
+        async def send(values: Mapping[str, str]) -> _Understood:
+            return await self._send(request, scope, values, link)
+
+        found = await ask_with(self._credential, send, _is_refused)
+        answer, tree, rule = found
         if rule.then == "no_record":
             return ReadAnswer(NOTHING, answer.headers)
         if rule.then != "fine":
@@ -65,15 +78,13 @@ class CrmClient:
         await self._credential.close()
         await self._client.close()
 
-    async def _answer(
-        self, request: RequestTemplate, scope: Scope, values: Mapping[str, str], link: str
-    ) -> tuple[HttpAnswer, object, OutcomeRule]:
+    async def _send(self, request: RequestTemplate, scope: Scope, values: Mapping[str, str], link: str) -> _Understood:
         self.known = {**self._settings.given, **values}
         built = self._build(request, {**scope, "auth": self.known}, link)
         self.sent += 1
         answer = await self._client.send(built.method, built.url, built.headers, built.body, asks=True)
         tree = read_body(answer)
-        return answer, tree, outcome_of(self._description, request, answer, tree)
+        return _Understood(answer, tree, outcome_of(self._description, request, answer, tree))
 
     def _build(self, request: RequestTemplate, scope: Scope, link: str) -> BuiltRequest:
         base = self._settings.address or self._description.address.text(scope)

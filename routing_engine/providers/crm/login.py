@@ -9,15 +9,15 @@ from typing import TypeAlias
 from routing_engine.core.ports import Clock
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
-from routing_engine.providers.crm.headers import header_value
 from routing_engine.providers.crm.model import AuthMethod, RequestStep
 from routing_engine.providers.crm.outcome import failure, holds, outcome_of, read_body
 from routing_engine.providers.crm.requests import RequestTemplate
-from routing_engine.providers.crm.settings import DescribedSettings
+from routing_engine.providers.crm.settings import CrmSettings
 from routing_engine.providers.crm.templates import Scope
 from routing_engine.providers.net.credential import REFUSED_S, Credential
+from routing_engine.providers.net.headers import header_value
 from routing_engine.providers.net.http_client import HttpAnswer
-from routing_engine.providers.oauth.captured import looks_like_address, may_lead_to
+from routing_engine.providers.oauth.client import looks_like_address, may_lead_to
 from routing_engine.storage.single_flight import SingleFlight
 
 _PATIENCE_S = 10.0
@@ -31,7 +31,7 @@ class LoginSession:
     """Keeps the port `Credential` on top of another: its values, and what the steps of the log-in captured."""
 
     def __init__(
-        self, name: str, settings: DescribedSettings, way: AuthMethod, under: Credential, send: Send, clock: Clock
+        self, name: str, settings: CrmSettings, way: AuthMethod, under: Credential, send: Send, clock: Clock
     ) -> None:
         self._name, self._settings, self._way = name, settings, way
         self._under, self._send, self._clock = under, send, clock

@@ -5,29 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from routing_engine.providers.crm.paths import WHOLE, Path
+from routing_engine.providers.answers.path import WHOLE, Path
 from routing_engine.providers.crm.requests import RequestTemplate
 from routing_engine.providers.crm.templates import TextTemplate
-from routing_engine.providers.oauth.plan import OAuthPlan
+from routing_engine.providers.oauth.settings import OAuthPlan
 from routing_engine.settings.integration import FieldInfo, RateLimits
-
-#: What an answer can mean, beside a good one, and what follows from it.
-MEANINGS: Mapping[str, str] = MappingProxyType(
-    {
-        "fine": "a good answer after all",
-        "no_record": "nobody was found",
-        "login": "what proves who we are has run out: it is fetched anew, and the question asked once more",
-        "again": "something passed by: asked once more, at once",
-        "throttled": "too many requests: nobody asks for `wait_s`, or as long as the answer says",
-        "quota": "the day's or the month's share is used up: nobody asks for five minutes",
-        "refused": "an administrator must look: a right, an address, a field that is not there",
-        "down": "the system does not work now",
-        "misread": "the answer has an unexpected shape",
-    }
-)
 
 #: A condition on an answer or on a scope: paths, each with the texts that it may hold; None is anything but nothing.
 Where: TypeAlias = tuple[tuple[Path, frozenset[str] | None], ...]

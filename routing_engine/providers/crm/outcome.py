@@ -7,22 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 
 from routing_engine.core.templates import as_text
-from routing_engine.errors import (
-    ProviderError,
-    ProviderMisread,
-    ProviderRefused,
-    ProviderThrottled,
-    ProviderUnreachable,
-)
-from routing_engine.providers.answers import read_json
-from routing_engine.providers.crm.headers import has_header, header_value, seconds_until
+from routing_engine.errors import ProviderError
+from routing_engine.providers.answers.outcome import error_of, outcome_of_status
+from routing_engine.providers.answers.values import read_json
 from routing_engine.providers.crm.model import Description, OutcomeRule, Where
 from routing_engine.providers.crm.requests import RequestTemplate
+from routing_engine.providers.net.headers import header_value, names_header, seconds_until
 from routing_engine.providers.net.http_client import HttpAnswer
 
 _CHARSET = re.compile(r"charset\s*=\s*\"?(utf-?8|us-ascii|iso-8859-[0-9]{1,2}|windows-125[0-9]|utf-16)\b", re.I)
-_GATEWAY = frozenset({502, 503, 504})
-_THROTTLED_S, _QUOTA_S, _LONGEST_S = 1.0, 300.0, 300.0
 #: What an error's code may look like to be shown: no number of a caller, no sentence, no secret.
 _CODE = re.compile(r"(?!\+?[0-9]{5})[A-Za-z0-9_.\-]{1,60}\Z")
 
@@ -30,15 +23,15 @@ _CODE = re.compile(r"(?!\+?[0-9]{5})[A-Za-z0-9_.\-]{1,60}\Z")
 def holds(where: Where, tree: object, headers: Mapping[str, str] | None = None) -> bool:
     """Return whether every path of a condition leads to one of its texts; `header:NAME` is a header's."""
     for path, wanted in where:
-        named = headers is not None and has_header(path.text)
-        nodes = _said_in(headers or {}, path.text) if named else path.nodes(tree)
+        named = headers is not None and names_header(path.text)
+        nodes = _values_of(headers or {}, path.text) if named else path.nodes(tree)
         if not (any(nodes) if wanted is None else wanted & {_word(node) for node in nodes if node is not None}):
             return False
     return True
 
 
-def _said_in(headers: Mapping[str, str], name: str) -> list[object]:
-    """Return a header, also without what stands behind its `;`: `text/html; charset=utf-8` is `text/html` too."""
+def _values_of(headers: Mapping[str, str], name: str) -> list[object]:
+    """Return the value of a header, whole and without its parameters: `text/html; charset=utf-8` is `text/html` too."""
     value = header_value(headers, name)
     return [value, value.partition(";")[0].strip()]
 
@@ -69,22 +62,7 @@ def outcome_of(description: Description, request: RequestTemplate, answer: HttpA
     for rule in (*request.rules, *description.rules):
         if (not rule.statuses or answer.status in rule.statuses) and holds(rule.where, tree, answer.headers):
             return rule
-    return OutcomeRule(frozenset(), (), _usual(answer))
-
-
-def _usual(answer: HttpAnswer) -> str:
-    status = answer.status
-    if status == 204:
-        return "no_record"
-    if 200 <= status < 300:
-        return "fine"
-    if status == 401:
-        return "login"
-    if status == 429 or (status == 503 and answer.wait_s is not None):
-        return "throttled"
-    if status in _GATEWAY:
-        return "again"
-    return "down" if status >= 500 else "refused"
+    return OutcomeRule(frozenset(), (), outcome_of_status(answer.status, answer.wait_s is not None))
 
 
 def failure(
@@ -96,32 +74,19 @@ def failure(
     unix_time: Callable[[], float] = time.time,
 ) -> ProviderError:
     """Return the error that an answer is; its text holds the status and the system's own short code, nothing else."""
-    said = f"{name}: {description.title} answered with status {answer.status}{_code(description, tree)}"
-    if rule.then == "throttled":
-        return ProviderThrottled(said, _wait_s(rule, answer, tree, unix_time()))
-    if rule.then == "quota":
-        return ProviderThrottled(f"{said}: its quota is used up", rule.wait_s or _QUOTA_S)
-    if rule.then in ("again", "down"):
-        return ProviderUnreachable(said, again=rule.then == "again")
-    if rule.then == "misread":
-        return ProviderMisread(said)
-    if 300 <= answer.status < 400:
-        return ProviderRefused(f"{said}: a redirect, which is never followed")
-    what = "our credentials" if rule.then == "login" or answer.status in (401, 403) else "the request"
-    return ProviderRefused(f"{said}: it refused {what}")
+    wait_s = rule.wait_s if rule.then == "quota" else _wait_s(rule, answer, tree, unix_time())
+    return error_of(rule.then, f"{name}: {description.title}", answer.status, _code(description, tree), wait_s)
 
 
 def _code(description: Description, tree: object) -> str:
     code = None if description.code is None else description.code.first(tree)
     text = as_text(code) if isinstance(code, (str, int)) else ""
-    return f" ({text})" if _CODE.match(text) else ""
+    return text if _CODE.match(text) else ""
 
 
-def _wait_s(rule: OutcomeRule, answer: HttpAnswer, tree: object, now: float) -> float:
+def _wait_s(rule: OutcomeRule, answer: HttpAnswer, tree: object, now: float) -> float | None:
+    """Return how long to wait: as the rule says, else a header or a member that it names, else `Retry-After`."""
     header = seconds_until(answer.headers.get(rule.wait_header, ""), now) if rule.wait_header else None
     told = rule.wait_path.first(tree) if rule.wait_path is not None else None
     member = seconds_until(as_text(told), now) if isinstance(told, (str, int, float)) else None
-    for wait_s in (rule.wait_s, header, member, answer.wait_s):
-        if wait_s is not None:
-            return min(wait_s, _LONGEST_S)
-    return _THROTTLED_S
+    return next((one for one in (rule.wait_s, header, member, answer.wait_s) if one is not None), None)

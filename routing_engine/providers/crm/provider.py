@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from routing_engine.core.model import Record
@@ -10,14 +10,22 @@ from routing_engine.core.phone import holds_line, read_number, spellings
 from routing_engine.core.ports import Batch, Clock, Provider, Query, RemoteField
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused
+from routing_engine.providers.answers.path import Path
+from routing_engine.providers.answers.values import clean_text
 from routing_engine.providers.crm.client import NOTHING, CrmClient
-from routing_engine.providers.crm.fields import fields_in
 from routing_engine.providers.crm.filters import Unsearchable
-from routing_engine.providers.crm.model import Attempt
+from routing_engine.providers.crm.model import Attempt, DescribeRequest
 from routing_engine.providers.crm.outcome import holds
-from routing_engine.providers.crm.paging import ReadAnswer, following, where_from
-from routing_engine.providers.crm.records import map_model, nodes_of, read_record, same_value
-from routing_engine.providers.crm.settings import DescribedSettings
+from routing_engine.providers.crm.records import (
+    ReadAnswer,
+    following,
+    map_model,
+    nodes_of,
+    read_record,
+    same_value,
+    where_from,
+)
+from routing_engine.providers.crm.settings import CrmSettings
 from routing_engine.providers.crm.templates import Scope
 from routing_engine.settings.integration import Model
 
@@ -28,17 +36,16 @@ _LIST_LIMIT = 100
 _EACH = 5
 
 
-def open_described(name: str, settings: object, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
+def open_crm(name: str, settings: CrmSettings, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
     """Return the provider of a described system; it connects at the first look-up."""
-    assert isinstance(settings, DescribedSettings)
-    return DescribedProvider(name, settings, models, region, clock)
+    return CrmProvider(name, settings, models, region, clock)
 
 
-class DescribedProvider:
+class CrmProvider:
     """Keeps the ports `Provider`, `Lists` and `Checks` with what a description says."""
 
     def __init__(
-        self, name: str, settings: DescribedSettings, models: Mapping[str, Model], region: str, clock: Clock
+        self, name: str, settings: CrmSettings, models: Mapping[str, Model], region: str, clock: Clock
     ) -> None:
         self._name, self._settings, self._region = name, settings, region
         self._description = settings.description
@@ -46,7 +53,7 @@ class DescribedProvider:
             model: map_model(self._description, found, settings.urls.get(model)) for model, found in models.items()
         }
         self._numbers = {model: found.numbers for model, found in models.items()}
-        self._talk = CrmClient(name, settings, clock)
+        self._client = CrmClient(name, settings, clock)
 
     async def find(self, query: Query) -> Sequence[Record]:
         """Return the records of a caller, by one of the description's attempts, or with a value in a field."""
@@ -76,7 +83,7 @@ class DescribedProvider:
     async def check(self) -> str:
         """Ask something cheap. Gives a sentence; raises what `find` raises."""
         if self._description.check is not None:
-            await self._talk.ask(self._description.check, self._scope(next(iter(self._mapped))))
+            await self._client.ask(self._description.check, self._scope(next(iter(self._mapped))))
             return f"{self._description.title} answers, and knows us"
         for model in self._mapped:
             if await self._asks_something(model):
@@ -85,10 +92,10 @@ class DescribedProvider:
 
     async def _asks_something(self, model: str) -> bool:
         """Search for nobody, or list, with the first request that is sent at all: an attempt may leave it out."""
-        number, before = read_number("+12025550100", self._region), self._talk.sent  # reserved for fiction
+        number, before = read_number("+12025550100", self._region), self._client.sent  # reserved for fiction
         for attempt in range(len(self._description.attempts_for(model))):
             await self.find(Query(model, "", number.e164 if number else "", True, number, attempt=attempt))
-            if self._talk.sent > before:
+            if self._client.sent > before:
                 return True
         if self._description.listing_for(model) is None:
             return False
@@ -100,7 +107,7 @@ class DescribedProvider:
         describing = self._description.describe
         if describing is None:
             return ()
-        tree = await self._talk.ask(describing.request, self._scope(model))
+        tree = await self._client.ask(describing.request, self._scope(model))
         found = [] if tree is NOTHING else list(fields_in(describing, tree))
         if not describing.partial:
             return found
@@ -115,7 +122,7 @@ class DescribedProvider:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._talk.close()
+        await self._client.close()
 
     async def _find_caller(self, query: Query) -> Sequence[Record]:
         attempts = self._description.attempts_for(query.model)
@@ -175,7 +182,7 @@ class DescribedProvider:
 
     async def _ask(self, attempt: Attempt, scope: Scope, cursor: str) -> tuple[ReadAnswer, list[dict[str, object]]]:
         link = cursor if attempt.paging is not None and attempt.paging.kind == "link" else ""
-        heard = await self._talk.hear(attempt.request, scope, link)
+        heard = await self._client.answer(attempt.request, scope, link)
         return heard, [] if heard.tree is NOTHING else nodes_of(attempt, heard.tree, self._name)
 
     async def _whole(
@@ -190,14 +197,14 @@ class DescribedProvider:
         for step in attempt.each:
             if not holds(step.when, node):
                 continue
-            tree = await self._talk.ask(step.request, {**scope, "found": node})
+            tree = await self._client.ask(step.request, {**scope, "found": node})
             more = None if tree is NOTHING else step.record.first(tree)
             if isinstance(more, dict):
                 node = {**node, **({step.under: more} if step.under else more)}
         return node
 
     def _records(self, nodes: Sequence[dict[str, object]], model: str, scope: Scope) -> list[Record]:
-        here = {**scope, "auth": self._talk.known}
+        here = {**scope, "auth": self._client.known}
         try:
             return [read_record(node, self._mapped[model], here) for node in nodes]
         except RecursionError:
@@ -216,3 +223,22 @@ class DescribedProvider:
 
 def _with(wanted: tuple[str, ...], theirs: str) -> list[str]:
     return list(wanted) if theirs in wanted else [*wanted, theirs]
+
+
+def fields_in(describing: DescribeRequest, tree: object) -> Iterator[RemoteField]:
+    """Return the fields. They are a list, or members whose keys are the names."""
+    nodes = describing.fields.nodes(tree)
+    found = nodes[0] if len(nodes) == 1 else nodes
+    if isinstance(found, dict):
+        yield from (_field(describing, _word(describing.name, one) or key, one) for key, one in found.items())
+    elif isinstance(found, list):
+        yield from (_field(describing, _word(describing.name, one), one) for one in found)
+
+
+def _field(describing: DescribeRequest, name: str, node: object) -> RemoteField:
+    return RemoteField(clean_text(name), _word(describing.label, node), _word(describing.type, node))
+
+
+def _word(path: Path | None, node: object) -> str:
+    found = None if path is None else path.first(node)
+    return clean_text(as_text(found)) if isinstance(found, (str, int, float)) else ""

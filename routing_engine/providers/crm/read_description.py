@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 import yaml
 
 from routing_engine.core.phone import SPELLINGS
+from routing_engine.providers.answers.path import WHOLE
 from routing_engine.providers.crm.checks import check_field, check_models, check_usual, check_whole
-from routing_engine.providers.crm.model import AuthMethod, Description, KnownModel
-from routing_engine.providers.crm.operator_settings import read_settings
-from routing_engine.providers.crm.paths import WHOLE
+from routing_engine.providers.crm.model import AuthMethod, Description, KnownModel, OperatorSetting
 from routing_engine.providers.crm.read_parts import (
     read_attempts,
     read_check,
@@ -25,7 +25,7 @@ from routing_engine.providers.crm.read_requests import compiled, read_marked, ta
 from routing_engine.providers.crm.read_rules import compiled_path, read_rules
 from routing_engine.providers.crm.requests import Known, RequestTemplate
 from routing_engine.providers.crm.templates import TextSlot, TextTemplate
-from routing_engine.providers.oauth.plan import OAuthPlan, read_hosts, read_plan
+from routing_engine.providers.oauth.settings import OAuthPlan, read_hosts, read_plan
 from routing_engine.settings.integration import RateLimits, read_fields, read_limits
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, section_of, suggest, value_of
 
@@ -229,3 +229,43 @@ def _names_of(way: AuthMethod) -> set[str]:
     captured = {key for step in way.login for key, _ in step.capture}
     plan = {"access_token", *(key for key, _ in way.plan.capture)} if way.plan is not None else set()
     return {*way.needs, *captured, *plan}
+
+
+#: Keys of an integration that are the engine's own: no setting is called so.
+RESERVED = frozenset(
+    "provider models limits breaker auth address tls number_form connect_timeout_s max_answer_bytes mirror "
+    "hosts".split()
+)
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}\Z")
+
+
+def read_settings(section: Section) -> Mapping[str, OperatorSetting]:
+    """Take `settings`: what the operator writes at the top of an integration."""
+    settings = section.section("settings")
+    found = {}
+    for name in settings.names() if settings is not None else ():
+        assert settings is not None
+        node = settings.take(name)
+        one = None if node is None else section_of(node, section.notes, f"the setting '{name}'")
+        if not _NAME.match(name) or name in RESERVED:
+            settings.note(name, f"a setting cannot be called '{name}'", "use a-z, 0-9 and _, and no key of ours")
+        elif one is not None:
+            found[name] = _setting(one, name)
+    return found
+
+
+def _setting(section: Section, name: str) -> OperatorSetting:
+    section.require("example", "example: '12345'")
+    pattern = section.text("pattern")
+    try:
+        re.compile(pattern)
+    except re.error:
+        section.note("pattern", "this is no regular expression", "write for example '[0-9]+'")
+        pattern = ""
+    default = section.text("default") if "default" in section.names() else None
+    found = OperatorSetting(section.text("example"), pattern, default)
+    for key in ("example", "default"):
+        if (value := section.text(key)) and not found.fits(value):
+            section.note(key, f"'{key}' does not fit the pattern", "correct one of the two")
+    section.close(f"the setting '{name}'")
+    return found

@@ -9,8 +9,8 @@ from typing import Literal
 
 import yaml
 
+from routing_engine.providers.answers.path import WHOLE, Path
 from routing_engine.providers.crm.checks import check_sent, names
-from routing_engine.providers.crm.headers import has_header
 from routing_engine.providers.crm.model import (
     Attempt,
     DescribeRequest,
@@ -19,11 +19,11 @@ from routing_engine.providers.crm.model import (
     Paging,
     RequestStep,
 )
-from routing_engine.providers.crm.paths import WHOLE, Path
 from routing_engine.providers.crm.read_requests import INSTEAD, read_marked, take_request
 from routing_engine.providers.crm.read_rules import compiled_path, read_own_rules, read_statuses, read_where
 from routing_engine.providers.crm.requests import Known, RequestTemplate
 from routing_engine.providers.crm.templates import TextTemplate
+from routing_engine.providers.net.headers import names_header
 from routing_engine.settings.yaml_reader import Section, suggest
 
 _KINDS: tuple[Literal["cursor", "link", "page", "offset"], ...] = ("cursor", "link", "page", "offset")
@@ -124,7 +124,7 @@ def _read_paging(section: Section) -> Paging | None:
     kind: Literal["cursor", "link", "page", "offset"] = kinds[0]
     more, start = compiled_path(following, "more", "info.more"), 1 if kind == "page" else 0
     if kind == "cursor" or kind == "link":
-        header = text if has_header(text := following.text(kind)) else ""
+        header = text if names_header(text := following.text(kind)) else ""
         path = WHOLE if header else compiled_path(following, kind, "paging.next") or WHOLE
         found = Paging(kind, path, more, header=header)
     else:
@@ -190,7 +190,7 @@ def _read_capture(section: Section) -> tuple[tuple[str, Path | str], ...]:
         text = capture.text(name)
         if not _CAPTURED.match(name):
             capture.note(name, f"a captured value cannot be called '{name}'", "write for example call_id")
-        elif has_header(text):
+        elif names_header(text):
             found.append((name, text))
         elif (path := compiled_path(capture, name, "id")) is not None:
             found.append((name, path))

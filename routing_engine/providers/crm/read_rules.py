@@ -7,8 +7,9 @@ import re
 import yaml
 
 from routing_engine.core.templates import as_text
-from routing_engine.providers.crm.model import MEANINGS, OutcomeRule, Where
-from routing_engine.providers.crm.paths import Path, read_path
+from routing_engine.providers.answers.outcome import OUTCOMES
+from routing_engine.providers.answers.path import Path, read_path
+from routing_engine.providers.crm.model import OutcomeRule, Where
 from routing_engine.settings.yaml_reader import Section, value_of
 
 _STATUS = re.compile(r"([1-5])(\d\d|xx)\Z")
@@ -63,7 +64,7 @@ def _read_rule(section: Section) -> OutcomeRule:
     rule = OutcomeRule(
         read_statuses(section),
         read_where(section, "where"),
-        section.choice("then", tuple(MEANINGS), "refused"),
+        section.choice("then", tuple(OUTCOMES), "refused"),
         wait_s or None,
         section.text("wait_header"),
         compiled_path(section, "wait_path", "error.retry_after"),

@@ -1,24 +1,22 @@
-"""Records out of an answer, by the field map of a model."""
+"""Records out of an answer, by the field map of a model; and where the next page of them begins."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
+from typing import NamedTuple
 
 from routing_engine.core.model import Record, Template, Value
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread
-from routing_engine.providers.answers import page_url
+from routing_engine.providers.answers.path import WHOLE, Path, read_path
+from routing_engine.providers.answers.records import id_of, page_url, url_part, value_of, web_address
+from routing_engine.providers.answers.values import read_value
 from routing_engine.providers.crm.filters import Unsearchable, as_words
-from routing_engine.providers.crm.model import Attempt, Description
-from routing_engine.providers.crm.paths import WHOLE, Path, read_path
+from routing_engine.providers.crm.model import Attempt, Description, Paging
 from routing_engine.providers.crm.templates import TRUSTED, Scope, TextSlot, TextTemplate
-from routing_engine.providers.values import read_value
+from routing_engine.providers.net.headers import header_value
 from routing_engine.settings.integration import Model
-
-_WEB = re.compile(r"https?://[^\s\"<>\\^`{|}]+\Z", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +57,29 @@ def _asked(path: Path, within: Path) -> str:
 
 
 def nodes_of(attempt: Attempt, tree: object, name: str) -> list[dict[str, object]]:
-    """Return the objects that are records, where the attempt says they lie."""
+    """Return the objects that are records, where the attempt says they lie. Raises `ProviderMisread`."""
     if attempt.records.ends_empty(tree) or (tree is None and attempt.keyed):
         return []
     if tree is None or not attempt.records.has_ground(tree):
         raise ProviderMisread(f"{name}: the answer has no '{attempt.records.text}'")
+    # Empty places of a list, and `false` where a record would be, are how some systems write "nobody".
+    found = [node for node in _nodes_at(attempt, tree) if node is not None and node is not False and node != {}]
+    records = [node for node in found if isinstance(node, dict)]
+    if len(records) < len(found):
+        raise ProviderMisread(f"{name}: what should be records are no objects")
+    return records
+
+
+def _nodes_at(attempt: Attempt, tree: object) -> list[object]:
     found = attempt.records.nodes(tree)
     if len(found) == 1 and isinstance(found[0], list):
         found = found[0]
     elif attempt.keyed:
         found = [{attempt.keyed: key, **node} for key, node in _members(found) if isinstance(node, dict)]
-    if attempt.each:  # a search may tell ids alone
-        found = [{"id": node} if isinstance(node, (str, int)) and node is not False else node for node in found]
-    found = [node for node in found if node is not None and node is not False and node != {}]
-    if not all(isinstance(node, dict) for node in found):
-        raise ProviderMisread(f"{name}: what should be records are no objects")
-    return found  # type: ignore[return-value]
+    if not attempt.each:
+        return found
+    # A search whose records are asked for one by one may tell ids alone.
+    return [{"id": node} if isinstance(node, (str, int)) and node is not False else node for node in found]
 
 
 def _members(found: list[object]) -> list[tuple[str, object]]:
@@ -85,8 +90,7 @@ def read_record(node: dict[str, object], mapped: MappedModel, scope: Scope) -> R
     """Return the record that an object is."""
     inside = mapped.within.first(node) if mapped.within is not WHOLE else node
     fields = {ours: _value(node, inside, paths, mapped) for ours, paths in mapped.fields}
-    identity = as_text(fields.get("id")) if not isinstance(fields.get("id"), (bool, tuple)) else ""
-    return Record(fields, id=identity, url=_url(mapped.url, fields, scope))
+    return Record(fields, id=id_of(fields), url=_url(mapped.url, fields, scope))
 
 
 def _value(node: object, inside: object, paths: tuple[Path, ...], mapped: MappedModel) -> Value:
@@ -100,9 +104,7 @@ def _one(node: object, inside: object, path: Path, mapped: MappedModel) -> Value
     """Return one value: a plain path leads into the record's fields, or beside them; a JSONPath starts at the top."""
     nodes = path.nodes(node) if path.json is not None else (path.nodes(inside) or path.nodes(node))
     held = [one for one in nodes if not _is_nothing(one, mapped.nothing)]
-    if not held:
-        return None
-    return read_value(held[0] if len(nodes) == 1 else held)
+    return value_of(held) if len(nodes) == 1 or not held else read_value(held)
 
 
 def _is_nothing(value: object, nothing: tuple[object, ...]) -> bool:
@@ -115,22 +117,51 @@ def _url(url: TextTemplate | Template | None, fields: Mapping[str, Value], scope
         return page_url(url, fields)
     here = {**scope, "record": fields}
     try:
-        parts = [part if isinstance(part, str) else _part(part, here, url.alone) for part in url.parts]
+        return web_address(part if isinstance(part, str) else _url_part(part, here, url.alone) for part in url.parts)
     except Unsearchable:
         return ""
-    address = "" if None in parts else "".join(filter(None, parts))
-    return address if _WEB.match(address) else ""
 
 
-def _part(slot: TextSlot, scope: Scope, alone: bool) -> str | None:
-    """Return a part of an address; None when it is missing, or would lead elsewhere."""
-    text = as_words(slot.value(scope))
-    if text in ("", ".", ".."):
-        return None
-    return text if alone or slot.path[0] in TRUSTED else quote(text, safe="", errors="replace")
+def _url_part(slot: TextSlot, scope: Scope, alone: bool) -> str | None:
+    return url_part(as_words(slot.value(scope)), alone or slot.path[0] in TRUSTED)
 
 
 def same_value(record: Value, searched: str) -> bool:
     """Return whether a field holds what was searched: the same text, whatever its case and the spaces around it."""
     held = record if isinstance(record, tuple) else (record,)
     return any(as_text(one).strip().casefold() == searched.strip().casefold() for one in held)
+
+
+class ReadAnswer(NamedTuple):
+    """An answer that was understood: its JSON, and its headers."""
+
+    tree: object
+    headers: Mapping[str, str]
+
+
+def where_from(paging: Paging | None, cursor: str) -> Mapping[str, object]:
+    """Return the values that a request names: `cursor`, `page` (from 1) and `offset` (from 0)."""
+    if paging is None or paging.kind == "link":
+        return {}
+    if paging.kind == "cursor":
+        return {"cursor": cursor or None}
+    return {paging.kind: int(cursor or paging.start)}
+
+
+def following(paging: Paging | None, heard: ReadAnswer, count: int, cursor: str, limit: int) -> str:
+    """Return the cursor behind a page of `count` records, of `limit` at most; "" when it was the last.
+
+    It is one text whatever the kind: what a mirror can keep, and ask for again hours later.
+    """
+    if paging is None:
+        return ""
+    tree = heard.tree
+    if paging.kind in ("cursor", "link"):
+        found = header_value(heard.headers, paging.header) if paging.header else paging.path.first(tree)
+        text = as_text(found) if isinstance(found, (str, int)) and not isinstance(found, bool) else ""
+        return "" if text == cursor or (paging.more is not None and not paging.more.first(tree)) else text
+    whole = min(paging.size, limit) if paging.limited else paging.size
+    more = bool(paging.more.first(tree)) if paging.more is not None else count >= whole
+    if not more or not count:
+        return ""
+    return str(int(cursor or paging.start) + (1 if paging.kind == "page" else count))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from importlib.resources import files
 from pathlib import Path
 
 from routing_engine.core.model import Template
 from routing_engine.providers.crm.auth_methods import fill, host_of, read_auth
 from routing_engine.providers.crm.checks import check_field
 from routing_engine.providers.crm.model import AuthMethod, Description, KnownModel
-from routing_engine.providers.files import folder_of
-from routing_engine.providers.net.http_address import read_address, read_tls, tls_context
-from routing_engine.providers.oauth.plan import read_hosts
-from routing_engine.providers.oauth.settings import OAuthSettings
+from routing_engine.providers.crm.read_description import read_description
+from routing_engine.providers.net.address import folder_of, read_address, read_tls, tls_context
+from routing_engine.providers.oauth.settings import OAuthSettings, read_hosts
 from routing_engine.settings.integration import (
     Model,
     ProviderSetup,
@@ -24,7 +25,7 @@ from routing_engine.settings.integration import (
     read_record_url,
 )
 from routing_engine.settings.mirror import Listing
-from routing_engine.settings.yaml_reader import Section, section_of
+from routing_engine.settings.yaml_reader import Problems, Section, section_of
 
 _MIB = 1024 * 1024
 #: What people write at the top of an integration, and where it stands.
@@ -39,7 +40,7 @@ _INSTEAD = {
 
 
 @dataclass(frozen=True, slots=True)
-class DescribedSettings:
+class CrmSettings:
     """What an operator wrote about a described system.
 
     `values` are the description's settings, `given` what proves who we are as far as the operator gives it. `address`
@@ -70,7 +71,7 @@ class DescribedSettings:
         return "" if found is None else "changes" if found.changes else "all"
 
 
-def read_described(description: Description, section: Section, name: str, folder: Path | None = None) -> ProviderSetup:
+def read_crm(description: Description, section: Section, name: str, folder: Path | None = None) -> ProviderSetup:
     """Take and close all keys of an integration whose provider is a description."""
     place = folder_of(section, folder)
     if section.has("number_form"):
@@ -83,7 +84,7 @@ def read_described(description: Description, section: Section, name: str, folder
     hosts = (*read_hosts(section), *host_of(address), *(host for value in values.values() for host in host_of(value)))
     way, given, oauth = read_auth(section, description, values, hosts, place, name)
     verify, ca = read_tls(section, place)
-    settings = DescribedSettings(
+    settings = CrmSettings(
         description,
         values,
         constants,
@@ -161,3 +162,45 @@ def _read_model(own: Section | None, name: str, description: Description) -> tup
     model = replace(model, fields=fields, numbers=numbers, record_url=url, about=about)
     own.close(f"the model '{name}'")
     return model, constants
+
+
+_ROOM = files("routing_engine.providers") / "descriptions"
+
+
+@lru_cache(maxsize=1)
+def shipped() -> tuple[str, ...]:
+    """Return the names of the descriptions that ship."""
+    return tuple(sorted(one.name.removesuffix(".yaml") for one in _ROOM.iterdir() if one.name.endswith(".yaml")))
+
+
+@lru_cache(maxsize=64)
+def shipped_description(name: str) -> Description:
+    """Read a description that ships."""
+    notes = Problems(f"{name}.yaml")
+    found = read_description((_ROOM / f"{name}.yaml").read_text(encoding="utf-8"), notes, name)
+    assert found is not None, "\n".join(map(str, notes.problems))
+    return found
+
+
+def reader_of_shipped(name: str, folder: Path) -> Callable[[Section, str], ProviderSetup]:
+    """Return what reads integrations of a description that ships; it is read when the first one uses it."""
+    return lambda section, integration: read_crm(shipped_description(name), section, integration, folder)
+
+
+def reader_of_own(
+    folder: Path, taken: frozenset[str], text: str, notes: Problems, name: str
+) -> Callable[[Section, str], ProviderSetup] | None:
+    """Read an operator's own description of `config/providers/`; None, with its problems noted, when it is broken.
+
+    It may take the place of one that ships; the names in `taken` are those of providers that are code.
+    """
+    if name in taken:
+        notes.note(0, f"'{name}' is a provider of the engine that is no description", "give the file another name")
+    found = read_description(text, notes, name)
+    if found is None or notes.problems:
+        return None
+    return partial(_read, found, folder)
+
+
+def _read(description: Description, folder: Path, section: Section, name: str) -> ProviderSetup:
+    return read_crm(description, section, name, folder)

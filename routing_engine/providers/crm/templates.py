@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from routing_engine.core.templates import split_braces
 from routing_engine.providers.crm.filters import FILTERS, Apply, as_words
 from routing_engine.settings.yaml_reader import suggest
 
@@ -19,7 +20,6 @@ Scope: TypeAlias = Mapping[str, object]
 #: Rooms whose values are written by the operator, the description or the system's own log-in.
 TRUSTED = frozenset({"settings", "auth", "model", "fields", "limit", "page", "offset", "since"})
 
-_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 _PATH = re.compile(r"[a-z_]+(\.[A-Za-z_][A-Za-z0-9_]*)*\Z", re.ASCII)
 #: Other languages' ways to name a value: `${name}`, and `{{ name }}` where it would be two braces around a word.
 _DOLLAR = re.compile(r"\$\{")
@@ -88,13 +88,11 @@ def read_text(text: str, known: Mapping[str, frozenset[str] | None]) -> TextTemp
     Raises `ValueError` with a sentence, and `LookupError` with a sentence and a remedy.
     """
     _check_foreign(text)
-    parts: list[str | TextSlot] = []
-    for piece in _PIECE.finditer(text):
-        token, inside = piece[0], piece[1]
-        if token in ("{", "}"):
-            raise LookupError("a brace stands alone", "write {{ and }} for braces themselves")
-        parts.append(token[0] if token in ("{{", "}}") else token if inside is None else _slot(inside, known))
-    return TextTemplate(tuple(_merged(parts)))
+    try:
+        pieces = split_braces(text)
+    except ValueError:
+        raise LookupError("a brace stands alone", "write {{ and }} for braces themselves") from None
+    return TextTemplate(tuple(_slot(piece, known) if braced else piece for piece, braced in pieces))
 
 
 def _check_foreign(text: str) -> None:
@@ -149,18 +147,3 @@ def _filter(step: str, known: Mapping[str, frozenset[str] | None]) -> tuple[Appl
         TextSlot(_path(word, known)) if bare and word.split(".")[0] in known and "." in word else word
         for word, bare in rest
     )
-
-
-def _merged(parts: list[str | TextSlot]) -> Iterator[str | TextSlot]:
-    """Put neighbouring texts together: `{{` leaves a brace of its own."""
-    text = ""
-    for part in parts:
-        if isinstance(part, str):
-            text += part
-            continue
-        if text:
-            yield text
-        text = ""
-        yield part
-    if text:
-        yield text

@@ -14,10 +14,8 @@ from pathlib import Path
 
 import yaml
 
-from routing_engine.providers.files import config_file
-from routing_engine.providers.net.http_address import read_address
-from routing_engine.providers.oauth.plan import OAuthPlan
-from routing_engine.providers.oauth.settings import OAuthSettings
+from routing_engine.providers.net.address import config_file, read_address
+from routing_engine.providers.oauth.settings import OAuthPlan, OAuthSettings
 from routing_engine.settings.yaml_reader import Section, section_of
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")

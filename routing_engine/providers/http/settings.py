@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from routing_engine.providers.answers import check_paths
-from routing_engine.providers.files import folder_of
+from routing_engine.providers.answers.records import check_paths
 from routing_engine.providers.http.auth import HttpAuth, read_auth
-from routing_engine.providers.net.http_address import read_address, read_tls, tls_context
+from routing_engine.providers.net.address import folder_of, read_address, read_tls, tls_context
 from routing_engine.providers.oauth.settings import OAuthSettings
 from routing_engine.settings.yaml_reader import Section
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from routing_engine.providers.ldap.ber import SEQUENCE, octets, tlv
+from routing_engine.providers.ldap.wire import SEQUENCE, octets, tlv
 
 _AND, _OR, _NOT, _EQUAL, _PIECES, _PRESENT, _EXTENDED = 0xA0, 0xA1, 0xA2, 0xA3, 0xA4, 0x87, 0xA9
 _COMPARED = {"=": _EQUAL, ">=": 0xA5, "<=": 0xA6, "~=": 0xA8}

@@ -17,20 +17,19 @@ from routing_engine.core.phone import LAST_FEWEST, plain_text
 from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused
-from routing_engine.providers.answers import page_url
+from routing_engine.providers.answers.records import page_url
+from routing_engine.providers.answers.values import clean_text
 from routing_engine.providers.ldap import wire
 from routing_engine.providers.ldap.filter import ANYTHING, equal, every, holds_in_order, one_of
 from routing_engine.providers.ldap.settings import LdapSettings
 from routing_engine.providers.ldap.settings import read_settings as read_settings
 from routing_engine.providers.ldap.wire import LdapEntry, LdapResult
 from routing_engine.providers.net.multiplexed import MultiplexedConnection, OpenLink, open_link
-from routing_engine.providers.values import clean_text
 from routing_engine.settings.integration import Model
 
 
-def open_ldap(name: str, settings: object, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
+def open_ldap(name: str, settings: LdapSettings, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
     """Return the provider of a directory. It connects at the first look-up."""
-    assert isinstance(settings, LdapSettings)
     return LdapProvider(name, settings, models)
 
 

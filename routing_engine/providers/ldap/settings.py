@@ -8,11 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from routing_engine.providers.files import folder_of
 from routing_engine.providers.ldap.filter import ANYTHING, ATTRIBUTE, read_filter
 from routing_engine.providers.ldap.wire import SCOPES
-from routing_engine.providers.net.multiplexed import ServerAddress
-from routing_engine.providers.net.server_address import is_this_machine, read_context, read_server, refuse_tls
+from routing_engine.providers.net.address import (
+    ServerAddress,
+    folder_of,
+    is_this_machine,
+    read_context,
+    read_server,
+    refuse_tls,
+)
 from routing_engine.settings.yaml_reader import Section, section_of, suggest
 
 _DN = re.compile(r"[^=,]+=[^,]+(,[^=,]+=[^,]+)*\Z")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
 
 #: After a refused log-in nobody tries again for so long: with every call one more would soon lock the account.
 REFUSED_S = 60.0
@@ -19,7 +21,7 @@ class Credential(Protocol):
         """
 
     def refused(self, values: Mapping[str, str]) -> bool:
-        """Hear that the system refused these values (401). True when asking for new ones may help."""
+        """Drop values that the system refused (401). Return whether asking for new ones may help."""
 
     async def close(self) -> None:
         """Stop what is under way. Called once."""
@@ -36,8 +38,22 @@ class FixedCredential:
         return self._values
 
     def refused(self, values: Mapping[str, str]) -> bool:
-        """Tell that nothing newer can be had."""
+        """Return False: nothing newer can be had."""
         return False
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+async def ask_with(
+    credential: Credential, ask: Callable[[Mapping[str, str]], Awaitable[T]], is_refused: Callable[[T], bool]
+) -> T:
+    """Ask with the values that hold now; once more with new ones where the answer refuses them and new ones may help.
+
+    `ask` is given the values, `is_refused` the answer. Raises what `Credential.values` and `ask` raise.
+    """
+    values = await credential.values()
+    answer = await ask(values)
+    if not is_refused(answer) or not credential.refused(values):
+        return answer
+    return await ask(await credential.values())

@@ -13,7 +13,7 @@ from yarl import URL
 
 from routing_engine import __version__
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
-from routing_engine.providers.net.http_wire import retry_after_s, what_broke
+from routing_engine.providers.net.headers import seconds_until
 
 _KEEP_ALIVE_S = 60.0
 _DNS_CACHE_S = 60
@@ -60,8 +60,7 @@ class HttpClient:
                 method, url, data=body, headers=headers, allow_redirects=False
             ) as response:
                 self._answered = True
-                wait_s = retry_after_s(response.headers.get("Retry-After", ""), self._unix_time())
-                return HttpAnswer(response.status, await self._body(response), wait_s, response.headers)
+                return HttpAnswer(response.status, await self._body(response), self._wait_s(response), response.headers)
         except (aiohttp.ClientError, OSError) as error:
             # Not chained: aiohttp's errors hold the address of the request, and with it the caller's number.
             raise self._failure(error, asks and method == "POST") from None
@@ -81,6 +80,10 @@ class HttpClient:
         self._closed = True
         if self._client is not None:
             await self._client.close()
+
+    def _wait_s(self, response: aiohttp.ClientResponse) -> float | None:
+        text = response.headers.get("Retry-After")
+        return None if text is None else seconds_until(text, self._unix_time())
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         """Read as much as an answer may hold, counted after decompression; of a refusal only its beginning."""
@@ -105,8 +108,8 @@ class HttpClient:
         if isinstance(error, aiohttp.ServerTimeoutError | TimeoutError):
             return ProviderUnreachable(f"{self._name}: no connection within connect_timeout_s", self._may_have_moved())
         if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
-            return ProviderUnreachable(f"{self._name}: {what_broke(error)}", self._may_have_moved())
-        return ProviderUnreachable(f"{self._name}: {what_broke(error)}", _is_worth_another(error, repeatable))
+            return ProviderUnreachable(f"{self._name}: {_what_broke(error)}", self._may_have_moved())
+        return ProviderUnreachable(f"{self._name}: {_what_broke(error)}", _is_worth_another(error, repeatable))
 
     def _may_have_moved(self) -> bool:
         """Forget where the name led; tell whether it led to somebody until now, so that asking anew may help."""
@@ -141,3 +144,14 @@ def _is_worth_another(error: Exception, repeatable: bool) -> bool:
         return True
     broke = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
     return broke and repeatable and not isinstance(error, aiohttp.ClientConnectorError)
+
+
+def _what_broke(error: Exception) -> str:
+    """Say in words why there was no answer. The error's own text is not used: it may hold the caller's number."""
+    if isinstance(error, (aiohttp.ClientSSLError, ssl.SSLError)):
+        return "the TLS connection cannot be made; look at the certificates"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "the host name of the address is not known"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "nobody accepts connections at the address"
+    return "the connection broke before the answer was complete"

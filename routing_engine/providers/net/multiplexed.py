@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
+from routing_engine.providers.net.address import ServerAddress
 from routing_engine.providers.net.credential import REFUSED_S
 from routing_engine.storage.single_flight import SingleFlight
 
@@ -25,16 +26,6 @@ _SILENT_S = 0.5
 _GOODBYE_S = 0.2
 #: How long the other side's kernel may leave what we have sent unconfirmed.
 _UNCONFIRMED_MS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class ServerAddress:
-    """Where a server is, how TLS is spoken from the first byte (None: it is not), and how long connecting may take."""
-
-    host: str
-    port: int
-    tls: ssl.SSLContext | None
-    timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""One request to a vendor's token address, and what its answer means (RFC 6749, 4 to 6)."""
+"""One request to a vendor's token address, and what its answer means (RFC 6749, 4 to 6).
+
+With a token come values, such as the address of the customer's own server: they are taken only where they may lead.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +9,42 @@ import asyncio
 import base64
 import json
 import re
+import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote_plus
 
 import aiohttp
+from yarl import URL
 
-from routing_engine.errors import (
-    ProviderError,
-    ProviderMisread,
-    ProviderRefused,
-    ProviderThrottled,
-    ProviderUnreachable,
-)
-from routing_engine.providers.answers import read_json
-from routing_engine.providers.net.http_wire import retry_after_s
-from routing_engine.providers.oauth.assertion import sign_assertion
-from routing_engine.providers.oauth.captured import read_captured
-from routing_engine.providers.oauth.settings import OAuthSettings
+from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
+from routing_engine.providers.answers.outcome import error_of, outcome_of_status
+from routing_engine.providers.answers.values import read_json
+from routing_engine.providers.net.headers import seconds_until
+from routing_engine.providers.oauth.settings import OAuthPlan, OAuthSettings
 from routing_engine.providers.oauth.tokens import log_in_again
 
 #: An answer that is lost may have replaced the refresh token: it is waited for longer than a look-up lasts.
 PATIENCE_S = 30.0
-_LONGEST = 65_536
+_LONGEST, _LONGEST_VALUE = 65_536, 4096
 #: A token address that asks to wait, but not how long.
 _THROTTLED_S = 60.0
+#: Salesforce takes no assertion that lives longer than five minutes; clocks may differ by some.
+_LIFETIME_S = 180
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+#: What may be, or may be used as, an address: a scheme, a path, or a name with a dot in it.
+_LIKE_AN_ADDRESS = re.compile(r"[^\s@]*(://|[/\\]|\.)")
+_BARE_HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\Z")
+#: This machine, for tests and tunnels: the one place where an address needs no TLS.
+_HERE = frozenset({"127.0.0.1", "localhost"})
 #: What is shown of a code from outside.
 _CODE = re.compile(r"[A-Za-z0-9_ .-]{1,60}\Z")
 #: Members that hold the code of an error, where vendors differ from RFC 6749.
 _CODE_MEMBERS = ("error", "code", "errorCode", "status", "error_type")
+#: Codes of a server that does not work now (RFC 6749 has them for the page of a log-in; vendors answer so here too).
+_DOWN = frozenset({"temporarily_unavailable", "server_error"})
+#: What an administrator can do about a code of RFC 6749, 5.2; whether it is the vendor's.
 _WHO = {
     "invalid_client": ("the client_id and client_secret are not accepted; look at 'auth' of the integration", False),
     "invalid_grant": ("what we prove ourselves with is not accepted; look at 'auth' of the integration", False),
@@ -135,35 +143,35 @@ async def _send(
     async with session.post(
         plan.token_url, data=json_body or whole, headers=headers, allow_redirects=False
     ) as response:
-        wait_s = retry_after_s(response.headers.get("Retry-After", ""), time.time())
+        wait_s = seconds_until(response.headers.get("Retry-After", ""), time.time())
         return response.status, wait_s, await response.content.read(_LONGEST)
 
 
 def _failure(
     name: str, settings: OAuthSettings, status: int, wait_s: float | None, answer: object
 ) -> ProviderError | None:
-    """Say what an answer without a token means; None when it has one. Some vendors refuse with status 200."""
+    """Return what an answer without a token means; None when it has one. Some vendors refuse with status 200."""
     code = _code_of(answer) if status != 200 or _is_error(answer) else ""
     if status == 200 and not code:
         return None
-    said = f"{name}: the token address answered with status {status}" + (f" ({code})" if _CODE.match(code) else "")
-    if status == 429 or (status == 503 and wait_s is not None) or code in settings.plan.throttled:
-        return ProviderThrottled(said, _THROTTLED_S if wait_s is None else wait_s)
-    if status >= 500 or code in ("temporarily_unavailable", "server_error"):
-        return ProviderUnreachable(said)
-    if settings.by_person and code in settings.plan.revoked:
-        return LoginRevoked(f"{name}: the log-in is no longer good ({_shown(code)}); {log_in_again(name)}", code)
+    outcome, shown = outcome_of_status(status, wait_s is not None), code if _CODE.match(code) else ""
+    if outcome == "throttled" or code in settings.plan.throttled:
+        wait_s = _THROTTLED_S if wait_s is None else wait_s
+        return error_of("throttled", f"{name}: the token address", status, shown, wait_s)
+    if outcome in ("again", "down") or code in _DOWN:
+        return error_of("down", f"{name}: the token address", status, shown)
+    return _refusal(name, settings, status, code, shown)
+
+
+def _refusal(name: str, settings: OAuthSettings, status: int, code: str, shown: str) -> ProviderRefused:
+    if code in settings.plan.revoked and settings.by_person:
+        return LoginRevoked(f"{name}: the log-in is no longer good ({shown or 'revoked'}); {log_in_again(name)}", code)
     if code in settings.plan.revoked:
         return LoginRevoked(f"{name}: the token address refused us: {_WHO['invalid_grant'][0]}", code)
     if code in _WHO:
         sentence, theirs = _WHO[code]
         return ProviderRefused(f"{name}: the token address refused us ({code}): {sentence}", theirs)
-    code = f" ({code})" if _CODE.match(code) else ""
-    return ProviderRefused(f"{name}: the token address refused us with status {status}{code}")
-
-
-def _shown(code: str) -> str:
-    return code if _CODE.match(code) else "revoked"
+    return ProviderRefused(f"{name}: the token address refused us with status {status}{f' ({shown})' if shown else ''}")
 
 
 def _is_error(answer: object) -> bool:
@@ -194,3 +202,69 @@ def _seconds(raw: object) -> float | None:
     except (ValueError, OverflowError):
         return None
     return found if 0 < found < 10**9 else None
+
+
+# ------------------------------------------------------------------------- values that come with a token
+
+
+def read_captured(
+    name: str, plan: OAuthPlan, answer: Mapping[str, object], known: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Return the captured values of a token answer; one that it leaves out stays as it is `known`.
+
+    Raises `ProviderRefused` for an address that is not on the plan's hosts: our credentials would be sent there.
+    """
+    found = {}
+    for ours, theirs in plan.capture:
+        raw = answer.get(theirs)
+        text = str(raw) if isinstance(raw, str | int) and not isinstance(raw, bool) else known.get(ours, "")
+        if not text or len(text) > _LONGEST_VALUE or not (text.isascii() and text.isprintable()):
+            raise ProviderMisread(f"{name}: the token address answered without '{theirs}'")
+        if _LIKE_AN_ADDRESS.match(text) and not may_lead_to(text, plan.hosts):
+            raise ProviderRefused(f"{name}: '{theirs}' of the token address leads to a host that is not allowed")
+        found[ours] = text
+    return found
+
+
+def still_fits(plan: OAuthPlan, values: Mapping[str, str]) -> bool:
+    """Return whether values that were captured before are those of this plan, and may still be used."""
+    if set(values) != {ours for ours, _ in plan.capture}:
+        return False
+    return all(not _LIKE_AN_ADDRESS.match(text) or may_lead_to(text, plan.hosts) for text in values.values())
+
+
+def looks_like_address(text: str) -> bool:
+    """Return whether a value may be, or may be used as, an address: it needs a look at the hosts."""
+    return _LIKE_AN_ADDRESS.match(text) is not None
+
+
+def may_lead_to(address: str, hosts: Iterable[str]) -> bool:
+    """Return whether an address, or the bare name of a host, is on one of `hosts` (`*.example.com`) and uses TLS."""
+    if _BARE_HOST.match(address):
+        return _on(address.lower(), hosts)
+    try:
+        url = URL(address)
+        host, port = (url.host or "").lower(), url.port
+    except ValueError:
+        return False
+    if url.user is not None or url.password is not None or "\\" in address or not _on(host, hosts):
+        return False
+    return (url.scheme == "https" and port == 443) or (host in _HERE and url.scheme in ("http", "https"))
+
+
+def _on(host: str, hosts: Iterable[str]) -> bool:
+    return any(host == one.lower() or (one.startswith("*.") and host.endswith(one[1:].lower())) for one in hosts)
+
+
+# ----------------------------------------------------------------------------------- a signed assertion
+
+
+def sign_assertion(pem: str, client_id: str, user: str, audience: str, now: float) -> str:
+    """Return a JSON Web Token (RFC 7523, RS256): the app `client_id` acts for `user`, until three minutes after `now`.
+
+    `pem` is a key that `settings.is_signing_key` takes; `now` is the Unix time.
+    """
+    import jwt  # late: few sites sign anything
+
+    claims = {"iss": client_id, "sub": user, "aud": audience, "iat": int(now), "exp": int(now) + _LIFETIME_S}
+    return jwt.encode({**claims, "jti": secrets.token_hex(16)}, pem, algorithm="RS256")

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import yaml
 
-from routing_engine.providers.answers import read_json
+from routing_engine.providers.answers.values import read_json
 from routing_engine.providers.records import sheet as table_sheet
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, value_of
 

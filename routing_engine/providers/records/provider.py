@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -17,13 +17,15 @@ from typing import TypeAlias
 import structlog
 
 from routing_engine.core.model import Record
+from routing_engine.core.phone import lines_in
 from routing_engine.core.ports import Clock, Provider, Query
+from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread
-from routing_engine.providers.answers import RecordShape, check_paths, read_records, shape_of
-from routing_engine.providers.files import config_file, folder_of
+from routing_engine.providers.answers.records import RecordShape, check_paths, read_records, shape_of
+from routing_engine.providers.answers.values import read_value
+from routing_engine.providers.net.address import config_file, folder_of
 from routing_engine.providers.records import sheet as table_sheet
-from routing_engine.providers.records.file import FORMATS, Row, format_of, read_table
-from routing_engine.providers.records.index import Index, TableIndex
+from routing_engine.providers.records.file import FORMATS, Row, columns_of, format_of, read_table
 from routing_engine.settings.integration import Model
 from routing_engine.settings.yaml_reader import Section
 from routing_engine.storage.single_flight import SingleFlight
@@ -73,9 +75,10 @@ def _read_sheet(section: Section, form: str) -> str:
     return section.text("sheet")
 
 
-def open_records(name: str, settings: object, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
+def open_records(
+    name: str, settings: RecordsSettings, models: Mapping[str, Model], region: str, clock: Clock
+) -> Provider:
     """Return the provider of a file. It reads in a thread: at once where a loop runs, else at the first look-up."""
-    assert isinstance(settings, RecordsSettings)
     provider = RecordsProvider(name, settings, models, region, clock)
     with contextlib.suppress(RuntimeError):
         provider.look()
@@ -180,3 +183,45 @@ def _stamp(path: Path) -> _Stamp:
 
 def _why(error: Exception) -> str:
     return (error.strerror or "it is not there") if isinstance(error, OSError) else str(error)
+
+
+#: Value -> places of the rows it stands in.
+Index: TypeAlias = Mapping[str, Sequence[int]]
+
+
+class TableIndex:
+    """Rows, and for each column that is searched a map from value to rows. Phone columns are indexed at once."""
+
+    def __init__(self, rows: Sequence[Row], region: str, phone_columns: Iterable[str]) -> None:
+        self.rows = rows
+        self.columns = columns_of(rows)
+        self._region = region
+        self._indexes: dict[tuple[str, bool], Index] = {}
+        for column in phone_columns:
+            self.index(column, phones=True)
+
+    def known_index(self, column: str, phones: bool) -> Index | None:
+        """Return the index of a column if there is one already."""
+        return self._indexes.get((column, phones))
+
+    def index(self, column: str, phones: bool) -> Index:
+        """Build the index of a column: trimmed text -> rows, or with `phones` E.164 -> rows. It may take a while."""
+        found: dict[str, list[int]] = {}
+        for place, row in enumerate(self.rows):
+            for key in dict.fromkeys(self._keys(row.get(column), phones)):
+                found.setdefault(key, []).append(place)
+        self._indexes[column, phones] = found
+        return found
+
+    def rows_at(self, places: Iterable[Sequence[int]]) -> list[Row]:
+        """Return the rows at some places, each once, in the table's order."""
+        return [self.rows[place] for place in sorted({place for some in places for place in some})]
+
+    def _keys(self, cell: object, phones: bool) -> Iterator[str]:
+        value = read_value(cell)
+        for item in value if isinstance(value, tuple) else (value,):
+            text = as_text(item).strip()
+            if not phones:
+                yield from [text] if text else []
+            else:
+                yield from lines_in(text, self._region)

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from routing_engine.core.templates import as_text
-from routing_engine.providers.values import read_value
+from routing_engine.providers.answers.values import read_value
 
 FORMATS = ("xlsx", "ods")
 #: The package that reads them, and how it is installed.

@@ -8,8 +8,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
-from routing_engine.providers.sql.faults import Fault
-from routing_engine.providers.sql.pool import QueryResult
+from routing_engine.providers.sql.pool import Fault, QueryResult
 from routing_engine.providers.sql.settings import SqlServer
 from routing_engine.providers.sql.statement import SqlStatement
 

@@ -11,8 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Protocol, cast
 from uuid import UUID
 
-from routing_engine.providers.sql.faults import Fault
-from routing_engine.providers.sql.pool import QueryResult
+from routing_engine.providers.sql.pool import Fault, QueryResult
 from routing_engine.providers.sql.settings import SqlServer
 from routing_engine.providers.sql.statement import SqlStatement
 

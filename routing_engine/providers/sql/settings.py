@@ -13,8 +13,7 @@ from urllib.parse import unquote
 
 import yaml
 
-from routing_engine.providers.files import folder_of
-from routing_engine.providers.net.server_address import is_this_machine, read_context
+from routing_engine.providers.net.address import folder_of, is_this_machine, read_context
 from routing_engine.providers.sql.statement import (
     OF_A_VALUE,
     OF_THE_CALLER,

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
-from routing_engine.providers.sql.faults import Fault
-from routing_engine.providers.sql.pool import QueryResult
+from routing_engine.providers.sql.pool import Fault, QueryResult
 from routing_engine.providers.sql.statement import SqlStatement
 
 T = TypeVar("T")

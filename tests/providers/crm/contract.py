@@ -21,8 +21,8 @@ from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Provider
 from routing_engine.errors import ProviderRefused, ProviderThrottled, ProviderUnreachable
 from routing_engine.lookup.search import Search
-from routing_engine.providers.crm.catalogue import reader_of_shipped
-from routing_engine.providers.crm.provider import DescribedProvider, open_described
+from routing_engine.providers.crm.provider import CrmProvider, open_crm
+from routing_engine.providers.crm.settings import reader_of_shipped
 from routing_engine.settings.integration import ProviderSetup
 from routing_engine.settings.yaml_reader import Problems, read_yaml
 from tests.providers.contract import HOSTILE, by_caller, by_field
@@ -54,7 +54,7 @@ class Open:
     def __init__(self, standin: StandIn, provider: str, text: str, folder: Path) -> None:
         self.standin = standin
         self.connection = connection(provider, text.replace("ADDRESS", standin.address), folder)
-        self.provider: Provider = open_described(
+        self.provider: Provider = open_crm(
             "crm", self.connection.settings, self.connection.models, REGION, time.monotonic
         )
         self.search = Search({"crm": self.provider}, {"crm": self.connection.models}, REGION, 5, time.monotonic)
@@ -209,7 +209,7 @@ class DescribedContract:
 
     async def test_the_connection_can_be_checked(self, crm: Open) -> None:
         provider = crm.provider
-        assert isinstance(provider, DescribedProvider)
+        assert isinstance(provider, CrmProvider)
         assert "answers" in await provider.check()
 
     async def test_an_empty_value_asks_nobody(self, crm: Open) -> None:
@@ -220,7 +220,7 @@ class DescribedContract:
 async def listed(crm: Open, model: str = "contact") -> list[str]:
     """The ids of all records of all pages."""
     provider, cursor = crm.provider, ""
-    assert isinstance(provider, DescribedProvider)
+    assert isinstance(provider, CrmProvider)
     found: list[str] = []
     for _ in range(50):
         batch = await provider.page(model, None, cursor)

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from routing_engine.errors import ProviderRefused, ProviderThrottled
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import by_caller
 
 from .contract import DescribedContract, Open, ids
@@ -123,7 +123,7 @@ models: {contact: {fields: {customer_number: UF_CRM_17}}}
     async def test_every_page_is_listed(self, crm: Open) -> None:
         """Pages have 50 records, whatever is asked for; the next one begins behind the last id."""
         crm.standin.people += [Person(str(number), str(number), "A", "B") for number in range(200, 320)]
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         found, cursor = list[str](), ""
         for _ in range(3):
             batch = await crm.provider.page("contact", None, cursor)
@@ -202,11 +202,11 @@ models: {contact: {fields: {customer_number: UF_CRM_17}}}
 
     async def test_changes_are_listed(self, crm: Open) -> None:
         crm.standin.changed = frozenset({"103"})  # type: ignore[attr-defined]
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", datetime(2026, 3, 1, tzinfo=UTC), "")
         assert [record.id for record in batch.records] == ["103"]
 
     async def test_fields_are_described(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         (field,) = await crm.provider.fields_of("contact")
         assert (field.name, field.label, field.type) == ("NAME", "First Name", "string")

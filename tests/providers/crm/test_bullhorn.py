@@ -12,7 +12,7 @@ from aiohttp import web
 
 from routing_engine.core.model import SourceDown
 from routing_engine.errors import ProviderRefused, ProviderThrottled
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import by_caller
 
 from .conditions import BadQuery, Condition, Reader, column, like
@@ -282,17 +282,17 @@ models: {contact: {fields: {customer_number: customText1}}}
 
     async def test_changes_and_deletions_are_listed(self, crm: Open) -> None:
         crm.standin.gone = frozenset({"107"})  # type: ignore[attr-defined]
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", datetime.fromtimestamp(106, UTC), "")
         assert ([record.id for record in batch.records], batch.gone) == (["106", "108"], ["107"])
 
     async def test_companies_are_listed_though_they_have_no_mark_of_deletion(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("company", None, "")
         assert len(batch.records) == len(PEOPLE)
 
     async def test_fields_are_described(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         (field,) = await crm.provider.fields_of("contact")
         assert (field.name, field.label, field.type) == ("phone", "Direct Phone", "String")
 

@@ -10,9 +10,9 @@ from aiohttp import web
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Query
 from routing_engine.errors import ProviderRefused
-from routing_engine.providers.crm.provider import open_described
+from routing_engine.providers.crm.provider import open_crm
 from routing_engine.providers.crm.read_description import read_description
-from routing_engine.providers.crm.settings import read_described
+from routing_engine.providers.crm.settings import read_crm
 from routing_engine.settings.yaml_reader import Problems, read_yaml
 
 DESCRIPTION = """
@@ -37,8 +37,8 @@ async def test_a_log_in_leads_to_no_other_host(host: str) -> None:
     description, section = read_description(text, notes, "acme"), read_yaml("auth: {key: '${K}'}", notes)
     assert description is not None
     assert section is not None
-    found = read_described(description, section, "crm")
-    provider = open_described("crm", found.settings, found.models, "AT", time.monotonic)
+    found = read_crm(description, section, "crm")
+    provider = open_crm("crm", found.settings, found.models, "AT", time.monotonic)
     with pytest.raises(ProviderRefused, match="leads to a host that is not allowed"):
         await provider.find(Query("contact", "", "+436641234567", True, read_number("+436641234567", "AT")))
     await provider.close()
@@ -52,6 +52,6 @@ def test_an_address_may_be_written_as_a_browser_copies_it() -> None:
     description = read_description(text.replace("ADDRESS", "https://a.example"), notes, "acme")
     assert description is not None
     assert section is not None
-    found = read_described(description, section, "crm").settings
+    found = read_crm(description, section, "crm").settings
     assert notes.problems == []
     assert found.values == {"server": "https://crm.example.com"}  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from routing_engine.core.model import SourceDown
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderThrottled, ProviderUnreachable
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import by_caller
 
 from .conditions import BadQuery, Condition, Reader, Row, column, like
@@ -195,31 +195,31 @@ models: {contact: {fields: {customer_number: new_number}}}
                 {"value": [], "@odata.nextLink": "https://elsewhere.example/api/data/v9.2/contacts"}
             )
         )
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", None, "")
         with pytest.raises(ProviderRefused, match="another server"):
             await crm.provider.page("contact", None, batch.cursor)
 
     @pytest.mark.parametrize("link", ["javascript:alert(1)", "mailto:a@b.example", "http://["])
     async def test_a_next_page_that_is_no_address_is_misread(self, crm: Open, link: str) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         with pytest.raises(ProviderMisread, match="the next page is none"):
             await crm.provider.page("contact", None, link)
 
     async def test_a_next_page_brings_no_user_of_its_own(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         link = crm.standin.address.replace("://", "://user:password@") + "/api/data/v9.2/contacts"
         with pytest.raises(ProviderRefused, match="another server"):
             await crm.provider.page("contact", None, link)
 
     async def test_changes_are_listed_and_what_was_deactivated_is_gone(self, crm: Open) -> None:
         crm.standin.inactive = frozenset({"107"})  # type: ignore[attr-defined]
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", datetime(2026, 3, 1, 0, 0, 6, tzinfo=UTC), "")
         assert ([record.id for record in batch.records], batch.gone) == (["106", "108"], ["107"])
 
     async def test_fields_are_described(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         first, second = await crm.provider.fields_of("contact")
         assert (first.name, first.label, first.type) == ("telephone1", "Business Phone", "String")
         assert second.label == ""

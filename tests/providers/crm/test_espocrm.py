@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from routing_engine.errors import ProviderRefused
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import by_caller
 
 from .conditions import like
@@ -123,12 +123,12 @@ models: {contact: {fields: {customer_number: cCustomerNumber}}}
 
     async def test_changes_are_listed(self, crm: Open) -> None:
         crm.standin.changed = frozenset({"105"})  # type: ignore[attr-defined]
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", datetime(2026, 3, 1, tzinfo=UTC), "")
         assert [record.id for record in batch.records] == ["105"]
 
     async def test_fields_are_described(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         assert {(one.name, one.type) for one in await crm.provider.fields_of("contact")} == {
             ("phoneNumber", "phone"),
             ("name", "personName"),

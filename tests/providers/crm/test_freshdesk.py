@@ -14,7 +14,7 @@ from routing_engine.core.model import Record
 from routing_engine.core.phone import read_number
 from routing_engine.errors import ProviderThrottled
 from routing_engine.lookup.caller_match import match_caller
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import by_caller
 
 from .conditions import BadQuery, Condition, Reader, column
@@ -127,7 +127,7 @@ models: {contact: {fields: {customer_number: custom_fields.customer_number}}}
 
     async def mirrored(self, crm: Open, number: str) -> list[Record]:
         """Whose records are the caller's, of all that a mirror lists."""
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", None, "")
         query = by_caller(number)
         assert query.caller == read_number(number, "AT")
@@ -139,7 +139,7 @@ models: {contact: {fields: {customer_number: custom_fields.customer_number}}}
         assert len(crm.standin.asked) == 1
 
     async def test_the_contacts_own_cap_is_obeyed(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         crm.standin.nexts.append(lambda: web.Response(status=429, headers={"Retry-After": "43"}))
         with pytest.raises(ProviderThrottled) as caught:
             await crm.provider.page("contact", None, "")
@@ -147,12 +147,12 @@ models: {contact: {fields: {customer_number: custom_fields.customer_number}}}
 
     async def test_changes_are_listed(self, crm: Open) -> None:
         crm.standin.changed = frozenset({"104"})  # type: ignore[attr-defined]
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", datetime(2026, 3, 1, tzinfo=UTC), "")
         assert [record.id for record in batch.records] == ["104"]
         assert crm.standin.asked[0].query["_updated_since"] == "2026-03-01T00:00:00Z"
 
     async def test_fields_are_described(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         (field,) = await crm.provider.fields_of("contact")
         assert (field.name, field.label, field.type) == ("phone", "Work phone", "default_phone")

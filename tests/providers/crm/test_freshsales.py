@@ -11,7 +11,7 @@ from aiohttp import web
 
 from routing_engine.core.model import Found
 from routing_engine.errors import ProviderRefused
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import by_caller
 
 from .contract import DescribedContract, Open, ids, listed
@@ -177,7 +177,7 @@ models: {contact: {fields: {customer_number: custom_field.cf_customer_number}}}
             await crm.provider.find(by_caller("+43 664 1234567"))
 
     async def test_changes_alone_cannot_be_listed_so_all_are(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", datetime(2026, 3, 1, tzinfo=UTC), "")
         assert len(batch.records) == len(crm.standin.people)
 
@@ -190,6 +190,6 @@ models: {contact: {fields: {customer_number: custom_field.cf_customer_number}}}
         await opened.provider.close()
 
     async def test_fields_are_described(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         (field,) = await crm.provider.fields_of("contact")
         assert (field.name, field.label, field.type) == ("mobile_number", "Mobile", "text")

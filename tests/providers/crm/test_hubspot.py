@@ -10,7 +10,7 @@ from aiohttp import web
 
 from routing_engine.core.phone import read_number, spellings
 from routing_engine.errors import ProviderThrottled
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import by_caller
 
 from .contract import DescribedContract, Open, ids
@@ -139,13 +139,13 @@ models: {contact: {fields: {customer_number: customer_number}}}
         assert caught.value.retry_after_s == wait_s
 
     async def test_changes_are_searched_and_all_are_listed(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", datetime(2026, 3, 1, 0, 1, 46, tzinfo=UTC), "")
         assert [record.id for record in batch.records] == ["106", "107", "108"]
         await crm.provider.page("contact", None, "")
         assert [one.method for one in crm.standin.asked] == ["POST", "GET"]
 
     async def test_fields_are_described(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         (field,) = await crm.provider.fields_of("contact")
         assert (field.name, field.label, field.type) == ("phone", "Phone Number", "string")

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from routing_engine.dry_run import DryCall, dry_run
 from routing_engine.engine import open_provider, open_store
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
 from tests.docs.pages import DOCS, files
 
 from .standin import Asked, Person, StandIn, digits
@@ -131,7 +131,7 @@ async def test_too_many_requests_leave_it_alone(folder: Path, kontor: Kontor) ->
     assert "RATE" in str(found.decision.trail)
 
 
-@pytest.mark.parametrize("ask", [DescribedProvider.check, lambda provider: provider.page("contact", None, "")])
+@pytest.mark.parametrize("ask", [CrmProvider.check, lambda provider: provider.page("contact", None, "")])
 async def test_the_connection_is_checked_and_everybody_is_listed(folder: Path, ask: Callable[..., object]) -> None:
     configuration = open_store(folder).load()
     provider = open_provider(configuration.integrations["crm"], configuration.settings)

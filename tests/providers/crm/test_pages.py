@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from routing_engine.providers.answers.path import read_path
 from routing_engine.providers.crm.model import Paging
-from routing_engine.providers.crm.paging import ReadAnswer, following, where_from
-from routing_engine.providers.crm.paths import read_path
+from routing_engine.providers.crm.records import ReadAnswer, following, where_from
 
 MORE = read_path("more")
 

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from routing_engine.core.model import Found, SourceDown
 from routing_engine.errors import ProviderRefused, ProviderThrottled
-from routing_engine.providers.crm.catalogue import shipped_description
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
+from routing_engine.providers.crm.settings import shipped_description
 from tests.providers.contract import by_caller
 
 from .contract import DescribedContract, Open, ids, listed
@@ -220,7 +220,7 @@ models: {{contact: {{fields: {{customer_number: custom_fields.{FIELD}}}}}}}
 
     async def test_changes_and_deletions_are_listed(self, crm: Open) -> None:
         crm.standin.gone = frozenset({"107"})  # type: ignore[attr-defined]
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", datetime(2026, 3, 1, 0, 0, 6, tzinfo=UTC), "")
         assert ([record.id for record in batch.records], batch.gone) == (["106", "108"], ["107"])
 
@@ -233,6 +233,6 @@ models: {{contact: {{fields: {{customer_number: custom_fields.{FIELD}}}}}}}
         assert shipped_description("pipedrive").listing_for(model) is not None
 
     async def test_fields_are_described(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         (field,) = await crm.provider.fields_of("contact")
         assert (field.name, field.label, field.type) == (FIELD, "Customer number", "varchar")

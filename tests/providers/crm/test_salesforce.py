@@ -12,8 +12,8 @@ from aiohttp import web
 
 from routing_engine.core.model import SourceDown
 from routing_engine.errors import ProviderRefused, ProviderThrottled
-from routing_engine.providers.crm.catalogue import reader_of_shipped
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
+from routing_engine.providers.crm.settings import reader_of_shipped
 from routing_engine.settings.yaml_reader import Problems, read_yaml
 from tests.providers.contract import by_caller
 
@@ -218,12 +218,12 @@ models: {contact: {fields: {customer_number: Customer_Number__c}}}
 
     async def test_changes_and_deletions_are_listed(self, crm: Open) -> None:
         crm.standin.gone = frozenset({"107"})  # type: ignore[attr-defined]
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", datetime(2026, 3, 1, 0, 0, 6, tzinfo=UTC), "")
         assert ([record.id for record in batch.records], batch.gone) == (["106", "108"], ["107"])
 
     async def test_fields_are_described(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         (field,) = await crm.provider.fields_of("contact")
         assert (field.name, field.label, field.type) == ("Phone", "Business Phone", "phone")
 

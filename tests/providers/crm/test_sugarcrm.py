@@ -11,7 +11,7 @@ from aiohttp import web
 
 from routing_engine.core.model import SourceDown
 from routing_engine.errors import ProviderRefused
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import by_caller
 
 from .conditions import like
@@ -164,12 +164,12 @@ models: {contact: {fields: {customer_number: customer_number_c}}}
 
     async def test_changes_and_deletions_are_listed(self, crm: Open) -> None:
         crm.standin.gone = frozenset({"107"})  # type: ignore[attr-defined]
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", datetime(2026, 3, 1, 0, 0, 6, tzinfo=UTC), "")
         assert ([record.id for record in batch.records], batch.gone) == (["106", "108"], ["107"])
 
     async def test_fields_are_described(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         found = await crm.provider.fields_of("contact")
         assert [one.name for one in found] == ["phone_work", "id"]
         assert (found[0].label, found[0].type) == ("LBL_OFFICE", "phone")

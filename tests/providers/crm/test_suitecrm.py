@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from routing_engine.errors import ProviderRefused
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import by_caller
 
 from .conditions import like
@@ -143,7 +143,7 @@ models: {contact: {fields: {customer_number: customer_number_c}}}
         assert [one.query["page[number]"] for one in crm.standin.asked] == ["1", "2"]
 
     async def test_changes_are_listed(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", datetime(2026, 3, 1, 0, 0, 7, tzinfo=UTC), "")
         assert [record.id for record in batch.records] == ["107", "108"]
         assert crm.standin.asked[0].query["filter[date_modified][gte]"] == "2026-03-01 00:00:07"
@@ -154,6 +154,6 @@ models: {contact: {fields: {customer_number: customer_number_c}}}
         assert record.fields["email"] is None
 
     async def test_fields_are_described(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         (field,) = await crm.provider.fields_of("contact")
         assert (field.name, field.type) == ("phone_work", "phone")

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine.core.phone import read_number, spellings
+from routing_engine.providers.answers.path import read_path
 from routing_engine.providers.crm.filters import FILTERS, Unsearchable
-from routing_engine.providers.crm.paths import read_path
 from routing_engine.providers.crm.read_requests import take_request
 from routing_engine.providers.crm.requests import BuiltRequest
 from routing_engine.providers.crm.templates import read_text

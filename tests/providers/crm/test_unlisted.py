@@ -23,7 +23,7 @@ from routing_engine.core.ports import Batch, Query
 from routing_engine.dry_run import DryCall, dry_run
 from routing_engine.engine import open_provider, open_store
 from routing_engine.errors import ProviderThrottled
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import HOSTILE
 
 from .standin import digits
@@ -294,10 +294,10 @@ class Site:
     async def call(self, caller: str) -> Decision:
         return (await dry_run(open_store(self.folder).load(), DryCall("support", caller))).decision
 
-    def provider(self) -> DescribedProvider:
+    def provider(self) -> CrmProvider:
         configuration = open_store(self.folder).load()
         found = open_provider(configuration.integrations["crm"], configuration.settings)
-        assert isinstance(found, DescribedProvider)
+        assert isinstance(found, CrmProvider)
         return found
 
 

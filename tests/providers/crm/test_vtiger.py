@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from routing_engine.errors import ProviderRefused, ProviderUnreachable
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import by_caller
 
 from .conditions import BadQuery, Condition, Reader, Row, column, like
@@ -183,12 +183,12 @@ models: {contact: {fields: {customer_number: cf_852}}}
         assert len(crm.standin.asked) == 3
 
     async def test_changes_are_listed(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", datetime(2026, 3, 1, 0, 0, 7, tzinfo=UTC), "")
         assert [record.id for record in batch.records] == ["12x107", "12x108"]
 
     async def test_fields_are_described(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         (field,) = await crm.provider.fields_of("contact")
         assert (field.name, field.label, field.type) == ("phone", "Office Phone", "phone")
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from yarl import URL
 
 from routing_engine.errors import ProviderThrottled
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import by_caller
 
 from .contract import DescribedContract, Open, ids, listed
@@ -188,7 +188,7 @@ models: {contact: {fields: {customer_number: user_fields.customer_number}}}
 
     async def test_changes_and_deletions_are_exported(self, crm: Open) -> None:
         crm.standin.gone = frozenset({"107"})  # type: ignore[attr-defined]
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", datetime.fromtimestamp(106, UTC), "")
         assert ([record.id for record in batch.records], batch.gone) == (["106", "108"], ["107"])
         assert batch.cursor == ""

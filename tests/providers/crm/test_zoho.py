@@ -11,7 +11,7 @@ from aiohttp import web
 
 from routing_engine.core.model import SourceDown
 from routing_engine.errors import ProviderRefused, ProviderThrottled
-from routing_engine.providers.crm.provider import DescribedProvider
+from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import by_caller
 
 from .contract import DescribedContract, Open, ids
@@ -181,11 +181,11 @@ models: {contact: {fields: {customer_number: Customer_Number}}}
 
     @pytest.mark.parametrize(("second", "found"), [(6, ["106", "107", "108"]), (59, [])])
     async def test_changes_are_listed_and_may_be_none(self, crm: Open, second: int, found: list[str]) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         batch = await crm.provider.page("contact", datetime(2026, 3, 1, 0, 0, second, tzinfo=UTC), "")
         assert ([record.id for record in batch.records], batch.cursor) == (found, "")
 
     async def test_fields_are_described(self, crm: Open) -> None:
-        assert isinstance(crm.provider, DescribedProvider)
+        assert isinstance(crm.provider, CrmProvider)
         (field,) = await crm.provider.fields_of("contact")
         assert (field.name, field.label, field.type) == ("Phone", "Telefon", "phone")

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from routing_engine.errors import ProviderRefused
-from routing_engine.providers.oauth.key import make_key
+from routing_engine.providers.oauth.tokens import make_key
 
 from .conftest import Site, read
 from .vendor import CLIENT, JWT_BEARER, SECRET

@@ -13,8 +13,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from routing_engine.errors import ProviderRefused, ProviderUnreachable
-from routing_engine.providers.oauth.key import key_file, make_key
-from routing_engine.providers.oauth.tokens import StoredToken, TokenStore
+from routing_engine.providers.oauth.tokens import StoredToken, TokenStore, key_file, make_key
 from routing_engine.settings.paths import state_folder
 
 from .conftest import Site, until
@@ -122,8 +121,8 @@ RENEW = """
 import asyncio, sys, time
 from pathlib import Path
 import aiohttp
-from routing_engine.providers.oauth.credential import open_credential
-from routing_engine.providers.oauth.plan import OAuthPlan
+from routing_engine.providers.oauth.refresh import open_credential
+from routing_engine.providers.oauth.settings import OAuthPlan
 from routing_engine.providers.oauth.settings import OAuthSettings
 
 async def main(folder, address, client, secret):

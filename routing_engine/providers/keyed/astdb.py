@@ -7,22 +7,29 @@ the log-in proves the secret without sending it, and events are switched off.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
-from routing_engine.core.model import Record
-from routing_engine.core.ports import Clock, Provider, Query
+from routing_engine.core.ports import Clock, Provider
 from routing_engine.errors import ProviderMisread, ProviderRefused
-from routing_engine.providers.answers import check_paths, read_json, read_records, shape_of
-from routing_engine.providers.astdb.wire import Block, action, key_for, read_banner, read_block
-from routing_engine.providers.files import folder_of
-from routing_engine.providers.key_templates import Keys, read_keys
-from routing_engine.providers.net.multiplexed import MultiplexedConnection, OpenLink, ServerAddress, open_link
-from routing_engine.providers.net.server_address import read_server, refuse_tls
+from routing_engine.providers.answers.records import check_paths
+from routing_engine.providers.answers.values import read_json
+from routing_engine.providers.keyed.provider import KeyedProvider, Keys, read_keys
+from routing_engine.providers.net.address import ServerAddress, folder_of, read_server, refuse_tls
+from routing_engine.providers.net.multiplexed import (
+    IncomingMessage,
+    MultiplexedConnection,
+    OpenLink,
+    open_link,
+)
 from routing_engine.settings.integration import Model
 from routing_engine.settings.yaml_reader import Section
+
+Block: TypeAlias = Mapping[str, str]
 
 _NOT_THERE = "Database entry not found"
 
@@ -51,47 +58,33 @@ def read_settings(section: Section, name: str, folder: Path | None = None) -> As
     return settings
 
 
-def open_astdb(name: str, settings: object, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
+def open_astdb(name: str, settings: AstdbSettings, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
     """Return the provider of an Asterisk's database. It connects at the first look-up."""
-    assert isinstance(settings, AstdbSettings)
-    return AstdbProvider(name, settings, models)
+    return KeyedProvider(name, settings.keys, models, AstdbStore(name, settings))
 
 
-class AstdbProvider:
+class AstdbStore:
     """Looks values up by family and key."""
 
-    def __init__(self, name: str, settings: AstdbSettings, models: Mapping[str, Model]) -> None:
+    def __init__(self, name: str, settings: AstdbSettings) -> None:
         self._name, self._settings = name, settings
-        self._shapes = {model: shape_of(name, models[model]) for model in models}
-        self._kept: MultiplexedConnection[Block] = MultiplexedConnection(name, self._open)
+        self._connection: MultiplexedConnection[Block] = MultiplexedConnection(name, self._open)
         self._mark = secrets.token_hex(8)  # nobody who writes a value can write the answer to another question
 
-    async def find(self, query: Query) -> Sequence[Record]:
-        """Return the one record under the key of a caller or of a value."""
-        parts = self._settings.keys.get(query.model, Keys(None, {})).key(self._name, query)
-        if parts is None:
-            return ()
-        value = await self._read("".join(parts))
-        return read_records([_row(value)], self._shapes[query.model]) if value is not None else ()
-
-    async def check(self) -> str:
-        """Read one key of each kind: it need not be there, but the user must be allowed to."""
-        samples = [key for keys in self._settings.keys.values() for key in keys.samples]
-        for key in samples:
-            await self._read(key)
-        return f"it answered for each of the {len(samples)} kinds of key"
-
-    async def _read(self, path: str) -> str | None:
-        family, _, key = path.partition("/")
+    async def read(self, key: str) -> object:
+        """Return the one row under `FAMILY/KEY`; None when there is none."""
+        family, _, rest = key.partition("/")
         number = self._number()
-        return self._value(await self._kept.ask(number, action("DBGet", number, Family=family, Key=key)))
+        blocks = await self._connection.ask(number, action("DBGet", number, Family=family, Key=rest))
+        value = self._value(blocks)
+        return None if value is None else [_row(value)]
 
     async def close(self) -> None:
         """Log off."""
-        await self._kept.close()
+        await self._connection.close()
 
     def _number(self) -> str:
-        return f"{self._mark}-{self._kept.number()}"
+        return f"{self._mark}-{self._connection.number()}"
 
     def _value(self, blocks: Sequence[Block]) -> str | None:
         """Return the value; None when there is no such key."""
@@ -121,9 +114,9 @@ class AstdbProvider:
 
 async def _answer(reader: asyncio.StreamReader, number: str) -> Block:
     """Return the response to an action, past the events before it."""
-    while (heard := await read_block(reader)).id != number:
+    while (found := await read_block(reader)).id != number:
         pass
-    return heard.message
+    return found.message
 
 
 def _row(value: str) -> dict[str, object]:
@@ -133,3 +126,49 @@ def _row(value: str) -> dict[str, object]:
     except ValueError:
         found = None
     return {"value": value, **(found if isinstance(found, dict) else {})}
+
+
+# ---------------------------------------------------------------------------------------------- the wire
+
+
+def action(name: str, number: str, **fields: str) -> bytes:
+    """Return an action. Raises `ValueError` for a text that would begin another line."""
+    lines = {"Action": name, "ActionID": number, **fields}
+    if not all(value.isprintable() for value in lines.values()):
+        raise ValueError("a control character was to be sent to Asterisk")
+    return "".join(f"{key}: {value}\r\n" for key, value in lines.items()).encode() + b"\r\n"
+
+
+def key_for(challenge: str, secret: str) -> str:
+    """Return the proof that we know the secret, without the secret itself."""
+    return hashlib.md5(f"{challenge}{secret}".encode(), usedforsecurity=False).hexdigest()
+
+
+async def read_banner(reader: asyncio.StreamReader) -> None:
+    """Read the line that Asterisk begins with."""
+    line = await reader.readline()
+    if not line:
+        raise EOFError
+    if not line.startswith(b"Asterisk Call Manager/"):
+        raise ValueError("what answers is no manager interface of Asterisk")
+
+
+async def read_block(reader: asyncio.StreamReader) -> IncomingMessage[Block]:
+    """Read the next block: a response, or an event."""
+    try:
+        raw = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.LimitOverrunError:
+        raise ValueError("Asterisk's answer is too large") from None
+    block = _fields(raw.decode("utf-8", "replace"))
+    listed = block.get("EventList", "")
+    last = listed == "Complete" or ("Response" in block and listed != "start")
+    return IncomingMessage(block.get("ActionID", ""), block, last)
+
+
+def _fields(text: str) -> Block:
+    fields = dict[str, str]()
+    for line in text.split("\r\n"):
+        name, colon, value = line.partition(":")
+        if colon:
+            fields.setdefault(name, value.removeprefix(" "))
+    return fields

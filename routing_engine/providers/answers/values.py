@@ -1,9 +1,11 @@
-"""Values at the edge: from JSON, or a cell of a file, to what a field of a record may be."""
+"""Values at the edge: strict JSON, or a cell of a file, to what a field of a record may be."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
+from typing import NoReturn
 
 from routing_engine.core.model import Scalar, Value
 
@@ -42,3 +44,24 @@ def _read_scalar(raw: object) -> Scalar:
     if isinstance(raw, int) and not -_WIDEST <= raw < _WIDEST:
         return str(raw)
     return raw if raw is None or isinstance(raw, (bool, int, float)) else str(raw)
+
+
+def read_json(body: bytes) -> object:
+    """Read strict JSON in UTF-8 (a byte order mark is passed over). Raises `ValueError` for anything else."""
+    try:
+        return _DECODER.decode(body.decode("utf-8-sig"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise ValueError("JSON has no NaN and no Infinity")
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    return found if math.isfinite(found) else _refuse_constant(text)
+
+
+# Python's reader takes NaN and Infinity, which are no JSON and no value that a rule could compare with.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)

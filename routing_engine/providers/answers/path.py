@@ -1,4 +1,4 @@
-"""Where things lie in an answer: `results`, `paging.next.after`, or a JSONPath that begins with `$`."""
+"""Where things lie in an answer: `results`, `paging.next.after`, or a JSONPath (RFC 9535), which begins with `$`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import jsonpath
 from jsonpath import JSONPath
+from jsonpath.segments import JSONPathChildSegment
+from jsonpath.selectors import NameSelector
 
 #: What no member is called by a plain path: it is another language's way to say where something lies.
 _NO_NAMES = re.compile(r"[\[\]*]|\A\.|\.\.|\.\Z")
@@ -16,23 +18,25 @@ _NO_NAMES = re.compile(r"[\[\]*]|\A\.|\.\.|\.\Z")
 class Path:
     """A compiled path. A plain one names members, with `.` between; a member that has the dots in its name wins.
 
-    On its way through a list it goes on from each of its items.
+    On its way through a list a plain path goes on from each of its items.
     """
 
     text: str
     names: tuple[str, ...] = ()
     json: JSONPath | None = None
-    #: The plain members that a JSONPath begins with: what must be there also when nothing lies below it.
+    #: The members that a JSONPath begins with: what must be there also when nothing lies below it.
     ground: tuple[str, ...] = ()
     #: Whether a JSONPath is made of such members alone: most are, and walking them takes a tenth of the time.
     walks: bool = False
+    #: For a JSONPath, the paths to every node above the one that it points at.
+    above: tuple[JSONPath, ...] = ()
 
     def nodes(self, tree: object) -> list[object]:
         """Return what lies there: nothing, one node, or several where a JSONPath says so."""
         if self.walks:
             return _walk(tree, self.ground)
         if self.json is not None:
-            return self.json.findall(tree)  # type: ignore[arg-type]
+            return _find_all(self.json, tree)
         if len(self.names) > 1 and isinstance(tree, dict) and self.text in tree:
             return [tree[self.text]]
         found = [tree]
@@ -59,16 +63,18 @@ class Path:
             tree = tree[name]
         return False
 
+    def leads_to_nothing(self, tree: object) -> bool:
+        """Return whether a JSONPath leads through null, {} or []: `$.items[0].name` where `items` is empty."""
+        found = (_find_all(path, tree) for path in self.above)
+        return any(nodes and all(map(is_nothing, nodes)) for nodes in found)
+
     @property
     def root(self) -> str:
         """The member of a record that a request asks for, so that the path leads somewhere; "" when there is none."""
         if self.json is None:
             return self.text
-        for segment in self.json.segments[:1]:
-            for selector in segment.selectors:
-                name = getattr(selector, "name", None)
-                return name.partition("@")[0] if isinstance(name, str) else ""
-        return ""
+        selectors = self.json.segments[0].selectors if self.json.segments else ()
+        return next((one.name.partition("@")[0] for one in selectors[:1] if isinstance(one, NameSelector)), "")
 
 
 #: The whole answer.
@@ -88,7 +94,13 @@ def read_path(text: str) -> Path:
     if not isinstance(found, JSONPath):
         raise ValueError(f"this is more than one path: '{text[:80]}'")
     ground = _ground(found)
-    return Path(text, json=found, ground=ground, walks=len(ground) == len(found.segments) > 0)
+    above = (JSONPath(env=found.env, segments=found.segments[:end]) for end in range(1, len(found.segments)))
+    return Path(text, (), found, ground, len(ground) == len(found.segments) > 0, tuple(above))
+
+
+def is_nothing(value: object) -> bool:
+    """Return whether a value of JSON stands for "nobody": null, {} or []."""
+    return value is None or (isinstance(value, (dict, list)) and not value)
 
 
 def _walk(tree: object, names: tuple[str, ...]) -> list[object]:
@@ -99,11 +111,18 @@ def _walk(tree: object, names: tuple[str, ...]) -> list[object]:
     return [tree]
 
 
+def _find_all(path: JSONPath, tree: object) -> list[object]:
+    return path.findall(tree)  # type: ignore[arg-type]  # the library wants text or a container, and takes any JSON
+
+
 def _ground(path: JSONPath) -> tuple[str, ...]:
     names = []
     for segment in path.segments:
-        found = [getattr(selector, "name", None) for selector in segment.selectors]
-        if len(found) != 1 or not isinstance(found[0], str):
+        selectors = segment.selectors
+        # `$..name` has one name as well, and looks for it at every depth: nobody may walk that.
+        if not isinstance(segment, JSONPathChildSegment) or len(selectors) != 1:
             break
-        names.append(found[0])
+        if not isinstance(selectors[0], NameSelector):
+            break
+        names.append(selectors[0].name)
     return tuple(names)

@@ -2,50 +2,36 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
 from urllib.parse import quote
 
 import jsonpath
-from jsonpath import JSONPath
 
 from routing_engine.core.model import Operand, Record, Template, Value
-from routing_engine.core.templates import as_text, render
+from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread
-from routing_engine.providers.values import clean_text, read_value
+from routing_engine.providers.answers.path import Path, is_nothing, read_path
+from routing_engine.providers.answers.values import clean_text, read_json, read_value
 from routing_engine.settings.integration import Model, read_field
 from routing_engine.settings.yaml_reader import Section, section_of
 
 _WEB = re.compile(r"https?://[^\s\"<>\\^`{|}]+\Z", re.I)
-_MEMBERS = re.compile(r"\$(\.[A-Za-z_][A-Za-z0-9_]*)+\Z", re.ASCII)
 #: What a part of an address's path cannot be: a browser goes up a folder for two dots, also for encoded ones.
 _NO_PART = frozenset({"", ".", ".."})
 _EXAMPLE_PATH = "JSONPath follows RFC 9535, for example $.customer.name"
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerPath:
-    """A compiled JSONPath, and the ones to every node above the one it points at.
+class RecordShape:
+    """How the records of one model lie in an answer: our names, each with theirs or with a JSONPath.
 
-    `names` are its members where it is made of nothing else (`$.customer.name`): most are, and walking them takes a
-    tenth of the time.
+    `theirs` are their names alone, `field_name` all that is asked for, with commas.
     """
 
-    path: JSONPath
-    above: tuple[JSONPath, ...]
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RecordShape:
-    """How the records of one model lie in an answer: our names, each with theirs or with a path."""
-
     integration: str
-    fields: tuple[tuple[str, str | AnswerPath], ...]
+    fields: tuple[tuple[str, str | Path], ...]
     theirs: frozenset[str]
     field_name: str
     record_url: Template | None
@@ -61,21 +47,16 @@ class RecordShape:
 
 
 def shape_of(integration: str, model: Model) -> RecordShape:
-    """Compile a model's field map. Raises `jsonpath.JSONPathError` for a path that `check_paths` would have noted."""
-    fields = tuple((ours, _compile(theirs)) for ours, theirs in model.fields.items())
+    """Compile a model's field map. Raises `ValueError` for a path that `check_paths` would have noted."""
+    fields = tuple((ours, _compiled(theirs)) for ours, theirs in model.fields.items())
     plain = frozenset(theirs for _, theirs in fields if isinstance(theirs, str))
     wanted = dict.fromkeys(re.sub(r"\A\$\.?", "", theirs) for theirs in model.fields.values())
     return RecordShape(integration, fields, plain, ",".join(wanted), model.record_url)
 
 
-def _compile(theirs: str) -> str | AnswerPath:
-    if not theirs.startswith("$"):
-        return theirs
-    path = jsonpath.compile(theirs, strict=True)
-    if not isinstance(path, JSONPath):
-        raise jsonpath.JSONPathError("a field takes one path")
-    above = (JSONPath(env=path.env, segments=path.segments[:end]) for end in range(1, len(path.segments)))
-    return AnswerPath(path, tuple(above), tuple(theirs.split(".")[1:]) if _MEMBERS.match(theirs) else ())
+def _compiled(theirs: str) -> str | Path:
+    """Compile what begins with `$`; everything else is the name of a member as it is, dots and all."""
+    return read_path(theirs) if theirs.startswith("$") else theirs
 
 
 def check_paths(section: Section) -> None:
@@ -94,29 +75,12 @@ def _check_path(fields: Section | None, ours: str) -> None:
         return
     theirs, _ = read_field(fields, ours, {})
     try:
-        _compile(theirs)
-    except (jsonpath.JSONPathError, RecursionError):
+        _compiled(theirs)
+    except ValueError:
         fields.note(ours, f"the field '{ours}' is no JSONPath: '{theirs}'", _EXAMPLE_PATH)
 
 
-def _refuse_constant(_: str) -> NoReturn:
-    raise ValueError("JSON has no NaN and no Infinity")
-
-
-def _finite(text: str) -> float:
-    found = float(text)
-    return found if math.isfinite(found) else _refuse_constant(text)
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
-
-
-def read_json(body: bytes) -> object:
-    """Read strict JSON in UTF-8 (a byte order mark is passed over). Raises `ValueError` for anything else."""
-    try:
-        return _DECODER.decode(body.decode("utf-8-sig"))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+# ------------------------------------------------------------------------------------------------- JSON
 
 
 def read_answer(body: bytes, shape: RecordShape) -> tuple[Record, ...]:
@@ -142,7 +106,7 @@ def read_records(answer: object, shape: RecordShape) -> tuple[Record, ...]:
 
 def _candidates(answer: object, shape: RecordShape) -> list[tuple[object, object]]:
     """Return what may be records: where paths look, and the object that holds the plain fields."""
-    if _is_nothing(answer):
+    if is_nothing(answer):
         return []
     if isinstance(answer, list):
         return [(item, item) for item in answer]
@@ -151,17 +115,13 @@ def _candidates(answer: object, shape: RecordShape) -> list[tuple[object, object
     raise shape.misread("the answer is neither an object nor a list")
 
 
-def _is_nothing(value: object) -> bool:
-    return value is None or (isinstance(value, (dict, list)) and not value)
-
-
 def _unwrap(answer: dict[str, object], shape: RecordShape) -> list[object]:
     """Return the objects that hold plain fields. A single key is a wrapper unless the field map names it."""
     inner = {key: value for key, value in answer.items() if key != "found" or key in shape.theirs}
     if len(inner) != 1 or not shape.theirs.isdisjoint(inner):
         return [answer]
     (value,) = inner.values()
-    if _is_nothing(value):
+    if is_nothing(value):
         return []
     if shape.fields and not shape.theirs:
         return [answer]
@@ -173,56 +133,51 @@ def _unwrap(answer: dict[str, object], shape: RecordShape) -> list[object]:
 def _read_record(answer: object, flat: object, shape: RecordShape) -> Record | None:
     if not isinstance(flat, dict):
         raise shape.misread("an element of the answer's list is no object")
+    # With `found` in the field map it is a value like any other, unless it is all that there is.
     if flat.get("found") is False and ("found" not in shape.theirs or len(flat) == 1):
         return None
     if not shape.fields:
         fields = {clean_text(name): read_value(value) for name, value in flat.items()}
         if not fields:
             raise shape.misread("an element of the answer's list is empty")
-        return finish(fields, shape.record_url)
+        return record_of(fields, shape.record_url)
     nodes = [(ours, _look(answer, flat, theirs)) for ours, theirs in shape.fields]
     if any(found for _, found in nodes):
-        return finish({ours: _value_of(found) for ours, found in nodes}, shape.record_url)
-    if all(_leads_to_nothing(answer, theirs) for _, theirs in shape.fields):
+        return record_of({ours: value_of(found) for ours, found in nodes}, shape.record_url)
+    if all(not isinstance(theirs, str) and theirs.leads_to_nothing(answer) for _, theirs in shape.fields):
         return None
     raise shape.misread("the answer has none of the fields of the field map")
 
 
-def _look(answer: object, flat: dict[str, object], theirs: str | AnswerPath) -> list[object]:
+def _look(answer: object, flat: dict[str, object], theirs: str | Path) -> list[object]:
     if isinstance(theirs, str):
         return [flat[theirs]] if theirs in flat else []
-    if theirs.names:
-        return _walk(answer, theirs.names)
-    return theirs.path.findall(answer)  # type: ignore[arg-type]
+    return theirs.nodes(answer)
 
 
-def _walk(node: object, names: tuple[str, ...]) -> list[object]:
-    for name in names:
-        if not isinstance(node, dict) or name not in node:
-            return []
-        node = node[name]
-    return [node]
-
-
-def _value_of(nodes: list[object]) -> Value:
+def value_of(nodes: list[object]) -> Value:
+    """Return what lies at a path as a field's value: several nodes are a list, none is None."""
     if not nodes:
         return None
     return read_value(nodes[0] if len(nodes) == 1 else nodes)
 
 
-def _leads_to_nothing(answer: object, theirs: str | AnswerPath) -> bool:
-    """Return whether a path ends early at null, {} or []: `$.items[0].name` where `items` is empty."""
-    if isinstance(theirs, str):
-        return False
-    found = (path.findall(answer) for path in theirs.above)  # type: ignore[arg-type]
-    return any(nodes and all(map(_is_nothing, nodes)) for nodes in found)
+# ---------------------------------------------------------------------------------------------- a record
 
 
-def finish(fields: Mapping[str, Value], record_url: Template | None) -> Record:
-    """Return the record of these fields, with the id that one of them is and the address of its page."""
-    identity = fields.get("id")
-    known = not isinstance(identity, (bool, tuple))
-    return Record(fields, id=as_text(identity) if known else "", url=page_url(record_url, fields))
+def record_of(fields: Mapping[str, Value], record_url: Template | None, instead_of_id: str = "") -> Record:
+    """Return the record with these fields: its id is the field `id`, else what the system itself calls it.
+
+    `record_url` is a template over the fields; None when records have no page.
+    """
+    identity = id_of(fields) or instead_of_id
+    return Record(fields, id=identity, url=page_url(record_url, {**fields, "id": identity}))
+
+
+def id_of(fields: Mapping[str, Value]) -> str:
+    """Return the id of a record as text; "" when it has none, for a list, and for true and false."""
+    found = fields.get("id")
+    return "" if isinstance(found, (bool, tuple)) else as_text(found)
 
 
 def page_url(template: Template | None, fields: Mapping[str, Value]) -> str:
@@ -230,12 +185,24 @@ def page_url(template: Template | None, fields: Mapping[str, Value]) -> str:
 
     A template that is one field alone, `{link}`, holds an address already: it is taken as it is.
     """
-    if template is None or any(as_text(fields.get(left.name)) in _NO_PART for left in template.operands):
+    if template is None:
         return ""
-    whole = len(template.parts) == 1 and isinstance(template.parts[0], Operand)
-    url = render(template, lambda left: _encoded(fields.get(left.name), whole))
-    return url if _WEB.match(url) else ""
+    alone = len(template.parts) == 1
+    return web_address(
+        url_part(as_text(fields.get(part.name)), alone) if isinstance(part, Operand) else part
+        for part in template.parts
+    )
 
 
-def _encoded(value: Value, whole: bool) -> str:
-    return as_text(value) if whole else quote(as_text(value), safe="")
+def web_address(parts: Iterable[str | None]) -> str:
+    """Join the parts of an address; "" when one of them is None, or what comes out is not http or https."""
+    found = list(parts)
+    address = "" if None in found else "".join(filter(None, found))
+    return address if _WEB.match(address) else ""
+
+
+def url_part(value: str, as_it_is: bool) -> str | None:
+    """Return a value as one part of an address, encoded unless `as_it_is`; None where it would lead elsewhere."""
+    if value in _NO_PART:
+        return None
+    return value if as_it_is else quote(value, safe="", errors="replace")  # half a surrogate pair is no text

@@ -1,12 +1,17 @@
-"""Keys of key-value stores: a fixed text with a number or a value in it, such as `phone:{number}`."""
+"""What key-value stores share: keys such as `phone:{number}`, made of a caller's number or a value, and the look-up."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from routing_engine.core.model import Record
 from routing_engine.core.ports import Query
+from routing_engine.core.templates import split_braces
 from routing_engine.errors import ProviderRefused
+from routing_engine.providers.answers.records import read_records, shape_of
+from routing_engine.settings.integration import Model
 from routing_engine.settings.yaml_reader import Section, section_of, suggest
 
 _NUMBER, _VALUE = "{number}", "{value}"
@@ -20,8 +25,8 @@ class KeyTemplate:
     before: str
     behind: str
 
-    def parts(self, value: str) -> tuple[str, str, str] | None:
-        """Return the key in three parts; None for a value that no key of this template holds.
+    def key(self, value: str) -> str | None:
+        """Return the key of a value; None for one that no key of this template holds.
 
         That is one with the sign that stands beside the value in the template: `customer:{value}` with the value
         `42:orders` would be a key of another kind. So are control characters, and more than 200 characters.
@@ -29,7 +34,7 @@ class KeyTemplate:
         text = value.strip()
         if not text or len(text) > _LONGEST or not text.isprintable() or not self._beside.isdisjoint(text):
             return None
-        return self.before, text, self.behind
+        return self.before + text + self.behind
 
     @property
     def _beside(self) -> frozenset[str]:
@@ -47,10 +52,10 @@ class Keys:
     def samples(self) -> list[str]:
         """Return a key of each kind, to try whether they may be read: hardly anybody has the number 0."""
         templates = [*([self.by_caller] if self.by_caller is not None else []), *self.by_field.values()]
-        return ["".join((one.before, "0", one.behind)) for one in templates]
+        return [one.before + "0" + one.behind for one in templates]
 
-    def key(self, integration: str, query: Query) -> tuple[str, str, str] | None:
-        """Return the key for a query in three parts; None when no record can have it.
+    def key(self, integration: str, query: Query) -> str | None:
+        """Return the key for a query; None when no record can have it.
 
         Raises `ProviderRefused` when there is no value, or no key for such a search.
         """
@@ -61,7 +66,48 @@ class Keys:
         if template is None:
             missing = "by_caller" if query.by_caller else f"by_field: {{{query.field or 'FIELD'}: ...}}"
             raise ProviderRefused(f"{integration}: 'keys' of the model '{query.model}' has no {missing}")
-        return template.parts(text)
+        return template.key(text)
+
+
+class KeyValueStore(Protocol):
+    """One kind of store."""
+
+    async def read(self, key: str) -> object:
+        """Return what lies under a key as `read_records` takes it; None when there is no such key.
+
+        Raises what `Provider.find` raises.
+        """
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+class KeyedProvider:
+    """Looks records up by their keys."""
+
+    def __init__(self, name: str, keys: Mapping[str, Keys], models: Mapping[str, Model], store: KeyValueStore) -> None:
+        self._name, self._keys, self._store = name, keys, store
+        self._shapes = {model: shape_of(name, models[model]) for model in models}
+
+    async def find(self, query: Query) -> Sequence[Record]:
+        """Return the record under the key of a caller or of a value; a list under one key is several."""
+        key = self._keys.get(query.model, Keys(None, {})).key(self._name, query)
+        found = await self._store.read(key) if key is not None else None
+        return read_records(found, self._shapes[query.model]) if found is not None else ()
+
+    async def check(self) -> str:
+        """Read one key of each kind: it need not be there, but the user must be allowed to."""
+        samples = [key for keys in self._keys.values() for key in keys.samples]
+        for key in samples:
+            await self._store.read(key)
+        return f"it answered for each of the {len(samples)} kinds of key"
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._store.close()
+
+
+# ------------------------------------------------------------------------------------------------ settings
 
 
 def read_keys(section: Section, example: str) -> Mapping[str, Keys]:
@@ -87,29 +133,40 @@ def _read_model(keys: Section, name: str, example: str) -> Keys:
         return Keys(None, {})
     by_caller = _read_template(section, "by_caller", _NUMBER, example)
     found, fields = dict[str, KeyTemplate](), section.section("by_field")
-    for field in fields.names() if fields is not None else ():
-        template = _read_template(fields, field, _VALUE, example)
-        if template is not None:
-            found[field] = template
+    if fields is not None:
+        read = {name: _read_template(fields, name, _VALUE, example) for name in fields.names()}
+        found = {name: template for name, template in read.items() if template is not None}
     if not section.has("by_caller") and not section.has("by_field"):
         section.note("by_caller", f"'keys' names no key for the model '{name}'", f"add by_caller: '{example}{_NUMBER}'")
     section.close(f"'{name}' of 'keys'")
     return Keys(by_caller, found)
 
 
-def _read_template(section: Section | None, key: str, place: str, example: str) -> KeyTemplate | None:
-    """Take a key with one place in it. What stands before it is what keeps a caller out of all other keys."""
-    text = section.text(key) if section is not None else ""
-    if section is None or not text:
+def _read_template(section: Section, key: str, slot: str, example: str) -> KeyTemplate | None:
+    """Take a key with one value in it. What stands before it is what keeps a caller out of all other keys."""
+    text = section.text(key)
+    if not text:
         return None
-    before, found, behind = text.partition(place)
-    fault = ""
-    if not found or not {"{", "}"}.isdisjoint(before + behind):
-        fault = f"must hold {place} once, and no other braces"
+    before, behind, fault = _split(text, slot)
+    if fault:
+        pass
     elif not before.strip() or ("/" in example and not before.partition("/")[0]):
         fault = f"must begin with a fixed part, such as {example}"
     elif "/" in example and "/" not in before:
         fault = f"must begin with a family and a slash, such as {example}"
     if fault:
-        section.note(key, f"the key '{key}' {fault}", f"write for example '{example}{place}'")
+        section.note(key, f"the key '{key}' {fault}", f"write for example '{example}{slot}'")
     return None if fault else KeyTemplate(before, behind)
+
+
+def _split(text: str, slot: str) -> tuple[str, str, str]:
+    """Return what stands before and behind the value, and what is wrong with the template, "" for nothing."""
+    try:
+        pieces = split_braces(text)
+    except ValueError:
+        pieces = []
+    values = [piece for piece, braced in pieces if braced]
+    if values != [slot[1:-1]]:
+        return "", "", f"must hold {slot} once, and no other braces"
+    at = next(place for place, (_, braced) in enumerate(pieces) if braced)
+    return "".join(piece for piece, _ in pieces[:at]), "".join(piece for piece, _ in pieces[at + 1 :]), ""

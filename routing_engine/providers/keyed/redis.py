@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import importlib.util
 import ssl
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from routing_engine.core.model import Record
-from routing_engine.core.ports import Clock, Provider, Query
+from routing_engine.core.ports import Clock, Provider
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
-from routing_engine.providers.answers import check_paths, read_answer, read_records, shape_of
-from routing_engine.providers.files import folder_of
-from routing_engine.providers.key_templates import Keys, read_keys
-from routing_engine.providers.net.multiplexed import ServerAddress
-from routing_engine.providers.net.server_address import read_server, refuse_tls
+from routing_engine.providers.answers.records import check_paths
+from routing_engine.providers.answers.values import read_json
+from routing_engine.providers.keyed.provider import KeyedProvider, Keys, read_keys
+from routing_engine.providers.net.address import ServerAddress, folder_of, read_server, refuse_tls
 from routing_engine.settings.integration import Model
 from routing_engine.settings.yaml_reader import Section
 
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from redis.asyncio.connection import AbstractConnection
     from redis.exceptions import RedisError
 
+T = TypeVar("T")
 _INSTALL = "install it: pip install 'routing-engine[redis]'"
 
 
@@ -65,47 +64,34 @@ def read_settings(section: Section, name: str, folder: Path | None = None) -> Re
     return settings
 
 
-def open_redis(name: str, settings: object, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
+def open_redis(name: str, settings: RedisSettings, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
     """Return the provider of a Redis. It connects at the first look-up."""
-    assert isinstance(settings, RedisSettings)
-    return RedisProvider(name, settings, models)
+    return KeyedProvider(name, settings.keys, models, RedisStore(name, settings))
 
 
-class RedisProvider:
-    """Looks records up by their keys."""
+class RedisStore:
+    """Reads hashes, or JSON; under one key of JSON there may be several records."""
 
-    def __init__(self, name: str, settings: RedisSettings, models: Mapping[str, Model]) -> None:
+    def __init__(self, name: str, settings: RedisSettings) -> None:
         self._name, self._settings = name, settings
-        self._shapes = {model: shape_of(name, models[model]) for model in models}
         self._client = _client(settings)
 
-    async def find(self, query: Query) -> Sequence[Record]:
-        """Return the record under the key of a caller or of a value; with JSON there may be several."""
-        parts = self._settings.keys.get(query.model, Keys(None, {})).key(self._name, query)
-        if parts is None:
-            return ()
-        found, shape = await self._read("".join(parts)), self._shapes[query.model]
-        if not isinstance(found, dict):
-            return read_answer(cast(bytes, found), shape) if found is not None else ()
-        return read_records({_text(name): _text(value) for name, value in found.items()} or None, shape)
+    async def read(self, key: str) -> object:
+        """Return the fields of a hash, or what the JSON under the key holds; None when there is no such key."""
+        if self._settings.value == "hash":
+            found = await self._ask(self._client.hgetall(key))
+            return {_text(name): _text(value) for name, value in found.items()} or None
+        text = await self._ask(self._client.get(key))
+        try:
+            return None if text is None else read_json(text if isinstance(text, bytes) else text.encode())
+        except ValueError:
+            raise ProviderMisread(f"{self._name}: the answer is not JSON") from None
 
-    async def check(self) -> str:
-        """Read one key of each kind: it need not be there, but the user must be allowed to."""
-        samples = [key for keys in self._settings.keys.values() for key in keys.samples]
-        for key in samples:
-            await self._read(key)
-        return f"it answered for each of the {len(samples)} kinds of key"
-
-    async def _read(self, key: str) -> object:
-        if self._settings.value == "json":
-            return await self._ask(self._client.get(key))
-        return await self._ask(self._client.hgetall(key))
-
-    async def _ask(self, answer: Awaitable[object] | object) -> object:
+    async def _ask(self, answer: Awaitable[T]) -> T:
         from redis.exceptions import RedisError
 
         try:
-            return await cast("Awaitable[object]", answer)
+            return await answer
         except (RedisError, OSError) as error:
             found = _translated(self._name, error)
             if isinstance(found, ProviderUnreachable):  # the server has gone, and every kept connection with it
@@ -175,5 +161,5 @@ def _translated(name: str, error: RedisError | OSError) -> ProviderError:
     return ProviderMisread(f"{name}: the server answered with an error")
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
+def _text(raw: bytes | str) -> str:
+    return raw if isinstance(raw, str) else raw.decode("utf-8", "replace")

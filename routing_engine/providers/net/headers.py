@@ -20,7 +20,7 @@ _MOMENT, _MOMENT_MS = 1e8, 1e11
 def header_value(headers: Mapping[str, str], name: str) -> str:
     """Return a value of an answer's headers, "" when there is none.
 
-    `name` is `header:NAME` or `cookie:NAME`. Of a header `OpenLink` (RFC 8288) it is the address of the next page.
+    `name` is `header:NAME` or `cookie:NAME`. Of a header `Link` (RFC 8288) it is the address of the next page.
     """
     kind, _, name = name.partition(":")
     name = name.strip()
@@ -33,13 +33,17 @@ def header_value(headers: Mapping[str, str], name: str) -> str:
     return next((address.strip() for address, about in links if _NEXT.search(about)), "")
 
 
-def has_header(path: str) -> bool:
-    """Return whether a text names a value of the headers."""
+def names_header(path: str) -> bool:
+    """Return whether a path leads into the headers of an answer: `header:NAME` or `cookie:NAME`."""
     return path.startswith(("header:", "cookie:"))
 
 
 def seconds_until(text: str, now: float) -> float | None:
-    """Return the seconds to wait that a text says: seconds, a Unix time, a date, or `reset=5` of RateLimit."""
+    """Return the seconds to wait that a header says, and None when it says nothing that can be read.
+
+    That is `Retry-After` (RFC 9110, 10.2.3: seconds, or a date), and what vendors send beside it: a moment in seconds
+    or milliseconds since 1970, a date as ISO 8601 writes it, or `reset=5` of RateLimit. `now` is the Unix time.
+    """
     text = text.strip()
     if _NUMBER.match(text):
         number = float(text)
@@ -54,7 +58,7 @@ def _date(text: str) -> datetime | None:
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             found = read(text)
-        except (ValueError, IndexError, OverflowError):
+        except (ValueError, TypeError, IndexError, OverflowError):
             continue
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
     return None

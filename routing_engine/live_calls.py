@@ -1,0 +1,151 @@
+"""Calls under way: each is decided with the configuration that is newest at its arrival, and keeps that to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeAlias, TypeVar
+
+import structlog
+
+from routing_engine.call import CallerExperience
+from routing_engine.channels.agi.server import AgiChannel
+from routing_engine.config.store import Configuration
+from routing_engine.core.events import (
+    CallAbandoned,
+    CallEnded,
+    CallRouted,
+    Cause,
+    ConfigurationTaken,
+    EngineFault,
+    LookedUp,
+    Reading,
+)
+from routing_engine.core.ports import Channel, Lookup
+from routing_engine.engine import ActiveConfig, activate, mirror_readings, new_call
+from routing_engine.errors import CallerHungUp, ChannelError, traceback_frames
+from routing_engine.event_bus import EventBus
+from routing_engine.lookup.cache import Cache
+from routing_engine.settings.stores import CacheSettings
+from routing_engine.speech.command import ObservedSpeech
+
+#: Stands around the channel and the look-ups of each call, as traces do: gives what the call uses instead.
+Around: TypeAlias = Callable[[Channel, Lookup], tuple[Channel, Lookup]]
+E = TypeVar("E", bound=CallEnded)
+
+_log = structlog.get_logger(__name__)
+
+
+class LiveCalls:
+    """Serves calls. `take` a configuration, then `serve` every call; `close` at the end.
+
+    `around` is asked for every call: what subscribers put there while the service starts counts.
+    """
+
+    def __init__(self, events: EventBus, around: Sequence[Around] = ()) -> None:
+        self._events, self._around = events, around
+        self._active: list[ActiveConfig] = []
+        #: The answers that are kept, for all routes and whatever is reloaded.
+        self.cache = Cache(CacheSettings().entries)
+
+    @property
+    def newest(self) -> ActiveConfig:
+        """What calls are decided with that arrive now."""
+        return self._active[-1]
+
+    def take(self, configuration: Configuration) -> None:
+        """Decide new calls with this configuration; an integration that did not change keeps its connections."""
+        before = self.newest if self._active else None
+        tell = self._events.publish if self._events.is_heard(LookedUp) else None
+        self._active.append(activate(before, configuration, self.cache, tell))
+        names = tuple(configuration.routes), tuple(configuration.integrations)
+        self._events.publish(ConfigurationTaken(configuration.revision, *names))
+
+    async def serve(self, channel: AgiChannel) -> None:
+        """Decide one call. Raises `ChannelError` or `CancelledError` when it was over before its decision."""
+        active, began = self.newest, time.monotonic()
+        active.calls += 1
+        talk, lookup = self._surrounded(channel, active.lookup)
+        call = new_call(talk, lookup, active.configuration, self._report, self._speech(active))
+        ended: CallEnded | None = None
+        try:
+            decision = await call.run(channel.route)
+            ended = CallRouted(channel.caller, decision.route, decision)
+        except (ChannelError, asyncio.CancelledError) as error:
+            ended = _abandoned(channel, error)
+            raise
+        except Exception as error:
+            self._report(error)
+            ended = CallAbandoned(channel.caller, channel.route, type(error).__name__, "error")
+        finally:
+            active.calls -= 1
+            if ended is not None:
+                self._events.publish(_with_experience(ended, call.heard, began))
+            if not active.calls and active is not self.newest:
+                await self.close_unused()
+
+    async def close_unused(self) -> None:
+        """Let go of configurations that no call uses any more, and close what no other one holds."""
+        *old, newest = self._active
+        done = [one for one in old if not one.calls]
+        self._active = [one for one in old if one.calls] + [newest]
+        await _close(done, self._active)
+
+    async def close(self) -> None:
+        """Close every connection, whoever uses it."""
+        await _close(self._active)
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield the states of sources, integrations, mirrors and the cache, for metrics."""
+        if not self._active:
+            return  # a scraper may come before the first configuration is in force
+        now = self.newest
+        for name, integration in now.configuration.integrations.items():
+            for model in integration.models:
+                yield Reading("source_down", (name, model) in now.search.down, (name, model))
+        for name, guard in now.guards.items():
+            yield Reading("breaker_open", guard.open, (name,))
+        yield Reading("cache_entries", len(self.cache))
+        yield from mirror_readings(now.providers)
+
+    def _surrounded(self, channel: Channel, lookup: Lookup) -> tuple[Channel, Lookup]:
+        for around in self._around:
+            channel, lookup = around(channel, lookup)
+        return channel, lookup
+
+    def _speech(self, active: ActiveConfig) -> ObservedSpeech | None:
+        return ObservedSpeech(active.speech, self._events.publish) if active.speech is not None else None
+
+    def _report(self, error: Exception) -> None:
+        self._events.publish(EngineFault())
+        _log.error("call.error", error=type(error).__name__, traceback=traceback_frames(error))
+
+
+async def _close(done: Sequence[ActiveConfig], held_by: Sequence[ActiveConfig] = ()) -> None:
+    held = {id(part) for one in held_by for part in one.parts}
+    for part in {id(part): part for one in done for part in one.parts if id(part) not in held}.values():
+        await part.close()
+
+
+def _with_experience(event: E, heard: CallerExperience, began: float) -> E:
+    """Return an event with what the caller went through."""
+    return replace(
+        event,
+        took_ms=(time.monotonic() - began) * 1000,
+        waited_s=heard.waited_s,
+        silence_s=heard.silence_s,
+        sounds_missing=heard.missing,
+        texts_unsaid=heard.unsaid,
+        early=tuple(heard.early),
+    )
+
+
+def _abandoned(channel: AgiChannel, error: BaseException) -> CallAbandoned:
+    """Return the event of a call that was cancelled or whose channel broke. The channel knows better which it was."""
+    lost = channel.lost or error
+    if isinstance(lost, CallerHungUp):
+        return CallAbandoned(channel.caller, channel.route, str(lost), "hung_up")
+    cause: Cause = "broken" if isinstance(lost, ChannelError) else "stopped"
+    return CallAbandoned(channel.caller, channel.route, str(lost) or "the service stopped", cause)

@@ -1,1 +1,0 @@
-"""Asterisk's own database as a provider."""

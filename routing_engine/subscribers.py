@@ -1,0 +1,148 @@
+"""Who hears of what the engine does: metrics, traces, the log, the journal. A new one is a function and a line here.
+
+Each `open_...` takes the `Host`, subscribes to its events, and returns what a reload changes and the stop closes, or
+None. Nobody in `service.py` or `live_calls.py` knows them by name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from routing_engine import __version__
+from routing_engine.config.engine_yaml import EngineSettings, LogSettings
+from routing_engine.core.events import CallEnded, Reading
+from routing_engine.event_bus import EventBus
+from routing_engine.journal.writer import Journal
+from routing_engine.live_calls import Around
+from routing_engine.log import log_call
+from routing_engine.metrics.traces import open_traces
+from routing_engine.settings.stores import journal_path
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the service offers to those who subscribe, while it starts.
+
+    `settings` are those it starts with. `not_ready` says why no call would be taken now,
+    "" when it would. Who has states for metrics adds to `readings`, who stands around each call to `around`, who
+    listens to `addresses`, by the name of the listener.
+    """
+
+    settings: EngineSettings
+    events: EventBus
+    not_ready: Callable[[], str]
+    readings: list[Callable[[], Iterable[Reading]]] = field(default_factory=list)
+    around: list[Around] = field(default_factory=list)
+    addresses: dict[str, list[str]] = field(default_factory=dict)
+
+
+def _change_nothing(settings: EngineSettings) -> Sequence[str]:
+    return ()
+
+
+async def _close_nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """What the service does with a subscriber, beside telling it events.
+
+    `change` takes what a reload brings, and returns the keys of engine.yaml that count after a restart only. `close`
+    is called once, after the last event, in the opposite order of opening.
+    """
+
+    change: Callable[[EngineSettings], Sequence[str]] = _change_nothing
+    close: Callable[[], Awaitable[None]] = _close_nothing
+
+
+OpenSubscriber: TypeAlias = Callable[[Host], Awaitable[Subscriber | None]]
+
+
+async def open_metrics(host: Host) -> Subscriber | None:
+    """Count, and answer scrapers, where there is a listener for them. Raises `OSError` when its address is taken."""
+    address = host.settings.listeners.metrics
+    if address is None:
+        return None
+    # late: a site without this listener does not pay for the imports
+    from routing_engine.metrics.listener import MetricsListener
+    from routing_engine.metrics.meter import Meter
+
+    meter = Meter(__version__, host.readings)
+    meter.subscribe_to(host.events)
+    listener = MetricsListener(meter, host.not_ready)
+    await listener.listen(address.host, address.port)
+    host.addresses["metrics"] = listener.addresses
+    return Subscriber(close=listener.stop)
+
+
+async def open_spans(host: Host) -> Subscriber | None:
+    """Make traces, where the environment names a collector."""
+    traces = open_traces(os.environ, __version__)
+    if traces is None:
+        return None
+
+    def change(settings: EngineSettings) -> Sequence[str]:
+        traces.plain_numbers = settings.logging.numbers == "plain"
+        return ()
+
+    change(host.settings)
+    host.around.append(traces.around)
+    host.events.subscribe_at_once(CallEnded, traces.call_ended)
+    return Subscriber(change, traces.close)
+
+
+async def open_log(host: Host) -> Subscriber:
+    """Write a line for each call."""
+    call_log = _CallLog(host.settings.logging)
+    host.events.subscribe_at_once(CallEnded, call_log.call_ended)
+    return Subscriber(call_log.change)
+
+
+class _CallLog:
+    def __init__(self, started_with: LogSettings) -> None:
+        self._started_with = started_with
+        self._plain = started_with.numbers == "plain"
+
+    def call_ended(self, event: CallEnded) -> None:
+        """Write the line of a call."""
+        log_call(event, self._plain)
+
+    def change(self, settings: EngineSettings) -> Sequence[str]:
+        """Take how numbers are shown; level and format were set up with the process."""
+        now, then = settings.logging, self._started_with
+        self._plain = now.numbers == "plain"
+        return [] if (now.level, now.format) == (then.level, then.format) else ["logging"]
+
+
+async def open_journal(host: Host) -> Subscriber:
+    """Keep every decision on the disk, unless the site wants none."""
+    wanted = host.settings.journal
+    journal = Journal(journal_path(wanted, host.settings.folder), wanted, host.settings.region) if wanted.kept else None
+
+    def change(settings: EngineSettings) -> Sequence[str]:
+        now = settings.journal
+        if journal is not None:
+            journal.change(now, settings.region)
+        return [] if (wanted.kept, wanted.path) == (now.kept, now.path) else ["journal"]
+
+    if journal is None:
+        return Subscriber(change)
+    await journal.open()
+    host.events.subscribe_at_once(CallEnded, journal.record)
+    host.readings.append(lambda: _journal_readings(journal))
+    return Subscriber(change, journal.close)
+
+
+def _journal_readings(journal: Journal) -> Iterator[Reading]:
+    yield Reading("journal_waiting", journal.waiting)
+    yield Reading("journal_lost_total", journal.lost)
+    yield Reading("journal_down", bool(journal.down))
+
+
+#: Who hears of events, in the order of opening. Metrics first: they are closed last, so that whoever asks whether the
+#: engine is ready while it drains gets an answer.
+SUBSCRIBERS: tuple[OpenSubscriber, ...] = (open_metrics, open_spans, open_log, open_journal)
