@@ -14,8 +14,7 @@ import structlog
 
 from routing_engine.core.destinations import say_destination
 from routing_engine.core.events import CallAbandoned, CallEnded, CallRouted
-from routing_engine.core.shown import hide_number, shown_caller
-from routing_engine.core.visible import visible
+from routing_engine.core.redact import hide_number, shown_caller, visible
 
 #: No text of an event is longer: a line is for people.
 _LONGEST = 2000

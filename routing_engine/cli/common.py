@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from routing_engine.core.visible import UNSEEN
+from routing_engine.core.redact import escaped
 
 #: Where a command adds its parser: what `ArgumentParser.add_subparsers` gives.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -42,8 +42,7 @@ def pair(text: str) -> tuple[str, str]:
 
 def print_json(value: Any) -> None:
     """Write a value as JSON, for programs; whatever a terminal would obey is written as its escape."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
-    print(UNSEEN.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text))
+    print(escaped(json.dumps(value, ensure_ascii=False, indent=2, default=str)))
 
 
 _COLOURS = {"good": "32", "bad": "31", "dim": "2", "bold": "1"}

@@ -23,7 +23,7 @@ import yaml
 from routing_engine.cli.common import misuse, paint, print_json
 from routing_engine.config.store import Configuration
 from routing_engine.core.ports import Describes, RemoteField
-from routing_engine.core.visible import visible
+from routing_engine.core.redact import visible
 from routing_engine.engine import open_provider
 from routing_engine.errors import ProviderError
 from routing_engine.settings.integration import FieldInfo, Integration

@@ -12,7 +12,8 @@ from datetime import datetime
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
 from routing_engine.cli.journal import JournalPlace, add_options, exit_on_journal_error, find_journal
-from routing_engine.core.phone import Number, mask_number, read_number
+from routing_engine.core.phone import Number, read_number
+from routing_engine.core.redact import mask_number
 from routing_engine.errors import JournalError
 from routing_engine.lookup.cache_file import forget_on_disk
 from routing_engine.mirror.index_writer import forget_in_mirrors

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from routing_engine.cli.common import paint
 from routing_engine.config.store import Configuration
 from routing_engine.core.model import Decision, Record
+from routing_engine.core.redact import visible
 from routing_engine.core.templates import as_text
-from routing_engine.core.visible import visible
 from routing_engine.settings.integration import FieldInfo
 
 

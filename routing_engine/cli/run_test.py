@@ -20,7 +20,7 @@ from routing_engine.core.caller import read_moment
 from routing_engine.core.destinations import say_destination
 from routing_engine.core.model import Decision, Destination, Operand, TrailStep, Value
 from routing_engine.core.phone import read_number
-from routing_engine.core.visible import visible
+from routing_engine.core.redact import visible
 from routing_engine.dry_run import DryCall, DryRun, dry_run
 from routing_engine.engine import open_store
 from routing_engine.log import set_up_log

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-from routing_engine.core.visible import visible
+from routing_engine.core.redact import visible
 
 #: Colours and weights, as we and the log write them; not `8`, which hides what follows.
 _COLOUR = re.compile(r"(\x1b\[(?:[0-79]|[39][0-7])(?:;(?:[0-79]|[39][0-7]))*m|[\n\t])")

@@ -15,7 +15,6 @@ from routing_engine.core.check_digits import why_invalid
 from routing_engine.core.compare import as_moment
 from routing_engine.core.conditions import nearly_not, why_not
 from routing_engine.core.destinations import KINDS
-from routing_engine.core.masking import mask_secrets
 from routing_engine.core.model import (
     Action,
     Caller,
@@ -41,6 +40,7 @@ from routing_engine.core.model import (
     Value,
 )
 from routing_engine.core.prefetch import prefetch_before_prompts, prefetch_before_turn
+from routing_engine.core.redact import mask_secrets
 from routing_engine.core.resolve import default_of, resolve_destination, resolve_nowhere
 from routing_engine.core.state import CallState, Conversation, fill_prompts, observe, play, switch
 from routing_engine.core.templates import render
@@ -65,16 +65,16 @@ def decide(route: Route, caller: Caller) -> Conversation[Decision]:
         talk = CallState(route, caller, trail, secrets, seen=seen, passed=passed)
         decision = yield from _follow(talk)
         if decision.destination is None or not KINDS[decision.destination.kind].is_route:
-            return mask_secrets(talk, decision)
+            return mask_secrets(decision, trail, secrets)
         opened = cast(Opened, (yield Open(decision.destination.target)))
         if opened.route is None:
             talk.log_step("route", f"there is no route '{decision.destination.target}'")
-            return mask_secrets(talk, (yield from resolve_nowhere(talk)))
+            return mask_secrets((yield from resolve_nowhere(talk)), trail, secrets)
         talk.log_step("route", f"going on with '{opened.route.name}'")
         passed.append((decision.route, decision.source, decision.rule))
         route, caller = opened.route, opened.caller or talk.caller
     talk.log_step("route", f"{MAX_ROUTES} routes were passed: they may lead to one another")
-    return mask_secrets(talk, (yield from resolve_nowhere(talk)))
+    return mask_secrets((yield from resolve_nowhere(talk)), trail, secrets)
 
 
 def fall_back(route: Route, caller: Caller, why: str) -> Decision:

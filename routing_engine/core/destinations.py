@@ -9,7 +9,7 @@ from typing import Literal
 
 from routing_engine.core.compare import as_number
 from routing_engine.core.model import Decision, Destination, Value
-from routing_engine.core.phone import mask_number
+from routing_engine.core.redact import mask_number, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +272,6 @@ def check_variable(name: str) -> None:
 
 
 _EVALUATED = re.compile(r"\$+(?=[{\[])")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f\u2028\u2029\ud800-\udfff]")
 
 #: Asterisk's GET VARIABLE gives back no more than 1,023 characters of a value.
 MAX_VALUE = 1000
@@ -282,7 +281,7 @@ def clean_value(text: str) -> str:
     """Return a text that is safe as a channel variable: no control characters, nothing Asterisk would evaluate."""
     if text.isprintable() and "$" not in text:
         return text[:MAX_VALUE]
-    return _EVALUATED.sub("", _CONTROL.sub(" ", text[:MAX_VALUE]))
+    return _EVALUATED.sub("", visible(text[:MAX_VALUE]))
 
 
 def dialplan_location(destination: Destination, profile: Mapping[str, str]) -> tuple[str, str, str]:

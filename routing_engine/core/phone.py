@@ -224,11 +224,6 @@ def same_number(one: Number | None, other: Number | None) -> bool:
     return one is not None and other is not None and one.e164 == other.e164
 
 
-def mask_number(text: str) -> str:
-    """Return a number for a log line: the last three digits stay, `...567`; short ones vanish whole."""
-    return "..." + text[-3:] if len(text) > 5 else "..."
-
-
 @lru_cache(maxsize=4096)
 def spellings(number: Number) -> Mapping[str, str]:
     """Return every spelling that a description may send, by its name.

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from routing_engine.core.compare import as_moment, as_number
 from routing_engine.core.model import Operand, Sound, Spoken, SpokenTemplate, Template, Value
+from routing_engine.core.redact import one_line
 from routing_engine.core.templates import render
 
 #: Names of sounds: a path below Asterisk's sounds, or an absolute one, without `..` and without a format.
@@ -17,7 +18,6 @@ LANGUAGE = re.compile(r"[A-Za-z]{2,8}([_\-][A-Za-z0-9]{1,8}){0,3}\Z", re.ASCII)
 _DIGITS = re.compile(r"[0-9*#]{1,40}\Z", re.ASCII)
 _LETTERS = re.compile(r"[A-Za-z0-9 .+*#/@\-]{1,40}\Z", re.ASCII)
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])\Z", re.ASCII)
-_UNSPOKEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _SEPARATORS = re.compile(r"[\s./\-()+]+")
 _LONGEST_SPEECH = 500
 _LONGEST_NUMBER = 2**31 - 1  # SAY NUMBER takes a C int
@@ -76,7 +76,7 @@ def _moment(text: str, now: datetime) -> str:
 
 
 def _speech(text: str, now: datetime) -> str:
-    said = _UNSPOKEN.sub(" ", text).strip()[:_LONGEST_SPEECH]
+    said = one_line(text)[:_LONGEST_SPEECH]
     if not said:
         raise ValueError("there is nothing to say")
     return said

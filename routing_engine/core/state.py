@@ -24,8 +24,8 @@ from routing_engine.core.model import (
     Value,
 )
 from routing_engine.core.prompts import check_language, speak
+from routing_engine.core.redact import visible
 from routing_engine.core.templates import Facts, as_text
-from routing_engine.core.visible import visible
 
 T = TypeVar("T")
 #: A trail is for people: what callers and CRMs wrote into it is cut and cannot do anything to a terminal.

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from routing_engine.core.events import CallAbandoned, CallEnded, CallRouted
 from routing_engine.core.model import Decision, Destination, Record, Sound, Spoken, TrailStep
 from routing_engine.core.phone import Number
+from routing_engine.core.redact import visible
 from routing_engine.journal.privacy import Privacy
 
 Ended: TypeAlias = Literal["routed", "fallback", "abandoned"]
@@ -126,10 +127,7 @@ _NOTHING_DECIDED: Row = {
 
 def clean(text: str) -> str:
     """Return a text that can stand in every database and on every terminal: no control character, not too long."""
-    text = text[:_LONGEST]
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else " " if one.isspace() else "\ufffd" for one in text)
+    return visible(text[:_LONGEST])
 
 
 def _place(place: Destination, target: str) -> dict[str, Any]:

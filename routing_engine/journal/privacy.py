@@ -9,7 +9,8 @@ import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
-from routing_engine.core.phone import Number, mask_number, read_number
+from routing_engine.core.phone import Number, read_number
+from routing_engine.core.redact import mask_number
 from routing_engine.settings.stores import Mode
 
 ANONYMOUS, FORGOTTEN = "anonymous", "(forgotten)"

@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
 from routing_engine.core.model import Destination
-from routing_engine.core.phone import Number, mask_number, read_number
+from routing_engine.core.phone import Number, read_number
+from routing_engine.core.redact import mask_number
 from routing_engine.errors import JournalError
 from routing_engine.journal.entry import clean
 from routing_engine.journal.privacy import Privacy

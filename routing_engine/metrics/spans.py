@@ -26,8 +26,7 @@ from routing_engine.core.destinations import say_destination
 from routing_engine.core.events import CallAbandoned, CallEnded, CallRouted
 from routing_engine.core.model import Decision
 from routing_engine.core.ports import Channel, Lookup
-from routing_engine.core.shown import shown_caller
-from routing_engine.core.visible import visible
+from routing_engine.core.redact import shown_caller, visible
 from routing_engine.metrics.traced import Attribute, Moment, TracedChannel, TracedLookup
 
 SERVICE = "routing-engine"

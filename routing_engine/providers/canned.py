@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from routing_engine.core.model import Record, SourceDown, Value
 from routing_engine.core.ports import Query
+from routing_engine.core.redact import clean_text
 from routing_engine.errors import ProviderUnreachable
 from routing_engine.providers.answers.records import record_of
-from routing_engine.providers.answers.values import clean_text, read_value
+from routing_engine.providers.answers.values import read_value
 from routing_engine.settings.integration import Model
 
 

@@ -20,7 +20,7 @@ from routing_engine.errors import SpeechError, traceback_frames
 from routing_engine.settings.speech import SpeechSettings
 from routing_engine.speech.cache import SoundCache
 from routing_engine.speech.program import ProgramResult, run
-from routing_engine.speech.template import clean_text, fill, masked, uses
+from routing_engine.speech.template import fill, masked, speakable, uses
 from routing_engine.speech.wav import settle, sox
 from routing_engine.storage.single_flight import SingleFlight
 
@@ -124,7 +124,7 @@ class CommandSpeech:
 
     def _wanted(self, text: str, language: str) -> SpeechRequest:
         language = language if LANGUAGE.match(language) else "en"
-        said, voice = clean_text(text), self._settings.voice(language)
+        said, voice = speakable(text), self._settings.voice(language)
         parts = "\0".join((*self._command, "", voice, language, said))
         return SpeechRequest(said, language, voice, hashlib.sha256(parts.encode()).hexdigest()[:40])
 

@@ -6,17 +6,18 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from routing_engine.core.redact import one_line
 from routing_engine.settings.speech import PLACEHOLDER
 
-#: Control characters (some begin commands of espeak), the half of a character, and what marks up: `[[phonemes]]`, tags,
-#: and the backslashes of other synthesisers. None of them is ever said.
-_UNSPOKEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff<>\[\]\\]+")
+#: What marks up for a synthesiser and is never said: `[[phonemes]]`, tags, and the backslashes of others. Control
+#: characters, some of which begin commands of espeak, are taken out with it.
+_MARKUP = re.compile(r"[<>\[\]\\]")
 _LONGEST_TEXT = 500
 
 
-def clean_text(text: str) -> str:
+def speakable(text: str) -> str:
     """Return what is to be said: one line without markup, 500 characters at most; "" when there is nothing to say."""
-    said = _UNSPOKEN.sub(" ", text).strip()[:_LONGEST_TEXT]
+    said = one_line(_MARKUP.sub(" ", text))[:_LONGEST_TEXT]
     return said if any(map(str.isalnum, said)) else ""
 
 

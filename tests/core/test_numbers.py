@@ -13,7 +13,6 @@ from routing_engine.core.phone import (
     holds_line,
     last_digits,
     lines_in,
-    mask_number,
     read_line,
     read_number,
     same_number,
@@ -109,11 +108,6 @@ def test_the_last_digits_alone_are_not_the_same_line() -> None:
 
 def test_two_hidden_numbers_are_not_the_same_line() -> None:
     assert not same_number(None, None)
-
-
-@pytest.mark.parametrize(("text", "masked"), [("+436641234567", "...567"), ("12345", "..."), ("", "...")])
-def test_a_number_is_masked_for_logs(text: str, masked: str) -> None:
-    assert mask_number(text) == masked
 
 
 # ---------------------------------------------------------------------------------------- numbers in a record

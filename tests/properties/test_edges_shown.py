@@ -21,7 +21,7 @@ from routing_engine.cli.screen import Screen, guarded
 from routing_engine.core.destinations import PROFILES, variables
 from routing_engine.core.events import CallAbandoned, CallRouted
 from routing_engine.core.model import Caller, Record
-from routing_engine.core.visible import visible
+from routing_engine.core.redact import visible
 from routing_engine.dry_run import DryRun
 from routing_engine.log import log_call, set_up_log
 from tests.core.build import ANNA, SALES, Told, converse, go, route, rule, say, source, when

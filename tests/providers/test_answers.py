@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine.core.model import Record
+from routing_engine.core.redact import clean_text
 from routing_engine.core.templates import read_template
 from routing_engine.errors import ProviderMisread
 from routing_engine.providers.answers.path import read_path
 from routing_engine.providers.answers.records import page_url, read_answer, shape_of
-from routing_engine.providers.answers.values import clean_text, read_value
+from routing_engine.providers.answers.values import read_value
 from routing_engine.settings.integration import Model
 
 PLAIN = {"id": "id", "name": "full_name"}
@@ -136,21 +137,6 @@ def test_without_a_field_map_the_fields_come_as_they_are() -> None:
 
 def test_a_missing_field_is_there_without_a_value() -> None:
     assert read({"id": 7}, PLAIN) == [{"id": 7, "name": None}]
-
-
-@pytest.mark.parametrize(
-    ("raw", "clean"),
-    [
-        ("Gold ", "Gold "),
-        ("a\r\n\tb", "a b"),
-        ("a\x00b\x1b[31m", "ab[31m"),
-        ("\ud83d", "\ufffd"),
-        ("😀 Jörg\u00a0Å", "😀 Jörg\u00a0Å"),
-        ("\u202egold", "gold"),
-    ],
-)
-def test_texts_are_cleaned_at_the_edge(raw: str, clean: str) -> None:
-    assert clean_text(raw) == clean
 
 
 @pytest.mark.parametrize(

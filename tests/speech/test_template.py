@@ -3,7 +3,7 @@
 import pytest
 
 from routing_engine.settings.speech import read_command
-from routing_engine.speech.template import clean_text, fill, masked, uses
+from routing_engine.speech.template import fill, masked, speakable, uses
 
 TEXTS = [
     ("Good morning", "Good morning"),
@@ -33,7 +33,7 @@ HOSTILE = ["-v fr", "--path=/etc", "@/etc/passwd", "file:///etc/passwd", "$(touc
 
 @pytest.mark.parametrize(("text", "said"), TEXTS)
 def test_a_text_becomes_one_line_without_markup(text, said):
-    assert clean_text(text) == said
+    assert speakable(text) == said
 
 
 @pytest.mark.parametrize(("line", "sentence"), REFUSED)

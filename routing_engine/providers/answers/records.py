@@ -10,10 +10,11 @@ from urllib.parse import quote
 import jsonpath
 
 from routing_engine.core.model import Operand, Record, Template, Value
+from routing_engine.core.redact import clean_text
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread
 from routing_engine.providers.answers.path import Path, is_nothing, read_path
-from routing_engine.providers.answers.values import clean_text, read_json, read_value
+from routing_engine.providers.answers.values import read_json, read_value
 from routing_engine.settings.integration import Model, read_field
 from routing_engine.settings.yaml_reader import Section, section_of
 

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from typing import NoReturn
 
 from routing_engine.core.model import Scalar, Value
+from routing_engine.core.redact import clean_text
 
-_BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
-_LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")
 _WIDEST = 2**63
-
-
-def clean_text(text: str) -> str:
-    """Return a text that every log, terminal and protocol can carry; spaces around it stay, they may matter to a rule.
-
-    Line breaks and tabs become one space, other control characters (NUL, and those that turn the direction of
-    writing) vanish, half a surrogate pair becomes U+FFFD.
-    """
-    if text.isprintable():
-        return text
-    return _LONE_SURROGATES.sub("\ufffd", _CONTROLS.sub("", _BREAKS.sub(" ", text)))
 
 
 def read_value(raw: object) -> Value:

@@ -8,10 +8,10 @@ from datetime import datetime
 from routing_engine.core.model import Record
 from routing_engine.core.phone import holds_line, read_number, spellings
 from routing_engine.core.ports import Batch, Clock, Provider, Query, RemoteField
+from routing_engine.core.redact import clean_text
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused
 from routing_engine.providers.answers.path import Path
-from routing_engine.providers.answers.values import clean_text
 from routing_engine.providers.crm.client import NOTHING, CrmClient
 from routing_engine.providers.crm.filters import Unsearchable
 from routing_engine.providers.crm.model import Attempt, DescribeRequest

@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from routing_engine.core.model import Record, Value
 from routing_engine.core.phone import LAST_FEWEST, plain_text
 from routing_engine.core.ports import Clock, Provider, Query
+from routing_engine.core.redact import clean_text
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused
 from routing_engine.providers.answers.records import page_url
-from routing_engine.providers.answers.values import clean_text
 from routing_engine.providers.ldap import wire
 from routing_engine.providers.ldap.filter import ANYTHING, equal, every, holds_in_order, one_of
 from routing_engine.providers.ldap.settings import LdapSettings

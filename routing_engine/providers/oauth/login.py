@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import aiohttp
 from aiohttp import web
 
-from routing_engine.core.visible import UNSEEN
+from routing_engine.core.redact import one_line
 from routing_engine.errors import ProviderError, ProviderRefused
 from routing_engine.providers.oauth.client import PATIENCE_S, LoginRevoked, ask
 from routing_engine.providers.oauth.refresh import kept_of
@@ -133,7 +133,7 @@ def _said(answer: Mapping[str, str]) -> str:
 
 
 def _clean(text: str) -> str:
-    return UNSEEN.sub(" ", text)[:_LONGEST_SAID].strip()
+    return one_line(text)[:_LONGEST_SAID].strip()
 
 
 #: The page carries nothing that a browser would run or send on, whatever an answer held.
