@@ -16,6 +16,7 @@ from routing_engine.settings.mirror import Listing, MirrorSettings
 Kind: TypeAlias = Literal["full", "changes"]
 #: After a pull that failed: the first pause, which doubles, and the longest.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 15.0, 900.0
+_DOUBLED = 10
 #: Before a pull that was not believed is tried again: what it finds will hardly be another thing in a minute.
 _DOUBT_S = 3600.0
 #: Fewer records than these may all but one vanish without being suspicious: somebody has tidied up.
@@ -80,8 +81,11 @@ def suspicious(before: int, after: int, most_lost_percent: float) -> bool:
 
 
 def pause_s(failures: int, doubt: bool) -> float:
-    """Return how long to wait after so many failures in a row."""
-    return _DOUBT_S if doubt else min(_FIRST_PAUSE_S * 2.0 ** (failures - 1), _LONGEST_PAUSE_S)
+    """Return how long to wait after so many failures in a row; with `doubt` the last one was not believed."""
+    if doubt:
+        return _DOUBT_S
+    doubled = min(failures - 1, _DOUBLED)  # a system that is gone for weeks fails thousands of times
+    return min(_FIRST_PAUSE_S * 2.0**doubled, _LONGEST_PAUSE_S)
 
 
 def print_of(value: object) -> str:
