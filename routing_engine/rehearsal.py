@@ -20,7 +20,7 @@ from routing_engine.config.store import Configuration
 from routing_engine.core.caller import USUAL_LANGUAGE, arrived, at_site
 from routing_engine.core.model import Caller, Decision, Find, Found, Operand, Origin, SourceDown, Value
 from routing_engine.core.ports import Clock, Lookup
-from routing_engine.lookup.caching import said_age
+from routing_engine.lookup.caching import age_in_words
 from routing_engine.lookup.search import Search
 from routing_engine.providers.canned import CannedProvider
 from routing_engine.settings.integration import Model
@@ -94,7 +94,7 @@ class CannedLookup:
             return answer
         dated = (replace(record, origin=self._origin, age_s=self._age_s) for record in answer.records)
         where = "from the cache" if self._origin == "cache" else self._origin
-        note = f"{where}, {said_age(self._age_s)} old"
+        note = f"{where}, {age_in_words(self._age_s)} old"
         return replace(answer, records=tuple(dated), origin=self._origin, age_s=self._age_s, note=note)
 
 

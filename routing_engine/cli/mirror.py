@@ -15,7 +15,7 @@ from routing_engine.cli.common import Commands, add_command, misuse, paint, prin
 from routing_engine.config.store import Configuration
 from routing_engine.engine import open_provider, open_store
 from routing_engine.errors import ProviderError
-from routing_engine.lookup.caching import said_age
+from routing_engine.lookup.caching import age_in_words
 from routing_engine.mirror.provider import MirrorProvider
 from routing_engine.mirror.puller import PullResult
 from routing_engine.mirror.schedule import Kind
@@ -107,7 +107,7 @@ def _print(states: Mapping[str, Mapping[str, ModelState]], zone: tzinfo | None) 
 def _what(state: ModelState) -> str:
     if state.held is None:
         return "no records yet"
-    return f"{state.held.records} records, {said_age(max(0.0, time.time() - state.held.as_of))} old"
+    return f"{state.held.records} records, {age_in_words(max(0.0, time.time() - state.held.as_of))} old"
 
 
 def _more(state: ModelState, zone: tzinfo | None) -> list[str]:

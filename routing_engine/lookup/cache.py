@@ -1,4 +1,8 @@
-"""Answers kept in memory: the key is what was really asked, the age decides at each look what may still be used."""
+"""Answers kept in memory, for every route together.
+
+An answer is kept under what was really asked, and without a time of its own: each route says how old it may be
+(`CachePolicy`), so one that is too old for this call may still do for the next.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,10 @@ Key: TypeAlias = tuple[str, str, str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """What was answered; `at` in seconds since 1970. No records is an answer too."""
+    """What was answered, `at` in seconds since 1970; no records is an answer too.
+
+    `strangers` counts the records that were found and are not the caller's.
+    """
 
     records: tuple[Record, ...]
     at: float
@@ -24,7 +31,10 @@ class CacheEntry:
 
 
 def key_of(ask: Find, print_: str = "") -> Key:
-    """Return the key of a look-up; `print_` differs when the integration's models or the site's region do."""
+    """Return the key of a look-up; `print_` differs when the integration's models or the site's region do.
+
+    Routes that ask the same share an answer, whatever they call the source and however long they wait for it.
+    """
     source = ask.source
     caller = ask.caller.e164 if ask.caller is not None else ""
     by = "caller" if source.by_caller else "other"
@@ -32,7 +42,10 @@ def key_of(ask: Find, print_: str = "") -> Key:
 
 
 class Cache:
-    """At most `entries` answers; the one not used for longest makes room. `changed` hears of every change."""
+    """At most `entries` answers; the one not used for longest makes room.
+
+    `changed` hears of every change: the key with what is kept now, None for an answer that was dropped.
+    """
 
     def __init__(
         self, entries: int, changed: Callable[[Key, CacheEntry | None], None] = lambda key, entry: None
@@ -44,17 +57,17 @@ class Cache:
         return len(self._entries)
 
     def __iter__(self) -> Iterator[tuple[Key, CacheEntry]]:
-        return iter(tuple(self._entries.items()))
+        return iter(tuple(self._entries.items()))  # a copy: who goes through them may drop some
 
     def get(self, key: Key) -> CacheEntry | None:
-        """Return what is kept, however old."""
+        """Return what is kept, however old; None when nothing is."""
         entry = self._entries.get(key)
         if entry is not None:
             self._entries.move_to_end(key)
         return entry
 
     def put(self, key: Key, entry: CacheEntry) -> None:
-        """Keep an answer."""
+        """Keep an answer, in the place of an older one."""
         self._entries[key] = entry
         self._entries.move_to_end(key)
         self._changed(key, entry)
@@ -63,7 +76,7 @@ class Cache:
             self._changed(oldest, None)
 
     def forget(self, e164: str) -> int:
-        """Drop every answer that was asked for a number, or that holds it; give how many those were."""
+        """Drop every answer that was asked for a number (E.164), or that holds it; return how many those were."""
         gone = [key for key, entry in self._entries.items() if e164 in key or _holds(entry, e164)]
         for key in gone:
             del self._entries[key]
@@ -72,5 +85,6 @@ class Cache:
 
 
 def _holds(entry: CacheEntry, e164: str) -> bool:
+    # Generous: a record that only contains the digits goes as well. It is asked for again when it is needed.
     digits = e164.lstrip("+")
     return any(digits in str(value).replace(" ", "") for record in entry.records for value in record.fields.values())

@@ -29,17 +29,20 @@ _TABLE = "CREATE TABLE IF NOT EXISTS answers (question TEXT PRIMARY KEY, at REAL
 
 
 class CacheFile:
-    """The file of a cache. `open` fills the cache and begins to follow it; `close` writes what is left."""
+    """The file of a cache. `open` fills the cache and begins to follow it; `close` writes what is left.
+
+    Whatever the disk does, none of these raises.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._changes: dict[Key, CacheEntry | None] = {}
+        self._changes: dict[Key, CacheEntry | None] = {}  # by key: of many changes of one answer the last is written
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._failing = False
 
     def changed(self, key: Key, entry: CacheEntry | None) -> None:
-        """Take note of a change of the cache; None is an answer that was dropped."""
+        """Take a change of the cache, to be written within `WRITE_EVERY_S`; None is an answer that was dropped."""
         self._changes[key] = entry
         self._wake.set()
 
@@ -48,11 +51,11 @@ class CacheFile:
         try:
             entries = await asyncio.to_thread(_read_all, self._path)
         except (sqlite3.Error, OSError, ValueError) as error:
-            self._tell(error)
+            self._report(error)
             entries = []
         for key, entry in entries:
             cache.put(key, entry)
-        self._changes.clear()
+        self._changes.clear()  # the cache has told us of what we have just given it
         self._task = asyncio.get_running_loop().create_task(self._follow())
 
     async def close(self) -> None:
@@ -74,17 +77,18 @@ class CacheFile:
             await self._write()
 
     async def _write(self) -> None:
-        changes, self._changes = self._changes, {}
+        changes, self._changes = self._changes, {}  # what the disk refuses is lost: it must not pile up
         if not changes:
             return
         try:
+            # A thread cannot be stopped: `close` comes here while it writes, and begins another behind it.
             await asyncio.shield(asyncio.to_thread(_write_all, self._path, changes))
             self._failing = False
         except (sqlite3.Error, OSError, ValueError) as error:
-            self._tell(error)
+            self._report(error)
 
-    def _tell(self, error: Exception) -> None:
-        if not self._failing:
+    def _report(self, error: Exception) -> None:
+        if not self._failing:  # once, not every second
             self._failing = True
             _log.warning("cache.unwritable", path=str(self._path), error=str(error)[:200])
 

@@ -20,7 +20,8 @@ T = TypeVar("T")
 class Limiter:
     """The state of one integration: `run` every request of it.
 
-    What `run` does, step by step: `enter` before the request, then `succeeded`, `failed` or `leave`.
+    What `run` does, step by step: `enter` before the request, then `succeeded`, `failed` or `leave`. `clock` is in
+    seconds, from wherever; `name` begins every sentence of an error.
     """
 
     def __init__(self, name: str, limits: RateLimits, clock: Clock) -> None:
@@ -29,7 +30,7 @@ class Limiter:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._failures = 0
         self._closed_until = 0.0
-        self._probing = False
+        self._probing = False  # one look-up tries whether the system is back; nobody else is let through
         self._told_to_wait_until = 0.0
         self._tokens, self._counted_at = self._burst, clock()
 

@@ -18,9 +18,8 @@ from routing_engine.errors import (
     ProviderUnreachable,
     traceback_frames,
 )
-from routing_engine.lookup.caching import said_age
+from routing_engine.lookup.caching import age_in_words, time_is_up
 from routing_engine.lookup.caller_match import match_caller, queries
-from routing_engine.lookup.ending import time_is_up
 from routing_engine.lookup.limiter import Limiter
 from routing_engine.settings.integration import Model, RateLimits
 
@@ -110,7 +109,7 @@ class Search:
         age_s: float | None = None if age_of is None else age_of(source.model)
         if age_s is None:
             return found
-        return replace(found, note=f"snapshot, {said_age(age_s)} old", origin="snapshot", age_s=age_s)
+        return replace(found, note=f"snapshot, {age_in_words(age_s)} old", origin="snapshot", age_s=age_s)
 
     async def _ask(self, course: _Progress, limit_s: float) -> Found:
         source = course.ask.source

@@ -74,7 +74,7 @@ class PullState:
 
 
 def index_path(folder: Path, integration: str) -> Path:
-    """Return the file of an integration."""
+    """Return the file of an integration's index; its lock lies beside it, with the ending `.lock`."""
     return folder / f"{integration}.v{LAYOUT}.db"
 
 
@@ -94,7 +94,7 @@ def index_state(connection: sqlite3.Connection, model: str) -> IndexState | None
 
 
 def pull_state(connection: sqlite3.Connection, model: str) -> PullState:
-    """Return how the pull of a model goes."""
+    """Return how the pull of a model goes; an empty one before the first."""
     found = connection.execute("SELECT kind, so_far, why FROM pulls WHERE model = ?", (model,)).fetchone()
     return PullState() if found is None else PullState(*found)
 
@@ -112,6 +112,7 @@ def find(
             return None, [], []
         numbers = indexes_of(connection, now.generation)
         wanted = [numbers[column] for column in columns if column in numbers]
+        # DISTINCT: a record with the number in two fields is one record.
         rows = connection.execute(
             f"SELECT DISTINCT r.record, r.id, r.url, r.fields FROM keys k JOIN records r ON r.record = k.record "  # noqa: S608  marks only
             f"WHERE k.number IN ({_marks(wanted)}) AND k.key IN ({_marks(keys)}) ORDER BY r.record LIMIT {MOST_FOUND}",
@@ -126,7 +127,7 @@ def _marks(values: Sequence[object]) -> str:
 
 
 def indexes_of(connection: sqlite3.Connection, generation: int) -> dict[SearchColumn, int]:
-    """Return the numbers of a generation's indexes."""
+    """Return the numbers of a generation's indexes, by what each searches."""
     rows = connection.execute("SELECT field, phones, number FROM indexes WHERE generation = ?", (generation,))
     return {SearchColumn(field, bool(phones)): number for field, phones, number in rows}
 

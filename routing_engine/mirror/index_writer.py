@@ -26,6 +26,7 @@ from routing_engine.mirror.index import (
 from routing_engine.storage import sqlite
 from routing_engine.storage.sqlite import transaction
 
+#: So many rows go in one step: a call that wants to read, or the pull of another model, waits for no more.
 _AT_ONCE = 2000
 _BY_NUMBER = "SELECT DISTINCT record FROM keys WHERE key = ?"
 _BY_TEXT = "SELECT record FROM records WHERE instr(replace(fields, ' ', ''), ?)"
@@ -51,6 +52,7 @@ def sweep(connection: sqlite3.Connection, model: str) -> None:
         for number in indexes_of(connection, old).values():
             _remove(connection, "keys", "(number, key, record)", "number", number)
         _remove(connection, "records", "record", "generation", old)
+        # Last: a sweep that is interrupted finds the generation again.
         with transaction(connection):
             connection.execute("DELETE FROM indexes WHERE generation = ?", (old,))
             connection.execute("DELETE FROM generations WHERE generation = ?", (old,))
@@ -64,26 +66,27 @@ def _remove(connection: sqlite3.Connection, table: str, row: str, where: str, va
 
 
 def put(connection: sqlite3.Connection, generation: int, region: str, records: Iterable[Record]) -> None:
-    """Put records into a generation, each in the place of the one with its id."""
+    """Put records into a generation, each in place of the one with its id."""
     with transaction(connection):
         if not connection.execute("SELECT 1 FROM generations WHERE generation = ?", (generation,)).fetchone():
+            # The file was replaced under us, or another engine without our lock pulls into it.
             raise sqlite3.IntegrityError("the generation was swept away")
         numbers = indexes_of(connection, generation)
         for record in records:
             text = json.dumps(dict(record.fields), ensure_ascii=True)
-            place = _clear(connection, generation, numbers, region, record.id)
-            row = (place, generation, record.id, record.url, text)
-            place = connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", row).lastrowid
-            added = [(number, key, place) for number, key in _keys(numbers, region, record.id, record.fields)]
+            row_id = _clear(connection, generation, numbers, region, record.id)
+            row = (row_id, generation, record.id, record.url, text)
+            row_id = connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", row).lastrowid
+            added = [(number, key, row_id) for number, key in _keys(numbers, region, record.id, record.fields)]
             connection.executemany("INSERT INTO keys VALUES (?, ?, ?)", added)
 
 
 def remove(connection: sqlite3.Connection, generation: int, region: str, ids: Iterable[str]) -> int:
-    """Remove records by their ids; gives how many there were."""
+    """Remove records by their ids; return how many there were."""
     with transaction(connection):
         numbers = indexes_of(connection, generation)
-        places = [_clear(connection, generation, numbers, region, one) for one in ids]
-        there = [(place,) for place in places if place is not None]
+        row_ids = [_clear(connection, generation, numbers, region, one) for one in ids]
+        there = [(row_id,) for row_id in row_ids if row_id is not None]
         connection.executemany("DELETE FROM records WHERE record = ?", there)
     return len(there)
 
@@ -91,16 +94,16 @@ def remove(connection: sqlite3.Connection, generation: int, region: str, ids: It
 def _clear(
     connection: sqlite3.Connection, generation: int, numbers: Mapping[SearchColumn, int], region: str, id_: str
 ) -> int | None:
-    """Remove the keys of the record with this id; gives its place, None when there is none."""
+    """Remove the keys of the record with this id; return its row's number; None when there is no such record."""
     found = connection.execute(
         "SELECT record, fields FROM records WHERE generation = ? AND id = ?", (generation, id_)
     ).fetchone()
     if found is None:
         return None
-    place, text = found
-    gone = [(number, key, place) for number, key in _keys(numbers, region, id_, fields_of(text))]
+    row_id, text = found
+    gone = [(number, key, row_id) for number, key in _keys(numbers, region, id_, fields_of(text))]
     connection.executemany("DELETE FROM keys WHERE number = ? AND key = ? AND record = ?", gone)
-    return int(place)
+    return int(row_id)
 
 
 def _keys(
@@ -120,15 +123,15 @@ def _add_index(connection: sqlite3.Connection, generation: int, column: SearchCo
 
 
 def add_column(connection: sqlite3.Connection, model: str, region: str, column: SearchColumn) -> None:
-    """Index one more column of what is in force. It may take seconds."""
+    """Index one more column of what is in force. It may take seconds: calls read meanwhile, pulls wait."""
     with transaction(connection):
         now = index_state(connection, model)
         if now is None or column in indexes_of(connection, now.generation):
             return
         number = _add_index(connection, now.generation, column)
         rows = connection.execute("SELECT record, id, fields FROM records WHERE generation = ?", (now.generation,))
-        for place, id_, text in rows.fetchall():
-            added = [(one, key, place) for one, key in _keys({column: number}, region, id_, fields_of(text))]
+        for row_id, id_, text in rows.fetchall():
+            added = [(one, key, row_id) for one, key in _keys({column: number}, region, id_, fields_of(text))]
             connection.executemany("INSERT INTO keys VALUES (?, ?, ?)", added)
 
 
@@ -154,12 +157,13 @@ def write_pull_state(connection: sqlite3.Connection, model: str, how: PullState)
 
 def known(connection: sqlite3.Connection, generation: int, ids: Iterable[str]) -> list[str]:
     """Return those of the ids that a generation has."""
+    # One by one: a list in one statement would be too long for SQLite.
     ask = "SELECT 1 FROM records WHERE generation = ? AND id = ?"
     return [one for one in ids if connection.execute(ask, (generation, one)).fetchone()]
 
 
 def forget_in_mirrors(folder: Path, e164: str, dry_run: bool) -> int:
-    """Remove the records of a number from every index of a folder; give how many those were.
+    """Remove the records of a number (E.164) from every index of a folder, or only count them; return how many.
 
     Raises `sqlite3.Error` or `OSError`. A pull under way may bring them again, as the next one will where the system
     still has them.
@@ -170,6 +174,7 @@ def forget_in_mirrors(folder: Path, e164: str, dry_run: bool) -> int:
 def _forget(path: Path, e164: str, dry_run: bool) -> int:
     with closing(open_index(path)) as connection:
         with transaction(connection, write=not dry_run):
+            # By key is quick and knows spellings; by text finds it in fields that nobody searches.
             rows = connection.execute(f"{_BY_NUMBER} UNION {_BY_TEXT}", (e164, e164.lstrip("+"))).fetchall()
             if not dry_run:
                 for row in rows:

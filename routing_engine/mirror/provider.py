@@ -28,9 +28,10 @@ from routing_engine.storage.sqlite import DbThread
 
 
 class MirrorProvider:
-    """Keeps the port `Provider` over an index in `folder`. `provider` keeps `Lists`, too; `limiter` spares it.
+    """Keeps the port `Provider` over an index in `folder`.
 
-    `now` is seconds since 1970.
+    `provider` is the system itself; it keeps `Lists`, too, and is asked as `limiter` allows. `region` is the site's: it
+    says how numbers without country code are read. `now` is seconds since 1970.
     """
 
     def __init__(
@@ -46,28 +47,31 @@ class MirrorProvider:
         self._name, self._models, self._region = integration.name, integration.models, region
         self._provider, self._limiter, self._now = provider, limiter, now
         self._settings = integration.mirror or MirrorSettings()
-        self._plans = _plans(integration, self._settings, region)
-        self._columns = {model: self._first_columns(model) for model in self._plans}
+        self._schedules = _schedules(integration, self._settings, region)
+        self._columns = {model: self._first_columns(model) for model in self._schedules}
         path = index.index_path(folder, integration.name)
         self._reading, self._writing = DbThread(path, index.open_index), DbThread(path, index.open_index)
         puller = Puller(integration.name, cast(Lists, provider), self._writing, region, limiter, now, sleep)
         name = integration.name
-        self._scheduler = Scheduler(name, path, self._plans, self._columns, self._writing, puller, now, sleep)
+        self._scheduler = Scheduler(name, path, self._schedules, self._columns, self._writing, puller, now, sleep)
         self._ages: dict[str, float | None] = {}
         self._running: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------------------------------- for calls
 
     async def find(self, query: Query) -> Sequence[Record]:
-        """Look a record up in the index; one of a model that cannot be listed, in the system itself."""
-        if query.model not in self._plans:
+        """Return the records that the index holds; of a model that cannot be listed, what the system itself answers.
+
+        Raises `ProviderUnreachable` while the index cannot be used, and why.
+        """
+        if query.model not in self._schedules:
             return await self._limiter.run(lambda: self._provider.find(query))
         try:
             held, records = await self._look_up(query)
         except (sqlite3.Error, OSError) as error:
             raise ProviderUnreachable(f"{self._name}: {disk_fault(error)}") from error
-        unusable = self._plans[query.model].why_unusable(held, self._now())
-        self._ages[query.model] = None
+        unusable = self._schedules[query.model].why_unusable(held, self._now())
+        self._ages[query.model] = None  # until we know better, the answer is of the system itself
         if unusable and self._settings.until_ready == "live":
             return await self._limiter.run(lambda: self._provider.find(query))
         if unusable or held is None:
@@ -82,7 +86,7 @@ class MirrorProvider:
 
     def search_in(self, model: str, field: str, by_caller: bool) -> None:
         """Have an index for such searches from the next full pull on; one that is needed earlier is made then."""
-        if model in self._plans:
+        if model in self._schedules:
             self._columns[model].update(self._columns_of(model, field, by_caller))
 
     # ------------------------------------------------------------------------------------- kept up to date
@@ -153,7 +157,7 @@ class MirrorProvider:
         return {column for by_caller in (True, False) for column in self._columns_of(model, "", by_caller)}
 
 
-def _plans(integration: Integration, settings: MirrorSettings, region: str) -> dict[str, PullSchedule]:
+def _schedules(integration: Integration, settings: MirrorSettings, region: str) -> dict[str, PullSchedule]:
     system = print_of((integration.provider, integration.settings))
     found: dict[str, PullSchedule] = {}
     for name, model in integration.models.items():

@@ -21,6 +21,7 @@ PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0, 120.0)
 _FIRST_PAGE = 2
 #: A system that wants to be left alone for longer than this ends the pull.
 LONGEST_WAIT_S = 300.0
+#: A system whose cursor never comes to an end is not believed.
 _MOST_PAGES = 1_000_000
 
 T = TypeVar("T")
@@ -50,7 +51,10 @@ class PullResult:
 
 
 class Puller:
-    """Pulls the models of one integration; whoever calls it holds the lock of the index."""
+    """Pulls the models of one integration; whoever calls it holds the lock of the index.
+
+    `lists` is the system, `db` the thread that writes the index, `now` seconds since 1970.
+    """
 
     def __init__(
         self, name: str, lists: Lists, db: DbThread, region: str, limiter: Throttle, now: Clock, sleep: Sleep
@@ -58,35 +62,37 @@ class Puller:
         self._name, self._lists, self._db, self._region = name, lists, db, region
         self._limiter, self._now, self._sleep = limiter, now, sleep
 
-    async def full(self, model: str, plan: PullSchedule, columns: Iterable[SearchColumn], accept: bool) -> PullResult:
+    async def full(
+        self, model: str, schedule: PullSchedule, columns: Iterable[SearchColumn], accept: bool
+    ) -> PullResult:
         """Pull every record of a model and put them in the place of those in force.
 
         `accept` believes it also when most have gone. Raises a `ProviderError`, or what the index raises.
         """
-        began, came = self._now(), 0
+        began, came = self._now(), 0  # before the first page: what changes meanwhile belongs to the next pull
         before = await self._db.do(index.index_state, model)
         generation = await self._db.do(index_writer.begin, model, columns)
-        async for batch in self._pages(model, None, plan.settings.page_timeout_s):
+        async for batch in self._pages(model, None, schedule.settings.page_timeout_s):
             await self._put(generation, batch)
             if batch.gone:
                 await self._db.do(index_writer.remove, generation, self._region, batch.gone)
             came += len(batch.records)
             await self._db.do(index_writer.write_pull_state, model, PullState("full", came))
         records = await self._db.do(index_writer.count, generation)
-        if not accept and before is not None and before.shape == plan.prints.shape:
-            self._believe(before.records, records, plan)
-        held = IndexState(generation, plan.prints.shape, plan.prints.system, records, began, began)
+        if not accept and before is not None and before.shape == schedule.prints.shape:
+            self._believe(before.records, records, schedule)
+        held = IndexState(generation, schedule.prints.shape, schedule.prints.system, records, began, began)
         await self._db.do(index_writer.publish_generation, model, held)
         await self._db.do(index_writer.sweep, model)
         return PullResult(model, "full", records, came, 0)
 
-    async def changes(self, model: str, plan: PullSchedule, before: IndexState) -> PullResult:
+    async def changes(self, model: str, schedule: PullSchedule, before: IndexState) -> PullResult:
         """Pull what has changed since the last pull began, and a little before that. Raises as `full` does."""
         began, came, gone = self._now(), 0, dict[str, None]()
-        since = datetime.fromtimestamp(max(0.0, min(before.as_of, began) - plan.settings.overlap_s), UTC)
-        async for batch in self._pages(model, since, plan.settings.page_timeout_s):
+        since = datetime.fromtimestamp(max(0.0, min(before.as_of, began) - schedule.settings.overlap_s), UTC)
+        async for batch in self._pages(model, since, schedule.settings.page_timeout_s):
             await self._put(before.generation, batch)
-            for record in batch.records:
+            for record in batch.records:  # deleted and made anew, within one pull
                 gone.pop(record.id, None)
             gone.update(dict.fromkeys(batch.gone))
             came += len(batch.records)
@@ -94,14 +100,14 @@ class Puller:
         # Counted before they go: a list of the deleted that names everybody is not believed either.
         there = await self._db.do(index_writer.count, before.generation)
         known = await self._db.do(index_writer.known, before.generation, list(gone))
-        self._believe(there, there - len(known), plan)
+        self._believe(there, there - len(known), schedule)
         await self._db.do(index_writer.remove, before.generation, self._region, known)
         records = there - len(known)
         await self._db.do(index_writer.publish_generation, model, replace(before, records=records, as_of=began))
         return PullResult(model, "changes", records, came, len(known))
 
-    def _believe(self, before: int, after: int, plan: PullSchedule) -> None:
-        if suspicious(before, after, plan.settings.most_lost_percent):
+    def _believe(self, before: int, after: int, schedule: PullSchedule) -> None:
+        if suspicious(before, after, schedule.settings.most_lost_percent):
             raise SuspiciousPull(
                 f"{self._name}: {after} records came where there were {before}, which is not believed; "
                 f"if it is right: routing-engine mirror {self._name} --accept"
@@ -120,6 +126,7 @@ class Puller:
             cursor = batch.cursor
             if not cursor:
                 return
+            # A cursor that comes again would be asked for ever.
             if cursor in seen or len(seen) > _MOST_PAGES:
                 raise ProviderMisread(f"{self._name}: the pages of '{model}' go round in a circle")
             seen.add(cursor)
@@ -135,6 +142,7 @@ class Puller:
                 await self._sleep(max(pause_s, error.retry_after_s))
             except ProviderUnreachable:
                 await self._sleep(pause_s)
+        # The last try: what it raises is the pull's end.
         return await self._ask(model, since, cursor, limit_s)
 
     async def _ask(self, model: str, since: datetime | None, cursor: str, limit_s: float) -> Batch:

@@ -16,6 +16,7 @@ from routing_engine.settings.mirror import Listing, MirrorSettings
 Kind: TypeAlias = Literal["full", "changes"]
 #: After a pull that failed: the first pause, which doubles, and the longest.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 15.0, 900.0
+#: So often it is doubled at most: two to the number of failures is too large for a float after ten days.
 _DOUBLED = 10
 #: Before a pull that was not believed is tried again: what it finds will hardly be another thing in a minute.
 _DOUBT_S = 3600.0
@@ -41,13 +42,14 @@ class PullSchedule:
     prints: Fingerprints
 
     def next(self, held: IndexState | None, now: float) -> tuple[Kind, float]:
-        """Return the next pull and its moment; one that is past is due."""
+        """Return the next pull and its moment, in seconds since 1970; one that is past is due."""
         if held is None or not self.fits(held):
             return "full", now
         full_at = self._after(held.full_at, self.settings.full_every_s, now)
         if self.listing != "changes" or not self.settings.changes_every_s:
             return "full", full_at
         changes_at = self._after(held.as_of, self.settings.changes_every_s, now)
+        # When both are due, the full one: it brings the changes, too.
         return ("full", full_at) if full_at <= max(changes_at, now) else ("changes", changes_at)
 
     def fits(self, held: IndexState) -> bool:
@@ -58,10 +60,11 @@ class PullSchedule:
         """Return a moment up to a tenth before `every_s` are over, so that not all are pulled in the same moment."""
         if last > now + 1:  # the clock was set back
             return now
+        # By chance, but the same at every look: the moment must not wander.
         return last + every_s * random.Random(f"{self.name} {last}").uniform(0.9, 1.0)
 
     def why_unusable(self, held: IndexState | None, now: float) -> str:
-        """Say why nothing can be found in what is there; "" when it can."""
+        """Return a sentence why nothing can be found in what is there; "" when it can be."""
         if held is None:
             return "its records are being pulled for the first time"
         if held.shape != self.prints.shape:
@@ -84,7 +87,7 @@ def pause_s(failures: int, doubt: bool) -> float:
     """Return how long to wait after so many failures in a row; with `doubt` the last one was not believed."""
     if doubt:
         return _DOUBT_S
-    doubled = min(failures - 1, _DOUBLED)  # a system that is gone for weeks fails thousands of times
+    doubled = min(failures - 1, _DOUBLED)
     return min(_FIRST_PAUSE_S * 2.0**doubled, _LONGEST_PAUSE_S)
 
 

@@ -39,33 +39,39 @@ class ModelState:
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
+    """Why the last pull of a model failed, how many did in a row, and the moment before which none is tried."""
+
     why: str
     failures: int
     not_before: float
 
 
 class Scheduler:
-    """Pulls the models of one integration into the file at `path`. `columns` are what each is searched by."""
+    """Pulls the models of one integration into the file at `path`. `columns` are what each is searched by.
+
+    `now` is seconds since 1970; `db` is the thread that writes, which look-ups share with the pulls for new columns.
+    """
 
     def __init__(
         self,
         name: str,
         path: Path,
-        plans: Mapping[str, PullSchedule],
+        schedules: Mapping[str, PullSchedule],
         columns: Mapping[str, Iterable[SearchColumn]],
         db: DbThread,
         puller: Puller,
         now: Clock,
         sleep: Sleep,
     ) -> None:
-        self._name, self._path, self._plans, self._columns = name, path, plans, columns
+        self._name, self._path, self._schedules, self._columns = name, path, schedules, columns
         self._db, self._puller, self._now, self._sleep = db, puller, now, sleep
+        # A connection of its own: to look never waits for a pull that is being written.
         self._looking = DbThread(path, index.open_index)
         self._troubles: dict[str, _Trouble] = {}
         self.states: dict[str, ModelState] = {}
 
     async def run(self) -> None:
-        """Pull on schedule, for ever."""
+        """Pull on schedule, for ever; whatever goes wrong in one round, the next one comes."""
         while True:
             try:
                 await self.pull_due()
@@ -80,14 +86,14 @@ class Scheduler:
     async def pull_due(self) -> None:
         """Pull every model whose time has come, unless another process is at it; look how all of them are."""
         await self.look()
-        for model in self._plans:
+        for model in self._schedules:
             if self.states[model].next_at <= self._now():
-                await self._pull_and_tell(model)
+                await self._pull_and_log(model)
         await self.look()
 
     async def look(self) -> None:
         """Read how every model is, as other processes see it too."""
-        for model in self._plans:
+        for model in self._schedules:
             held, pulling = None, PullState()
             try:
                 if await asyncio.to_thread(self._path.exists):  # to look must not make a file, perhaps of another user
@@ -125,15 +131,16 @@ class Scheduler:
     # ------------------------------------------------------------------------------------- inside
 
     async def _pull(self, model: str, kind: Kind | None, accept: bool) -> PullResult:
-        plan, held = self._plans[model], await self._db.do(index.index_state, model)
-        kind = kind or plan.next(held, self._now())[0]
+        schedule, held = self._schedules[model], await self._db.do(index.index_state, model)
+        kind = kind or schedule.next(held, self._now())[0]
         await self._db.do(index_writer.write_pull_state, model, PullState(kind))
         try:
-            if held is not None and kind == "changes" and plan.listing == "changes" and plan.fits(held):
-                pulled = await self._puller.changes(model, plan, held)
+            if held is not None and kind == "changes" and schedule.listing == "changes" and schedule.fits(held):
+                pulled = await self._puller.changes(model, schedule, held)
             else:
-                pulled = await self._puller.full(model, plan, frozenset(self._columns[model]), accept)
+                pulled = await self._puller.full(model, schedule, frozenset(self._columns[model]), accept)
         except BaseException as error:
+            # Also when the engine stops in the middle: the state must not say for ever that a pull is under way.
             await asyncio.shield(self._clean_up(model, error))
             raise
         await self._db.do(index_writer.write_pull_state, model, PullState())
@@ -147,7 +154,7 @@ class Scheduler:
             if isinstance(error, Exception):
                 await self._db.do(index_writer.sweep, model)
 
-    async def _pull_and_tell(self, model: str) -> None:
+    async def _pull_and_log(self, model: str) -> None:
         began = self._now()
         try:
             pulled = await self.pull(model)
@@ -165,8 +172,9 @@ class Scheduler:
     def _succeeded(self, pulled: PullResult, took_ms: float) -> None:
         if self._troubles.pop(pulled.model, None) is not None:
             _log.info("mirror.back", integration=self._name, model=pulled.model)
-        say = _log.info if pulled.kind == "full" or pulled.came or pulled.gone else _log.debug
-        say(
+        # Changes come every few minutes: a pull that brought nothing is not worth a line.
+        log = _log.info if pulled.kind == "full" or pulled.came or pulled.gone else _log.debug
+        log(
             "mirror.pulled",
             integration=self._name,
             model=pulled.model,
@@ -182,7 +190,7 @@ class Scheduler:
         failures = before.failures + 1 if before else 1
         wait_s = max(pause_s(failures, isinstance(error, SuspiciousPull)), getattr(error, "retry_after_s", 0.0))
         self._troubles[model] = _Trouble(why, failures, self._now() + wait_s)
-        if before is None:
+        if before is None:  # once; `mirror.back` says when it is over
             held = self.states[model].held if model in self.states else None
             kept = held.records if held is not None else 0
             _log.warning("mirror.failing", integration=self._name, model=model, why=why, kept=kept)
@@ -193,11 +201,11 @@ class Scheduler:
         )
 
     def _state(self, model: str, held: IndexState | None, pulling: PullState) -> ModelState:
-        now, plan, trouble = self._now(), self._plans[model], self._troubles.get(model)
-        kind, at = plan.next(held, now)
+        now, schedule, trouble = self._now(), self._schedules[model], self._troubles.get(model)
+        kind, at = schedule.next(held, now)
         at = max(at, trouble.not_before) if trouble else at
         return ModelState(
-            held, pulling, plan.why_unusable(held, now), trouble.why if trouble else pulling.why, kind, at
+            held, pulling, schedule.why_unusable(held, now), trouble.why if trouble else pulling.why, kind, at
         )
 
 

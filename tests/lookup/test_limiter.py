@@ -1,4 +1,4 @@
-"""The guard of one integration: breaker, places, rate, and being asked to wait."""
+"""The limiter of one integration: breaker, places, rate, and being asked to wait."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from routing_engine.lookup.limiter import Limiter
 from routing_engine.settings.integration import RateLimits
 
 
-def guard(clock: FakeClock | None = None, **limits: float) -> tuple[Limiter, FakeClock]:
+def limiter(clock: FakeClock | None = None, **limits: float) -> tuple[Limiter, FakeClock]:
     clock = clock or FakeClock()
     return Limiter("crm", RateLimits(**limits), clock), clock  # type: ignore[arg-type]
 
@@ -31,14 +31,14 @@ async def fail(one: Limiter, times: int = 1, retry_after_s: float | None = None)
 
 
 async def test_the_breaker_opens_after_failures_in_a_row() -> None:
-    one, _ = guard(failures=3)
+    one, _ = limiter(failures=3)
     await fail(one, 3)
     with pytest.raises(ProviderSkipped, match="crm: not asked, it failed 3 times in a row; next try in 5 s"):
         await one.enter()
 
 
 async def test_a_success_in_between_keeps_the_breaker_closed() -> None:
-    one, _ = guard(failures=3)
+    one, _ = limiter(failures=3)
     await fail(one, 2)
     await one.enter()
     one.succeeded()
@@ -48,7 +48,7 @@ async def test_a_success_in_between_keeps_the_breaker_closed() -> None:
 
 
 async def test_after_the_pause_one_look_up_tries_and_the_others_are_held() -> None:
-    one, clock = guard(failures=1, pause_s=10)
+    one, clock = limiter(failures=1, pause_s=10)
     await fail(one)
     clock.now_s += 10
     await one.enter()
@@ -60,7 +60,7 @@ async def test_after_the_pause_one_look_up_tries_and_the_others_are_held() -> No
 
 
 async def test_a_try_that_fails_begins_the_pause_anew() -> None:
-    one, clock = guard(failures=1, pause_s=10)
+    one, clock = limiter(failures=1, pause_s=10)
     await fail(one)
     clock.now_s += 10
     await fail(one)
@@ -70,7 +70,7 @@ async def test_a_try_that_fails_begins_the_pause_anew() -> None:
 
 
 async def test_a_try_whose_caller_hangs_up_lets_the_next_one_try() -> None:
-    one, clock = guard(failures=1, pause_s=10)
+    one, clock = limiter(failures=1, pause_s=10)
     await fail(one)
     clock.now_s += 10
     await one.enter()
@@ -79,7 +79,7 @@ async def test_a_try_whose_caller_hangs_up_lets_the_next_one_try() -> None:
 
 
 async def test_being_asked_to_wait_is_no_failure() -> None:
-    one, clock = guard(failures=1)
+    one, clock = limiter(failures=1)
     await fail(one, retry_after_s=30)
     assert not one.open
     with pytest.raises(ProviderSkipped, match="wants to be left alone for 30 s"):
@@ -89,7 +89,7 @@ async def test_being_asked_to_wait_is_no_failure() -> None:
 
 
 async def test_who_comes_when_all_places_are_taken_waits_for_one() -> None:
-    one, _ = guard(at_a_time=1)
+    one, _ = limiter(at_a_time=1)
     await one.enter()
     second = asyncio.create_task(one.enter())
     await asyncio.sleep(0)
@@ -99,7 +99,7 @@ async def test_who_comes_when_all_places_are_taken_waits_for_one() -> None:
 
 
 async def test_places_go_in_the_order_of_coming_and_past_those_who_left() -> None:
-    one, _ = guard(at_a_time=1)
+    one, _ = limiter(at_a_time=1)
     await one.enter()
     second, third = asyncio.create_task(one.enter()), asyncio.create_task(one.enter())
     await asyncio.sleep(0)
@@ -112,7 +112,7 @@ async def test_places_go_in_the_order_of_coming_and_past_those_who_left() -> Non
 
 
 async def test_a_place_given_to_one_who_is_cancelled_in_that_moment_is_not_lost() -> None:
-    one, _ = guard(at_a_time=1)
+    one, _ = limiter(at_a_time=1)
     await one.enter()
     second = asyncio.create_task(one.enter())
     await asyncio.sleep(0)
@@ -123,7 +123,7 @@ async def test_a_place_given_to_one_who_is_cancelled_in_that_moment_is_not_lost(
 
 
 async def test_the_rate_lets_a_burst_through_and_then_makes_wait() -> None:
-    one, _ = guard(per_second=100)
+    one, _ = limiter(per_second=100)
     for _ in range(100):
         await one.enter()
         one.succeeded()
@@ -133,15 +133,17 @@ async def test_the_rate_lets_a_burst_through_and_then_makes_wait() -> None:
     await asyncio.wait_for(late, 1)
 
 
-async def test_an_early_look_up_takes_no_place_that_another_may_need() -> None:
-    one, _ = guard(at_a_time=2)
-    await one.enter()
-    with pytest.raises(ProviderSkipped, match="not asked early"):
+@pytest.mark.parametrize(("at_a_time", "running", "asked"), [(1, 0, True), (2, 1, False), (5, 2, True), (5, 3, False)])
+async def test_early_look_ups_take_half_of_the_places(at_a_time: int, running: int, asked: bool) -> None:
+    one, _ = limiter(at_a_time=at_a_time)
+    for _ in range(running):
+        await one.enter()
+    with nullcontext() if asked else pytest.raises(ProviderSkipped, match="not asked early"):
         await one.enter(early=True)
 
 
 async def test_an_early_look_up_leaves_half_of_the_rate() -> None:
-    one, _ = guard(per_second=4)
+    one, _ = limiter(per_second=4)
     for _ in range(3):
         await one.enter()
         one.succeeded()
@@ -150,7 +152,7 @@ async def test_an_early_look_up_leaves_half_of_the_rate() -> None:
 
 
 async def test_an_early_look_up_never_waits_for_its_moment() -> None:
-    one, clock = guard(per_second=1)
+    one, clock = limiter(per_second=1)
     await one.enter()
     clock.now_s += 0.6  # more than half of a request's worth, but not a whole one
     with pytest.raises(ProviderSkipped, match="not asked early"):
@@ -173,7 +175,7 @@ async def raising(error: BaseException) -> None:
     ],
 )
 async def test_what_came_of_a_request_decides_whether_the_next_is_made(came: BaseException, then: str) -> None:
-    one, _ = guard(failures=1, at_a_time=1)
+    one, _ = limiter(failures=1, at_a_time=1)
     with pytest.raises(type(came)):
         await one.run(lambda: raising(came))
     with pytest.raises(ProviderSkipped, match=then) if then else nullcontext():
@@ -181,7 +183,7 @@ async def test_what_came_of_a_request_decides_whether_the_next_is_made(came: Bas
 
 
 async def test_an_answer_ends_the_row_of_failures() -> None:
-    one, _ = guard(failures=2)
+    one, _ = limiter(failures=2)
     for _ in range(3):
         with pytest.raises(ProviderUnreachable):
             await one.run(lambda: raising(ProviderUnreachable("crm: gone")))
