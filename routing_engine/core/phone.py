@@ -17,11 +17,15 @@ HIDDEN_WORDS = frozenset(
 )
 #: Those of them that say that the caller does not want to be known.
 WITHHELD_WORDS = frozenset({"anonymous", "restricted", "private", "withheld"})
-#: The spellings that `number_form` names; `last N` (`LAST_FEWEST` to `LAST_MOST` digits) is one more.
-FORMS = ("e164", "national", "digits", "as_received")
+#: How many of a number's last digits may be searched by: fewer are shared by too many, more has no number (E.164).
 LAST_FEWEST, LAST_MOST = 6, 15
+#: The formats that a number is written in. `digits` is E.164 without its +, `significant` the national number without
+#: trunk prefix (`2125550147`), `international` and `local` are as people of the country write it (`+1 212-555-0147`,
+#: `(212) 555-0147`), `received` is as the number arrived, `last_8` are its last eight digits.
+WHOLE_FORMATS = ("e164", "digits", "national", "significant", "international", "local")
+PHONE_FORMATS = (*WHOLE_FORMATS, "received", *(f"last_{count}" for count in range(LAST_FEWEST, LAST_MOST + 1)))
 
-_LAST = re.compile(r"last (0|[1-9][0-9]{0,3})\Z")
+_LAST = re.compile(r"last[_ ]?(0|[1-9][0-9]{0,3})\Z")
 _SEPARATORS = re.compile(r"[\s\-./()\u00a0]+")
 _DIALLED = re.compile(r"\+?[0-9]{1,20}\Z", re.ASCII)
 #: Without + or trunk prefix no public number is that short; libphonenumber would make `+43217` of extension 217.
@@ -57,25 +61,26 @@ class Number:
     national: str
 
     def form(self, name: str) -> str:
-        """Return the spelling that `number_form` names: one of `FORMS` (`digits` has no +), or `last 8`.
-
-        A number of fewer than `LAST_FEWEST` digits has no last ones: "".
-        """
-        if name == "as_received":
-            return self.received
-        if name == "national":
-            return self.national
-        digits = self.e164.lstrip("+")
-        if name == "digits":
-            return digits
+        """Return the number in one of `PHONE_FORMATS`; "" for the last digits of one that has fewer than six."""
+        known = {"e164": self.e164, "national": self.national, "received": self.received}.get(name)
+        if known is not None:  # libphonenumber need not be asked
+            return known
         count = last_digits(name)
         if not count:
-            return self.e164
+            return spellings(self)[name]
+        digits = self.e164.lstrip("+")
         return digits[-count:] if len(digits) >= LAST_FEWEST else ""
 
 
+def phone_format(words: str) -> str:
+    """Return the format that YAML or a query names, also as `as_received`, `last 8`, `last8`; "" when it is not one."""
+    count = last_digits(words)
+    name = f"last_{count}" if count else "received" if words == "as_received" else words
+    return name if name in PHONE_FORMATS else ""
+
+
 def last_digits(form: str) -> int:
-    """Return the N of the form `last N`, also one that is not allowed; 0 for every other form."""
+    """Return the N of the format `last_N`, also one that is not allowed; 0 for every other format."""
     found = _LAST.match(form)
     return int(found[1]) if found else 0
 
@@ -226,11 +231,9 @@ def same_number(one: Number | None, other: Number | None) -> bool:
 
 @lru_cache(maxsize=4096)
 def spellings(number: Number) -> Mapping[str, str]:
-    """Return every spelling that a description may send, by its name.
+    """Return a number in each of `WHOLE_FORMATS`, and its calling code as `country` (`1`).
 
-    `significant` is the national number without trunk prefix (`2125550147`), `international` and `local` are as
-    people of the country write it (`+1 212-555-0147`, `(212) 555-0147`), `country` is the calling code (`1`). A number
-    that is no public one has its digits in all of them, and no country.
+    A number that is not a public one has its digits in all of them, and no country.
     """
     digits = number.e164.lstrip("+")
     found = {"e164": number.e164, "digits": digits, "national": number.national}
@@ -246,5 +249,5 @@ def spellings(number: Number) -> Mapping[str, str]:
     }
 
 
-#: The names of `spellings`.
-SPELLINGS = ("e164", "digits", "national", "significant", "international", "local", "country")
+#: The names of `spellings`, which a description may send.
+SPELLINGS = (*WHOLE_FORMATS, "country")

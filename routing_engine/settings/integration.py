@@ -10,7 +10,7 @@ import yaml
 
 from routing_engine.core.field_types import FIELD_TYPES
 from routing_engine.core.model import Template
-from routing_engine.core.phone import FORMS, LAST_FEWEST, LAST_MOST, last_digits
+from routing_engine.core.phone import LAST_FEWEST, LAST_MOST, WHOLE_FORMATS, last_digits, phone_format
 from routing_engine.core.templates import read_template
 from routing_engine.settings.mirror import MirrorSettings
 from routing_engine.settings.yaml_reader import Section, section_of, suggest, text_of
@@ -80,7 +80,8 @@ class Model:
         loose = next((form for form in self.forms if last_digits(form)), "")
         if not loose or self.numbers or (searched and (not self.fields or searched in self.fields)):
             return None
-        sentence = f"'number_form: {loose}' finds strangers too, and the model '{self.name}' has no number to check"
+        form = loose.replace("_", " ")
+        sentence = f"'number_form: {form}' finds strangers too, and the model '{self.name}' has no number to check"
         return sentence, f"add numbers: [phone] to the model '{self.name}', with its fields that hold phone numbers"
 
 
@@ -177,20 +178,21 @@ def _read_forms(section: Section) -> tuple[str, ...]:
         fault = _fault_of(form)
         if fault:
             section.note("number_form", *fault)
-    for form in sorted({form for form in forms if forms.count(form) > 1}):
+    formats = tuple(map(phone_format, forms))
+    for form in sorted({form for form, name in zip(forms, formats, strict=True) if name and formats.count(name) > 1}):
         section.note("number_form", f"'number_form' has '{form}' twice", "keep one of them")
-    return forms or ("e164",)
+    return formats or ("e164",)
 
 
 def _fault_of(form: str) -> tuple[str, str] | None:
-    count = last_digits(form)
-    if form in FORMS or LAST_FEWEST <= count <= LAST_MOST:
+    if phone_format(form):
         return None
+    count = last_digits(form)
     if count > LAST_MOST:
         return f"no number has {count} digits", f"write last {LAST_MOST}, or fewer"
     if count or form == "last 0":
         return f"too many numbers end in the same {count} digits", f"write last {LAST_FEWEST}, or more: last 8 is usual"
-    return f"'number_form' cannot be '{form[:80]}'", suggest(form, (*FORMS, "last 8"))
+    return f"'number_form' cannot be '{form[:80]}'", suggest(form, (*WHOLE_FORMATS, "as_received", "last 8"))
 
 
 def _read_model(name: str, models: Section, forms: tuple[str, ...], more: Collection[str]) -> Model:

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from routing_engine.core.phone import (
     HIDDEN_WORDS,
+    PHONE_FORMATS,
     Number,
     holds_line,
     last_digits,
     lines_in,
+    phone_format,
     read_line,
     read_number,
     same_number,
@@ -73,9 +75,12 @@ def test_what_is_no_number_is_none(text: str) -> None:
         ("e164", "+436641234567"),
         ("national", "06641234567"),
         ("digits", "436641234567"),
-        ("as_received", "0664/123 45 67"),
-        ("last 8", "41234567"),
-        ("last 15", "436641234567"),
+        ("significant", "6641234567"),
+        ("international", "+43 664 1234567"),
+        ("local", "0664 1234567"),
+        ("received", "0664/123 45 67"),
+        ("last_8", "41234567"),
+        ("last_15", "436641234567"),
     ],
 )
 def test_the_spellings_to_search_by(form: str, text: str) -> None:
@@ -88,11 +93,31 @@ def test_the_spellings_to_search_by(form: str, text: str) -> None:
 def test_a_short_number_has_no_last_digits_to_search_by(extension: str, spelling: str) -> None:
     number = read_number(extension, "AT")
     assert number is not None
-    assert number.form("last 6") == spelling
+    assert number.form("last_6") == spelling
 
 
 @pytest.mark.parametrize(
-    ("form", "count"), [("last 8", 8), ("last 0", 0), ("last 3", 3), ("e164", 0), ("last", 0), ("last 08", 0)]
+    ("words", "name"),
+    [(name, name) for name in PHONE_FORMATS]
+    + [("as_received", "received"), ("last 8", "last_8"), ("last8", "last_8")]
+    + [(name, "") for name in ("last 5", "last 16", "last", "country", "E164", "")],
+)
+def test_a_format_has_one_name_however_it_is_written(words: str, name: str) -> None:
+    assert phone_format(words) == name
+
+
+@pytest.mark.parametrize(
+    ("form", "count"),
+    [
+        ("last_8", 8),
+        ("last 8", 8),
+        ("last8", 8),
+        ("last 0", 0),
+        ("last 3", 3),
+        ("e164", 0),
+        ("last", 0),
+        ("last 08", 0),
+    ],
 )
 def test_how_many_last_digits_a_form_wants(form: str, count: int) -> None:
     assert last_digits(form) == count

@@ -101,7 +101,7 @@ class RealDatabase(ProviderContract):
         await provider.close()
 
     async def test_an_own_query_gets_the_spellings_it_names(self, site: Site) -> None:
-        names = ("number", "e164", "national", "digits", "received", "last8", "last10")
+        names = ("number", "e164", "national", "digits", "received", "last8", "last_10")
         columns = ", ".join(f"CAST(:{name} AS CHAR(20)) AS {name}" for name in names)
         (record,) = await find(site.yaml(querying(f"SELECT {columns}")), by_caller("0664 123 45 67"))
         values = [str(record.fields[name]).strip() for name in names]

@@ -56,7 +56,7 @@ def find(
 
 def test_a_stranger_with_the_same_last_digits_is_left_out_and_counted() -> None:
     crm = Crm({"41234567": [STRANGER, OURS]})
-    assert find(crm, "last 8") == Found((OURS,), 0.0, 1)
+    assert find(crm, "last_8") == Found((OURS,), 0.0, 1)
 
 
 def test_strangers_alone_are_no_record() -> None:
@@ -71,18 +71,18 @@ def test_spellings_are_asked_for_in_order_until_one_is_found() -> None:
 
 def test_a_spelling_that_finds_strangers_only_is_not_the_last() -> None:
     crm = Crm({"06641234567": [STRANGER], "41234567": [STRANGER, OURS]})
-    assert find(crm, "national", "last 8") == Found((OURS,), 0.0, 1)
+    assert find(crm, "national", "last_8") == Found((OURS,), 0.0, 1)
 
 
 def test_the_same_spelling_is_asked_for_once() -> None:
     crm = Crm({})
-    assert find(crm, "e164", "national", "digits", "as_received", caller=read_number("217", "AT")) == Found((), 0.0)
+    assert find(crm, "e164", "national", "digits", "received", caller=read_number("217", "AT")) == Found((), 0.0)
     assert crm.asked == ["217"]
 
 
 def test_the_last_digits_of_a_short_number_are_never_searched() -> None:
     crm = Crm({})
-    assert find(crm, "last 8", caller=read_number("217", "AT")) == Found((), 0.0)
+    assert find(crm, "last_8", caller=read_number("217", "AT")) == Found((), 0.0)
     assert crm.asked == []
 
 
@@ -99,25 +99,25 @@ def test_another_search_takes_every_record_and_sends_the_first_spelling() -> Non
 
 def test_a_hidden_caller_is_asked_about_without_a_number() -> None:
     crm = Crm({"": [OURS]})
-    assert find(crm, "e164", "last 8", by="input", caller=None) == Found((OURS,), 0.0)
+    assert find(crm, "e164", "last_8", by="input", caller=None) == Found((OURS,), 0.0)
     assert crm.asked == [""]
 
 
 #: The record's fields, the form that found it, `numbers` of the model, the field of the search, and whether it counts.
 RECORDS: list[tuple[dict[str, Value], str, tuple[str, ...], str, bool]] = [
-    ({"phone": "0664 1234567"}, "last 8", (), "phone", True),
-    ({"phone": "0664 1234567"}, "last 8", ("phone",), "", True),
-    ({"phone": ("01 5550123", "+43 664 1234567")}, "last 8", (), "phone", True),
-    ({"phone": "01 5550123; 0664 1234567"}, "last 8", (), "phone", True),
-    ({"phone": "01 5550123", "mobile": "0664 1234567"}, "last 8", ("phone", "mobile"), "", True),
-    ({"phone": "", "mobile": "0664 1234567"}, "last 8", ("mobile",), "phone", True),
-    ({"phone": "01 5550123", "mobile": "0664 1234567"}, "last 8", ("phone",), "", False),
+    ({"phone": "0664 1234567"}, "last_8", (), "phone", True),
+    ({"phone": "0664 1234567"}, "last_8", ("phone",), "", True),
+    ({"phone": ("01 5550123", "+43 664 1234567")}, "last_8", (), "phone", True),
+    ({"phone": "01 5550123; 0664 1234567"}, "last_8", (), "phone", True),
+    ({"phone": "01 5550123", "mobile": "0664 1234567"}, "last_8", ("phone", "mobile"), "", True),
+    ({"phone": "", "mobile": "0664 1234567"}, "last_8", ("mobile",), "phone", True),
+    ({"phone": "01 5550123", "mobile": "0664 1234567"}, "last_8", ("phone",), "", False),
     ({"phone": 436641234567}, "e164", (), "phone", True),
-    ({"phone": "0699 1234567"}, "last 6", (), "phone", False),
-    ({"phone": "1234567"}, "last 6", (), "phone", False),
-    ({"phone": None}, "last 8", (), "phone", False),
-    ({}, "last 8", ("phone", "mobile"), "phone", False),
-    ({"phone": "see notes"}, "last 8", (), "phone", False),
+    ({"phone": "0699 1234567"}, "last_6", (), "phone", False),
+    ({"phone": "1234567"}, "last_6", (), "phone", False),
+    ({"phone": None}, "last_8", (), "phone", False),
+    ({}, "last_8", ("phone", "mobile"), "phone", False),
+    ({"phone": "see notes"}, "last_8", (), "phone", False),
     ({"phone": "see notes"}, "e164", (), "phone", False),
     ({"phone": " "}, "e164", (), "phone", True),
     ({"phone": ()}, "e164", ("phone",), "phone", True),
@@ -140,7 +140,7 @@ def test_a_record_counts_when_one_of_its_numbers_is_the_callers(
 def test_digits_without_a_plus_are_what_was_asked_for_in_any_region() -> None:
     record = Record({"phone": "436641234567"}, "1")
     assert find(Crm({"436641234567": [record]}), "digits", region="DE") == Found((record,), 0.0)
-    assert find(Crm({"41234567": [record]}), "last 8", region="DE") == Found((), 0.0, 1)
+    assert find(Crm({"41234567": [record]}), "last_8", region="DE") == Found((), 0.0, 1)
 
 
 def test_a_record_that_two_spellings_find_is_one_stranger() -> None:

@@ -53,7 +53,7 @@ WIRE = [
     ("", NO_FIELD, "customer_id=%2B436641234567&field_name=id,full_name,tier&customer_input=0042"),
     ("", spelled("national"), "customer_id=06641234567&field_name=id,full_name,tier"),
     ("", spelled("digits"), "customer_id=436641234567&field_name=id,full_name,tier"),
-    ("", spelled("as_received"), "customer_id=0664%20123%2045%2067&field_name=id,full_name,tier"),
+    ("", spelled("received"), "customer_id=0664%20123%2045%2067&field_name=id,full_name,tier"),
     ("", spelled("last 8"), "customer_id=41234567&field_name=id,full_name,tier"),
     ("parameters: {preset: legacy}", BY_CALLER, "customer_id=%2B436641234567"),
     ("parameters: {preset: legacy}", BY_INPUT, "customer_id=%2B436641234567"),
@@ -198,7 +198,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40
 async def test_any_text_arrives_as_it_was_sent_and_in_no_other_parameter(data: st.DataObject) -> None:
     sent = {name: data.draw(TEXT) for name in ("customer_id", "customer_input", "customer_input_field_name")}
     number = Number(sent["customer_id"], "", "", "")
-    query = Query("contact", sent["customer_input_field_name"], sent["customer_input"], False, number, "as_received")
+    query = Query("contact", sent["customer_input_field_name"], sent["customer_input"], False, number, "received")
     seen = Middleware()
     async with serving(seen.handle) as address:
         for method in ("GET", "POST"):

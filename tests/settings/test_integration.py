@@ -26,8 +26,8 @@ def models_of(text: str) -> dict[str, Model]:
     [
         ("", ("e164",)),
         ("number_form: national\n", ("national",)),
-        ("number_form: last 8\n", ("last 8",)),
-        ("number_form: [e164, national, last 6, last 15]\n", ("e164", "national", "last 6", "last 15")),
+        ("number_form: last 8\n", ("last_8",)),
+        ("number_form: [e164, national, last 6, last 15]\n", ("e164", "national", "last_6", "last_15")),
     ],
 )
 def test_every_model_has_the_spellings_of_its_integration(text: str, forms: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from routing_engine.core.model import Record, Value
-from routing_engine.core.phone import Number, holds_line, last_digits
+from routing_engine.core.phone import Number, holds_line, last_digits, phone_format
 from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused
@@ -176,9 +176,7 @@ def parameter(query: Query, name: str) -> str | None:
         return None
     if name == "number":
         return query.number or None
-    if name.startswith("last"):
-        return query.caller.form(f"last {name.removeprefix('last')}") or None
-    return query.caller.form("as_received" if name == "received" else name)
+    return query.caller.form(phone_format(name)) or None
 
 
 _NUMBER = re.compile(r"[-+]?[0-9]{1,40}(\.[0-9]{1,40})?\Z", re.ASCII)

@@ -11,14 +11,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from routing_engine.core.phone import LAST_FEWEST, LAST_MOST, Number
+from routing_engine.core.phone import LAST_FEWEST, LAST_MOST, PHONE_FORMATS, Number
 from routing_engine.settings.yaml_reader import suggest
 
 Kind: TypeAlias = Literal["sqlite", "postgresql", "mysql"]
 
 #: What a query may hold of the caller, and of a value that is searched in a field.
-OF_THE_CALLER: tuple[str, ...] = ("number", "e164", "national", "digits", "received")
-OF_THE_CALLER += tuple(f"last{count}" for count in range(LAST_FEWEST, LAST_MOST + 1))
+OF_THE_CALLER: tuple[str, ...] = ("number", *PHONE_FORMATS)
+OF_THE_CALLER += tuple(f"last{count}" for count in range(LAST_FEWEST, LAST_MOST + 1))  # another way to write last_8
 OF_A_VALUE = ("value", *OF_THE_CALLER)
 
 _WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "INTO", "CALL", "ATTACH", "PRAGMA"})
