@@ -142,13 +142,43 @@ async def test_early_look_ups_take_half_of_the_places(at_a_time: int, running: i
         await one.enter(early=True)
 
 
-async def test_an_early_look_up_leaves_half_of_the_rate() -> None:
+@pytest.mark.parametrize(("used", "asked"), [(2, True), (3, False)])
+async def test_early_look_ups_leave_half_of_the_rate(used: int, asked: bool) -> None:
     one, _ = limiter(per_second=4)
-    for _ in range(3):
+    for _ in range(used):
         await one.enter()
         one.succeeded()
-    with pytest.raises(ProviderSkipped, match="not asked early"):
+    with nullcontext() if asked else pytest.raises(ProviderSkipped, match="not asked early"):
         await one.enter(early=True)
+
+
+async def test_a_rate_below_one_a_second_still_lets_one_through() -> None:
+    one, clock = limiter(per_second=0.5)
+    for _ in range(3):
+        await one.enter(early=True)
+        one.succeeded()
+        with pytest.raises(ProviderSkipped, match="not asked early"):
+            await one.enter(early=True)
+        clock.now_s += 2
+
+
+async def test_who_leaves_while_waiting_for_the_rate_gives_the_place_back() -> None:
+    one, clock = limiter(at_a_time=1, per_second=1)
+    await one.run(lambda: asyncio.sleep(0))
+    waiting = asyncio.ensure_future(one.run(lambda: asyncio.sleep(0)))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    clock.now_s += 1
+    assert await one.run(lambda: asyncio.sleep(0, "found")) == "found"
+
+
+@pytest.mark.parametrize("came", [ProviderUnreachable("crm: gone"), ProviderRefused("crm: no"), ZeroDivisionError()])
+async def test_a_request_that_failed_gives_its_place_back(came: Exception) -> None:
+    one, _ = limiter(at_a_time=1, failures=5)
+    for _ in range(2):
+        with pytest.raises(type(came)):
+            await one.run(lambda: raising(came))
 
 
 async def test_an_early_look_up_never_waits_for_its_moment() -> None:

@@ -7,13 +7,10 @@ Every function raises `ProviderRefused` with what an administrator can do, and n
 
 from __future__ import annotations
 
-import asyncio
-import fcntl
 import json
 import os
-import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -21,9 +18,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from routing_engine.errors import ProviderRefused, ProviderUnreachable
 from routing_engine.providers.oauth.settings import KEY_VARIABLE
 from routing_engine.settings.paths import state_folder
+from routing_engine.storage.files import SHARED_FOLDER, locked_within, make_folder, replace_file, write_new
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 _LARGEST = 1 << 20
-_LOOK_AGAIN_S = 0.05
+_LONGEST_KEY = 65_536
 
 #: What differs when a file was written anew; None when there is none.
 Stamp: TypeAlias = tuple[int, int, int] | None
@@ -108,7 +109,7 @@ class TokenStore:
         content = fernet.encrypt(json.dumps({"name": self.name, **asdict(kept)}).encode())
         try:
             self._make_folder()
-            self._replace(content)
+            replace_file(self.path, content)
         except OSError as error:
             raise self._unwritable(error) from None
 
@@ -121,62 +122,22 @@ class TokenStore:
         return os.access(self.path.parent, os.W_OK)
 
     def _make_folder(self) -> None:
-        folder = self.path.parent
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-            place = os.open(folder, os.O_RDONLY)
-            try:
-                own_like_folder(place, folder.parent)
-            finally:
-                os.close(place)
-
-    def _replace(self, content: bytes) -> None:
-        folder = self.path.parent
-        descriptor, draft = tempfile.mkstemp(prefix=f".{self.name}-", dir=folder)
-        try:
-            with open(descriptor, "wb") as file:
-                own_like_folder(file.fileno(), folder)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, self.path)
-        except OSError:
-            with suppress(OSError):
-                os.unlink(draft)
-            raise
-        place = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(place)
-        finally:
-            os.close(place)
+        make_folder(self.path.parent.parent, SHARED_FOLDER)
+        make_folder(self.path.parent)
 
     @asynccontextmanager
     async def locked(self, patience_s: float) -> AsyncIterator[None]:
         """Keep every other process and credential from renewing these tokens for as long as the block lasts."""
-        try:
-            self._make_folder()
-            file = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise self._unwritable(error) from None
-        try:
-            own_like_folder(file, self.path.parent)
-            await self._wait_for(file, patience_s)
+        async with AsyncExitStack() as held:
+            try:
+                self._make_folder()
+                await held.enter_async_context(locked_within(Path(f"{self.path}.lock"), patience_s))
+            except TimeoutError:
+                why = "another process has been renewing the tokens for too long"
+                raise ProviderUnreachable(f"{self.name}: {why}") from None
+            except OSError as error:
+                raise self._unwritable(error) from None
             yield
-        finally:
-            os.close(file)
-
-    async def _wait_for(self, file: int, patience_s: float) -> None:
-        try:
-            async with asyncio.timeout(patience_s):
-                while not _is_ours(file):  # noqa: ASYNC110 (another process holds it: nothing tells us)
-                    await asyncio.sleep(_LOOK_AGAIN_S)
-        except TimeoutError:
-            raise ProviderUnreachable(
-                f"{self.name}: another process has been renewing the tokens for too long"
-            ) from None
-        except OSError as error:
-            raise self._unwritable(error) from None
 
     def _unwritable(self, error: OSError) -> ProviderRefused:
         return self._refused(f"cannot be written: {error.strerror}", "let the engine's user write there")
@@ -185,23 +146,9 @@ class TokenStore:
         return ProviderRefused(f"{self.name}: the tokens in {self.path} {what}; {remedy}")
 
 
-def _is_ours(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def log_in_again(name: str) -> str:
     """Return the remedy that needs a person."""
     return f"log in again: routing-engine integrations login {name}"
-
-
-if TYPE_CHECKING:
-    from cryptography.fernet import MultiFernet
-
-_LONGEST = 65_536
 
 
 def key_file(folder: Path) -> Path:
@@ -232,7 +179,7 @@ def read_key(name: str, folder: Path, variable: str) -> MultiFernet:
 def _read_file(name: str, path: Path) -> str:
     try:
         with open(path, encoding="ascii") as file:
-            return file.read(_LONGEST)
+            return file.read(_LONGEST_KEY)
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
         remedy = f"let the engine's user read it, restore it, or set {KEY_VARIABLE}"
@@ -246,21 +193,9 @@ def make_key(folder: Path, variable: str) -> Path | None:
     from cryptography.fernet import Fernet
 
     path = key_file(folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent, SHARED_FOLDER)
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            own_like_folder(file.fileno(), path.parent)
-            file.write(Fernet.generate_key() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        write_new(path, Fernet.generate_key() + b"\n")
     except FileExistsError:  # another log-in was faster
         return None
     return path
-
-
-def own_like_folder(file: int, folder: Path) -> None:
-    """Return a file to the folder's owner when root writes it: the engine that reads it is seldom root."""
-    if os.geteuid() == 0:
-        with suppress(PermissionError):  # root without that right, in a container: then the engine says what is wrong
-            found = folder.stat()
-            os.fchown(file, found.st_uid, found.st_gid)

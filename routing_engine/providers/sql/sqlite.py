@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote
 
 from routing_engine.providers.sql.pool import Fault, QueryResult
 from routing_engine.providers.sql.statement import SqlStatement
+from routing_engine.storage.sqlite import open_only
 
 T = TypeVar("T")
 #: How long a look-up waits for somebody who is writing.
@@ -72,8 +72,7 @@ class Sqlite:
 
     def _connect(self) -> SqliteConnection:
         stamp = _stamp(self._file)
-        address = f"file:{quote(str(self._file.absolute()))}?mode=ro"
-        opened = sqlite3.connect(address, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        opened = open_only(self._file.absolute(), "ro", _BUSY_S)
         opened.execute("PRAGMA query_only = ON")
         return SqliteConnection(opened, self._file, stamp, self._run, self._most, self._time_limit_s)
 

@@ -109,6 +109,25 @@ def test_what_is_there_stays_when_writing_fails(tmp_path: Path) -> None:
     assert os.listdir(store.path.parent) == ["crm"]
 
 
+async def test_root_gives_no_file_away_that_a_lock_of_the_engine_leads_to(tmp_path: Path) -> None:
+    user = 65534 if os.geteuid() == 0 else os.geteuid()
+    store, shadow = TokenStore("crm", tmp_path), tmp_path / "shadow"
+    shadow.write_text("root:*:")
+    store.path.parent.mkdir(parents=True)
+    os.chown(store.path.parent, user, -1)
+    Path(f"{store.path}.lock").symlink_to(shadow)
+    with suppress(ProviderRefused):  # of root; somebody else may lock what he owns anyway
+        async with store.locked(1):
+            pass
+    assert (shadow.stat().st_uid, shadow.read_text()) == (os.geteuid(), "root:*:")
+
+
+async def test_a_failure_within_the_lock_is_not_taken_for_one_of_the_lock(tmp_path: Path) -> None:
+    with pytest.raises(TimeoutError, match="the renewal's own"):
+        async with TokenStore("crm", tmp_path).locked(1):
+            raise TimeoutError("the renewal's own")
+
+
 async def test_who_waits_too_long_for_the_lock_gives_up(tmp_path: Path) -> None:
     store = TokenStore("crm", tmp_path)
     async with store.locked(1):
