@@ -12,9 +12,10 @@ from routing_engine.cli.common import Commands, add_command, misuse, paint, prin
 from routing_engine.cli.connection import check_connection
 from routing_engine.cli.login import log_in
 from routing_engine.config.store import Configuration
+from routing_engine.core.ports import NamesAuth
 from routing_engine.engine import open_store
 from routing_engine.errors import ProviderError
-from routing_engine.providers.oauth.settings import PORT, OAuthSettings
+from routing_engine.providers.oauth.settings import PORT, MayLogIn, OAuthSettings
 from routing_engine.providers.oauth.tokens import TokenStore
 from routing_engine.settings.integration import Integration
 from routing_engine.settings.yaml_reader import suggest
@@ -90,13 +91,13 @@ def run_login(options: argparse.Namespace) -> int:
     if isinstance(found, int):
         return found
     oauth = oauth_of(found)
-    if oauth is None:
+    if oauth is None or not isinstance(found.settings, MayLogIn):
         return misuse(f"'{found.name}' has no log-in: its 'auth' is {auth_way(found)}; try 'integrations check'")
     if not oauth.by_person or oauth.folder is None:
         return misuse(f"'{found.name}' logs in by itself ({oauth.grant}); try 'integrations check {found.name}'")
     if not 0 <= options.port < 65536:
         return misuse("--port must be a number from 1 to 65535")
-    return log_in(found.name, oauth, getattr(found.settings, "tls", None), options)
+    return log_in(found.name, oauth, found.settings.tls, options)
 
 
 def _find(configuration: Configuration, name: str) -> Integration | int:
@@ -107,20 +108,16 @@ def _find(configuration: Configuration, name: str) -> Integration | int:
 
 
 def oauth_of(integration: Integration) -> OAuthSettings | None:
-    """Return the OAuth2 of an integration; settings of a provider that has it hold it as `oauth`."""
-    found = getattr(integration.settings, "oauth", None)
-    return found if isinstance(found, OAuthSettings) else None
+    """Return the OAuth2 of an integration; None where it proves who it is in another way, or not at all."""
+    return integration.settings.oauth if isinstance(integration.settings, MayLogIn) else None
 
 
 def auth_way(integration: Integration) -> str:
-    """Return how an integration proves who we are, in the words of its `auth`.
-
-    Settings tell it as `auth_way`, or as the `name` of their `way`; "none" where they tell nothing.
-    """
+    """Return how an integration proves who it is, in the words of its `auth`; "none" where nobody asks."""
     oauth, settings = oauth_of(integration), integration.settings
     if oauth is not None:
         return f"oauth2 {oauth.grant}"
-    return str(getattr(settings, "auth_way", "") or getattr(getattr(settings, "way", None), "name", "none"))
+    return (settings.auth_way if isinstance(settings, NamesAuth) else "") or "none"
 
 
 # ------------------------------------------------------------------------------------------------ the list

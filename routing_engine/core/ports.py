@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from routing_engine.core.model import (
     Caller,
@@ -114,12 +114,24 @@ class Batch:
     cursor: str = ""
 
 
-class Lists(Protocol):
-    """What a provider keeps beside `Provider` when its records can be listed: then they can be mirrored.
+#: What of a model can be listed: nothing, all records, or also those that were changed since a moment.
+Listing: TypeAlias = Literal["", "all", "changes"]
 
-    Its settings say the same before anything is opened: `listing(model)` gives "all", "changes" or "" (see
-    `mirrored.ListRequest`), so that a `mirror:` which cannot be is refused when the configuration is read.
+
+@runtime_checkable
+class Listable(Protocol):
+    """What a provider's settings keep when its records can be listed.
+
+    They know it before anything is opened, so that a `mirror:` which cannot be is refused when the folder is read.
     """
+
+    def listing(self, model: str) -> Listing:
+        """Return what of a model can be listed."""
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """What a provider keeps beside `Provider` when its records can be listed: then they can be mirrored."""
 
     async def page(self, model: str, since: datetime | None, cursor: str) -> Batch:
         """Return one page: one request to the other side, as the limits of an integration count.
@@ -130,6 +142,23 @@ class Lists(Protocol):
         harm; one too few is wrong until the next full list. Order pages by something that does not move.
         Raises what `find` raises, and like it is cancelled when it takes too long.
         """
+
+
+@runtime_checkable
+class Ages(Protocol):
+    """What a provider keeps beside `Provider` when it answers from a copy of the system's records."""
+
+    def age_s(self, model: str) -> float | None:
+        """Return how many seconds old the copy of a model is; None while there is none."""
+
+
+@runtime_checkable
+class NamesAuth(Protocol):
+    """What a provider's settings keep when the system wants to know who asks."""
+
+    @property
+    def auth_way(self) -> str:
+        """How we prove who we are, in the words of `auth`; "" when nobody asks."""
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ import structlog
 
 from routing_engine.core.field_types import apply_types
 from routing_engine.core.model import Find, Found, Record, Source, SourceDown
-from routing_engine.core.ports import Clock, Provider, Query
+from routing_engine.core.ports import Ages, Clock, Provider, Query
 from routing_engine.errors import (
     ProviderError,
     ProviderSkipped,
@@ -60,6 +60,7 @@ class Search:
         logs: bool = True,
     ) -> None:
         self._providers = providers
+        self._aged = {name: one for name, one in providers.items() if isinstance(one, Ages)}  # isinstance is slow
         self._models = models
         self._region = region
         self._timeout_s = timeout_s
@@ -105,8 +106,8 @@ class Search:
 
     def _dated(self, source: Source, found: Found) -> Found:
         """Say how old an answer is that a mirror has given."""
-        age_of = getattr(self._providers[source.integration], "age_s", None)
-        age_s: float | None = None if age_of is None else age_of(source.model)
+        provider = self._aged.get(source.integration)
+        age_s = None if provider is None else provider.age_s(source.model)
         if age_s is None:
             return found
         return replace(found, note=f"snapshot, {age_in_words(age_s)} old", origin="snapshot", age_s=age_s)

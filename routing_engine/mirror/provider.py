@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from routing_engine.core.model import Record
 from routing_engine.core.phone import lines_in
@@ -51,7 +50,9 @@ class MirrorProvider:
         self._columns = {model: self._first_columns(model) for model in self._schedules}
         path = index.index_path(folder, integration.name)
         self._reading, self._writing = DbThread(path, index.open_index), DbThread(path, index.open_index)
-        puller = Puller(integration.name, cast(Lists, provider), self._writing, region, limiter, now, sleep)
+        if not isinstance(provider, Lists):
+            raise TypeError(f"{integration.name}: its records cannot be listed")  # `check_listing` refuses it before
+        puller = Puller(integration.name, provider, self._writing, region, limiter, now, sleep)
         name = integration.name
         self._scheduler = Scheduler(name, path, self._schedules, self._columns, self._writing, puller, now, sleep)
         self._ages: dict[str, float | None] = {}

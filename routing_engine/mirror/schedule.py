@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal, TypeAlias
 
+from routing_engine.core.ports import Listing
 from routing_engine.mirror.index import IndexState
-from routing_engine.settings.mirror import Listing, MirrorSettings
+from routing_engine.settings.mirror import MirrorSettings
 
 Kind: TypeAlias = Literal["full", "changes"]
 #: After a pull that failed: the first pause, which doubles, and the longest.

@@ -4,14 +4,12 @@ it may be. Read here, below the rooms, because routes read it and the mirror obe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast
+from typing import Literal, cast
 
+from routing_engine.core.ports import Listable, Listing
 from routing_engine.settings.yaml_reader import Section
-
-#: What of a model can be listed: nothing, all records, or also those that were changed since a moment.
-Listing: TypeAlias = Literal["", "all", "changes"]
 
 _DAY_S = 86_400
 
@@ -67,8 +65,7 @@ def _changes(mirror: Section, usual: float) -> float:
 
 def listing_of(settings: object, model: str) -> Listing:
     """Return what the settings of a provider say that can be listed; nothing where they do not know the question."""
-    ask = cast("Callable[[str], Listing] | None", getattr(settings, "listing", None))
-    return "" if ask is None else ask(model)
+    return settings.listing(model) if isinstance(settings, Listable) else ""
 
 
 def check_listing(section: Section, provider: str, listings: Mapping[str, Listing]) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from routing_engine.core.model import Record, Value
 from routing_engine.core.phone import read_number
-from routing_engine.core.ports import Batch, Query
+from routing_engine.core.ports import Batch, Listing, Query
 from routing_engine.lookup.limiter import Limiter
 from routing_engine.mirror.provider import MirrorProvider
 from routing_engine.settings.integration import Integration, Model, RateLimits
-from routing_engine.settings.mirror import Listing, MirrorSettings
+from routing_engine.settings.mirror import MirrorSettings
 
 REGION = "AT"
 MODEL = Model("contact", {name: name for name in ("id", "number", "name", "city", "phone")}, numbers=("phone",))

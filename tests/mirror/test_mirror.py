@@ -12,11 +12,12 @@ import pytest
 from providers import contract
 from structlog.testing import capture_logs
 
+from routing_engine.core.ports import Listing
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderThrottled, ProviderUnreachable
 from routing_engine.lookup.limiter import Limiter
 from routing_engine.mirror.provider import MirrorProvider
 from routing_engine.settings.integration import RateLimits
-from routing_engine.settings.mirror import Listing, MirrorSettings
+from routing_engine.settings.mirror import MirrorSettings
 
 from .crm import MODEL, PEOPLE, Clock, Crm, CrmSettings, by_caller, by_field, everybody, integration, mirroring
 

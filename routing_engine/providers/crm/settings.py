@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from routing_engine.core.model import Template
+from routing_engine.core.ports import Listing
 from routing_engine.providers.crm.auth_methods import fill, host_of, read_auth
 from routing_engine.providers.crm.checks import check_field
 from routing_engine.providers.crm.model import AuthMethod, Description, KnownModel
@@ -24,7 +25,6 @@ from routing_engine.settings.integration import (
     read_numbers,
     read_record_url,
 )
-from routing_engine.settings.mirror import Listing
 from routing_engine.settings.yaml_reader import Problems, Section, section_of
 
 _MIB = 1024 * 1024

@@ -7,9 +7,11 @@ integration's: the plan with every text filled, the app's credentials, and the g
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import yaml
 from yarl import URL
@@ -200,6 +202,19 @@ class OAuthSettings:
     def by_person(self) -> bool:
         """Whether only a person can log in (again)."""
         return self.grant == "authorization_code"
+
+
+@runtime_checkable
+class MayLogIn(Protocol):
+    """What a provider's settings keep when an integration of it may log in with OAuth2."""
+
+    @property
+    def oauth(self) -> OAuthSettings | None:
+        """The OAuth2 in use; None when there is none."""
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """How the servers' certificates are checked; None is against the system's authorities."""
 
 
 def read_oauth(section: Section, plan: OAuthPlan, fill: Callable[[str], str], folder: Path, name: str) -> OAuthSettings:
