@@ -16,8 +16,9 @@ from routing_engine.config.lint import lint
 from routing_engine.config.route.read import RouteFile, read_route
 from routing_engine.core.model import Decision, Route
 from routing_engine.errors import ConfigError, Problem
-from routing_engine.settings.integration import Integration, IntegrationFacts, ProviderSetup
-from routing_engine.settings.mirror import check_listing, check_live, listing_of, read_mirror
+from routing_engine.settings.integration import Integration, IntegrationFacts, IntegrationKeys, ProviderSetup
+from routing_engine.settings.mirror import check_listing, check_live, listing_of
+from routing_engine.settings.spec import read
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, suggest
 
 #: Reads an integration's section (`provider` is taken) and closes it. It gets the integration's name too, and notes
@@ -173,17 +174,16 @@ class _FolderReader:
         return None if notes.problems else found
 
     def _read_provider(self, section: Section, name: str) -> Integration | None:
-        section.require("provider", "provider: http")
-        provider = section.text("provider")
+        keys = read(section, IntegrationKeys, "the integration", only=("provider", "mirror"))
+        provider, mirror = keys.provider, keys.mirror
         if provider not in self.providers:
             if provider:
                 section.note("provider", f"there is no provider '{provider}'", suggest(provider, self.providers))
             return None
-        read = self.providers[provider]
-        if read is None:  # the description is broken, and says so itself
+        of_provider = self.providers[provider]
+        if of_provider is None:  # the description is broken, and says so itself
             return None
-        mirror = read_mirror(section)
-        found = read(section, name)
+        found = of_provider(section, name)
         if mirror is None:
             return Integration(name, provider, found.models, found.settings, found.limits)
         listings = {model: listing_of(found.settings, model) for model in found.models}

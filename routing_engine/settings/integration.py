@@ -6,14 +6,27 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-import yaml
-
 from routing_engine.core.field_types import FIELD_TYPES
 from routing_engine.core.model import Template
 from routing_engine.core.phone import LAST_FEWEST, LAST_MOST, WHOLE_FORMATS, last_digits, phone_format
 from routing_engine.core.templates import read_template
 from routing_engine.settings.mirror import MirrorSettings
-from routing_engine.settings.yaml_reader import Section, section_of, suggest, text_of
+from routing_engine.settings.spec import nested, read, required, setting
+from routing_engine.settings.value_types import (
+    Schema,
+    WrongValue,
+    choice,
+    flag,
+    mapping_of,
+    number,
+    one_or_more,
+    parsed,
+    short_or,
+    text,
+    whole,
+    word_or,
+)
+from routing_engine.settings.yaml_reader import Section, suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,136 +140,286 @@ class ProviderSetup:
 IntegrationFacts: TypeAlias = Mapping[str, Model] | None
 
 
-def read_models(section: Section, more: Collection[str] = ()) -> Mapping[str, Model]:
-    """Take `models` and `number_form` from an integration's section.
+# ------------------------------------------------------------------------------------------- keys
 
-    At least one model is needed; every problem is noted. `more` are keys of a model that its provider takes itself.
+
+#: What `number_form` names in a remedy.
+_FORMS = (*WHOLE_FORMATS, "as_received", "last 8")
+
+
+def _form(form: str) -> str:
+    if found := phone_format(form):
+        return found
+    count = last_digits(form)
+    if count > LAST_MOST:
+        raise WrongValue(f"no number has {count} digits", f"write last {LAST_MOST}, or fewer")
+    if count or form == "last 0":
+        remedy = f"write last {LAST_FEWEST}, or more: last 8 is usual"
+        raise WrongValue(f"too many numbers end in the same {count} digits", remedy)
+    raise WrongValue(f"'number_form' cannot be '{form[:80]}'", suggest(form, _FORMS))
+
+
+_FORM_SCHEMA: Schema = {"anyOf": [{"enum": [*_FORMS]}, {"type": "string", "pattern": "^last[ _][0-9]+$"}]}
+_URL = parsed(read_template, "template", "write for example 'https://crm.example.com/customers/{id}'")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldKeys:
+    """What an operator says of one field; `field` "" is our own name for it."""
+
+    field: str = setting(
+        text(),
+        "",
+        "what the other side calls it",
+        usual="our name; of a field that the provider knows, its own",
+        example="open_amount",
+    )
+    label: str = setting(text(), "", "what people call it; `run-test` prints it", example="Open amount")
+    type: str = setting(
+        choice(*FIELD_TYPES),
+        "",
+        'what its values become. `"2500"` is the number 2500, `yes` and `1` are true, a moment is its day. What is '
+        "none of that type stays as it is",
+        usual="as it comes",
+    )
+    shown: bool = setting(
+        flag(), True, "false: people who look at the record do not see it. Rules do, and so does `--json`"
+    )
+
+    @property
+    def info(self) -> FieldInfo:
+        """What people see of it."""
+        return FieldInfo(self.label, self.type, self.shown)
+
+
+FIELD = short_or(FieldKeys, nested(FieldKeys))
+FIELDS = mapping_of(
+    FIELD, "the field '{}'", empty=("has no value", "write what the other side calls it: {}: {}")
+).called("mapping, our name to theirs or to a [field](#a-field)")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelKeys:
+    """One data model as every integration has it. A provider whose models have more keys inherits from this."""
+
+    fields: Mapping[str, FieldKeys] = setting(
+        FIELDS,
+        {},
+        "the field map. Theirs is the name in the answer, or a JSONPath (RFC 9535) that begins with `$`",
+        usual="all fields, under their own names",
+        example="{id: id, name: name}",
+    )
+    record_url: Template | None = setting(
+        _URL,
+        None,
+        "the record's page in the CRM, for `ROUTE_RECORD_URL`. Values are percent-encoded. `'{link}'` alone is "
+        "taken as it is",
+        example="'https://crm.example.com/customers/{id}'",
+    )
+    numbers: tuple[str, ...] = setting(
+        one_or_more(text()).called("a field of ours, or a list"),
+        (),
+        "the fields that hold phone numbers: [whose record it is](#whose-record-it-is) is told by them",
+        usual="the `field` of the route's search",
+        example="[phone, mobile]",
+    )
+
+    def check(self, section: Section, what: str) -> None:
+        """Note what names a field that the model does not have."""
+        check_names(section, self, self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitKeys:
+    """`limits` as it is written; None is left out."""
+
+    at_a_time: int | None = setting(
+        whole(1, 10_000, "requests"),
+        None,
+        "how many are under way. The next one waits for a place, within its source's time",
+        usual="100",
+    )
+    per_second: float | None = setting(
+        number(0.01, 100_000, "requests"),
+        None,
+        "how many begin within a second. A burst of as many passes at once, the next ones wait for their moment, "
+        "within their source's time",
+        usual="none: nothing bounds the rate",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerKeys:
+    """When a system that fails is left alone; 0 failures is never."""
+
+    failures: int = setting(whole(1, 1000), 5, "so many in a row open it")
+    pause_s: float = setting(
+        number(0.1, 3600, "seconds"),
+        5.0,
+        "how long nobody is asked then. After that one look-up tries: an answer closes the breaker, a failure begins "
+        "the pause anew",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationKeys:
+    """A file of `integrations/`, as far as every provider has it. The file of a provider inherits from this."""
+
+    provider: str = required(
+        text("`http`, `records`, [`sql`](sql.md), [`ldap`](ldap.md), [`redis`](redis.md) or [`astdb`](astdb.md)"),
+        "",
+        "the kind of system. Installed packages may bring more",
+        example="http",
+    )
+    models: Mapping[str, ModelKeys] = required(
+        mapping_of(nested(ModelKeys), "the model '{}'", bare=ModelKeys()).called("mapping, name to [model](#a-model)"),
+        {},
+        "the data models that routes search. `contact: {}` takes fields as they come",
+        example="{contact: {fields: {id: id, name: name}}}",
+    )
+    number_form: tuple[str, ...] = setting(
+        one_or_more(
+            parsed(_form, "a spelling", "write number_form: e164", _FORM_SCHEMA),
+            ("'number_form' names no spelling", "write number_form: e164"),
+        ).called("a [spelling](#spellings-of-a-number), or a list of them"),
+        ("e164",),
+        "how the caller's number is sent. A list is tried in its order until a record is found",
+        usual="`e164`",
+        example="[e164, national, last 8]",
+    )
+    limits: LimitKeys = setting(
+        nested(LimitKeys).called("[mapping](#limits)"),
+        LimitKeys(),
+        "how much the system is asked",
+        usual="100 requests at a time",
+    )
+    breaker: BreakerKeys = setting(
+        word_or("none", BreakerKeys(failures=0), nested(BreakerKeys)).called("[mapping](#breaker), or `none`"),
+        BreakerKeys(),
+        "when a system that fails is left alone",
+        usual="5 failures, 5 seconds",
+    )
+    mirror: MirrorSettings | None = setting(
+        nested(MirrorSettings).called("[mapping](mirror.md#mirror)"),
+        None,
+        "calls ask an index of ours that is pulled from the system: for those that are slow, capped, or cannot search "
+        "by numbers",
+        usual="none: the system itself is asked",
+    )
+
+    def check(self, section: Section, what: str) -> None:
+        """Note an integration without a model, and a spelling that would be asked for twice."""
+        if (models := section.section("models")) is not None and not models.names():
+            section.note("models", "'models' is empty", "add for example: contact: {fields: {id: id, name: name}}")
+        for form in sorted({form for form in self.number_form if self.number_form.count(form) > 1}):
+            section.note("number_form", f"'number_form' has '{form.replace('_', ' ')}' twice", "keep one of them")
+
+
+def check_names(section: Section, keys: ModelKeys, fields: Collection[str]) -> None:
+    """Note what `numbers` and `record_url` of a model name that is not one of its `fields`; none are any."""
+    for name in keys.numbers:
+        if fields and name not in fields:
+            section.note("numbers", f"the model has no field '{name}'", suggest(name, fields))
+    for left in keys.record_url.operands if keys.record_url is not None else ():
+        if left.scope != "record":
+            section.note("record_url", f"'record_url' cannot hold '{left}'", "it is filled from the record only")
+        elif fields and left.name not in (*fields, "id"):
+            section.note("record_url", f"the model has no field '{left}'", suggest(left.name, [*fields, "id"]))
+
+
+# ------------------------------------------------------------------------------------------- what they make
+
+
+def fields_of(
+    keys: Mapping[str, FieldKeys], usual: Mapping[str, str] | None = None
+) -> tuple[Mapping[str, str], Mapping[str, FieldInfo]]:
+    """Return our names, each with theirs, and what more is said of them.
+
+    `usual` are those that the model has anyway: what is said of one of them need not repeat its name.
     """
-    forms = _read_forms(section)
+    theirs = {name: one.field or (usual or {}).get(name, name) for name, one in keys.items()}
+    return theirs, {name: one.info for name, one in keys.items() if one.info != FieldInfo()}
+
+
+def models_of(keys: IntegrationKeys) -> Mapping[str, Model]:
+    """Return the data models of an integration whose models have the keys of every integration."""
+    found = {}
+    for name, one in keys.models.items():
+        fields, about = fields_of(one.fields)
+        found[name] = Model(name, fields, one.record_url, one.numbers, keys.number_form or ("e164",), about=about)
+    return found
+
+
+def limits_of(keys: IntegrationKeys, usual: RateLimits = RateLimits()) -> RateLimits:
+    """Return how an integration is spared; what is left out is as `usual`."""
+    return RateLimits(
+        usual.at_a_time if keys.limits.at_a_time is None else keys.limits.at_a_time,
+        usual.per_second if keys.limits.per_second is None else keys.limits.per_second,
+        keys.breaker.failures,
+        keys.breaker.pause_s,
+    )
+
+
+# ----------------------------------------------------------------------------------- providers that read by hand
+
+
+def read_models(section: Section, more: Collection[str] = ()) -> Mapping[str, Model]:
+    """Take `models` and `number_form` from an integration's section; `more` are keys that its provider takes itself."""
+    keys = read(section, IntegrationKeys, "the integration", only=("number_form",))
     section.require("models", "models: {contact: {fields: {id: id, name: name}}}")
-    models = section.section("models")
-    if models is None:
-        return {}
-    if not models.names():
-        section.note("models", "'models' is empty", "add for example: contact: {fields: {id: id, name: name}}")
-    return {name: _read_model(name, models, forms, more) for name in models.names()}
+    models, found = section.section("models"), {}
+    for name in models.names() if models is not None else ():
+        value = models.value(name) if models is not None else None
+        own = None if value is None else value.called(f"the model '{name}'").section()
+        found[name] = ModelKeys() if own is None else read_model(own, name, more)
+    keys = replace(keys, models=found)
+    keys.check(section, "the integration")
+    return models_of(keys)
+
+
+def read_model(section: Section, name: str, more: Collection[str] = ()) -> ModelKeys:
+    """Read one model whole, but for the keys in `more`."""
+    keys = read(section, ModelKeys, f"the model '{name}'", only=("fields", "record_url", "numbers"))
+    for key in more:
+        section.take(key)
+    keys.check(section, f"the model '{name}'")
+    section.close(f"the model '{name}'")
+    return keys
 
 
 def read_limits(section: Section, usual: RateLimits = RateLimits()) -> RateLimits:
     """Take `limits` and `breaker` from an integration's section; what is left out is as `usual`."""
-    limits, breaker = section.section("limits"), _read_breaker(section)
-    if limits is None:
-        return replace(usual, failures=breaker[0], pause_s=breaker[1])
-    rate = limits.number("per_second", 0, 0.01, 100_000, "none: nothing bounds the rate")
-    found = RateLimits(limits.whole("at_a_time", usual.at_a_time, 1, 10_000), rate or usual.per_second, *breaker)
-    limits.close("'limits'")
-    return found
-
-
-def _read_breaker(section: Section) -> tuple[int, float]:
-    node = section.take("breaker")
-    if node is None or (isinstance(node, yaml.ScalarNode) and node.value == "none"):
-        return (RateLimits().failures if node is None else 0), RateLimits().pause_s
-    breaker = section_of(node, section.notes, "'breaker'")
-    if breaker is None:
-        return 0, RateLimits().pause_s
-    found = (
-        breaker.whole("failures", RateLimits().failures, 1, 1000),
-        breaker.number("pause_s", RateLimits().pause_s, 0.1, 3600),
-    )
-    breaker.close("'breaker'")
-    return found
-
-
-def _read_forms(section: Section) -> tuple[str, ...]:
-    """Take `number_form`: one spelling, or a list of those to try one after the other."""
-    known = len(section.notes.problems)
-    forms = section.texts("number_form")
-    if section.has("number_form") and not forms and len(section.notes.problems) == known:
-        section.note("number_form", "'number_form' names no spelling", "write number_form: e164")
-    for form in forms:
-        fault = _fault_of(form)
-        if fault:
-            section.note("number_form", *fault)
-    formats = tuple(map(phone_format, forms))
-    for form in sorted({form for form, name in zip(forms, formats, strict=True) if name and formats.count(name) > 1}):
-        section.note("number_form", f"'number_form' has '{form}' twice", "keep one of them")
-    return formats or ("e164",)
-
-
-def _fault_of(form: str) -> tuple[str, str] | None:
-    if phone_format(form):
-        return None
-    count = last_digits(form)
-    if count > LAST_MOST:
-        return f"no number has {count} digits", f"write last {LAST_MOST}, or fewer"
-    if count or form == "last 0":
-        return f"too many numbers end in the same {count} digits", f"write last {LAST_FEWEST}, or more: last 8 is usual"
-    return f"'number_form' cannot be '{form[:80]}'", suggest(form, (*WHOLE_FORMATS, "as_received", "last 8"))
-
-
-def _read_model(name: str, models: Section, forms: tuple[str, ...], more: Collection[str]) -> Model:
-    node = models.take(name)
-    section = None if node is None else section_of(node, models.notes, f"the model '{name}'")
-    if section is None:
-        return Model(name, {}, forms=forms)
-    fields, about = read_fields(section)
-    model = Model(name, fields, read_record_url(section, fields), read_numbers(section, fields), forms, about=about)
-    for key in more:
-        section.take(key)
-    section.close(f"the model '{name}'")
-    return model
+    return limits_of(read(section, IntegrationKeys, "the integration", only=("limits", "breaker")), usual)
 
 
 def read_fields(
     section: Section, usual: Mapping[str, str] | None = None
 ) -> tuple[Mapping[str, str], Mapping[str, FieldInfo]]:
-    """Take `fields` of a model: our names, each with theirs, and what more is said of them.
-
-    `usual` are those that the model has anyway: what is said of one of them need not repeat its name.
-    """
-    fields = section.section("fields")
-    found = {name: read_field(fields, name, usual or {}) for name in fields.names()} if fields is not None else {}
-    theirs = {name: one[0] for name, one in found.items() if one[0]}
-    return theirs, {name: one[1] for name, one in found.items() if one[1] != FieldInfo()}
+    """Take `fields` of a model: our names, each with theirs, and what more is said of them."""
+    return fields_of(_part(section, "fields").fields, usual)
 
 
 def read_field(fields: Section, name: str, usual: Mapping[str, str]) -> tuple[str, FieldInfo]:
     """Read one field: what the other side calls it, or `{field, label, type, shown}`."""
-    node = fields.take(name)
-    if node is None:
-        fields.note(name, f"the field '{name}' has no value", f"write what the other side calls it: {name}: {name}")
-        return "", FieldInfo()
-    if not isinstance(node, yaml.MappingNode):
-        return text_of(node, fields.notes, f"the field '{name}'") or "", FieldInfo()
-    section = Section(node, fields.notes)
-    theirs = section.text("field", usual.get(name, name))
-    kind = section.choice("type", tuple(FIELD_TYPES), "")
-    about = FieldInfo(section.text("label"), kind, section.flag("shown", True))
-    section.close(f"the field '{name}'")
-    return theirs, about
+    value = fields.value(name)
+    found = None if value is None else FIELD.read(value.called(f"the field '{name}'"), "")
+    keys = found or FieldKeys()
+    return keys.field or usual.get(name, name), keys.info
 
 
 def read_numbers(section: Section, fields: Mapping[str, str]) -> tuple[str, ...]:
     """Take `numbers` of a model; `fields` are those it has."""
-    numbers = section.texts("numbers")
-    for name in numbers:
-        if fields and name not in fields:
-            section.note("numbers", f"the model has no field '{name}'", suggest(name, fields))
-    return numbers
+    keys = _part(section, "numbers")
+    check_names(section, keys, fields)
+    return keys.numbers
 
 
 def read_record_url(section: Section, fields: Mapping[str, str]) -> Template | None:
     """Take `record_url` of a model; None when it is left out."""
-    text = section.text("record_url")
-    try:
-        url = read_template(text)
-    except ValueError as error:
-        section.note("record_url", str(error), "write for example 'https://crm.example.com/customers/{id}'")
-        return None
-    for left in url.operands:
-        if left.scope != "record":
-            section.note("record_url", f"'record_url' cannot hold '{left}'", "it is filled from the record only")
-        elif fields and left.name not in (*fields, "id"):
-            section.note("record_url", f"the model has no field '{left}'", suggest(left.name, [*fields, "id"]))
-    return url if text else None
+    keys = _part(section, "record_url")
+    check_names(section, keys, fields)
+    return keys.record_url
+
+
+def _part(section: Section, key: str) -> ModelKeys:
+    return read(section, ModelKeys, "a model", only=(key,))

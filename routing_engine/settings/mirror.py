@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 from routing_engine.core.ports import Listable, Listing
+from routing_engine.settings.spec import setting
+from routing_engine.settings.value_types import choice, number, text, word_or
 from routing_engine.settings.yaml_reader import Section
 
 _DAY_S = 86_400
@@ -23,44 +25,45 @@ class MirrorSettings:
     believed. Older than `usable_for_s` the mirror counts as down; `until_ready` says what is before the first pull.
     """
 
-    full_every_s: float = float(_DAY_S)
-    changes_every_s: float = 300.0
-    overlap_s: float = 120.0
-    usable_for_s: float = 7.0 * _DAY_S
-    page_timeout_s: float = 30.0
-    most_lost_percent: float = 50.0
-    key: str = "id"
-    until_ready: Literal["down", "live"] = "down"
-
-
-def read_mirror(section: Section) -> MirrorSettings | None:
-    """Take `mirror` from an integration's section; None when it is asked live."""
-    mirror = section.section("mirror")
-    if mirror is None:
-        return None
-    usual = MirrorSettings()
-    found = MirrorSettings(
-        full_every_s=mirror.number("full_every_s", usual.full_every_s, 60, 31 * _DAY_S),
-        changes_every_s=_changes(mirror, usual.changes_every_s),
-        overlap_s=mirror.number("overlap_s", usual.overlap_s, 0, _DAY_S),
-        usable_for_s=mirror.number("usable_for_s", usual.usable_for_s, 60, 366 * _DAY_S),
-        page_timeout_s=mirror.number("page_timeout_s", usual.page_timeout_s, 1, 600),
-        most_lost_percent=mirror.number("most_lost_percent", usual.most_lost_percent, 1, 100),
-        key=mirror.text("key", usual.key),
-        until_ready=cast(Literal["down", "live"], mirror.choice("until_ready", ("down", "live"), usual.until_ready)),
+    full_every_s: float = setting(
+        number(60, 31 * _DAY_S, "seconds"), float(_DAY_S), "how long after one pull of all records the next begins"
     )
-    if found.usable_for_s < found.full_every_s and not found.changes_every_s:
-        sentence = "the mirror would be too old to use before it is pulled again"
-        mirror.note("usable_for_s", sentence, "make 'usable_for_s' a few times 'full_every_s'")
-    mirror.close("'mirror'")
-    return found
+    changes_every_s: float = setting(
+        word_or("none", 0.0, number(5, _DAY_S, "seconds")),
+        300.0,
+        "how long after one pull of what has changed the next begins, where the system can list that; written out for "
+        "one that cannot, it is a problem",
+    )
+    overlap_s: float = setting(
+        number(0, _DAY_S, "seconds"),
+        120.0,
+        "how far a pull of changes goes back before the last one began: for clocks that differ, and for systems that "
+        "show a change late",
+    )
+    usable_for_s: float = setting(
+        number(60, 366 * _DAY_S, "seconds"), 7.0 * _DAY_S, "an index that was not pulled for so long counts as down"
+    )
+    page_timeout_s: float = setting(number(1, 600, "seconds"), 30.0, "how long the system has for one page")
+    most_lost_percent: float = setting(
+        number(1, 100, "percent"),
+        50.0,
+        "a pull that would lose more of the records is [not believed](#when-most-records-are-gone). 100 believes "
+        "everything",
+    )
+    key: str = setting(
+        text("a field of ours"), "id", "where a search looks that names no field, unless it is by the caller"
+    )
+    until_ready: Literal["down", "live"] = setting(
+        choice("down", "live"),
+        "down",
+        "what a look-up gets while the index cannot be used: the source is down, or the system itself is asked",
+    )
 
-
-def _changes(mirror: Section, usual: float) -> float:
-    """Take `changes_every_s`: a number, or `none`."""
-    if mirror.text("changes_every_s") == "none":
-        return 0.0
-    return mirror.number("changes_every_s", usual, 5, _DAY_S)
+    def check(self, section: Section, what: str) -> None:
+        """Note a mirror that is too old to use most of the time: between two pulls it would count as down."""
+        if self.usable_for_s < self.full_every_s and not self.changes_every_s:
+            sentence = "the mirror would be too old to use before it is pulled again"
+            section.note("usable_for_s", sentence, "make 'usable_for_s' a few times 'full_every_s'")
 
 
 def listing_of(settings: object, model: str) -> Listing:

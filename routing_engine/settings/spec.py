@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast, runtime_checkable
 
-from routing_engine.settings.value_types import Definitions, Json, Schema, ValueType
+from routing_engine.settings.value_types import Definitions, Schema, ValueType, or_empty
 from routing_engine.settings.yaml_reader import Section, YamlValue, plain_number
 
 if TYPE_CHECKING:
@@ -130,8 +130,8 @@ def read(
 
     `what` is what the section is called in a problem. `usual` has the defaults where they are not those that are
     declared. `instead` are remedies for words that people bring from elsewhere. With `only`, only these keys are looked
-    at, and whatever else stands there is left alone. Every problem is noted; what cannot be used is then as if it were
-    left out.
+    at, each for itself, and whatever else stands there is left alone. Every problem is noted; what cannot be used is
+    then as if it were left out.
     """
     wanted = [key for key in keys_of(into) if key.name in only or not only]
     values = {key.attribute: _read_key(section, key, usual) for key in wanted}
@@ -139,7 +139,7 @@ def read(
         section.close(what, instead)
     found = cast("Callable[..., S]", into)(**values)
     together: object = found
-    if isinstance(together, Checked):
+    if isinstance(together, Checked) and not only:
         together.check(section, what)
     return found
 
@@ -204,18 +204,7 @@ def _property(key: Key, definitions: Definitions) -> Schema:
     schema = key.type.schema(definitions)
     usual = "must be there" if key.must else f"default: {without_markdown(key.usual(key.default))}"
     shown = {"description": f"{without_markdown(key.means)} ({without_markdown(key.type.words)}; {usual})"}
-    return {**(schema if key.must or key.filled else _or_empty(schema)), **shown}
-
-
-def _or_empty(schema: Schema) -> Schema:
-    """Let a key stand without a value: it then counts as left out."""
-    kind = schema.get("type")
-    if kind is not None:
-        return {**schema, "type": [*([kind] if isinstance(kind, str) else cast("list[Json]", kind)), "null"]}
-    if "enum" in schema:
-        return {**schema, "enum": [*cast("list[Json]", schema["enum"]), None]}
-    ways = cast("list[Json]", schema["anyOf"]) if "anyOf" in schema else [schema]
-    return {"anyOf": [*ways, {"type": "null"}]} if schema else schema
+    return {**(schema if key.must or key.filled else or_empty(schema)), **shown}
 
 
 # ------------------------------------------------------------------------------------------- words

@@ -58,6 +58,20 @@ class ValueType(Generic[T_co]):
         return replace(self, words=words)
 
 
+def or_empty(schema: Schema) -> Schema:
+    """Return a schema that lets a key stand without a value, too: it then counts as left out."""
+    kind, words, ways = schema.get("type"), schema.get("enum"), schema.get("anyOf")
+    if isinstance(kind, str):
+        return {**schema, "type": [kind, "null"]}
+    if isinstance(kind, list):
+        return {**schema, "type": [*kind, "null"]}
+    if isinstance(words, list):
+        return {**schema, "enum": [*words, None]}
+    if not schema:
+        return schema
+    return {"anyOf": [*(ways if isinstance(ways, list) else [schema]), {"type": "null"}]}
+
+
 def _plain(schema: Schema) -> Callable[[Definitions], Schema]:
     return lambda _: schema
 
@@ -196,16 +210,33 @@ def word_or(word: str, means: T, other: ValueType[T]) -> ValueType[T]:
     return ValueType(read, schema, f"{other.words}, or `{word}`")
 
 
-def one_or_more(of: ValueType[T]) -> ValueType[tuple[T, ...]]:
-    """Return the type of one value, or a list of them."""
+def short_or(make: Callable[[str], T], other: ValueType[T]) -> ValueType[T]:
+    """Return the type of `other`, or of a text alone that `make` makes the same of: `tier: customer_tier`."""
+
+    def read(value: YamlValue, usual: str) -> T | None:
+        if value.is_mapping:
+            return other.read(value, usual)
+        found = value.text()
+        return None if found is None else make(found)
+
+    def schema(definitions: Definitions) -> Schema:
+        return {"anyOf": [TEXT, other.schema(definitions)]}
+
+    return ValueType(read, schema, f"text, or {other.words}")
+
+
+def one_or_more(of: ValueType[T], nothing: tuple[str, str] = ("", "")) -> ValueType[tuple[T, ...]]:
+    """Return the type of one value, or a list of them. `nothing` is what is said of an empty list, and the remedy."""
 
     def read(value: YamlValue, usual: str) -> tuple[T, ...]:
+        if nothing[0] and not value.entries():
+            value.note(*nothing)
         found = (of.read(entry, usual) for entry in value.entries())
         return tuple(entry for entry in found if entry is not None)
 
     def schema(definitions: Definitions) -> Schema:
         one = of.schema(definitions)
-        return {"anyOf": [one, {"type": "array", "items": one}]}
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1 if nothing[0] else 0}]}
 
     return ValueType(read, schema, f"{of.words}, or a list")
 
@@ -228,11 +259,13 @@ def mapping_of(
     what: str = "'{}'",
     name: ValueType[object] | None = None,
     empty: tuple[str, str] = ("has no value", "write a value"),
+    bare: T | None = None,
 ) -> ValueType[Mapping[str, T]]:
     """Return the type of a mapping whose keys people choose.
 
     `what` is what one entry is called in a problem, `{}` its key. `name` is what a key must be; None takes any text.
-    `empty` is what is said of a key without a value, and the remedy.
+    `bare` is what a key without a value stands for; where it is None, `empty` is what is said of such a key, and the
+    remedy, in which `{}` is its name.
     """
 
     def entry(section: Section, key: str, usual: str) -> T | None:
@@ -241,9 +274,9 @@ def mapping_of(
         if value is not None:
             found = of.read(value.called(called), usual)
             return found if usable else None
-        if usable:
-            section.note(key, f"{called} {empty[0]}", empty[1])
-        return None
+        if usable and bare is None:
+            section.note(key, f"{called} {empty[0]}", empty[1].replace("{}", key[:80]))
+        return bare if usable else None
 
     def read(value: YamlValue, usual: str) -> Mapping[str, T] | None:
         section = value.section()
@@ -254,6 +287,7 @@ def mapping_of(
 
     def schema(definitions: Definitions) -> Schema:
         keys = {} if name is None else {"propertyNames": name.schema(definitions)}
-        return {"type": "object", "additionalProperties": of.schema(definitions), **keys}
+        one = of.schema(definitions) if bare is None else or_empty(of.schema(definitions))
+        return {"type": "object", "additionalProperties": one, **keys}
 
     return ValueType(read, schema, f"mapping, name to {of.words}")

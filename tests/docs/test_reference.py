@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from routing_engine.config.engine_yaml import EngineSettings
+from routing_engine.settings.integration import IntegrationKeys
 from routing_engine.settings.reference import refreshed, sections_of
 from routing_engine.settings.spec import schema_of
 from routing_engine.settings.value_types import Definitions
@@ -13,7 +14,7 @@ from .pages import REFERENCE
 
 PAGES = sorted(REFERENCE.glob("*.md"))
 #: What a whole file holds, one for each kind of file.
-FILES = [EngineSettings]
+FILES = [EngineSettings, IntegrationKeys]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
