@@ -159,7 +159,7 @@ def _form(form: str) -> str:
     raise WrongValue(f"'number_form' cannot be '{form[:80]}'", suggest(form, _FORMS))
 
 
-_FORM_SCHEMA: Schema = {"anyOf": [{"enum": [*_FORMS]}, {"type": "string", "pattern": "^last[ _][0-9]+$"}]}
+_FORM_SCHEMA: Schema = {"anyOf": [{"enum": [*_FORMS]}, {"type": "string", "pattern": "^last[ _]?[0-9]+$"}]}
 _URL = parsed(read_template, "template", "write for example 'https://crm.example.com/customers/{id}'")
 
 
