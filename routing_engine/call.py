@@ -11,34 +11,25 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, cast
 
-from routing_engine.core.decide import decide, fall_back
-from routing_engine.core.destinations import variables
-from routing_engine.core.events import EarlyFate
-from routing_engine.core.model import (
-    Action,
+from routing_engine.core.asks import (
     Answer,
-    Caller,
     Collect,
-    Decision,
-    Filler,
     Find,
     Found,
-    Input,
-    Menu,
     Observe,
     Observed,
     Open,
     Opened,
     Play,
     Prefetch,
-    Route,
-    Sound,
     SourceDown,
-    Spoken,
     Switch,
-    TrailStep,
     Typed,
 )
+from routing_engine.core.decide import decide, fall_back
+from routing_engine.core.destinations import variables
+from routing_engine.core.events import EarlyFate
+from routing_engine.core.model import Action, Caller, Decision, Filler, Input, Menu, Route, Sound, Spoken, TrailStep
 from routing_engine.core.ports import TOO_LATE, Channel, Clock, Lookup, Speech
 from routing_engine.errors import CallerHungUp
 

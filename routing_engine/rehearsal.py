@@ -17,8 +17,9 @@ from routing_engine.config.canned import Canned
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.examples import Example
 from routing_engine.config.store import Configuration
+from routing_engine.core.asks import Find, Found, SourceDown
 from routing_engine.core.caller import USUAL_LANGUAGE, arrived, at_site
-from routing_engine.core.model import Caller, Decision, Find, Found, Operand, Origin, SourceDown, Value
+from routing_engine.core.model import Caller, Decision, Operand, Origin, Value
 from routing_engine.core.ports import Clock, Lookup
 from routing_engine.lookup.caching import age_in_words
 from routing_engine.lookup.search import Search

@@ -11,20 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from routing_engine.core.model import (
-    Caller,
-    Collect,
-    Decision,
-    Filler,
-    Find,
-    Found,
-    Operand,
-    Play,
-    Record,
-    SourceDown,
-    Typed,
-    Value,
-)
+from routing_engine.core.asks import Collect, Find, Found, Play, SourceDown, Typed
+from routing_engine.core.model import Caller, Decision, Filler, Operand, Record, Value
 from routing_engine.errors import CallerHungUp, ChannelError
 
 #: Instead of a reply: Asterisk closes the connection, or resets it, or says nothing more.

@@ -12,8 +12,9 @@ from core.build import ANNA, GOLD, NUMBER, SALES, go, route, rule, say, source, 
 from fakes import FakeChannel, FakeClock, FakeLookup, FakeSpeech
 
 from routing_engine.call import LONGEST_CALL_S, Call, longest_s
+from routing_engine.core.asks import Found, SourceDown
 from routing_engine.core.destinations import PROFILES
-from routing_engine.core.model import Decision, Filler, Found, Operand, Record, Route, SourceDown, Spoken
+from routing_engine.core.model import Decision, Filler, Operand, Record, Route, Spoken
 from routing_engine.errors import CallerHungUp, ChannelBroken
 
 ONE = route(source("customers", SALES))

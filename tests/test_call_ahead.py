@@ -10,8 +10,9 @@ from core.build import ANNA, GOLD, SALES, route, source
 from fakes import FakeChannel, FakeClock, FakeLookup
 
 from routing_engine.call import Call
+from routing_engine.core.asks import Find, Found, Play, SourceDown, Typed
 from routing_engine.core.destinations import PROFILES
-from routing_engine.core.model import Decision, Filler, Find, Found, Play, Route, SourceDown, Typed
+from routing_engine.core.model import Decision, Filler, Route
 from routing_engine.core.ports import TOO_LATE
 
 GREETED = route(source("customers", SALES), source("leads", SALES, model="lead"), instruction=("welcome",))

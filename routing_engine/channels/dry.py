@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from routing_engine.core.asks import Collect, Play, Typed
 from routing_engine.core.check_digits import keys_of, why_invalid
-from routing_engine.core.model import Caller, Collect, Filler, Input, Operand, Play, Typed, Value
+from routing_engine.core.model import Caller, Filler, Input, Operand, Value
 from routing_engine.errors import ChannelError
 
 

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 import yaml
 
 from routing_engine.config.route.context import scalar
-from routing_engine.core.model import Operand, Record, SourceDown, Value
+from routing_engine.core.asks import SourceDown
+from routing_engine.core.model import Operand, Record, Value
 from routing_engine.core.templates import as_text, read_operand
 from routing_engine.settings.yaml_reader import Problems, Section, is_null, read_yaml, section_of, value_of
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import cast
 
+from routing_engine.core.asks import Collect, Find, Found, Open, Opened, SourceDown, Typed
 from routing_engine.core.check_digits import why_invalid
 from routing_engine.core.compare import as_moment
 from routing_engine.core.conditions import nearly_not, why_not
@@ -18,14 +19,9 @@ from routing_engine.core.destinations import KINDS
 from routing_engine.core.model import (
     Action,
     Caller,
-    Collect,
     Decision,
-    Find,
-    Found,
     Input,
     Menu,
-    Open,
-    Opened,
     Operand,
     Prefer,
     Record,
@@ -33,10 +29,8 @@ from routing_engine.core.model import (
     Rule,
     Sound,
     Source,
-    SourceDown,
     Spoken,
     TrailStep,
-    Typed,
     Value,
 )
 from routing_engine.core.prefetch import prefetch_before_prompts, prefetch_before_turn

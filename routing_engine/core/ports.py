@@ -7,19 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
-from routing_engine.core.model import (
-    Caller,
-    Collect,
-    Filler,
-    Find,
-    Found,
-    Operand,
-    Play,
-    Record,
-    SourceDown,
-    Typed,
-    Value,
-)
+from routing_engine.core.asks import Collect, Find, Found, Play, SourceDown, Typed
+from routing_engine.core.model import Caller, Filler, Operand, Record, Value
 from routing_engine.core.phone import Number
 from routing_engine.errors import ChannelError
 

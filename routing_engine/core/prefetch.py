@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from routing_engine.core.model import Find, Prefetch, Source
+from routing_engine.core.asks import Find, Prefetch
+from routing_engine.core.model import Source
 from routing_engine.core.state import CallState, Conversation
 from routing_engine.core.templates import render
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
+from routing_engine.core.asks import Observed
 from routing_engine.core.compare import as_moment
 from routing_engine.core.destinations import KINDS, WRITTEN, check_target, clean_value
 from routing_engine.core.model import (
@@ -14,7 +15,6 @@ from routing_engine.core.model import (
     Decision,
     Destination,
     DestinationSpec,
-    Observed,
     Operand,
     Reason,
     Record,

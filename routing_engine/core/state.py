@@ -6,23 +6,8 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar, cast
 
-from routing_engine.core.model import (
-    Answer,
-    Ask,
-    Caller,
-    Observe,
-    Observed,
-    Operand,
-    Play,
-    Prompt,
-    Record,
-    Route,
-    Sound,
-    Switch,
-    TrailStep,
-    Typed,
-    Value,
-)
+from routing_engine.core.asks import Answer, Ask, Observe, Observed, Play, Switch, Typed
+from routing_engine.core.model import Caller, Operand, Prompt, Record, Route, Sound, TrailStep, Value
 from routing_engine.core.prompts import check_language, speak
 from routing_engine.core.redact import visible
 from routing_engine.core.templates import Facts, as_text

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from routing_engine.core.model import Find, Record
+from routing_engine.core.asks import Find
+from routing_engine.core.model import Record
 
 #: Integration with a print of its models, model, field, value, the caller's number, and whether the search is by it
 #: (only then is what is found checked against it): all that can make an answer differ.

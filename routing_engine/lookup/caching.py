@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from routing_engine.core.model import CachePolicy, Find, Found, SourceDown
+from routing_engine.core.asks import Find, Found, SourceDown
+from routing_engine.core.model import CachePolicy
 from routing_engine.core.ports import TOO_LATE, Clock, Lookup
 from routing_engine.lookup.cache import Cache, CacheEntry, Key, key_of
 from routing_engine.storage.single_flight import SingleFlight

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
+from routing_engine.core.asks import Find, Found, SourceDown
 from routing_engine.core.events import LookedUp, LookupOutcome, LookupPurpose, Publish
-from routing_engine.core.model import Find, Found, SourceDown
 from routing_engine.core.ports import Clock, Lookup
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from routing_engine.core.asks import Find, Found, SourceDown
 from routing_engine.core.field_types import apply_types
-from routing_engine.core.model import Find, Found, Record, Source, SourceDown
+from routing_engine.core.model import Record, Source
 from routing_engine.core.ports import Ages, Clock, Provider, Query
 from routing_engine.errors import (
     ProviderError,

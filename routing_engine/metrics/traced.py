@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from routing_engine.core.model import Caller, Collect, Filler, Find, Found, Operand, Play, SourceDown, Typed, Value
+from routing_engine.core.asks import Collect, Find, Found, Play, SourceDown, Typed
+from routing_engine.core.model import Caller, Filler, Operand, Value
 from routing_engine.core.ports import Channel, Lookup
 from routing_engine.errors import ChannelError
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from routing_engine.core.model import Record, SourceDown, Value
+from routing_engine.core.asks import SourceDown
+from routing_engine.core.model import Record, Value
 from routing_engine.core.ports import Query
 from routing_engine.core.redact import clean_text
 from routing_engine.errors import ProviderUnreachable

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from routing_engine.core.model import Collect, Filler, Input, Operand, Play, Spoken, Typed, Value
+from routing_engine.core.asks import Collect, Play, Typed
+from routing_engine.core.model import Filler, Input, Operand, Spoken, Value
 from routing_engine.core.ports import Channel
 from routing_engine.errors import CallerHungUp, ChannelError
 

@@ -18,8 +18,9 @@ from fakes import CLOSE, DEAD, RESET, SILENCE, Asterisk, FakeLookup, environment
 from routing_engine.call import Call
 from routing_engine.channels.agi.channel import SharedFacts
 from routing_engine.channels.agi.server import AgiChannel, AgiServer, AgiSettings
+from routing_engine.core.asks import Collect, Play, Typed
 from routing_engine.core.destinations import PROFILES
-from routing_engine.core.model import Collect, Filler, Input, Operand, Play, Typed, Value
+from routing_engine.core.model import Filler, Input, Operand, Value
 from routing_engine.core.ports import Channel
 from routing_engine.errors import CallerHungUp, ChannelBroken
 

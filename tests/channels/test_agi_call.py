@@ -9,7 +9,8 @@ from fakes import Asterisk
 
 from routing_engine.channels.agi.channel import SharedFacts
 from routing_engine.channels.agi.server import AgiSettings
-from routing_engine.core.model import Collect, Input, Operand, Play, Spoken, Typed
+from routing_engine.core.asks import Collect, Play, Typed
+from routing_engine.core.model import Input, Operand, Spoken
 from routing_engine.errors import CallerHungUp
 
 from .contract import Seen

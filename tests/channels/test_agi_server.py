@@ -10,7 +10,7 @@ import pytest
 from fakes import SILENCE, Asterisk, environment
 
 from routing_engine.channels.agi.server import MAX_UNREAD_REPLIES, AgiChannel, AgiServer, AgiSettings
-from routing_engine.core.model import Play
+from routing_engine.core.asks import Play
 from routing_engine.core.ports import Channel
 from routing_engine.errors import CallerHungUp, ChannelBroken
 

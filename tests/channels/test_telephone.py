@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from routing_engine.channels.softphone import Softphone, SoftphoneCaller
-from routing_engine.core.model import Caller, Collect, Filler, Input, Operand, Play, Spoken, Typed
+from routing_engine.core.asks import Collect, Play, Typed
+from routing_engine.core.model import Caller, Filler, Input, Operand, Spoken
 from routing_engine.core.ports import Channel
 
 from .contract import Seen, Talk

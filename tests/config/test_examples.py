@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from routing_engine.config.canned import read_records
-from routing_engine.core.model import Record, SourceDown
+from routing_engine.core.asks import SourceDown
+from routing_engine.core.model import Record
 from routing_engine.errors import ConfigError
 from routing_engine.rehearsal import run_examples
 from routing_engine.settings.yaml_reader import Problems

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from routing_engine.core.model import Caller, Prefetch, Route
+from routing_engine.core.asks import Prefetch
+from routing_engine.core.model import Caller, Route
 from routing_engine.core.prefetch import MAX_AHEAD
 
 from .build import ANNA, HIDDEN, NUMBER, SALES, Told, converse, go, route, rule, source, when

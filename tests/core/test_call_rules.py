@@ -7,7 +7,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from routing_engine.core.model import Caller, Collect, Destination, Find, Input, Play, Record, Site
+from routing_engine.core.asks import Collect, Find, Play
+from routing_engine.core.model import Caller, Destination, Input, Record, Site
 from routing_engine.core.phone import read_number
 from routing_engine.core.templates import share_of
 

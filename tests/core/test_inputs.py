@@ -6,17 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from routing_engine.core.asks import Collect, Play, Switch, Typed
 from routing_engine.core.decide import decide
-from routing_engine.core.model import (
-    Collect,
-    Destination,
-    Input,
-    Languages,
-    Play,
-    Record,
-    Switch,
-    Typed,
-)
+from routing_engine.core.model import Destination, Input, Languages, Record
 from routing_engine.core.templates import read_template
 
 from .build import ANNA, GOLD, HIDDEN, SALES, converse, go, route, rule, say, source, when

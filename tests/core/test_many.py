@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from routing_engine.core.asks import Collect, Found
 from routing_engine.core.decide import decide
-from routing_engine.core.model import Collect, Destination, Found, Menu, Prefer, Record, Spoken
+from routing_engine.core.model import Destination, Menu, Prefer, Record, Spoken
 
 from .build import ANNA, SALES, Told, converse, go, route, rule, say, source, when
 

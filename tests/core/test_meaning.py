@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from routing_engine.core.asks import Collect, Find, Play
 from routing_engine.core.decide import MAX_ROUTES, fall_back
 from routing_engine.core.destinations import variables
-from routing_engine.core.model import Caller, Collect, Destination, Find, Play, Record, Route
+from routing_engine.core.model import Caller, Destination, Record, Route
 
 from .build import ANNA, DOWN, GOLD, HIDDEN, NUMBER, SALES, converse, go, route, rule, source, when
 

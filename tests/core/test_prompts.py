@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from routing_engine.core.model import Collect, Destination, Play, Record, SayingKind, Spoken, Value
+from routing_engine.core.asks import Collect, Play
+from routing_engine.core.model import Destination, Record, SayingKind, Spoken, Value
 from routing_engine.core.prompts import SOUND
 
 from .build import GOLD, NUMBER, converse, go, route, rule, say, source

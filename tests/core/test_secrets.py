@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from routing_engine.core.model import Condition, Input, Record, SourceDown, Spoken
+from routing_engine.core.asks import SourceDown
+from routing_engine.core.model import Condition, Input, Record, Spoken
 
 from .build import SALES, Answers, converse, go, group, route, rule, say, source, to, when
 

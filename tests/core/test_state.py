@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from routing_engine.core.model import Destination, Find, Observe, Record, Value
+from routing_engine.core.asks import Find, Observe
+from routing_engine.core.model import Destination, Record, Value
 
 from .build import GOLD, SALES, chain, converse, go, group, route, rule, source, to, when
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from routing_engine.core.model import Found, SourceDown
+from routing_engine.core.asks import Found, SourceDown
 from routing_engine.core.ports import Query
 from routing_engine.errors import ProviderRefused
 from tests.providers.contract import HOSTILE, by_field

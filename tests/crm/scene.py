@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rig.asterisk import Landing
-from routing_engine.core.model import Find, Found, Operand, Record, Source, SourceDown, Template
+from routing_engine.core.asks import Find, Found, SourceDown
+from routing_engine.core.model import Operand, Record, Source, Template
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Batch
 from routing_engine.lookup.search import Search

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 import pytest
 
 from rig.tryton import Tryton
-from routing_engine.core.model import Found, Record
+from routing_engine.core.asks import Found
+from routing_engine.core.model import Record
 from routing_engine.errors import ProviderRefused
 from tests.acceptance.stage import House
 

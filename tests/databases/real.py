@@ -13,7 +13,8 @@ import pytest_asyncio
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from routing_engine.core.model import Find, Found, Operand, Record, Source, Template
+from routing_engine.core.asks import Find, Found
+from routing_engine.core.model import Operand, Record, Source, Template
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Checks, Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable

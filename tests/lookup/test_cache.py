@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from routing_engine.core.model import Find, Record, Source
+from routing_engine.core.asks import Find
+from routing_engine.core.model import Record, Source
 from routing_engine.core.phone import read_number
 from routing_engine.core.templates import read_template
 from routing_engine.lookup.cache import Cache, CacheEntry, Key, key_of

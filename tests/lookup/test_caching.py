@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from fakes import FakeClock, FakeLookup
 
-from routing_engine.core.model import CachePolicy, Find, Found, Record, Source, SourceDown
+from routing_engine.core.asks import Find, Found, SourceDown
+from routing_engine.core.model import CachePolicy, Record, Source
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import TOO_LATE
 from routing_engine.core.templates import read_template

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from fakes import FakeClock, FakeLookup
 
+from routing_engine.core.asks import Find, Found, SourceDown
 from routing_engine.core.events import LookedUp
-from routing_engine.core.model import CachePolicy, Find, Found, Record, Source, SourceDown
+from routing_engine.core.model import CachePolicy, Record, Source
 from routing_engine.core.phone import read_number
 from routing_engine.core.templates import read_template
 from routing_engine.lookup.cache import Cache

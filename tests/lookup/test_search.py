@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 from structlog.testing import capture_logs
 
-from routing_engine.core.model import Find, Found, Operand, Record, Source, SourceDown, Template
+from routing_engine.core.asks import Find, Found, SourceDown
+from routing_engine.core.model import Operand, Record, Source, Template
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Query
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable

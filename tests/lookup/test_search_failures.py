@@ -10,7 +10,8 @@ import pytest
 from fakes import FakeClock
 from structlog.testing import capture_logs
 
-from routing_engine.core.model import Find, Found, Record, Source, SourceDown
+from routing_engine.core.asks import Find, Found, SourceDown
+from routing_engine.core.model import Record, Source
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import TOO_LATE, Query
 from routing_engine.core.templates import read_template

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from routing_engine.core.model import Find, Found, Operand, Record, Source, SourceDown, Template, Value
+from routing_engine.core.asks import Find, Found, SourceDown
+from routing_engine.core.model import Operand, Record, Source, Template, Value
 from routing_engine.core.phone import Number, read_number
 from routing_engine.core.ports import Query
 from routing_engine.errors import ProviderUnreachable

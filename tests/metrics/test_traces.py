@@ -22,9 +22,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 from structlog.testing import capture_logs
 
 from routing_engine.call import Call
+from routing_engine.core.asks import Find, SourceDown
 from routing_engine.core.destinations import PROFILES
 from routing_engine.core.events import CallAbandoned, CallRouted
-from routing_engine.core.model import Decision, Destination, Find, Input, Record, SourceDown
+from routing_engine.core.model import Decision, Destination, Input, Record
 from routing_engine.metrics.spans import Traces
 from routing_engine.metrics.traces import open_traces
 

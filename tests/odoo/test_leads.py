@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rig.odoo import Odoo
-from routing_engine.core.model import Found
+from routing_engine.core.asks import Found
 from tests.crm.contract import ANNA, RealContract
 from tests.crm.scene import Asked, Scene
 

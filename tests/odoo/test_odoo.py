@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from rig.odoo import Odoo
-from routing_engine.core.model import Found, Record
+from routing_engine.core.asks import Found
+from routing_engine.core.model import Record
 from tests.acceptance.stage import House
 from tests.crm.contract import ANNA, RealContract
 from tests.crm.scene import Asked, Scene, asking, ids, landed

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from routing_engine.config.examples import Example
 from routing_engine.config.load import Configuration, read_configuration
-from routing_engine.core.model import Caller, Record, SourceDown
+from routing_engine.core.asks import SourceDown
+from routing_engine.core.model import Caller, Record
 from routing_engine.core.phone import HIDDEN_WORDS, read_number
 from routing_engine.providers.registry import PROVIDERS, readers
 from tests.core.build import Told, converse

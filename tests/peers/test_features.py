@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from routing_engine.core.asks import Collect, Find, Play, Prefetch, Switch
 from routing_engine.core.destinations import PROFILES, variables
-from routing_engine.core.model import Collect, Find, Play, Prefetch, Spoken, Switch
+from routing_engine.core.model import Spoken
 from tests.core.build import Told
 
 from .site import configuration, play

@@ -8,9 +8,10 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from routing_engine.core.asks import SourceDown
 from routing_engine.core.destinations import KINDS, PROFILES, check_target, variables
 from routing_engine.core.model import Comparison as Comparison
-from routing_engine.core.model import Condition, ConditionGroup, Input, Record, SourceDown, Value
+from routing_engine.core.model import Condition, ConditionGroup, Input, Record, Value
 from routing_engine.core.operators import OPERATORS
 from routing_engine.core.templates import read_operand
 from tests.core.build import ANNA, DOWN, HIDDEN, NOW, converse, go, pattern, route, rule, source

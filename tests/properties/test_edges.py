@@ -14,8 +14,9 @@ from routing_engine.channels.agi.live_state import EXTENSION_STATE, expression
 from routing_engine.channels.agi.say import saying
 from routing_engine.channels.agi.wire import MAX_COMMAND, command
 from routing_engine.config.route.context import read_pattern
+from routing_engine.core.asks import Collect, Observe, Play, Switch
 from routing_engine.core.destinations import KINDS, MAX_VALUE, PROFILES, check_target, variables
-from routing_engine.core.model import Collect, Observe, Operand, Play, Spoken, Switch
+from routing_engine.core.model import Operand, Spoken
 from routing_engine.core.operators import LONGEST_MATCHED, OPERATORS
 from routing_engine.core.prompts import LANGUAGE, SOUND
 from routing_engine.settings.yaml_reader import Problems

@@ -18,8 +18,9 @@ from routing_engine.channels.agi.live_state import (
 )
 from routing_engine.channels.agi.say import SAMPLES, family, saying, voices
 from routing_engine.channels.agi.wire import ArrivingCall, Reply, command, key_of
+from routing_engine.core.asks import Collect, Play, Typed
 from routing_engine.core.check_digits import KEYS, why_invalid
-from routing_engine.core.model import Caller, Collect, Filler, Input, Operand, Play, Sound, Spoken, Typed, Value
+from routing_engine.core.model import Caller, Filler, Input, Operand, Sound, Spoken, Value
 from routing_engine.errors import CallerHungUp, ChannelBroken
 
 #: The dialplan's limit for an engine that accepts a call and stays silent.

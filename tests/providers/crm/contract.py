@@ -16,7 +16,8 @@ from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from routing_engine.core.model import Find, Found, Operand, Source, SourceDown, Template
+from routing_engine.core.asks import Find, Found, SourceDown
+from routing_engine.core.model import Operand, Source, Template
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Provider
 from routing_engine.errors import ProviderRefused, ProviderThrottled, ProviderUnreachable

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from routing_engine.core.model import SourceDown
+from routing_engine.core.asks import SourceDown
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderThrottled, ProviderUnreachable
 from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import by_caller

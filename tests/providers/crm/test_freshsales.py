@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from routing_engine.core.model import Found
+from routing_engine.core.asks import Found
 from routing_engine.errors import ProviderRefused
 from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import by_caller
