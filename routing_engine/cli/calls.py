@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint
 from routing_engine.cli.journal import (
@@ -21,9 +21,7 @@ from routing_engine.cli.journal import (
 )
 from routing_engine.core.model import Reason
 from routing_engine.core.phone import read_number
-
-if TYPE_CHECKING:
-    from routing_engine.journal.reader import CallFilter, StoredCall
+from routing_engine.journal.stored_call import CallFilter, StoredCall, mask_call
 
 #: Columns of the table; the last is as long as it likes.
 _HEAD = ("arrived", "call", "caller", "dialled", "route", "reason", "took", "went to")
@@ -48,7 +46,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List the calls that fit."""
-    from routing_engine.journal import reader  # late: it imports SQLAlchemy
+    from routing_engine.journal import reader  # late: SQLAlchemy
 
     place = find_journal(options, key=bool(options.caller))
     try:
@@ -59,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         calls = reader.list_calls(connection, wanted, place.privacy)
     more, calls = len(calls) > options.limit, calls[: options.limit]
     if not options.plain:
-        calls = [reader.masked(call, place.region) for call in calls]
+        calls = [mask_call(call, place.region) for call in calls]
     if options.json:
         for call in calls:
             print(json.dumps(as_json(call), ensure_ascii=False))
@@ -70,8 +68,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _wanted(options: argparse.Namespace, place: JournalPlace) -> CallFilter:
-    from routing_engine.journal.reader import CallFilter
-
     now = datetime.now(place.zone) if place.zone is not None else datetime.now().astimezone()
     since = read_moment(options.since, now, place.zone) if options.since else None
     until = read_moment(options.until, now, place.zone, end=True) if options.until else None

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from routing_engine.cli.common import Commands, add_command, paint, print_json
 from routing_engine.cli.journal import add_options, as_json, exit_on_journal_error, find_journal, where
 from routing_engine.core.destinations import say_destination
-
-if TYPE_CHECKING:
-    from routing_engine.journal.reader import StoredCall, StoredStep
+from routing_engine.journal.stored_call import StoredCall, StoredStep, mask_call
 
 
 def add(commands: Commands) -> None:
@@ -24,13 +21,13 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Tell every call that has this id; 1 when there is none."""
-    from routing_engine.journal import reader  # late: it imports SQLAlchemy
+    from routing_engine.journal import reader  # late: SQLAlchemy
 
     place = find_journal(options)
     with reader.open_to_read(place.file) as connection:
         calls = reader.find_call(connection, options.call_id)
     if not options.plain:
-        calls = [reader.masked(call, place.region) for call in calls]
+        calls = [mask_call(call, place.region) for call in calls]
     if options.json:
         print_json([as_json(call) for call in calls])
     else:

@@ -80,7 +80,7 @@ def _part(name: str, place: JournalPlace, number: Number, dry_run: bool) -> Rece
 
 def from_journal(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLine:
     """Forget a number in the journal. Raises `JournalError`."""
-    from routing_engine.journal import forget  # late: it imports SQLAlchemy
+    from routing_engine.journal import forget  # late: SQLAlchemy
 
     if not place.settings.kept and not os.path.exists(place.path):
         return ReceiptLine("journal", {}, notes=("none is kept",))

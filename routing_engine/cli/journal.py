@@ -10,18 +10,16 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from routing_engine.config.engine_yaml import EngineSettings, read_part
 from routing_engine.config.folder import ENGINE
 from routing_engine.core.destinations import say_destination
 from routing_engine.errors import ConfigError, JournalError
 from routing_engine.journal.privacy import Privacy
+from routing_engine.journal.stored_call import StoredCall
 from routing_engine.settings.stores import JournalSettings, cache_path, journal_path, mirror_folder
 from routing_engine.settings.yaml_reader import Problems
-
-if TYPE_CHECKING:
-    from routing_engine.journal.reader import StoredCall
 
 _AGO = re.compile(r"([0-9]{1,6})([smhdw])\Z", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}

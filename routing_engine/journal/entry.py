@@ -7,7 +7,7 @@ tells those that the decision looked at, with its sensitive digits masked by the
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -21,9 +21,12 @@ from routing_engine.journal.privacy import Privacy
 Ended: TypeAlias = Literal["routed", "fallback", "abandoned"]
 #: Column -> value, see `tables.CALLS`.
 Row: TypeAlias = dict[str, Any]
+#: What makes a text fit to be kept.
+Clean: TypeAlias = Callable[[str], str]
 
 _LONGEST = 2000
-_EPOCH = datetime(1970, 1, 1)
+#: The beginning of all moments, in whatever zone: rows have milliseconds since then in UTC, and the zone's offset.
+EPOCH = datetime(1970, 1, 1)
 
 
 class JournalEntry(NamedTuple):
@@ -74,32 +77,39 @@ def row_of(entry: JournalEntry, privacy: Privacy) -> Row:
     def own(value: str) -> str:
         return privacy.own(clean(value), number)
 
+    decided = _NOTHING_DECIDED if entry.decision is None else _decision_columns(entry.decision, text)
+    return _call_columns(entry, privacy, text, own) | decided
+
+
+def _call_columns(entry: JournalEntry, privacy: Privacy, text: Clean, own: Clean) -> Row:
     at_ms, offset_s = _moment(entry.at)
-    row: Row = {
+    record_id, record_url, record_origin = entry.record
+    return {
         "call_id": own(entry.call_id),
         "at_ms": at_ms,
         "offset_s": offset_s,
         "took_ms": round(entry.took_ms, 3),
         "waited_ms": round(entry.waited_s * 1000, 3),
         "silence_ms": round(entry.silence_s * 1000, 3),
-        "caller": privacy.shown(number),
-        "token": privacy.token(number),
+        "caller": privacy.shown(entry.number),
+        "token": privacy.token(entry.number),
+        # What held when it was written: the setting may change, the row stays.
         "numbers": privacy.mode,
         "key_id": privacy.key_id,
         "called": own(entry.called),
         "language": clean(entry.language),
         "route": clean(entry.route),
-        "record_id": own(entry.record[0]),
-        "record_url": own(entry.record[1]),
-        "record_origin": entry.record[2],
+        "record_id": own(record_id),
+        "record_url": own(record_url),
+        "record_origin": record_origin,
         "record_fields": _json([clean(name) for name in entry.fields]),
         "why": text(entry.why),
     }
-    decision = entry.decision
-    if decision is None:
-        return row | _NOTHING_DECIDED
+
+
+def _decision_columns(decision: Decision, text: Clean) -> Row:
     first = decision.destination
-    return row | {
+    return {
         "ended": "fallback" if decision.failed else "routed",
         "revision": clean(decision.revision),
         "reason": decision.reason,
@@ -109,9 +119,9 @@ def row_of(entry: JournalEntry, privacy: Privacy) -> Row:
         "target": text(first.target) if first is not None else "",
         "priority": first.priority if first is not None else None,
         "ring_s": first.ring_s if first is not None else None,
-        "chain": _json([_place(place, text(place.target)) for place in decision.chain]),
+        "chain": _json([_destination(one, text(one.target)) for one in decision.chain]),
         "played": _json([text(_name(sound)) for sound in decision.play]),
-        "sets": _json([clean(name) for name, _ in decision.sets]),
+        "sets": _json([clean(name) for name, _ in decision.sets]),  # their values may hold anything of the CRM
         "trail": _json([_step(step, text(step.step), text(step.outcome)) for step in decision.trail]),
     }
 
@@ -130,8 +140,8 @@ def clean(text: str) -> str:
     return visible(text[:_LONGEST])
 
 
-def _place(place: Destination, target: str) -> dict[str, Any]:
-    return {"kind": place.kind, "target": target, "priority": place.priority, "ring_s": place.ring_s}
+def _destination(one: Destination, target: str) -> Row:
+    return {"kind": one.kind, "target": target, "priority": one.priority, "ring_s": one.ring_s}
 
 
 def _name(sound: Sound) -> str:
@@ -149,7 +159,7 @@ def _moment(at: datetime) -> tuple[int, int]:
     Not timestamp(): that asks the machine's zone, and fails near the year 1.
     """
     offset = at.utcoffset() or timedelta(0)
-    return (at.replace(tzinfo=None) - _EPOCH - offset) // timedelta(milliseconds=1), round(offset.total_seconds())
+    return (at.replace(tzinfo=None) - EPOCH - offset) // timedelta(milliseconds=1), round(offset.total_seconds())
 
 
 def _json(value: Sequence[object]) -> str:

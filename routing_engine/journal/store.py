@@ -31,8 +31,11 @@ class JournalStore:
         self._connection: Connection | None = None
         self._file: tuple[int, int] = 0, 0
 
-    def open(self) -> Connection:
-        """Return the connection. A file that was moved away or removed is made anew. Raises `JournalError`."""
+    def open(self) -> None:
+        """Have the file open. One that was moved away or removed is made anew. Raises `JournalError`."""
+        self._opened()
+
+    def _opened(self) -> Connection:
         with translate_errors():
             if self._connection is not None and self._file == self._sign():
                 return self._connection
@@ -62,7 +65,7 @@ class JournalStore:
         """Return the connection; after a failure the next one is a new one."""
         try:
             with translate_errors():
-                yield self.open()
+                yield self._opened()
         except BaseException:
             self.close()
             raise

@@ -10,9 +10,9 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import structlog
 
@@ -21,9 +21,6 @@ from routing_engine.errors import JournalError, traceback_frames
 from routing_engine.journal.entry import JournalEntry, Row, journal_entry, row_of
 from routing_engine.journal.privacy import Privacy
 from routing_engine.settings.stores import JournalSettings
-
-if TYPE_CHECKING:
-    from routing_engine.journal.store import JournalStore
 
 #: Calls gather so long before they are committed together: one wait for the disk for all of them.
 GATHER_S = 0.2
@@ -38,6 +35,25 @@ _UPKEEP_CALLS = 5000
 _DAY_MS = 86_400_000
 
 _log = structlog.get_logger(__name__)
+
+
+class RowStore(Protocol):
+    """What the writer needs of a database; `store.JournalStore` keeps it. Only the writer's thread calls it.
+
+    All but `close` raise `JournalError` when trying again may help, and other errors when it will not.
+    """
+
+    def open(self) -> None:
+        """Have the database open; one that was moved away or removed is made anew."""
+
+    def save(self, rows: Sequence[Row]) -> None:
+        """Write calls, all or none."""
+
+    def expire(self, before_ms: int, most_bytes: int) -> int:
+        """Delete some calls that are older, or the oldest while there is too much; return how many. Again until 0."""
+
+    def close(self) -> None:
+        """Let go of the database."""
 
 
 class Journal:
@@ -143,7 +159,7 @@ class Journal:
     # ------------------------------------------------------------------------------- on the thread's side
 
     def _work(self) -> None:
-        from routing_engine.journal.store import JournalStore  # late: it imports SQLAlchemy
+        from routing_engine.journal.store import JournalStore  # late: SQLAlchemy
 
         store = JournalStore(self._path)
         self._try_open(store)
@@ -166,14 +182,14 @@ class Journal:
     def _rest_s(self) -> float:
         return self._retry_s if self._down else min(max(0.0, self._upkeep_at - self._now()), _UPKEEP_S)
 
-    def _try_open(self, store: JournalStore) -> None:
+    def _try_open(self, store: RowStore) -> None:
         try:
             store.open()
             self._settle(0)
         except Exception as error:
             self._fail(error)
 
-    def _drain(self, store: JournalStore) -> None:
+    def _drain(self, store: RowStore) -> None:
         """Write all that waits; stop at the first failure of the disk."""
         working = True
         while working and (self._rows or self._waiting):
@@ -200,7 +216,7 @@ class Journal:
                 time.sleep(0)
                 patient = time.perf_counter() - began < _PATIENCE_S
 
-    def _save(self, store: JournalStore) -> bool:
+    def _save(self, store: RowStore) -> bool:
         """Write the rows in hand; False when the disk did not take them all."""
         if not self._rows:
             return True
@@ -215,7 +231,7 @@ class Journal:
         self._rows.clear()
         return True
 
-    def _save_singly(self, store: JournalStore) -> bool:
+    def _save_singly(self, store: RowStore) -> bool:
         """Write row by row, and leave out the one that no database takes: it must not hold up all others."""
         while self._rows:
             try:
@@ -250,7 +266,7 @@ class Journal:
         self._down = why
         self._failures += 1
 
-    def _keep_up(self, store: JournalStore) -> None:
+    def _keep_up(self, store: RowStore) -> None:
         """Delete what is older than it may be, or too much: some calls at a time, so that new ones do not wait."""
         now = self._now()
         if self._down or (now < self._upkeep_at and self._upkeep_after > 0):

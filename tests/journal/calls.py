@@ -19,7 +19,8 @@ from routing_engine.core.events import CallAbandoned, CallRouted
 from routing_engine.core.model import Caller, Decision, Destination, Record, Spoken, TrailStep
 from routing_engine.core.phone import Number, read_number
 from routing_engine.journal.privacy import Privacy
-from routing_engine.journal.reader import CallFilter, StoredCall, find_call, list_calls, open_to_read
+from routing_engine.journal.reader import find_call, list_calls, open_to_read
+from routing_engine.journal.stored_call import CallFilter, StoredCall
 from routing_engine.journal.writer import Journal
 from routing_engine.settings.stores import JournalSettings, Mode
 

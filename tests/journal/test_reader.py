@@ -14,7 +14,8 @@ from sqlalchemy import text
 from routing_engine.errors import JournalError
 from routing_engine.journal import tables
 from routing_engine.journal.privacy import Privacy
-from routing_engine.journal.reader import masked, open_to_read
+from routing_engine.journal.reader import open_to_read
+from routing_engine.journal.stored_call import mask_call
 from routing_engine.settings.stores import JournalSettings
 
 from .calls import AT, KEY, abandoned, kept_call, kept_ids, number, opened, routed, settings, write
@@ -75,7 +76,7 @@ async def test_a_masked_extension_is_nobodys(path: Path) -> None:
 
 async def test_what_is_kept_plain_can_be_shown_masked(path: Path) -> None:
     await write(path, routed(called="+436641234567"), kept=settings("plain"))
-    call = masked(kept_call(path), "AT")
+    call = mask_call(kept_call(path), "AT")
     assert (call.caller, call.called, call.record_url) == ("...567", "...567", "https://crm.example/7?q=...567")
     assert call.trail[2].outcome == "call.caller is '...567': it is not '...888'"
     assert call.chain[0].target == "...877"

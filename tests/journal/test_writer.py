@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from routing_engine.core.model import Destination, TrailStep
-from routing_engine.journal.reader import StoredStep
+from routing_engine.journal.stored_call import StoredStep
 from routing_engine.journal.writer import Journal
 
 from .calls import ANNA, AT, Log, abandoned, count, kept_call, kept_ids, opened, routed, settings, write
