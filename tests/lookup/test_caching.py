@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
 from fakes import FakeClock, FakeLookup
 
 from routing_engine.core.asks import Find, Found, SourceDown
@@ -13,7 +14,7 @@ from routing_engine.core.phone import read_number
 from routing_engine.core.ports import TOO_LATE
 from routing_engine.core.templates import read_template
 from routing_engine.lookup.cache import Cache
-from routing_engine.lookup.caching import CachingLookup
+from routing_engine.lookup.caching import CachingLookup, age_in_words
 
 KEEP = CachePolicy(ttl_s=60, negative_ttl_s=10, refresh_s=30, stale_for_s=3600)
 SOURCE = Source("customers", "crm", "contact", read_template("{call.caller}"), keep=KEEP)
@@ -63,6 +64,38 @@ async def test_no_record_counts_for_a_shorter_time() -> None:
     clock.now_s += 11
     await one.find(replace(ASK, source=replace(SOURCE, keep=replace(KEEP, refresh_s=0))), 5)
     assert len(lookup.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("age_s", "asked"),
+    [(59, 1), (60, 2), (89, 2), (90, 2)],
+)
+async def test_an_answer_is_asked_for_anew_from_the_end_of_its_time(age_s: float, asked: int) -> None:
+    lookup = Changing(Found((ANNA,)))
+    one, clock = remember(lookup)
+    await one.find(ASK, 5)
+    clock.now_s += age_s
+    found = await one.find(ASK, 5)
+    while one.asking:
+        await asyncio.sleep(0)
+    assert isinstance(found, Found)
+    assert (len(lookup.asked), found.origin) == (asked, "cache" if age_s < 90 else "live")
+
+
+@pytest.mark.parametrize(
+    ("age_s", "words"),
+    [
+        (0, "0 s"),
+        (119.4, "119 s"),
+        (120, "2 min"),
+        (7199, "120 min"),
+        (7200, "2 h"),
+        (172_799, "48 h"),
+        (172_800, "2 d"),
+    ],
+)
+def test_an_age_is_said_as_people_say_it(age_s: float, words: str) -> None:
+    assert age_in_words(age_s) == words
 
 
 async def test_a_stale_answer_is_used_and_asked_for_anew_in_the_background() -> None:
