@@ -20,10 +20,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol, Self
 
-from rig.ami import Ami, AmiError, Event, plain_value
 from rig.conf import CALL_ID, CDR_FIELDS, HOST, MANAGER_USER, Ports, Wish, files
 from rig.furnish import MUSIC_HZ, find_asterisk, furnish, reserve_ports, wanted_modules
+from rig.manager import Event, Manager, ManagerGone
 from rig.process import ServerFailed
+from routing_engine.asterisk.ami_wire import unescape_value
+from routing_engine.errors import AmiRefused
 
 __all__ = ["MUSIC_HZ", "Asterisk", "Landing", "NotLanded", "find_asterisk"]
 
@@ -87,7 +89,7 @@ class Asterisk:
         self._token: socket.socket | None = None
         self.directory: Path
         self.ports: Ports
-        self.ami: Ami
+        self.ami: Manager
 
     async def __aenter__(self) -> Self:
         self.directory = Path(tempfile.mkdtemp(prefix="rig-"))
@@ -243,7 +245,7 @@ class Asterisk:
     def variables(self, uniqueid: str) -> dict[str, str]:
         """The variables set on a channel so far, as last set."""
         sets = (event for event in self.ami.events_about(uniqueid) if event.get("Event") == "VarSet")
-        return {event["Variable"]: plain_value(event["Value"]) for event in sets}
+        return {event["Variable"]: unescape_value(event["Value"]) for event in sets}
 
     # Start and stop.
 
@@ -267,14 +269,14 @@ class Asterisk:
             assert self._process
             if self._process.returncode is not None or loop.time() > until:
                 raise ServerFailed(f"Asterisk did not come up:\n{self._end_of_log()}")
-            with contextlib.suppress(OSError, AmiError):
-                self.ami = await Ami.connect(HOST, self.ports.manager, MANAGER_USER, self._secret, _about)
+            with contextlib.suppress(OSError, AmiRefused):
+                self.ami = await Manager.connect(HOST, self.ports.manager, MANAGER_USER, self._secret, _about)
                 break
             # Nothing tells that a port is about to open, short of trying.
             await asyncio.sleep(0.02)
         try:
             await self.wait_event("FullyBooted", timeout_s=BOOT_S)
-        except (TimeoutError, AmiError) as fault:
+        except (TimeoutError, ManagerGone) as fault:
             raise ServerFailed(f"Asterisk did not boot to its end:\n{self._end_of_log()}") from fault
 
     def _end_of_log(self) -> str:

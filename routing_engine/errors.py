@@ -8,6 +8,7 @@ RoutingEngineError
 │   │   └── ProviderHeld           nobody: we spare a system that is failing or at its limits
 │   ├── ProviderRefused        an administrator: credentials, rights, address, quota
 │   └── ProviderMisread        us, or the other side's developer: the answer has an unexpected shape
+├── AmiRefused             an administrator of Asterisk: the manager's user, its secret or its rights
 ├── SpeechError            an administrator: the synthesiser did not speak; the caller does not hear the text
 ├── JournalError           an administrator: the journal cannot be written or read; the calls go on
 └── ChannelError           the conversation with Asterisk
@@ -94,6 +95,10 @@ class ProviderRefused(ProviderError):
 
 class ProviderMisread(ProviderError):
     """The system answered something that is neither a record nor "no record"."""
+
+
+class AmiRefused(RoutingEngineError):
+    """Asterisk's manager interface refused the log-in or an action; the text is Asterisk's own."""
 
 
 class SpeechError(RoutingEngineError):

@@ -6,32 +6,24 @@ the log-in proves the secret without sending it, and events are switched off.
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
 
+from routing_engine.asterisk.ami import AmiClient, AmiServer
 from routing_engine.core.ports import Clock, Provider
-from routing_engine.errors import ProviderMisread, ProviderRefused
+from routing_engine.errors import AmiRefused, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.answers.records import check_paths
 from routing_engine.providers.answers.values import read_json
 from routing_engine.providers.keyed.provider import KeyedProvider, Keys, read_keys
 from routing_engine.providers.net.address import ServerAddress, folder_of, read_server, refuse_tls
-from routing_engine.providers.net.multiplexed import (
-    IncomingMessage,
-    MultiplexedConnection,
-    OpenLink,
-    open_link,
-)
+from routing_engine.providers.net.multiplexed import why_not_open
 from routing_engine.settings.integration import Model
 from routing_engine.settings.yaml_reader import Section
 
-Block: TypeAlias = Mapping[str, str]
-
-_NOT_THERE = "Database entry not found"
+_NOT_THERE, _NO_RIGHT = "Database entry not found", "Permission denied"
+#: Whoever asks gives the look-up up long before that.
+_LONGEST_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,56 +59,58 @@ class AstdbStore:
     """Looks values up by family and key."""
 
     def __init__(self, name: str, settings: AstdbSettings) -> None:
-        self._name, self._settings = name, settings
-        self._connection: MultiplexedConnection[Block] = MultiplexedConnection(name, self._open)
-        self._mark = secrets.token_hex(8)  # nobody who writes a value can write the answer to another question
+        self._name = name
+        address = settings.address
+        self._ami = AmiClient(
+            AmiServer(
+                address.host,
+                address.port,
+                settings.user,
+                settings.password,
+                address.tls,
+                connect_timeout_s=address.timeout_s,
+                action_timeout_s=_LONGEST_S,
+            )
+        )
 
     async def read(self, key: str) -> object:
         """Return the one row under `FAMILY/KEY`; None when there is none."""
-        family, _, rest = key.partition("/")
-        number = self._number()
-        blocks = await self._connection.ask(number, action("DBGet", number, Family=family, Key=rest))
-        value = self._value(blocks)
+        await self._connect()
+        value = await self._value(key)
         return None if value is None else [_row(value)]
 
     async def close(self) -> None:
         """Log off."""
-        await self._connection.close()
+        await self._ami.close()
 
-    def _number(self) -> str:
-        return f"{self._mark}-{self._connection.number()}"
+    async def _connect(self) -> None:
+        try:
+            await self._ami.connect()
+        except AmiRefused as error:
+            raise ProviderRefused(f"{self._name}: {error}") from None
+        except (OSError, ValueError) as error:
+            raise why_not_open(self._name, error) from None
 
-    def _value(self, blocks: Sequence[Block]) -> str | None:
+    async def _value(self, path: str) -> str | None:
         """Return the value; None when there is no such key."""
-        for block in blocks:
-            if block.get("Event") == "DBGetResponse":
-                return block.get("Val", "")
-            if block.get("Message") == _NOT_THERE:
+        family, _, key = path.partition("/")
+        try:
+            messages = await self._ami.action("DBGet", Family=family, Key=key)
+        except AmiRefused as error:
+            if str(error) == _NOT_THERE:
                 return None
-            if block.get("Message") == "Permission denied":
-                raise ProviderRefused(f"{self._name}: the manager's user may not read: it needs write = reporting")
-        raise ProviderMisread(f"{self._name}: Asterisk refused to look into its database")
-
-    async def _open(self) -> OpenLink[Block]:
-        return await open_link(self._settings.address, self._greet)
-
-    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> OpenLink[Block]:
-        await read_banner(reader)
-        settings, number = self._settings, self._number()
-        writer.write(action("Challenge", number, AuthType="MD5"))
-        challenge = (await _answer(reader, number)).get("Challenge", "")
-        number, proof = self._number(), key_for(challenge, settings.password)
-        writer.write(action("Login", number, AuthType="MD5", Username=settings.user, Key=proof, Events="off"))
-        if not challenge or (await _answer(reader, number)).get("Response") != "Success":
-            raise ProviderRefused(f"{self._name}: Asterisk refused the manager's user or password")
-        return OpenLink(reader, writer, read_block, goodbye=action("Logoff", self._number()))
-
-
-async def _answer(reader: asyncio.StreamReader, number: str) -> Block:
-    """Return the response to an action, past the events before it."""
-    while (found := await read_block(reader)).id != number:
-        pass
-    return found.message
+            if str(error) == _NO_RIGHT:
+                text = f"{self._name}: the manager's user may not read: it needs write = reporting"
+                raise ProviderRefused(text) from None
+            raise ProviderMisread(f"{self._name}: Asterisk refused to look into its database") from None
+        except OSError:
+            raise ProviderUnreachable(f"{self._name}: the connection broke before the answer", again=True) from None
+        except ValueError as error:
+            raise ProviderMisread(f"{self._name}: {error}") from None
+        values = [message["Val"] for message in messages if "Val" in message]
+        if not values:
+            raise ProviderMisread(f"{self._name}: Asterisk's answer holds no value")
+        return values[0]
 
 
 def _row(value: str) -> dict[str, object]:
@@ -126,49 +120,3 @@ def _row(value: str) -> dict[str, object]:
     except ValueError:
         found = None
     return {"value": value, **(found if isinstance(found, dict) else {})}
-
-
-# ---------------------------------------------------------------------------------------------- the wire
-
-
-def action(name: str, number: str, **fields: str) -> bytes:
-    """Return an action. Raises `ValueError` for a text that would begin another line."""
-    lines = {"Action": name, "ActionID": number, **fields}
-    if not all(value.isprintable() for value in lines.values()):
-        raise ValueError("a control character was to be sent to Asterisk")
-    return "".join(f"{key}: {value}\r\n" for key, value in lines.items()).encode() + b"\r\n"
-
-
-def key_for(challenge: str, secret: str) -> str:
-    """Return the proof that we know the secret, without the secret itself."""
-    return hashlib.md5(f"{challenge}{secret}".encode(), usedforsecurity=False).hexdigest()
-
-
-async def read_banner(reader: asyncio.StreamReader) -> None:
-    """Read the line that Asterisk begins with."""
-    line = await reader.readline()
-    if not line:
-        raise EOFError
-    if not line.startswith(b"Asterisk Call Manager/"):
-        raise ValueError("what answers is no manager interface of Asterisk")
-
-
-async def read_block(reader: asyncio.StreamReader) -> IncomingMessage[Block]:
-    """Read the next block: a response, or an event."""
-    try:
-        raw = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.LimitOverrunError:
-        raise ValueError("Asterisk's answer is too large") from None
-    block = _fields(raw.decode("utf-8", "replace"))
-    listed = block.get("EventList", "")
-    last = listed == "Complete" or ("Response" in block and listed != "start")
-    return IncomingMessage(block.get("ActionID", ""), block, last)
-
-
-def _fields(text: str) -> Block:
-    fields = dict[str, str]()
-    for line in text.split("\r\n"):
-        name, colon, value = line.partition(":")
-        if colon:
-            fields.setdefault(name, value.removeprefix(" "))
-    return fields
