@@ -50,7 +50,7 @@ def tell(call: StoredCall) -> str:
         f"  took      {_times(call)}",
     ]
     if call.trail:
-        lines += ["", "The way there", *map(_step, call.trail)]
+        lines += ["", "Trail", *map(_step, call.trail)]
     return "\n".join(lines)
 
 

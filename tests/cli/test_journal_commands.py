@@ -62,7 +62,7 @@ queue vip, priority 10, for 20 s, by rule 'silver' of crm (matched)
   set       caller_name
   took      2190 ms; 83 ms of it waiting for look-ups; at the longest 41 ms of silence
 
-The way there
+Trail
   instruction greeting: played  (2100 ms)
   source crm: 1 record  (83 ms)
   rule gold: call.caller is '...567': it is not '...888'
