@@ -73,7 +73,7 @@ def _wanted(options: argparse.Namespace, place: JournalPlace) -> CallFilter:
     until = read_moment(options.until, now, place.zone, end=True) if options.until else None
     caller = read_number(options.caller, place.region) if options.caller else None
     if options.caller and caller is None:
-        raise ValueError(f"'{options.caller}' is no telephone number")
+        raise ValueError(f"'{options.caller}' is not a telephone number")
     if not 0 < options.limit <= 1_000_000:
         raise ValueError("--limit must be a number from 1 to 1000000")
     return CallFilter(

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     place = replace(find_journal(options, key=True), patience_s=options.wait)
     number = read_number(options.number, place.region)
     if number is None:
-        return misuse(f"'{options.number}' is no telephone number")
+        return misuse(f"'{options.number}' is not a telephone number")
     parts = [_part(name, place, number, options.dry_run) for name in PLACES]
     now = datetime.now(place.zone) if place.zone is not None else datetime.now().astimezone()
     masked = mask_number(number.e164)

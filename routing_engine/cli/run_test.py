@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     if call is None:
         return 1
     if read_number(options.caller, configuration.settings.region) is None and options.caller != "anonymous":
-        print(f"'{options.caller}' is no telephone number: the caller counts as hidden", file=sys.stderr)
+        print(f"'{options.caller}' is not a telephone number: the caller counts as hidden", file=sys.stderr)
     found = asyncio.run(dry_run(configuration, call))
     if options.json:
         print_json(as_json(found))

@@ -176,7 +176,9 @@ class FillerKeys:
     )
     ringing: bool = setting(flag(), False, "a ringing tone")
     sound: str = setting(
-        matching(SOUND, "'{}' is no sound's name", "write letters, digits, '.', '-', '_' and '/'").called("a sound"),
+        matching(SOUND, "'{}' is not the name of a sound", "write letters, digits, '.', '-', '_' and '/'").called(
+            "a sound"
+        ),
         "",
         "one sound, over and over, cut when the answer is there",
     )
@@ -296,7 +298,7 @@ class EngineSettings:
         in_force="reload",
     )
     fallback_language: str = setting(
-        matching(LANGUAGE, "'{}' is no language", "write a code such as en, de or pt_BR", "a code"),
+        matching(LANGUAGE, "'{}' is not a language", "write a code such as en, de or pt_BR", "a code"),
         "en",
         "where prompts come from that are missing in the call's language",
         in_force="reload",

@@ -1,4 +1,7 @@
-"""The conversation of a call: what `decide` asks, and what it is answered."""
+"""The conversation of a call: what `decide` asks, and what it is answered.
+
+To add an ask, write it here, answer it in `call.Call`, and say in the channel contract what a channel does with it.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +112,10 @@ class SourceDown:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Answer: the route that was asked for, None when there is none; `caller` has the variables that it reads."""
+    """Answer: the route that was asked for, None when there is none of that name.
+
+    `caller` has the variables that it reads.
+    """
 
     route: Route | None
     caller: Caller | None = None

@@ -20,7 +20,7 @@ State: TypeAlias = Literal["open", "closed", "holiday"]
 
 _DAY = timedelta(days=1)
 _MIDNIGHT = 24 * 60
-#: How far ahead `next_change` looks: a year, and a leap day, and some.
+#: How far ahead `next_change` looks, in days: a year, a leap day, and some.
 _FARTHEST = 400
 _QUARTERS = frozenset(range(0, _MIDNIGHT, 15))
 
@@ -33,7 +33,7 @@ class Holidays(Protocol):
 
 
 def no_holidays(day: date) -> str:
-    """Give "": no day is a holiday."""
+    """Return "" for every day: none of them is a holiday."""
     return ""
 
 
@@ -70,8 +70,8 @@ class DateTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """Something that closes from one moment to another, both in UTC, the last one excluded."""
+class CalendarEvent:
+    """What closes from one moment to another, such as a meeting of an iCalendar file; UTC, the end excluded."""
 
     start: datetime
     end: datetime
@@ -102,7 +102,7 @@ class OpeningHours:
     holidays: Holidays = no_holidays
     closed: DateTable = DateTable()
     open: DateTable = DateTable()
-    events: tuple[Event, ...] = ()
+    events: tuple[CalendarEvent, ...] = ()
     overrides: tuple[Override, ...] = ()
 
     def state(self, at: datetime) -> State:
@@ -110,7 +110,7 @@ class OpeningHours:
         return self._look(at)[0]
 
     def why(self, at: datetime) -> str:
-        """Say what made the state: `hours`, `outside the hours`, `holiday: NAME`, `override until ...`, ..."""
+        """Return what made the state: `hours`, `outside the hours`, `holiday: NAME`, `override until ...`, ..."""
         return self._look(at)[1]
 
     def next_change(self, at: datetime) -> datetime | None:
@@ -147,7 +147,7 @@ class OpeningHours:
         return next((one for one in reversed(self.overrides) if one.since <= moment < one.until), None)
 
     def _shut(self, day: date, minute: int, at: datetime) -> tuple[State, str] | None:
-        """Say why a moment is shut although the weekly hours might be open; None when nothing says so."""
+        """Return why a moment is shut although the weekly hours might be open; None when nothing says so."""
         part = self.closed.covering(day, minute)
         if part is not None:
             return "closed", f"closed: {part.why}"
@@ -157,7 +157,7 @@ class OpeningHours:
         holiday = self.holidays(day)
         return ("holiday", f"holiday: {holiday}") if holiday else None
 
-    def _event(self, at: datetime) -> Event | None:
+    def _event(self, at: datetime) -> CalendarEvent | None:
         if not self.events:
             return None
         moment = self._moment(at)
@@ -216,7 +216,7 @@ class OpeningHours:
             yield from (override.since, override.until)
 
 
-def _start(event: Event) -> datetime:
+def _start(event: CalendarEvent) -> datetime:
     return event.start
 
 
@@ -237,13 +237,16 @@ def in_utc(at: datetime, zone: tzinfo | None) -> datetime:
     return (at.replace(tzinfo=zone) if at.tzinfo is None and zone is not None else at).astimezone(UTC)
 
 
-def in_order(events: Iterable[Event]) -> tuple[Event, ...]:
-    """Return events in their order; those that overlap become one, with the first one's name."""
-    found: list[Event] = []
+def in_order(events: Iterable[CalendarEvent]) -> tuple[CalendarEvent, ...]:
+    """Return events in their order; those that overlap become one, with the first one's name.
+
+    `OpeningHours` finds the event of a moment by bisection, which needs them so.
+    """
+    found: list[CalendarEvent] = []
     for event in sorted(events, key=_start):
         last = found[-1] if found else None
         if last is not None and event.start <= last.end:
-            found[-1] = Event(last.start, max(last.end, event.end), last.name)
+            found[-1] = CalendarEvent(last.start, max(last.end, event.end), last.name)
         else:
             found.append(event)
     return tuple(found)

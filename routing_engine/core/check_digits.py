@@ -14,7 +14,7 @@ def keys_of(text: str) -> str:
 
 
 def why_invalid(one: Input, digits: str) -> str:
-    """Say why typed digits are no valid input; "" when they are. The sentence never holds the digits themselves."""
+    """Return why typed digits are not valid; "" when they are. The digits may be secret: no sentence holds them."""
     if not digits:
         return "nothing typed"
     if len(digits) < one.min:
@@ -22,12 +22,12 @@ def why_invalid(one: Input, digits: str) -> str:
     if len(digits) > one.max:
         return f"{len(digits)} digits, more than {one.max}"
     if not digits.isascii():
-        return "there is a key among the digits that is no digit"
+        return "a key among the digits is not a digit"
     if one.pattern is not None:
         if one.pattern.fullmatch(digits) is None:
             return "the digits do not fit the pattern"
     elif not (digits.isascii() and digits.isdigit()):
-        return "there is a key among the digits that is no digit"
+        return "a key among the digits is not a digit"
     if one.check and not _CHECKS[one.check](digits):
         return f"the check digit ({one.check}) is wrong"
     return ""

@@ -14,7 +14,7 @@ _LONGEST_QUOTE = 80
 Hide: TypeAlias = Callable[[Operand], bool]
 
 
-def _hide_nothing(left: Operand) -> bool:
+def _hide_nothing(operand: Operand) -> bool:
     return False
 
 
@@ -47,7 +47,7 @@ def _test_why_not(test: Comparison, facts: Facts, hide: Hide) -> str:
     )
     if holds:
         return ""
-    if any(map(hide, _lefts_of(test))):
+    if any(map(hide, _operands_of(test))):
         return f"{test.left} {_fails(operator, expected, 'what the rule asks')}"
     if actual is None:
         return f"the record has no '{test.left}'" if test.left.scope == "record" else f"{test.left} is not known"
@@ -78,7 +78,7 @@ def nearly_not(condition: Condition | None, facts: Facts, hide: Hide = _hide_not
 
 def _overlooked(test: Comparison, facts: Facts, hide: Hide) -> str:
     operator, now = OPERATORS[test.operator], facts.caller.at
-    if test.loosely or not operator.compares.loosely or any(map(hide, _lefts_of(test))):
+    if test.loosely or not operator.compares.loosely or any(map(hide, _operands_of(test))):
         return ""
     actual, expected = facts.value_of(test.left), _expected(test, facts)
     held = operator.holds(actual, expected, now)
@@ -98,7 +98,7 @@ def _expected(test: Comparison, facts: Facts) -> Expected:
     return alone if isinstance(alone, int | float) and not isinstance(alone, bool) else render(template, facts.value_of)
 
 
-def _lefts_of(test: Comparison) -> tuple[Operand, ...]:
+def _operands_of(test: Comparison) -> tuple[Operand, ...]:
     return (test.left, *test.expected.operands) if isinstance(test.expected, Template) else (test.left,)
 
 
@@ -117,7 +117,7 @@ def _quoted(value: Expected | Template) -> str:
 def describe(condition: Condition, hide: Hide = _hide_nothing) -> str:
     """Return a condition as a person would say it: `tier is 'gold' and balance at least 1000`."""
     if isinstance(condition, Comparison):
-        expected = "***" if any(map(hide, _lefts_of(condition))) else _quoted(condition.expected)
+        expected = "***" if any(map(hide, _operands_of(condition))) else _quoted(condition.expected)
         return f"{condition.left} {condition.operator.replace('_', ' ')} {expected}"
     word = {"all": " and ", "any": " or ", "none": " nor "}[condition.join]
     text = word.join(describe(part, hide) for part in condition.conditions)

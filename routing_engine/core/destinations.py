@@ -262,11 +262,11 @@ def check_variable(name: str) -> None:
     """Raise `ValueError` with a sentence when a rule may not set this channel variable."""
     if name.startswith("header."):
         if not _HEADER_NAME.match(name.removeprefix("header.")):
-            raise ValueError(f"'{name}' is no SIP header of ours: write header.X-NAME")
+            raise ValueError(f"'{name}' is not a SIP header that may be set: write header.X-NAME")
         return
     bare = name.lstrip("_")
     if not _VARIABLE.match(name):
-        raise ValueError(f"'{name}' is no channel variable: write capital letters, digits and '_'")
+        raise ValueError(f"'{name}' is not a channel variable: write capital letters, digits and '_'")
     if bare in _RESERVED or bare.startswith(("ROUTE_", "ROUTING_ENGINE")):
         raise ValueError(f"'{name}' belongs to Asterisk or to the engine and cannot be set")
 
@@ -311,7 +311,7 @@ def variables(decision: Decision, call_id: str, profile: Mapping[str, str]) -> l
 def _side_effects(sets: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
     """Return what `set` sets. Headers are numbered, `__` lets the channels that are rung inherit them.
 
-    An empty header, and an announcement that is no sound, are left out: nobody would see or hear them.
+    An empty header, and an announcement that is not a sound, are left out: nobody would see or hear them.
     """
     found, headers = [], 0
     for name, value in sets:

@@ -50,7 +50,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """What a condition or a template looks at: a room, and the name of a value there.
+    """What a condition or a template looks at: a scope, and the name of a value there.
 
     `list` and `device` hold NAME, `queue` holds NAME.members and the like, `data` origin and age_s. `share` and
     `last_agent` have one value each and no name; `input` without a name is the first input.
@@ -64,13 +64,13 @@ class Operand:
 
     @property
     def live(self) -> bool:
-        """Whether only the channel can tell it, at the moment of the question."""
+        """Whether only the channel can say it, at the moment of the question."""
         return self.scope in ("device", "queue", "last_agent") or (self.scope, self.name) == ("call", "attestation")
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Text with values in it, `{company} - {name}`: literal text and left sides in the order they are written."""
+    """Text with values in it, `{company} - {name}`: literal text and operands in the order they are written."""
 
     parts: tuple[str | Operand, ...]
     #: The values that the template needs. Worked out once: every call asks for them several times.
@@ -228,8 +228,8 @@ class Input:
 class Rule:
     """Conditions, what to play, where to go. `sets` are side effects in order; `line` is where the rule is written.
 
-    `until` is the last moment it holds, in the site's time without a zone. `live` are the left sides of its conditions
-    that only the channel can tell. `owner` and `comment` are for people.
+    `until` is the last moment it holds, in the site's time without a zone. `live` are the operands of its conditions
+    that only the channel can say. `owner` and `comment` are for people.
     """
 
     name: str

@@ -14,7 +14,7 @@ ANONYMOUS = "anonymous"
 
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,14}\*\Z", re.ASCII)
 _SEPARATORS = re.compile(r"[\s\-./()]+")
-#: `+4390` and `0900` are no numbers but what numbers begin with. Extensions (`100`) and `112` begin with 1 to 9.
+#: `+4390` and `0900` are not numbers but what numbers begin with. Extensions (`100`) and `112` begin with 1 to 9.
 _STUMP = re.compile(r"(\+|0)[0-9\s\-./()]*\Z", re.ASCII)
 _SHORTEST = 7
 _ROUNDED = re.compile(r"[0-9][.,]?[0-9]*E\+?[0-9]+\Z", re.I | re.ASCII)
@@ -22,7 +22,7 @@ _ROUNDED = re.compile(r"[0-9][.,]?[0-9]*E\+?[0-9]+\Z", re.I | re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class EntryFault:
-    """Why a text is no entry, and the remedy. It never holds the text: that may be somebody's number."""
+    """Why a text is not an entry, and the remedy. It never holds the text: that may be somebody's number."""
 
     sentence: str
     remedy: str
@@ -52,7 +52,7 @@ class NumberSet:
 
 @dataclass(frozen=True, slots=True)
 class CallerList:
-    """Keeps the port `NumberList`: who is allowed is not blocked, whatever else is written."""
+    """A list of numbers (`model.NumberList`): who is allowed is not blocked, whatever else is written."""
 
     blocked: NumberSet = field(default_factory=NumberSet)
     allowed: NumberSet = field(default_factory=NumberSet)
@@ -65,7 +65,7 @@ class CallerList:
 
 
 def gather(entries: Iterable[str]) -> NumberSet:
-    """Make one side of a list of what `read_entry` gives."""
+    """Return one side of a list, made of what `read_entry` returns."""
     every = frozenset(entries)
     prefixes = frozenset(entry[:-1] for entry in every if entry.endswith("*"))
     lines = frozenset(entry for entry in every if entry[0] in "+0123456789" and not entry.endswith("*"))
@@ -85,7 +85,7 @@ def _read_prefix(text: str) -> str | EntryFault:
     prefix = _SEPARATORS.sub("", text.replace("(0)", ""))
     if _PREFIX.match(prefix):
         return prefix
-    return EntryFault("this is no beginning of a number", "write it with + and the country code, such as +4390*")
+    return EntryFault("this is not the beginning of a number", "write it with + and the country code, such as +4390*")
 
 
 def _read_word(word: str) -> str | EntryFault:
@@ -93,8 +93,8 @@ def _read_word(word: str) -> str | EntryFault:
         return ANONYMOUS
     if word in HIDDEN_WORDS:
         return EntryFault(
-            "this is no telephone number", f"write {ANONYMOUS}: it stands for every caller without a number"
+            "this is not a telephone number", f"write {ANONYMOUS}: it stands for every caller without a number"
         )
     if _ROUNDED.match(word):
         return EntryFault("a spreadsheet has rounded this number", "make the column a text there, and enter it again")
-    return EntryFault("this is no telephone number", "write one number on each line; put everything else behind a #")
+    return EntryFault("this is not a telephone number", "write one number on each line; put everything else behind a #")

@@ -1,4 +1,4 @@
-"""Phone numbers: one form in, the spellings to search by out."""
+"""Phone numbers: read as people write them, compared in E.164, written in the formats that systems search by."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Number:
     """A phone number in the spellings that systems search by.
 
     `received` is the number as it arrived, `digits` the same without separators (a leading + stays), `e164` is
-    `+436641234567`, `national` is `06641234567`. A number that is no public one (an extension such as `100`)
-    has its digits in all of them.
+    `+436641234567`, `national` is `06641234567`. A number that is not public (an extension such as `100`) has its
+    digits in all of them.
     """
 
     received: str
@@ -112,7 +112,7 @@ def read_line(text: str, region: str) -> str | None:
 
 
 def _dialled(received: str) -> str | None:
-    """Return the digits of a text, with the + that they begin with; None when it is no number."""
+    """Return the digits of a text, with the + that they begin with; None when it is not a number."""
     if received.startswith("+") and not _KEEPS_ZERO.match(received):
         received = received.replace("(0)", "")
     digits = _SEPARATORS.sub("", received)

@@ -26,7 +26,7 @@ class Channel(Protocol):
         """Open the conversation.
 
         `longest_s` is what the route may need at most (the watchdog's new limit), `language` the language of the
-        prompts ("" keeps the channel's). Gives the caller with the channel variables of the names in `variables`.
+        prompts ("" keeps the channel's). Returns the caller with the channel variables of the names in `variables`.
         """
 
     async def answer(self, how: Literal["before_prompts", "early_media", "never"]) -> None:
@@ -41,8 +41,8 @@ class Channel(Protocol):
     async def switch(self, language: str) -> None:
         """Play prompts in this language from now on."""
 
-    async def observe(self, lefts: Sequence[Operand]) -> Mapping[Operand, Value]:
-        """Tell what live left sides are now; one that cannot be told is left out."""
+    async def observe(self, operands: Sequence[Operand]) -> Mapping[Operand, Value]:
+        """Return what live operands are now; one that cannot be told is left out."""
 
     async def fill(self, filler: Filler | None) -> None:
         """Start what the caller hears during a look-up; None ends it."""
@@ -58,9 +58,9 @@ class Query:
     `field` is the field (our name) that `value` is searched in; "" leaves the choice to the provider. `by_caller`
     says that the search is for the caller's number: `value` is then that number in E.164. `caller` is the calling
     number also when the search is for something else, and None when it is hidden: then it must not be sent.
-    `form` is the spelling of it that the integration wants, as `Number.form` names them, and `number` is that text.
+    `form` is the format that the integration wants it in, one of `PHONE_FORMATS`, and `number` is that text.
     `attempt` counts from 0 for providers that have several ways to ask for a caller (`Model.attempts`).
-    A provider may give strangers too: what does not hold the caller's number is left out behind it.
+    A provider may return other people's records too: `caller_match` leaves out what does not hold the caller's number.
     """
 
     model: str
@@ -155,7 +155,7 @@ class Checks(Protocol):
     """What a provider keeps beside `Provider` when it knows something cheaper to ask than a look-up."""
 
     async def check(self) -> str:
-        """Ask the system whether all is well; give a sentence on what was seen. Raises what `find` raises."""
+        """Ask the system whether all is well; return a sentence on what was seen. Raises what `find` raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ class Describes(Protocol):
         """Ask for the fields; none when it cannot be told. Raises what `find` raises."""
 
     def asks_for(self, model: str) -> Mapping[str, Sequence[str]]:
-        """Give, for each field of ours, the names of theirs that it is made of; none that comes with every record."""
+        """Return the names of theirs that each field of ours is made of, without those that come with every record."""
 
 
 class Speech(Protocol):
@@ -190,16 +190,16 @@ TOO_LATE = "too late"
 
 
 class Lookup(Protocol):
-    """From "find this" to an answer in time."""
+    """Finds a record in time, or says that the source is down."""
 
     async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
         """Ask the source's integration; never raises for a failing provider and never takes longer than `left_s`.
 
-        Cancelled with `TOO_LATE` it gives at once what it would give at the end of `left_s`.
+        Cancelled with `TOO_LATE` it returns at once what it would return at the end of `left_s`.
         """
 
 
-#: The seconds of a clock that never goes back.
+#: Returns the seconds of a clock that never goes back; an argument, so that no test waits.
 Clock = Callable[[], float]
 #: The moment, in the site's time zone.
 Now = Callable[[], datetime]

@@ -24,10 +24,10 @@ _LONGEST_NUMBER = 2**31 - 1  # SAY NUMBER takes a C int
 
 
 def check_language(text: str) -> str:
-    """Return a language's code without spaces around it. Raises `ValueError` with a sentence when it is none."""
+    """Return a language's code without spaces around it. Raises `ValueError` with a sentence for another text."""
     language = text.strip()
     if not LANGUAGE.match(language):
-        raise ValueError(f"'{language[:80]}' is no language")
+        raise ValueError(f"'{language[:80]}' is not a language")
     return language
 
 
@@ -36,13 +36,13 @@ def speak(saying: SpokenTemplate, look: Callable[[Operand], Value], now: datetim
     text = render(saying.text, look).strip()
     if saying.kind == "sound":
         if not SOUND.match(text) or (text[0] == "/" and not _is_absolute(saying.text)):
-            raise ValueError(f"'{text[:80]}' is no sound's name")
+            raise ValueError(f"'{text[:80]}' is not the name of a sound")
         return text
     return Spoken(saying.kind, _SAID[saying.kind](text, now))
 
 
 def _is_absolute(template: Template) -> bool:
-    """Whether the route itself names a place on the disk: a value that does could play somebody's voicemail."""
+    """Return whether the route itself names a place on the disk: a value that did could play somebody's voicemail."""
     first = template.parts[0]
     return isinstance(first, str) and first.lstrip().startswith("/")
 
@@ -50,14 +50,14 @@ def _is_absolute(template: Template) -> bool:
 def _digits(text: str, now: datetime) -> str:
     digits = _SEPARATORS.sub("", text)
     if not _DIGITS.match(digits):
-        raise ValueError(f"'{text[:80]}' are no digits")
+        raise ValueError(f"'{text[:80]}' is not digits")
     return digits
 
 
 def _number(text: str, now: datetime) -> str:
     number = as_number(text)
     if number is None or number != number.to_integral_value() or abs(number) > _LONGEST_NUMBER:
-        raise ValueError(f"'{text[:80]}' is no whole number")
+        raise ValueError(f"'{text[:80]}' is not a whole number")
     return str(int(number))
 
 
@@ -70,8 +70,8 @@ def _letters(text: str, now: datetime) -> str:
 def _moment(text: str, now: datetime) -> str:
     time = _TIME.match(text)
     moment = now.replace(hour=int(time[1]), minute=int(time[2])) if time else as_moment(text, now)
-    if moment is None or not 1970 <= moment.year <= 2999:
-        raise ValueError(f"'{text[:80]}' is no date")
+    if moment is None or not 1970 <= moment.year <= 2999:  # SAY DATETIME takes seconds since 1970
+        raise ValueError(f"'{text[:80]}' is not a date")
     return moment.isoformat()
 
 

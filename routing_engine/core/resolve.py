@@ -20,6 +20,7 @@ from routing_engine.core.model import (
     Record,
     Route,
     Rule,
+    Sound,
     SpokenTemplate,
     Template,
 )
@@ -33,30 +34,29 @@ _NAMES = frozenset({"announce", "music", "record"})
 
 
 def resolve_destination(
-    talk: CallState,
+    state: CallState,
     action: Action,
     reason: Reason,
     rule: Rule | None = None,
     source: str = "",
     record: Record | None = None,
 ) -> Conversation[Decision]:
-    """Turn an action into a decision: check its target, set the language, then play what it plays."""
-    facts = talk.facts(record)
-    is_default = action is talk.route.default
-    destination, chain = yield from _resolve(talk, action.to, facts, must=is_default)
-    if destination is None and not is_default:
-        talk.log_step("destination", "none that is allowed and reachable: the route's default is taken")
-        reason = reason if any(way.chained for way in _ways(action.to)) else "error"
-        return (yield from resolve_destination(talk, talk.route.default, reason, rule, source, record))
-    sets = _sets(talk, rule, facts) if rule is not None and rule.sets else ()
-    for name, value in sets:
-        if name == "language":
-            yield from switch(talk, value)
-    sounds = fill_prompts(talk, action.play, record)
-    yield from play(talk, "play", sounds, barge_in=False)
+    """Turn an action into a decision: fill and check its target, then play what it plays.
+
+    Where it leads nowhere the route's default is taken; only that may lead nowhere in the end.
+    """
+    facts, default = state.facts(record), state.route.default
+    destination, chain = yield from _resolve(state, action.to, facts, must=action is default)
+    if destination is None and action is not default:
+        state.log_step("destination", "none that is allowed and reachable: the route's default is taken")
+        # A chain of which nobody is free is not a fault of the route: its reason stays.
+        reason = reason if any(spec.chained for spec in _branches(action.to)) else "error"
+        return (yield from resolve_destination(state, default, reason, rule, source, record))
+    sets = _sets(state, rule, facts)
+    sounds = yield from _speak(state, action, dict(sets).get("language", ""), record)
     return Decision(
-        route=talk.route.name,
-        revision=talk.route.revision,
+        route=state.route.name,
+        revision=state.route.revision,
         reason=reason if destination is not None else "error",
         destination=destination,
         play=sounds,
@@ -64,41 +64,49 @@ def resolve_destination(
         source=source,
         record=record,
         sets=sets,
-        trail=tuple(talk.trail),
+        trail=tuple(state.trail),
         failed=destination is None,
         chain=chain,
-        passed=tuple(talk.passed),
+        passed=tuple(state.passed),
     )
 
 
-def resolve_nowhere(talk: CallState) -> Conversation[Decision]:
-    """Land on the default of a route whose way leads nowhere; on nothing when that is a route again."""
-    decision = yield from resolve_destination(talk, talk.route.default, "error")
+def _speak(state: CallState, action: Action, language: str, record: Record | None) -> Conversation[tuple[Sound, ...]]:
+    """Play what an action plays, in the language that the rule sets: it is meant for what is played, too."""
+    yield from switch(state, language)
+    sounds = fill_prompts(state, action.play, record)
+    yield from play(state, "play", sounds, barge_in=False)
+    return sounds
+
+
+def resolve_nowhere(state: CallState) -> Conversation[Decision]:
+    """Return the default of a route that leads nowhere; nothing when that is a route again."""
+    decision = yield from resolve_destination(state, state.route.default, "error")
     if decision.destination is not None and KINDS[decision.destination.kind].is_route:
         return replace(decision, destination=None, failed=True)
     return decision
 
 
-def default_of(talk: CallState, route: Route) -> list[Destination]:
-    """Return a route's default and the rest of its chain without asking anybody; nothing when none is allowed."""
-    resolving = _resolve(talk, route.default.to, talk.facts(), must=True)
+def default_of(state: CallState, route: Route) -> list[Destination]:
+    """Return a route's default and the rest of its chain without asking anybody; empty when none is allowed."""
+    resolving = _resolve(state, route.default.to, state.facts(), must=True)
     try:
         next(resolving)
-        while True:
+        while True:  # nothing can be told: all counts as reachable
             resolving.send(Observed())
     except StopIteration as end:
         first, chain = cast("tuple[Destination | None, tuple[Destination, ...]]", end.value)
         return [] if first is None else [first, *chain]
 
 
-def _sets(talk: CallState, rule: Rule, facts: Facts) -> tuple[tuple[str, str], ...]:
+def _sets(state: CallState, rule: Rule | None, facts: Facts) -> tuple[tuple[str, str], ...]:
     """Fill side effects; one that is not what it must be is left out, and the trail says why."""
     sets = []
-    for name, template in rule.sets:
+    for name, template in rule.sets if rule is not None else ():
         try:
             sets.append((name, _set(name, template, facts)))
         except ValueError as refusal:
-            talk.log_step(name, f"left as it is: {refusal}")
+            state.log_step(name, f"left as it is: {refusal}")
     return tuple(sets)
 
 
@@ -115,83 +123,83 @@ def _set(name: str, template: Template, facts: Facts) -> str:
 
 
 def _resolve(
-    talk: CallState, to: DestinationSpec, facts: Facts, must: bool
+    state: CallState, to: DestinationSpec, facts: Facts, must: bool
 ) -> Conversation[tuple[Destination | None, tuple[Destination, ...]]]:
     """Return the first destination of `to` that is allowed (in a chain: and reachable), and the rest of its chain.
 
     Where the call `must` land, in the route's default, an unreachable one is better than none.
     """
     unreachable: tuple[DestinationSpec, Destination] | None = None
-    for way in _ways(to):
-        destination = yield from _allowed(talk, way, facts)
+    for spec in _branches(to):
+        destination = yield from _allowed(state, spec, facts)
         if destination is None:
             continue
-        if not way.chained or (yield from _reachable(talk, destination)):
-            return destination, (yield from _rest(talk, way, destination, facts))
-        unreachable = unreachable or (way, destination)
+        if not spec.chained or (yield from _reachable(state, destination)):
+            return destination, (yield from _rest(state, spec, destination, facts))
+        unreachable = unreachable or (spec, destination)
     if unreachable is None or not must:
         return None, ()
-    talk.log_step("destination", "none that is reachable: the first is tried all the same")
-    return unreachable[1], (yield from _rest(talk, *unreachable, facts))
+    state.log_step("destination", "none that is reachable: the first is tried all the same")
+    return unreachable[1], (yield from _rest(state, *unreachable, facts))
 
 
-def _ways(to: DestinationSpec) -> Iterator[DestinationSpec]:
+def _branches(to: DestinationSpec) -> Iterator[DestinationSpec]:
     """Return a destination, then what is tried when it is not taken: the next of its chain, or its `else`."""
-    way: DestinationSpec | None = to
-    while way is not None:
-        yield way
-        way = way.then or way.otherwise
+    spec: DestinationSpec | None = to
+    while spec is not None:
+        yield spec
+        spec = spec.then or spec.otherwise
 
 
-def _allowed(talk: CallState, to: DestinationSpec, facts: Facts) -> Conversation[Destination | None]:
+def _allowed(state: CallState, to: DestinationSpec, facts: Facts) -> Conversation[Destination | None]:
     """Fill and check one target; None, with the trail saying why, when it is empty or refused."""
     try:
         if WRITTEN[to.kind].is_looked_up:
-            return (yield from _last_agent(talk, to, facts))
+            return (yield from _last_agent(state, to, facts))
         return Destination(to.kind, _target(to, facts), to.priority, to.ring_s)
     except ValueError as refusal:
-        hidden = any(talk.hides(left) for left in to.target.operands)
-        talk.log_step(f"destination {to.kind}", f"refused: {'it is not what was allowed' if hidden else refusal}")
+        hidden = any(state.hides(operand) for operand in to.target.operands)
+        state.log_step(f"destination {to.kind}", f"refused: {'it is not what was allowed' if hidden else refusal}")
         return None
 
 
 def _target(to: DestinationSpec, facts: Facts) -> str:
     """Fill the target and check it. A value may never bring a comma: it would become another part of the place."""
-    for left in to.target.operands:
-        if "," in as_text(facts.value_of(left)):
-            raise ValueError(f"'{left}' holds a comma, which no target may get from a value")
+    for operand in to.target.operands:
+        if "," in as_text(facts.value_of(operand)):
+            raise ValueError(f"'{operand}' holds a comma, which no target may get from a value")
     return check_target(to.kind, render(to.target, facts.value_of))
 
 
-def _last_agent(talk: CallState, to: DestinationSpec, facts: Facts) -> Conversation[Destination]:
+def _last_agent(state: CallState, to: DestinationSpec, facts: Facts) -> Conversation[Destination]:
     """Return the extension that the caller spoke to within the days that the target says."""
-    yield from observe(talk, (LAST_AGENT,))
-    seen, days = talk.seen[LAST_AGENT], render(to.target, facts.value_of)
+    yield from observe(state, (LAST_AGENT,))
+    seen, days = state.seen[LAST_AGENT], render(to.target, facts.value_of)
     if not isinstance(seen, tuple) or len(seen) != 2:
         raise ValueError("it is not known whom the caller spoke to last")
-    spoke = as_moment(seen[1], talk.caller.at)
-    if spoke is None or (spoke.tzinfo is None) != (talk.caller.at.tzinfo is None):
+    spoke = as_moment(seen[1], state.caller.at)
+    if spoke is None or (spoke.tzinfo is None) != (state.caller.at.tzinfo is None):
         raise ValueError("it is not known when the caller spoke to somebody")
-    if talk.caller.at - spoke > timedelta(days=float(days)):
+    if state.caller.at - spoke > timedelta(days=float(days)):
         raise ValueError(f"the caller spoke to nobody within {days} days")
     return Destination("extension", check_target("extension", as_text(seen[0])), None, to.ring_s)
 
 
-def _reachable(talk: CallState, destination: Destination) -> Conversation[bool]:
+def _reachable(state: CallState, destination: Destination) -> Conversation[bool]:
     """Return whether an entry of a chain can be reached; what cannot be known counts as reachable."""
     reach = KINDS[destination.kind].reach
     if reach is None:
         return True
-    left = Operand(reach.scope, reach.name.replace("{target}", destination.target))
-    yield from observe(talk, (left,))
-    why = reach.why_not(talk.seen[left])
+    operand = Operand(reach.scope, reach.name.replace("{target}", destination.target))
+    yield from observe(state, (operand,))
+    why = reach.why_not(state.seen[operand])
     if why:
-        talk.log_step(f"destination {destination.kind} {destination.target}", f"not reachable: {why}")
+        state.log_step(f"destination {destination.kind} {destination.target}", f"not reachable: {why}")
     return not why
 
 
 def _rest(
-    talk: CallState, taken: DestinationSpec, first: Destination, facts: Facts
+    state: CallState, taken: DestinationSpec, first: Destination, facts: Facts
 ) -> Conversation[tuple[Destination, ...]]:
     """Return where the call goes on when nobody answers: a chain's other entries that are allowed, then the default.
 
@@ -200,12 +208,12 @@ def _rest(
     if not taken.chained and taken.ring_s is None:
         return ()
     found = [first]
-    for way in _ways(taken.then) if taken.then is not None else ():
-        destination = yield from _allowed(talk, way, facts)
+    for spec in _branches(taken.then) if taken.then is not None else ():
+        destination = yield from _allowed(state, spec, facts)
         found += [destination] if destination is not None and destination not in found else []
-    for way in _ways(talk.route.default.to):
-        last = yield from _allowed(talk, way, facts)
+    for spec in _branches(state.route.default.to):
+        last = yield from _allowed(state, spec, facts)
         found += [last] if last is not None and last not in found else []
-        if last is not None and not way.chained:
+        if last is not None and not spec.chained:
             break
     return tuple(found[1:])

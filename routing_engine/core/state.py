@@ -1,4 +1,4 @@
-"""What has been said so far on one route, and the small asks that every part of the conversation needs."""
+"""The state of a call on one route, and the small asks that every part of the decision needs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ Conversation: TypeAlias = Generator[Ask, Answer, T]
 
 @dataclass
 class CallState:
-    """What has been said so far on one route."""
+    """What is known of a call on one route so far: what was typed and observed, and the trail.
+
+    `typed` has the digits by the input's name; `seen` the live state that was looked at; `down` the first source that
+    did not answer, "" for none.
+    """
 
     route: Route
     caller: Caller
@@ -28,6 +32,7 @@ class CallState:
     #: Sensitive digits typed on this or an earlier route of the call.
     secrets: list[str] = field(default_factory=list)
     typed: dict[str, str] = field(default_factory=dict)
+    #: Shared by all routes of a call, so that one call sees one state of the world.
     seen: dict[Operand, Value] = field(default_factory=dict)
     down: str = ""
     #: Route, source and rule of those that sent the call on to this route.
@@ -37,65 +42,65 @@ class CallState:
         """Add a step to the trail."""
         self.trail.append(TrailStep(visible(step, _LONGEST_STEP), visible(outcome, _LONGEST_OUTCOME), took_ms))
 
-    def hides(self, left: Operand) -> bool:
-        """Whether a left side holds digits that must not be shown."""
-        if left.scope != "input":
+    def hides(self, operand: Operand) -> bool:
+        """Return whether an operand holds digits that must not be shown."""
+        if operand.scope != "input":
             return False
         inputs = self.route.inputs
-        return any(one.sensitive for one in (inputs if left.name else inputs[:1]) if left.name in ("", one.name))
+        return any(one.sensitive for one in (inputs if operand.name else inputs[:1]) if operand.name in ("", one.name))
 
     def facts(self, record: Record | None = None) -> Facts:
         """Return all that conditions and templates may look at now."""
         return Facts(self.caller, self.typed, record, self.route.site, self.seen, self.route.name)
 
 
-def play(talk: CallState, step: str, sounds: tuple[Sound, ...], barge_in: bool = True) -> Conversation[str]:
-    """Play sounds; give the digit that ended them, "" for none."""
+def play(state: CallState, step: str, sounds: tuple[Sound, ...], barge_in: bool = True) -> Conversation[str]:
+    """Play sounds and return the digit that ended them, "" for none."""
     if not sounds:
         return ""
     heard = cast(Typed, (yield Play(sounds, barge_in)))
     outcome = "played, ended by a key" if heard.digits else "played"
     if heard.missing:
         outcome = f"could not be played: {', '.join(heard.missing)}"
-    talk.log_step(f"{step} {' '.join(map(str, sounds))}", outcome, heard.took_ms)
+    state.log_step(f"{step} {' '.join(map(str, sounds))}", outcome, heard.took_ms)
     return heard.digits
 
 
-def fill_prompts(talk: CallState, prompts: tuple[Prompt, ...], record: Record | None = None) -> tuple[Sound, ...]:
+def fill_prompts(state: CallState, prompts: tuple[Prompt, ...], record: Record | None = None) -> tuple[Sound, ...]:
     """Put values into prompts; one that cannot be said is left out, and the trail says why."""
-    if all(isinstance(prompt, str) for prompt in prompts):
+    if all(isinstance(prompt, str) for prompt in prompts):  # nearly always
         return cast(tuple[Sound, ...], prompts)
-    facts, sounds = talk.facts(record), list[Sound]()
+    facts, sounds = state.facts(record), list[Sound]()
     for prompt in prompts:
         try:
-            sounds.append(prompt if isinstance(prompt, str) else speak(prompt, facts.value_of, talk.caller.at))
+            sounds.append(prompt if isinstance(prompt, str) else speak(prompt, facts.value_of, state.caller.at))
         except ValueError as refusal:
-            talk.log_step("prompt", f"left out: {refusal}")
+            state.log_step("prompt", f"left out: {refusal}")
     return tuple(sounds)
 
 
-def switch(talk: CallState, language: str) -> Conversation[None]:
-    """Go on in another language; one that is none is left out."""
+def switch(state: CallState, language: str) -> Conversation[None]:
+    """Go on in another language; a text that is not a language changes nothing, and the trail says so."""
     language = language.strip()
-    if not language or language == talk.caller.language:
+    if not language or language == state.caller.language:
         return
     try:
         check_language(language)
     except ValueError as refusal:
-        talk.log_step("language", f"left as it is: {refusal}")
+        state.log_step("language", f"left as it is: {refusal}")
         return
     yield Switch(language)
-    talk.caller = replace(talk.caller, language=language)
-    talk.log_step("language", language)
+    state.caller = replace(state.caller, language=language)
+    state.log_step("language", language)
 
 
-def observe(talk: CallState, lefts: Iterable[Operand]) -> Conversation[None]:
-    """Look at live state, once for each left side and call."""
-    wanted = tuple(left for left in lefts if left not in talk.seen)
+def observe(state: CallState, operands: Iterable[Operand]) -> Conversation[None]:
+    """Look at live state, once for each operand and call: the state must not change between two rules."""
+    wanted = tuple(operand for operand in operands if operand not in state.seen)
     if not wanted:
         return
     observed = cast(Observed, (yield Observe(wanted)))
-    for left in wanted:
-        value = observed.values.get(left)
-        talk.seen[left] = value
-        talk.log_step(f"state {left}", "not known" if value is None else as_text(value))
+    for operand in wanted:
+        value = observed.values.get(operand)
+        state.seen[operand] = value
+        state.log_step(f"state {operand}", "not known" if value is None else as_text(value))

@@ -1,4 +1,4 @@
-"""Left sides and templates: `{company} - {name}` with values from the record and the call."""
+"""Operands and templates: `{company} - {name}` with values from the record and the call."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ QUEUE_FIELDS: Mapping[str, str] = {
 
 
 def read_operand(text: str) -> Operand:
-    """Read a left side: `input`, `call.FIELD`, `list.NAME`, `queue.NAME.waiting`, ..., else a field of the record.
+    """Read an operand: `input`, `call.FIELD`, `list.NAME`, `queue.NAME.waiting`, ..., else a field of the record.
 
     Raises `ValueError` with a sentence.
     """
@@ -60,42 +60,42 @@ def read_operand(text: str) -> Operand:
     if room in _ROOMS and "." in text:
         return _ROOMS[room](text, name)
     if not _NAME.match(text):
-        raise ValueError(f"'{text}' is no field name")
+        raise ValueError(f"'{text}' is not the name of a field")
     return Operand("record", text)
 
 
-def _call_left(text: str, name: str) -> Operand:
+def _call_operand(text: str, name: str) -> Operand:
     if name in CALL_FIELDS or _VARIABLE.match(name) or _CALENDAR.match(name):
         return Operand("call", name)
     known = [*CALL_FIELDS, "calendar.NAME", "variable.NAME"]
     raise ValueError(f"'{text}' is not known; after 'call.' there is {', '.join(known[:-1])} or {known[-1]}")
 
 
-def _input_left(text: str, name: str) -> Operand:
+def _input_operand(text: str, name: str) -> Operand:
     if not _NAME.match(name):
-        raise ValueError(f"'{text}' is no input's name")
+        raise ValueError(f"'{text}' is not the name of an input")
     return Operand("input", name)
 
 
-def _list_left(text: str, name: str) -> Operand:
+def _list_operand(text: str, name: str) -> Operand:
     if not _NAME.match(name):
-        raise ValueError(f"'{text}' is no list's name")
+        raise ValueError(f"'{text}' is not the name of a list")
     return Operand("list", name)
 
 
-def _data_left(text: str, name: str) -> Operand:
+def _data_operand(text: str, name: str) -> Operand:
     if name not in DATA_FIELDS:
         raise ValueError(f"'{text}' is not known; after 'data.' there is {' and '.join(DATA_FIELDS)}")
     return Operand("data", name)
 
 
-def _device_left(text: str, name: str) -> Operand:
+def _device_operand(text: str, name: str) -> Operand:
     if not _DEVICE.match(name):
-        raise ValueError(f"'{text}' is no extension")
+        raise ValueError(f"'{text}' is not an extension")
     return Operand("device", name)
 
 
-def _queue_left(text: str, name: str) -> Operand:
+def _queue_operand(text: str, name: str) -> Operand:
     queue, _, what = name.rpartition(".")
     if not _DEVICE.match(queue) or what not in QUEUE_FIELDS:
         raise ValueError(f"'{text}' is not known; write queue.NAME. with {', '.join(QUEUE_FIELDS)}")
@@ -103,12 +103,12 @@ def _queue_left(text: str, name: str) -> Operand:
 
 
 _ROOMS: Mapping[str, Callable[[str, str], Operand]] = {
-    "call": _call_left,
-    "input": _input_left,
-    "list": _list_left,
-    "data": _data_left,
-    "device": _device_left,
-    "queue": _queue_left,
+    "call": _call_operand,
+    "input": _input_operand,
+    "list": _list_operand,
+    "data": _data_operand,
+    "device": _device_operand,
+    "queue": _queue_operand,
 }
 
 
@@ -173,22 +173,22 @@ class Facts:
     seen: Mapping[Operand, Value] = field(default_factory=dict)
     salt: str = ""
 
-    def value_of(self, left: Operand) -> Value:
-        """Return the value of a left side; None when there is none."""
-        if left.scope == "record":
-            return self.record.fields.get(left.name) if self.record is not None else None
-        if left.scope == "input":
-            return self.typed.get(left.name) if left.name else next(iter(self.typed.values()), "")
-        if left.live:
-            return self.seen.get(left)
-        if left.scope == "call":
-            return self._call(left.name)
-        if left.scope == "data":
-            return self._data(left.name)
-        if left.scope == "list":
-            known = self.site.lists.get(left.name)
+    def value_of(self, operand: Operand) -> Value:
+        """Return the value of an operand; None when it has none."""
+        if operand.scope == "record":
+            return self.record.fields.get(operand.name) if self.record is not None else None
+        if operand.scope == "input":
+            return self.typed.get(operand.name) if operand.name else next(iter(self.typed.values()), "")
+        if operand.live:
+            return self.seen.get(operand)
+        if operand.scope == "call":
+            return self._call(operand.name)
+        if operand.scope == "data":
+            return self._data(operand.name)
+        if operand.scope == "list":
+            known = self.site.lists.get(operand.name)
             return known.verdict(self.caller.number) if known is not None else None
-        return share_of(self.caller, self.salt)
+        return share_of(self.caller, self.salt)  # the scope that is left
 
     def _call(self, name: str) -> Value:
         if not name.startswith("calendar"):

@@ -95,7 +95,7 @@ class SpeechSettings:
     voices: Mapping[str, str] = setting(
         mapping_of(
             matching(_VOICE, "'{}' is no voice", "write the name that the synthesiser knows"),
-            name=matching(LANGUAGE, "'{}' is no language", "write a language of Asterisk, such as en or de_AT"),
+            name=matching(LANGUAGE, "'{}' is not a language", "write a language of Asterisk, such as en or de_AT"),
         ).called("mapping, language to voice"),
         {},
         "what `{voice}` is. A language without a voice takes that of the language without its region (`de_AT`: `de`), "

@@ -179,7 +179,7 @@ def test_run_test_works_while_an_example_fails(run: Run, config: Path) -> None:
 
 def test_a_caller_that_is_no_number_is_told(run: Run, config: Path) -> None:
     _, _, err = run("run-test", "support", "--caller", "abc", "--config", str(config))
-    assert err == "'abc' is no telephone number: the caller counts as hidden\n"
+    assert err == "'abc' is not a telephone number: the caller counts as hidden\n"
 
 
 def test_canned_records_of_an_unknown_source_are_told(run: Run, config: Path, tmp_path: Path) -> None:

@@ -91,16 +91,16 @@ def test_entries_stand_on_these_lines(ending: str, text: str, lines: list[int]) 
 
 #: The name of a file, its text, and what is said of it.
 BAD = [
-    ("x_txt", "100\nAnna\n", "lists/x.txt:2: this is no telephone number; write one number on each line"),
-    ("x_txt", "0900*", "lists/x.txt:1: this is no beginning of a number; write it with +"),
+    ("x_txt", "100\nAnna\n", "lists/x.txt:2: this is not a telephone number; write one number on each line"),
+    ("x_txt", "0900*", "lists/x.txt:1: this is not the beginning of a number; write it with +"),
     (
         "x_txt",
         "100\n\n+4390",
         "lists/x.txt:3: this is too short for a number; for all numbers that begin so write +4390*",
     ),
-    ("x_txt", "withheld", "lists/x.txt:1: this is no telephone number; write anonymous"),
-    ("x_csv", "phone\nname\n100", "lists/x.csv:2: this is no telephone number"),
-    ("x_csv", "+43664123456x;spam\n100", "lists/x.csv:1: this is no telephone number"),
+    ("x_txt", "withheld", "lists/x.txt:1: this is not a telephone number; write anonymous"),
+    ("x_csv", "phone\nname\n100", "lists/x.csv:2: this is not a telephone number"),
+    ("x_csv", "+43664123456x;spam\n100", "lists/x.csv:1: this is not a telephone number"),
     ("x_csv", "phone;why\n4,36E+11;spam", "lists/x.csv:2: a spreadsheet has rounded this number"),
     ("x_csv", 'phone;why\n100;"open\n101;x\n', "lists/x.csv:2: this is no CSV from here on; look at the quotes"),
     ("x_csv", "phone;why\n;spam\n", "lists/x.csv:2: this row has no number"),
@@ -203,7 +203,7 @@ def test_a_changed_list_is_in_force_after_a_reload_and_a_broken_one_is_not(tmp_p
     before = store.load()
     write(tmp_path, {"lists/blocked.txt": f"{ANNA}\nPaul\n"})
     assert store.changed()
-    with pytest.raises(ConfigError, match=r"lists/blocked\.txt:2: this is no telephone number"):
+    with pytest.raises(ConfigError, match=r"lists/blocked\.txt:2: this is not a telephone number"):
         store.reload()
     assert store.in_force is before
     write(tmp_path, {"lists/blocked.txt": f"+43 664 *\n{ANNA}\n"})

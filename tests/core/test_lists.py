@@ -32,21 +32,21 @@ def test_an_entry_is_read_as_people_write_it(text: str, entry: str) -> None:
 
 
 FAULTS = [
-    ("Anna", "no telephone number"),
-    ("+43 664 1234567 spam", "no telephone number"),
-    ("+43 664 1234567, +43 1 5550123", "no telephone number"),
-    ("1" * 21, "no telephone number"),
-    ("private", "no telephone number"),
-    ("0900*", "no beginning"),
-    ("*", "no beginning"),
-    ("+*", "no beginning"),
-    ("+43*90*", "no beginning"),
-    ("+0*", "no beginning"),
+    ("Anna", "not a telephone number"),
+    ("+43 664 1234567 spam", "not a telephone number"),
+    ("+43 664 1234567, +43 1 5550123", "not a telephone number"),
+    ("1" * 21, "not a telephone number"),
+    ("private", "not a telephone number"),
+    ("0900*", "not the beginning"),
+    ("*", "not the beginning"),
+    ("+*", "not the beginning"),
+    ("+43*90*", "not the beginning"),
+    ("+0*", "not the beginning"),
     ("+4390", "too short"),
     ("0900", "too short"),
     ("4,36641E+11", "rounded"),
     ("4.36641E11", "rounded"),
-    ("", "no telephone number"),
+    ("", "not a telephone number"),
 ]
 
 

@@ -90,7 +90,7 @@ def test_a_value_that_cannot_be_said_is_left_out_and_nothing_else(kind: SayingKi
 def test_the_trail_says_what_was_left_out() -> None:
     act = rule("on", go("queue", "q", say("number", "{x}")))
     told = converse(route(source("c", act)), found={"c": Record({"x": "many"})})
-    assert "prompt: left out: 'many' is no whole number" in told.steps
+    assert "prompt: left out: 'many' is not a whole number" in told.steps
     assert not [ask for ask in told.asks if isinstance(ask, Play)]
 
 

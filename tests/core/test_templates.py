@@ -38,10 +38,10 @@ def test_a_template_is_filled(text: str, expected: str) -> None:
     [
         ("{id", "a brace in '{id' has no partner"),
         ("id}", "a brace in 'id}' has no partner"),
-        ("{}", "'' is no field name"),
+        ("{}", "'' is not the name of a field"),
         ("{a{b}}", "a brace in '{a{b}}' has no partner"),
-        ("{1st}", "'1st' is no field name"),
-        ("{a;b}", "'a;b' is no field name"),
+        ("{1st}", "'1st' is not the name of a field"),
+        ("{a;b}", "'a;b' is not the name of a field"),
     ],
 )
 def test_a_broken_template_is_refused(text: str, sentence: str) -> None:

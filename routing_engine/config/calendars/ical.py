@@ -17,7 +17,7 @@ import recurring_ical_events
 from icalendar import Calendar
 from icalendar.cal import Component
 
-from routing_engine.core.calendar import Event, in_order, in_utc
+from routing_engine.core.calendar import CalendarEvent, in_order, in_utc
 from routing_engine.settings.yaml_reader import Problems
 
 Clock: TypeAlias = Callable[[], float]
@@ -42,7 +42,7 @@ class Agenda:
     """What iCalendar files say: whole days with their names, which are holidays, and events with times, which close."""
 
     days: Mapping[date, str] = field(default_factory=dict)
-    events: tuple[Event, ...] = ()
+    events: tuple[CalendarEvent, ...] = ()
 
 
 def read_ical(text: str, notes: Problems, zone: tzinfo | None, now: datetime, clock: Clock = time.monotonic) -> Agenda:
@@ -52,14 +52,14 @@ def read_ical(text: str, notes: Problems, zone: tzinfo | None, now: datetime, cl
         return Agenda()
     first, last = date(now.year - YEARS_BACK, 1, 1), date(now.year + YEARS_AHEAD + 1, 1, 1)
     days: dict[date, str] = {}
-    events: list[Event] = []
+    events: list[CalendarEvent] = []
     try:
         for one in _occurrences(_parse(text, notes), first, last, clock):
             start, end, name = _time(one, "DTSTART"), _time(one, "DTEND"), _name(one)
             if str(one.get("STATUS", "")).upper() == "CANCELLED":
                 continue
             if isinstance(start, datetime):
-                events.append(Event(in_utc(start, zone), in_utc(end, zone), name))
+                events.append(CalendarEvent(in_utc(start, zone), in_utc(end, zone), name))
             else:
                 days |= {day: name for day in _days(max(start, first), min(end, last)) if day not in days}
     except _TooMuch as refusal:

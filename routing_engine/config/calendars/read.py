@@ -22,9 +22,9 @@ from routing_engine.config.calendars.times import (
 )
 from routing_engine.config.folder import CALENDARS, UnreadableFile
 from routing_engine.core.calendar import (
+    CalendarEvent,
     DateTable,
     DayPart,
-    Event,
     Holidays,
     OpeningHours,
     Override,
@@ -183,10 +183,10 @@ class _CalendarReader:
             overrides=self.overrides.get(name, ()),
         )
 
-    def _agenda(self, keys: CalendarKeys, zone: tzinfo | None) -> tuple[Mapping[date, str], tuple[Event, ...]]:
+    def _agenda(self, keys: CalendarKeys, zone: tzinfo | None) -> tuple[Mapping[date, str], tuple[CalendarEvent, ...]]:
         """Read the .ics files that a calendar names: its whole days, and its events with times."""
         days: dict[date, str] = {}
-        events: list[Event] = []
+        events: list[CalendarEvent] = []
         for value, file in ((value, value.text()) for value in keys.ical):
             text = self.texts.get(file) if file is not None and file.startswith(f"{CALENDARS}/") else None
             if file is None or text is None:

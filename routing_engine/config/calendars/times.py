@@ -88,7 +88,7 @@ def read_dates(text: str) -> tuple[list[date | YearDay], tuple[DayPart, ...]]:
 def _read_date(text: str) -> date | YearDay:
     found = _DATE.match(text)
     if not found:
-        raise ValueError(f"'{text[:40]}' is no date")
+        raise ValueError(f"'{text[:40]}' is not a date")
     try:
         day = date(int(found[1] or _LEAP_YEAR), int(found[2]), int(found[3]))
     except ValueError:

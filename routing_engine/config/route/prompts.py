@@ -53,7 +53,7 @@ def _read_prompt(node: yaml.Node, key: str, page: RouteContext, has_record: bool
 def _check_sound(node: yaml.Node, sound: str, notes: Problems) -> None:
     if not SOUND.match(sound):
         remedy = "write letters, digits, '.', '-', '_' and '/'; a text that is to be spoken is {say: ...}"
-        notes.note(node, f"'{sound[:80]}' is no sound's name", remedy)
+        notes.note(node, f"'{sound[:80]}' is not the name of a sound", remedy)
     elif _FORMAT.search(sound):
         notes.note(node, f"'{sound}' names a format", f"write {_FORMAT.sub('', sound)}: Asterisk picks the format")
 
@@ -122,7 +122,7 @@ def read_cases(section: Section, notes: Problems, others: tuple[str, ...] = ()) 
 
 def _checked(node: yaml.Node, language: str, notes: Problems) -> str:
     if not LANGUAGE.match(language):
-        notes.note(node, f"'{language[:80]}' is no language", "write a code such as en, de or pt_BR")
+        notes.note(node, f"'{language[:80]}' is not a language", "write a code such as en, de or pt_BR")
     return language
 
 
