@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 from core.build import ANNA, GOLD, NUMBER, SALES, go, route, rule, say, source, when
@@ -227,6 +228,18 @@ async def test_ringing_as_a_filler_leaves_the_call_unanswered() -> None:
     await carry(ringing, channel, FakeLookup(before=channel.filling.wait))
     assert channel.of("fill") == [ringing.filler, None]
     assert channel.of("answer") == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "silence"), [("early_media", "2.00"), ("before_prompts", "2.00"), ("never", "0.00")]
+)
+async def test_silence_behind_a_filler_counts_where_the_caller_hears_us(
+    answer: Literal["before_prompts", "early_media", "never"], silence: str
+) -> None:
+    clock, channel = FakeClock(), FakeChannel(ANNA)
+    lookup = FakeLookup(before=channel.filling.wait, clock=clock, spends_s=2.0)  # the second one waits for no filler
+    decision = await carry(replace(TWO, answer=answer, filler=AT_ONCE, deadline_s=9.0), channel, lookup, clock)
+    assert decision.trail[-1].outcome == f"waited 4.00 s for look-ups; the longest silence was {silence} s"
 
 
 async def test_a_quick_look_up_has_no_filler() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import sys
+from collections.abc import Callable
 from datetime import datetime
+from types import FrameType
 
 import pytest
 from fakes import DEAD, environment
@@ -133,6 +136,41 @@ def test_a_session_may_be_split_at_every_byte(name: str) -> None:
     for place in range(len(data)):
         one = wire()
         assert one.feed(data[:place]) + one.feed(data[place:]) == events
+
+
+@pytest.mark.parametrize("foreign", ["GET / HTTP/1.1", "agi_", "agi_x", "", "Agi_x: 1"])
+def test_an_environment_in_one_piece_with_a_foreign_line_ends_the_session(foreign: str) -> None:
+    with pytest.raises(ChannelBroken):
+        AgiWire().feed(f"agi_request: agi://engine/support\n{foreign}\nagi_channel: PJSIP/100\n\n".encode())
+
+
+def test_an_environment_in_one_piece_is_read_as_a_whole_and_not_line_by_line() -> None:
+    whole, data = AgiWire(), environment()
+    calls = calls_in(lambda: whole.feed(data))
+    assert calls < data.count(b"\n") < calls_in(lambda: feed_in_two(AgiWire(), data))
+
+
+def feed_in_two(wire: AgiWire, data: bytes) -> None:
+    """Feed it the first line, then the others: they are read line by line."""
+    first = data.index(b"\n") + 1
+    wire.feed(data[:first])
+    wire.feed(data[first:])
+
+
+def calls_in(work: Callable[[], object]) -> int:
+    """Return how many functions of the wire are called: what time would tell, without a clock."""
+    calls = 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal calls
+        calls += event == "call" and frame.f_globals["__name__"] == AgiWire.__module__
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls
 
 
 def test_an_environment_may_be_split_at_every_byte() -> None:
