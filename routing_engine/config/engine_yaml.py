@@ -102,7 +102,7 @@ class Listeners:
     fastagi: ListenerAddress | None = setting(
         _listener("127.0.0.1:4573"),
         None,
-        "where FastAGI listens. `0.0.0.0` and `[::]` are every address. FastAGI knows no password: open the port to "
+        "where FastAGI listens. `0.0.0.0` and `[::]` are every address. FastAGI has no password: open the port to "
         "your Asterisk only",
         usual="not opened when the section is there",
         example="127.0.0.1:4573",
@@ -110,7 +110,8 @@ class Listeners:
     metrics: ListenerAddress | None = setting(
         _listener("127.0.0.1:9473"),
         None,
-        "where Prometheus finds the engine's figures. No password, no personal data: open it to your Prometheus only. "
+        "where Prometheus finds the engine's figures. It has no password: "
+        "open it to your Prometheus only. "
         "[What it tells](metrics.md)",
         usual="not opened",
         example="127.0.0.1:9473",

@@ -178,8 +178,8 @@ class FieldKeys:
     type: str = setting(
         choice(*FIELD_TYPES),
         "",
-        'what its values become. `"2500"` is the number 2500, `yes` and `1` are true, a moment is its day. What is '
-        "none of that type stays as it is",
+        'what its values become. `"2500"` is the number 2500, `yes` and `1` are true, a moment is its day. Other '
+        "values stay as they are",
         usual="as it comes",
     )
     shown: bool = setting(
@@ -219,7 +219,7 @@ class ModelKeys:
     numbers: tuple[str, ...] = setting(
         one_or_more(text()).called("a field of ours, or a list"),
         (),
-        "the fields that hold phone numbers: [whose record it is](#whose-record-it-is) is told by them",
+        "the fields that hold phone numbers: they say [whose record it is](#whose-record-it-is)",
         usual="the `field` of the route's search",
         example="[phone, mobile]",
     )
@@ -302,7 +302,7 @@ class IntegrationKeys:
     mirror: MirrorSettings | None = setting(
         nested(MirrorSettings).called("[mapping](mirror.md#mirror)"),
         None,
-        "calls ask an index of ours that is pulled from the system: for those that are slow, capped, or cannot search "
+        "calls ask an index that is pulled from the system: for those that are slow, capped, or cannot search "
         "by numbers",
         usual="none: the system itself is asked",
     )

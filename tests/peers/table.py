@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+
+from routing_engine.settings.reference import wrapped
 
 HERE = Path(__file__).parent
 CONFIG = HERE / "config"
@@ -63,14 +63,7 @@ def _item(one: Feature) -> str:
     said = f"{one.said}: [more]({one.page})" if one.page else one.said
     parts = [said, one.not_yet and f"*not yet:* {one.not_yet}", one.left_out and f"*left out:* {one.left_out}"]
     text = f"{one.row}. **{one.feature}**: " + ". ".join(part for part in parts if part)
-    return _wrapped(text, indent=" " * len(f"{one.row}. "))
-
-
-def _wrapped(text: str, indent: str) -> str:
-    """Return lines of at most 120 columns. Code stays on one line: readers copy it."""
-    whole = re.sub(r"`[^`]+`", lambda code: code[0].replace(" ", "\0"), text)
-    lines = textwrap.wrap(whole, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-    return "\n".join(lines).replace("\0", " ")
+    return wrapped(text, indent=" " * len(f"{one.row}. "))
 
 
 def write_page() -> None:
