@@ -71,7 +71,10 @@ def nearly_not(condition: Condition | None, facts: Facts, hide: Hide = _hide_not
     if isinstance(condition, Comparison):
         return _overlooked(condition, facts, hide) if OPERATORS[condition.operator].compares.negative else ""
     if condition.join != "none":
-        return next((near for part in condition.conditions if (near := nearly_not(part, facts, hide))), "")
+        for part in condition.conditions:
+            if near := nearly_not(part, facts, hide):
+                return near
+        return ""
     tests = (part for part in condition.conditions if isinstance(part, Comparison))
     return next((near for test in tests if (near := _overlooked(test, facts, hide))), "")
 

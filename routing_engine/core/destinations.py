@@ -207,16 +207,29 @@ def dialplan_places(profile: str) -> Mapping[str, str]:
 #: Where each kind begins in the dialplan, by profile: `context,exten,priority`.
 PROFILES: Mapping[str, Mapping[str, str]] = {profile: dialplan_places(profile) for profile in ("plain", "freepbx")}
 
-#: The engine's own side effects of `set`, and the channel variable or function each one sets.
-SIDE_EFFECTS: Mapping[str, str] = {
-    "caller_name": "CALLERID(name)",
-    "caller_number": "CALLERID(num)",
-    "language": "CHANNEL(language)",
-    "music": "CHANNEL(musicclass)",
-    "account": "CHANNEL(accountcode)",
-    "alert_info": "ROUTE_ALERT_INFO",
-    "announce": "ROUTE_ANNOUNCE",
-    "record": "ROUTE_RECORD",
+
+@dataclass(frozen=True, slots=True)
+class SideEffect:
+    """One side effect of `set`: the channel variable or function that it sets, and what its value must be.
+
+    A `name` stands among the options of an application of the dialplan, where a comma or a bracket would be an option.
+    An `announcement` is a name that the dialplan looks for below its sounds only.
+    """
+
+    variable: str
+    holds: Literal["text", "language", "name", "announcement"] = "text"
+
+
+#: The engine's own side effects of `set`. docs/ is checked against this table.
+SIDE_EFFECTS: Mapping[str, SideEffect] = {
+    "caller_name": SideEffect("CALLERID(name)"),
+    "caller_number": SideEffect("CALLERID(num)"),
+    "language": SideEffect("CHANNEL(language)", "language"),
+    "music": SideEffect("CHANNEL(musicclass)", "name"),
+    "account": SideEffect("CHANNEL(accountcode)"),
+    "alert_info": SideEffect("ROUTE_ALERT_INFO"),
+    "announce": SideEffect("ROUTE_ANNOUNCE", "announcement"),
+    "record": SideEffect("ROUTE_RECORD", "name"),
 }
 #: `header.NAME` of `set` is a SIP header on the way to whoever is rung; this is what the dialplan finds it under.
 HEADER = "ROUTE_HEADER_"
@@ -319,8 +332,10 @@ def _side_effects(sets: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
             if value.strip():
                 headers += 1
                 found.append((f"__{HEADER}{headers}", f"{name.removeprefix('header.')}: {value.strip()}"))
-        elif name != "announce" or KINDS["announcement"].allows.match(value):
-            found.append((SIDE_EFFECTS.get(name, name), value))
+            continue
+        effect = SIDE_EFFECTS.get(name, SideEffect(name))
+        if effect.holds != "announcement" or KINDS["announcement"].allows.match(value):
+            found.append((effect.variable, value))
     return found
 
 

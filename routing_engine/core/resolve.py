@@ -9,7 +9,7 @@ from typing import cast
 
 from routing_engine.core.asks import Observed
 from routing_engine.core.compare import as_moment
-from routing_engine.core.destinations import KINDS, WRITTEN, check_target, clean_value
+from routing_engine.core.destinations import KINDS, SIDE_EFFECTS, WRITTEN, check_target, clean_value
 from routing_engine.core.model import (
     Action,
     Decision,
@@ -29,8 +29,6 @@ from routing_engine.core.state import CallState, Conversation, fill_prompts, obs
 from routing_engine.core.templates import Facts, as_text, render
 
 LAST_AGENT = Operand("last_agent", "")
-#: Side effects that are a name of something: letters, digits and few signs, as sounds have them.
-_NAMES = frozenset({"announce", "music", "record"})
 
 
 def resolve_destination(
@@ -49,10 +47,8 @@ def resolve_destination(
     destination, chain = yield from _resolve(state, action.to, facts, must=action is default)
     if destination is None and action is not default:
         state.log_step("destination", "none that is allowed and reachable: the route's default is taken")
-        # A chain of which nobody is free is not a fault of the route: its reason stays.
-        reason = reason if any(spec.chained for spec in _branches(action.to)) else "error"
-        return (yield from resolve_destination(state, default, reason, rule, source, record))
-    sets = _sets(state, rule, facts)
+        return (yield from resolve_destination(state, default, _why_default(action, reason), rule, source, record))
+    sets = _sets(state, rule, facts) if rule is not None and rule.sets else ()
     sounds = yield from _speak(state, action, dict(sets).get("language", ""), record)
     return Decision(
         route=state.route.name,
@@ -71,9 +67,15 @@ def resolve_destination(
     )
 
 
+def _why_default(action: Action, reason: Reason) -> Reason:
+    """Return the reason of a default that is taken instead: a chain of which nobody is free is not an error."""
+    return reason if any(spec.chained for spec in _branches(action.to)) else "error"
+
+
 def _speak(state: CallState, action: Action, language: str, record: Record | None) -> Conversation[tuple[Sound, ...]]:
     """Play what an action plays, in the language that the rule sets: it is meant for what is played, too."""
-    yield from switch(state, language)
+    if language:
+        yield from switch(state, language)
     sounds = fill_prompts(state, action.play, record)
     yield from play(state, "play", sounds, barge_in=False)
     return sounds
@@ -99,10 +101,10 @@ def default_of(state: CallState, route: Route) -> list[Destination]:
         return [] if first is None else [first, *chain]
 
 
-def _sets(state: CallState, rule: Rule | None, facts: Facts) -> tuple[tuple[str, str], ...]:
+def _sets(state: CallState, rule: Rule, facts: Facts) -> tuple[tuple[str, str], ...]:
     """Fill side effects; one that is not what it must be is left out, and the trail says why."""
     sets = []
-    for name, template in rule.sets if rule is not None else ():
+    for name, template in rule.sets:
         try:
             sets.append((name, _set(name, template, facts)))
         except ValueError as refusal:
@@ -112,9 +114,10 @@ def _sets(state: CallState, rule: Rule | None, facts: Facts) -> tuple[tuple[str,
 
 def _set(name: str, template: Template, facts: Facts) -> str:
     value = clean_value(render(template, facts.value_of))
-    if name == "language":  # Asterisk would look for the sounds of any other text anywhere
+    holds = SIDE_EFFECTS[name].holds if name in SIDE_EFFECTS else "text"
+    if holds == "language":  # Asterisk would look for the sounds of any other text anywhere
         return check_language(value)
-    if name in _NAMES:  # the dialplan puts it among the options of an application
+    if holds != "text":
         return str(speak(SpokenTemplate("sound", template), facts.value_of, facts.caller.at)) if value.strip() else ""
     return value
 

@@ -250,7 +250,7 @@ def test_nowhere_to_go_sets_no_kind_and_the_status_last() -> None:
 def test_every_side_effect_of_the_engine_reaches_its_function() -> None:
     sets = tuple((name, "x") for name in SIDE_EFFECTS)
     found = variables(replace(DECISION, sets=sets), "1", PROFILES["plain"])
-    assert [name for name, _ in found[: len(sets)]] == list(SIDE_EFFECTS.values())
+    assert [name for name, _ in found[: len(sets)]] == [row.variable for row in SIDE_EFFECTS.values()]
 
 
 def told(decision: Decision, profile: str = "plain") -> dict[str, str]:

@@ -68,7 +68,7 @@ def test_what_a_prompt_can_say():
 def test_side_effects_and_what_they_set():
     rows = table(REFERENCE / "routes.md", "set")
     documented = {row.names[0]: row.cells[1].split("`")[1] for row in rows}
-    assert documented == {**SIDE_EFFECTS, "header.X-NAME": f"__{HEADER}1"}
+    assert documented == {**{name: row.variable for name, row in SIDE_EFFECTS.items()}, "header.X-NAME": f"__{HEADER}1"}
 
 
 def test_kinds_of_destination():
