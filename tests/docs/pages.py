@@ -13,6 +13,7 @@ REFERENCE = DOCS / "reference"
 
 _HEADING = re.compile(r"(#+) (.+?)\s*\Z")
 _FENCE = re.compile(r"```(\w*)\n(.*?)^```$", re.M | re.S)
+_IMAGE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -128,6 +129,11 @@ def without_code(text: str) -> str:
 def links(page: Path) -> list[str]:
     """Every link of a page, outside of code."""
     return _LINK.findall(re.sub(r"`[^`\n]*`", "", without_code(page.read_text(encoding="utf-8"))))
+
+
+def images(page: Path) -> list[str]:
+    """Every picture of a page."""
+    return _IMAGE.findall(without_code(page.read_text(encoding="utf-8")))
 
 
 def anchors(page: Path) -> set[str]:

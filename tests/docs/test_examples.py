@@ -71,6 +71,14 @@ def test_the_tutorial_prints_what_it_says(tmp_path, monkeypatch, capsys):
     assert ran >= 5
 
 
+def test_the_readme_shows_what_run_test_prints(tmp_path, capsys):
+    main(["init", str(tmp_path / "my-config")])
+    capsys.readouterr()
+    main(["--config", str(tmp_path / "my-config"), *"run-test support --caller +436641234567 --input 123456".split()])
+    (shown,) = (block.text.splitlines() for block in blocks(ROOT / "README.md") if block.language == "text")
+    assert missing([line for line in shown if line != "  ..."], capsys.readouterr().out) == []
+
+
 def missing(expected: list[str], printed: str) -> list[str]:
     """The expected lines that are not there in this order; a printed line may go on (milliseconds, a revision)."""
     lines = iter(printed.splitlines())

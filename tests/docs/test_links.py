@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .pages import DOCS, ROOT, anchors, links, name_of, pages
+from .pages import DOCS, ROOT, anchors, images, links, name_of, pages
 
 TOP = sorted(ROOT.glob("*.md"))
 FOLDERS = [path for path in (ROOT / "docker" / "README.md", ROOT / "sounds" / "README.md") if path.exists()]
@@ -29,6 +29,12 @@ def broken(page: Path) -> list[str]:
         if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
             found.append(link)
     return found
+
+
+@pytest.mark.parametrize("page", [page for page in EVERY if images(page)], ids=name_of)
+def test_every_picture_is_there_in_light_and_dark(page):
+    for image in images(page):
+        assert "prefers-color-scheme: dark" in (page.parent / image).read_text(encoding="utf-8")
 
 
 def test_every_page_can_be_reached_from_the_index():
