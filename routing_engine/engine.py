@@ -1,6 +1,6 @@
-"""What is in force: a configuration with its open connections, its look-up path and what speaks for it.
+"""From a configuration to what calls are decided with: open connections, the way of a look-up, what speaks.
 
-With `service.py` and `dry_run.py` the only place that knows the concrete classes of every room.
+With `live_calls`, `subscribers`, `service` and `rehearsal` the only place that knows the classes of every room.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class ActiveConfig:
 
     configuration: Configuration
     providers: Mapping[str, Provider]
-    guards: Mapping[str, Limiter]
+    limiters: Mapping[str, Limiter]
     search: Search
-    remember: CachingLookup
+    caching: CachingLookup
     lookup: Lookup
     speech: CommandSpeech | None
     calls: int = 0
@@ -64,54 +64,57 @@ class ActiveConfig:
     @property
     def parts(self) -> list[_Closes]:
         """What must be closed once nothing uses it any more."""
-        return [self.remember, *self.providers.values(), *([self.speech] if self.speech is not None else [])]
+        return [self.caching, *self.providers.values(), *([self.speech] if self.speech is not None else [])]
 
 
 def activate(
-    before: ActiveConfig | None, configuration: Configuration, cache: Cache, tell: Publish | None = None
+    before: ActiveConfig | None, configuration: Configuration, cache: Cache, publish: Publish | None = None
 ) -> ActiveConfig:
     """Open what a configuration needs; what did not change is kept from the one before.
 
-    `tell` hears of every look-up; None where nobody wants to hear.
+    `publish` tells of every look-up; None where nobody wants to hear.
     """
-    providers, guards = dict[str, Provider](), dict[str, Limiter]()
+    providers, limiters = dict[str, Provider](), dict[str, Limiter]()
     for name, found in configuration.integrations.items():
-        if before is not None and _same(before, configuration, name):
-            providers[name], guards[name] = before.providers[name], before.guards[name]
+        if before is not None and _is_unchanged(before, configuration, name):
+            # The limiter too: a system that was just spared must not be asked at once for a reload's sake.
+            providers[name], limiters[name] = before.providers[name], before.limiters[name]
         else:
-            guards[name] = Limiter(name, found.limits, time.monotonic)
-            providers[name] = open_provider(found, configuration.settings, guards[name])
+            limiters[name] = Limiter(name, found.limits, time.monotonic)
+            providers[name] = open_provider(found, configuration.settings, limiters[name])
     _start_mirrors(configuration, providers)
-    asking = search(configuration, providers, _asked_with(providers, guards))
-    remember = _remembering(asking, cache, _prints(configuration), tell)
-    lookup = remember if tell is None else ObservedLookup(remember, tell, time.monotonic, hears="kept")
+    live = search(configuration, providers, _lookup_limiters(providers, limiters))
+    caching = _caching(live, cache, _fingerprints(configuration), publish)
+    # Twice around: inside, what the system itself answers; outside, what the cache answers in its place.
+    lookup = caching if publish is None else ObservedLookup(caching, publish, time.monotonic, hears="kept")
     speech = _speech(before, configuration)
     if speech is not None:
+        # Before a call needs them: a synthesiser may take longer than a caller bears.
         speech.prepare(_fixed_texts(configuration))
-    return ActiveConfig(configuration, providers, guards, asking, remember, lookup, speech)
+    return ActiveConfig(configuration, providers, limiters, live, caching, lookup, speech)
 
 
-def _remembering(asking: Search, cache: Cache, prints: Mapping[str, str], tell: Publish | None) -> CachingLookup:
-    if tell is None:
-        return CachingLookup(asking, cache, prints, time.time)
-    live = ObservedLookup(asking, tell, time.monotonic)
-    return CachingLookup(
-        live, cache, prints, time.time, ObservedLookup(asking, tell, time.monotonic, purpose="refresh")
-    )
+def _caching(live: Search, cache: Cache, prints: Mapping[str, str], publish: Publish | None) -> CachingLookup:
+    if publish is None:
+        return CachingLookup(live, cache, prints, time.time)
+    observed = ObservedLookup(live, publish, time.monotonic)
+    refreshing = ObservedLookup(live, publish, time.monotonic, purpose="refresh")
+    return CachingLookup(observed, cache, prints, time.time, refreshing)
 
 
-def open_provider(integration: Integration, settings: EngineSettings, guard: Limiter | None = None) -> Provider:
-    """Connect an integration. A mirrored one answers from its index, and pulls as `guard` allows once it is started."""
+def open_provider(integration: Integration, settings: EngineSettings, limiter: Limiter | None = None) -> Provider:
+    """Connect an integration. A mirrored one answers from its index, and pulls as `limiter` allows once started."""
     opens = kind_of(integration.provider, known_providers())
     live = opens(integration.name, integration.settings, integration.models, settings.region, time.monotonic)
     if integration.mirror is None:
         return live
-    guard = guard or Limiter(integration.name, integration.limits, time.monotonic)
-    return MirrorProvider(integration, live, guard, settings.region, mirror_folder(settings.mirror, settings.folder))
+    limiter = limiter or Limiter(integration.name, integration.limits, time.monotonic)
+    return MirrorProvider(integration, live, limiter, settings.region, mirror_folder(settings.mirror, settings.folder))
 
 
 def _start_mirrors(configuration: Configuration, providers: Mapping[str, Provider]) -> None:
     """Let mirrors pull, and tell them what the routes search."""
+    # First what is searched, then the pull: the index gets its columns with the first record.
     for source in (source for route in configuration.routes.values() for source in route.sources):
         mirror = providers.get(source.integration)
         if isinstance(mirror, MirrorProvider):
@@ -133,12 +136,13 @@ def mirror_readings(providers: Mapping[str, Provider]) -> Iterator[Reading]:
                 yield Reading("mirror_failing", bool(state.failing), source)
 
 
-def _asked_with(providers: Mapping[str, Provider], guards: Mapping[str, Limiter]) -> dict[str, Limiter]:
-    """Return the guards of look-ups: an index of ours is not spared, and a pull takes no place of a call."""
+def _lookup_limiters(providers: Mapping[str, Provider], limiters: Mapping[str, Limiter]) -> dict[str, Limiter]:
+    """Return the limiters of look-ups: with a mirror they ask an index of ours, which needs no sparing."""
+    # The integration's own limiter is then for the pulls alone: none takes a place of a call.
     ours = RateLimits(at_a_time=10_000, failures=0)
     return {
-        name: Limiter(name, ours, time.monotonic) if isinstance(providers[name], MirrorProvider) else guard
-        for name, guard in guards.items()
+        name: Limiter(name, ours, time.monotonic) if isinstance(providers[name], MirrorProvider) else limiter
+        for name, limiter in limiters.items()
     }
 
 
@@ -162,16 +166,17 @@ def new_call(
 
 
 def search(
-    configuration: Configuration, providers: Mapping[str, Provider], guards: Mapping[str, Limiter] | None = None
+    configuration: Configuration, providers: Mapping[str, Provider], limiters: Mapping[str, Limiter] | None = None
 ) -> Search:
     """Return the way from a source to its provider."""
     settings = configuration.settings
     models = {name: integration.models for name, integration in configuration.integrations.items()}
     timeout_s = settings.defaults.timeout_s or LONGEST_SOURCE_S
-    return Search(providers, models, settings.region, timeout_s, time.monotonic, guards)
+    # Monotonic: a clock that is set must not end or prolong a look-up.
+    return Search(providers, models, settings.region, timeout_s, time.monotonic, limiters)
 
 
-def _same(before: ActiveConfig, configuration: Configuration, name: str) -> bool:
+def _is_unchanged(before: ActiveConfig, configuration: Configuration, name: str) -> bool:
     if before.configuration.settings.region != configuration.settings.region:
         return False
     if before.configuration.settings.mirror != configuration.settings.mirror:
@@ -179,8 +184,8 @@ def _same(before: ActiveConfig, configuration: Configuration, name: str) -> bool
     return before.configuration.integrations.get(name) == configuration.integrations[name]
 
 
-def _prints(configuration: Configuration) -> dict[str, str]:
-    """Return what tells answers under another field map, other spellings or another region apart."""
+def _fingerprints(configuration: Configuration) -> dict[str, str]:
+    """Return by integration what tells answers under another field map, phone format or region apart."""
     return {
         name: hashlib.blake2b(
             repr((configuration.settings.region, integration.provider, integration.models)).encode(), digest_size=6
@@ -201,7 +206,7 @@ def _speech(before: ActiveConfig | None, configuration: Configuration) -> Comman
 
 
 def _fixed_texts(configuration: Configuration) -> Iterator[tuple[str, str]]:
-    """Return the texts without values, each in the languages that its route names."""
+    """Yield the texts without values, each with the languages that its route names: they are spoken ahead of calls."""
     for route in configuration.routes.values():
         languages = languages_of(route) or {configuration.settings.fallback_language}
         for prompt in prompts_of(route):

@@ -51,6 +51,11 @@ class LiveCalls:
         self.cache = Cache(CacheSettings().entries)
 
     @property
+    def active(self) -> Sequence[ActiveConfig]:
+        """The configurations that calls are decided with now, oldest first; without calls only the newest."""
+        return tuple(self._active)
+
+    @property
     def newest(self) -> ActiveConfig:
         """What calls are decided with that arrive now."""
         return self._active[-1]
@@ -58,8 +63,9 @@ class LiveCalls:
     def take(self, configuration: Configuration) -> None:
         """Decide new calls with this configuration; an integration that did not change keeps its connections."""
         before = self.newest if self._active else None
-        tell = self._events.publish if self._events.is_heard(LookedUp) else None
-        self._active.append(activate(before, configuration, self.cache, tell))
+        # Where nobody hears of look-ups, none pays for being observed.
+        publish = self._events.publish if self._events.is_heard(LookedUp) else None
+        self._active.append(activate(before, configuration, self.cache, publish))
         names = tuple(configuration.routes), tuple(configuration.integrations)
         self._events.publish(ConfigurationTaken(configuration.revision, *names))
 
@@ -67,8 +73,8 @@ class LiveCalls:
         """Decide one call. Raises `ChannelError` or `CancelledError` when it was over before its decision."""
         active, began = self.newest, time.monotonic()
         active.calls += 1
-        talk, lookup = self._surrounded(channel, active.lookup)
-        call = new_call(talk, lookup, active.configuration, self._report, self._speech(active))
+        surrounded, lookup = self._surrounded(channel, active.lookup)
+        call = new_call(surrounded, lookup, active.configuration, self._report, self._speech(active))
         ended: CallEnded | None = None
         try:
             decision = await call.run(channel.route)
@@ -77,10 +83,12 @@ class LiveCalls:
             ended = _abandoned(channel, error)
             raise
         except Exception as error:
+            # Not raised again: the server could only log it a second time.
             self._report(error)
             ended = CallAbandoned(channel.caller, channel.route, type(error).__name__, "error")
         finally:
             active.calls -= 1
+            # Behind the decision: the caller has left for his destination, nobody waits for what is told now.
             if ended is not None:
                 self._events.publish(_with_experience(ended, call.heard, began))
             if not active.calls and active is not self.newest:
@@ -105,8 +113,8 @@ class LiveCalls:
         for name, integration in now.configuration.integrations.items():
             for model in integration.models:
                 yield Reading("source_down", (name, model) in now.search.down, (name, model))
-        for name, guard in now.guards.items():
-            yield Reading("breaker_open", guard.open, (name,))
+        for name, limiter in now.limiters.items():
+            yield Reading("breaker_open", limiter.open, (name,))
         yield Reading("cache_entries", len(self.cache))
         yield from mirror_readings(now.providers)
 

@@ -56,6 +56,7 @@ def _plain(value: Any) -> Any:
         return visible(value, _LONGEST)
     if isinstance(value, dict):
         return {str(key): _plain(one) for key, one in value.items()}
+    # What an event may hold is JSON: nothing else has a text inside.
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 

@@ -39,8 +39,10 @@ class Service:
         self._log = structlog.get_logger()
         self._events = EventBus()
         self._around: list[Around] = []
-        self._calls = LiveCalls(self._events, self._around)
-        self._wanted, self._subscribers = subscribers, list[Subscriber]()
+        #: The calls under way, and what they are decided with.
+        self.calls = LiveCalls(self._events, self._around)
+        self._wanted = subscribers
+        self._subscribers: list[Subscriber] = []
         self._disk: CacheFile | None = None
         self._server: AgiServer | None = None
         self._started_with = EngineSettings()
@@ -61,7 +63,7 @@ class Service:
     @property
     def providers(self) -> Mapping[str, Provider]:
         """The connections in force, by integration."""
-        return self._calls.newest.providers
+        return self.calls.newest.providers
 
     @property
     def stopping(self) -> bool:
@@ -78,9 +80,10 @@ class Service:
                 [Problem("engine.yaml", 0, "no listener is named", "add listeners: {fastagi: 127.0.0.1:4573}")]
             )
         await self._open_cache(settings)
+        # Before the first configuration is taken: they hear of that, too.
         await self._open_subscribers(settings)
-        self._calls.take(configuration)
-        self._server = AgiServer(self._calls.serve, _agi_settings(settings))
+        self.calls.take(configuration)
+        self._server = AgiServer(self.calls.serve, _agi_settings(settings))
         await self._server.listen(address.host, address.port)
         if configuration.remarks:
             self._log.warning("configuration.remarks", remarks=[str(one) for one in configuration.remarks])
@@ -106,6 +109,7 @@ class Service:
 
     def stop(self) -> None:
         """Take no new calls and let those under way finish; asked a second time, end at once."""
+        # Two signals: an operator who presses Ctrl-C again does not want to wait for the callers.
         self._hurry = self._stopping.is_set()
         if self._hurry and self._server is not None:
             self._server.end_now()
@@ -115,7 +119,7 @@ class Service:
         """Put the folder's configuration in force, whole; False when it is broken and the last good one stays."""
         try:
             configuration = await asyncio.to_thread(self._store.reload)
-            self._calls.take(configuration)
+            self.calls.take(configuration)
         except ConfigError as error:
             await self._refuse(error)
             return False
@@ -124,12 +128,13 @@ class Service:
         if kept := self._change(configuration.settings):
             self._log.warning("service.restart_needed", unchanged=kept)
         self._log.info("configuration.reloaded", revision=configuration.revision, routes=sorted(configuration.routes))
-        await self._calls.close_unused()
+        await self.calls.close_unused()
         return True
 
     async def close(self) -> None:
         """Close every connection, then the subscribers: the last opened first."""
-        await self._calls.close()
+        # Each lives on what is closed behind it: look-ups fill the cache, the end of a call is an event.
+        await self.calls.close()
         if self._disk is not None:
             await self._disk.close()
         await self._events.close(0 if self._hurry else CLOSE_S)
@@ -142,15 +147,15 @@ class Service:
         """Make the cache of all routes; with a path it holds what was there before the restart."""
         path = cache_path(settings.cache, settings.folder)
         if path is None:
-            self._calls.cache = Cache(settings.cache.entries)
+            self.calls.cache = Cache(settings.cache.entries)
             return
         self._disk = CacheFile(path)
-        self._calls.cache = Cache(settings.cache.entries, self._disk.changed)
-        await self._disk.open(self._calls.cache)
+        self.calls.cache = Cache(settings.cache.entries, self._disk.changed)
+        await self._disk.open(self.calls.cache)
 
     async def _open_subscribers(self, settings: EngineSettings) -> None:
         host = Host(settings, self._events, self._why_not_ready, around=self._around)
-        host.readings.extend((self._readings, self._calls.readings))
+        host.readings.extend((self._readings, self.calls.readings))
         for wanted in self._wanted:
             opened = await wanted(host)
             if opened is not None:
@@ -168,11 +173,11 @@ class Service:
             self._log.error("configuration.unreadable", error=type(error).__name__, traceback=traceback_frames(error))
 
     async def _refuse(self, error: ConfigError) -> None:
-        kept = self._calls.newest.configuration
+        kept = self.calls.newest.configuration
         self._log.error("configuration.refused", problems=[str(one) for one in error.problems], kept=kept.revision)
         if self._store.in_force is not kept:  # a command has switched something on the last good one
-            self._calls.take(self._store.in_force)
-            await self._calls.close_unused()
+            self.calls.take(self._store.in_force)
+            await self.calls.close_unused()
         # Behind it: what was put in force meanwhile is not what the folder holds.
         self._events.publish(ConfigurationRefused())
 
@@ -185,7 +190,7 @@ class Service:
 
     async def _forget(self, e164: str) -> None:
         """Drop what the cache holds of a number, as `routing-engine forget` asks."""
-        answers = self._calls.cache.forget(e164)
+        answers = self.calls.cache.forget(e164)
         if self._disk is not None:
             await self._disk.flush()
         self._log.info("cache.forgotten", answers=answers)
@@ -202,7 +207,7 @@ class Service:
         return "" if self.addresses else "the engine does not listen yet"
 
     async def _drain(self) -> None:
-        at_most_s = self._calls.newest.configuration.settings.drain_s
+        at_most_s = self.calls.newest.configuration.settings.drain_s
         if self._server is not None:
             self._log.info("service.draining", calls=self._server.calls, at_most_s=at_most_s)
             late = await self._server.stop(0 if self._hurry else at_most_s)

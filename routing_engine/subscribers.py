@@ -90,6 +90,7 @@ async def open_spans(host: Host) -> Subscriber | None:
         return ()
 
     change(host.settings)
+    # Around each call, because a span begins where the work does; events tell only of the end.
     host.around.append(traces.around)
     host.events.subscribe_at_once(CallEnded, traces.call_ended)
     return Subscriber(change, traces.close)
@@ -131,7 +132,7 @@ async def open_journal(host: Host) -> Subscriber:
 
     if journal is None:
         return Subscriber(change)
-    await journal.open()
+    await journal.open()  # before any call: one that ends while it opens would be lost with a crash
     host.events.subscribe_at_once(CallEnded, journal.record)
     host.readings.append(lambda: _journal_readings(journal))
     return Subscriber(change, journal.close)

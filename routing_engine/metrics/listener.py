@@ -122,7 +122,7 @@ class MetricsListener:
         except Exception as error:
             _log.error("metrics.failed", error=type(error).__name__, traceback=traceback_frames(error))
             answer = web.Response(status=500, text="a fault of the engine; its log says which\n")
-        answer.headers["Server"] = "routing-engine"
+        answer.headers["Server"] = "routing-engine"  # instead of aiohttp's version and Python's
         answer.force_close()
         return answer
 
@@ -139,6 +139,7 @@ class MetricsListener:
         return web.Response(status=404, text=_PATHS)
 
     async def _scraped(self, accept: str) -> web.Response:
+        # A scrape costs the calls some time: many scrapers wait for one another instead.
         async with self._one_at_a_time:
             body, content_type = await self._meter.scrape(accept)
         return web.Response(body=body, headers={"Content-Type": content_type})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, product
 from typing import TypeAlias, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
@@ -55,19 +55,13 @@ class _Children(dict[tuple[str, ...], T]):
 class Meter:
     """The counted metrics and a registry of all. `readings` are asked at every scrape, in the event loop."""
 
-    def __init__(
-        self,
-        version: str,
-        readings: Sequence[ReadStates] = (),
-        now: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, version: str, readings: Sequence[ReadStates] = (), now: Callable[[], float] = time.time) -> None:
         # When a series began is one more series for each, and nobody asks for it.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry(auto_describe=False)
-        self._now = now
-        self._version, self._revision = version, ""
-        self._loaded_at = 0.0
-        self._refused = False
+        self._now, self._version = now, version
+        self._revision, self._loaded_at, self._refused = "", 0.0, False
+        # The list, and not what stands in it now: who subscribes later adds to it.
         self._states = _States(lambda: chain(self._own(), *(read() for read in readings)))
         self._routes: set[str] = set()
         self._calls = self._counter("calls_total")
@@ -84,9 +78,7 @@ class Meter:
         self._spoken = self._histogram("speech_duration_seconds")
         self._loads = self._counter("configuration_loads_total")
         self._errors = self._counter("errors_total")
-        for children, labels in ((self._loads, WORDS["accepted"]), (self._texts, WORDS["said"])):
-            for label in labels:
-                children[(label,)].inc(0)
+        self._begin_at_zero((), ())
         self.registry.register(self._states)
         ProcessCollector(registry=self.registry)
 
@@ -111,6 +103,7 @@ class Meter:
     # ------------------------------------------------------------------------------------- inside
 
     def _call_ended(self, event: CallEnded) -> None:
+        # Anybody who reaches FastAGI may ask for any name: each would be a series for ever.
         route = event.route if event.route in self._routes else UNKNOWN_ROUTE
         if route == UNKNOWN_ROUTE and event.health_check:
             return
@@ -144,15 +137,7 @@ class Meter:
         self._revision, self._loaded_at, self._refused = event.revision, self._now(), False
         self._loads[("yes",)].inc()
         self._routes.update(event.routes)
-        # `increase` does not see the first event of a series that begins with it, so what alarms look at begins at 0.
-        for route in (*event.routes, UNKNOWN_ROUTE):
-            for reason in WORDS["reason"]:
-                self._calls[route, reason].inc(0)
-            for cause in WORDS["cause"]:
-                self._abandoned[route, cause].inc(0)
-        for integration in event.integrations:
-            for outcome in _TIMED:
-                self._lookups[integration, outcome, "live", "call"].inc(0)
+        self._begin_at_zero(event.routes, event.integrations)
 
     def _configuration_refused(self, _: ConfigurationRefused) -> None:
         self._refused = True
@@ -160,6 +145,19 @@ class Meter:
 
     def _engine_fault(self, _: EngineFault) -> None:
         self._errors[()].inc()
+
+    def _begin_at_zero(self, routes: Iterable[str], integrations: Iterable[str]) -> None:
+        # `increase` does not see the first event of a series that begins with it, so what alarms look at begins at 0.
+        for children, labels in ((self._loads, WORDS["accepted"]), (self._texts, WORDS["said"])):
+            for label in labels:
+                children[(label,)].inc(0)
+        for route in (*routes, UNKNOWN_ROUTE):
+            for reason in WORDS["reason"]:
+                self._calls[route, reason].inc(0)
+            for cause in WORDS["cause"]:
+                self._abandoned[route, cause].inc(0)
+        for integration, outcome in product(integrations, _TIMED):
+            self._lookups[integration, outcome, "live", "call"].inc(0)
 
     def _own(self) -> Iterator[Reading]:
         yield Reading("configuration_refused", self._refused)

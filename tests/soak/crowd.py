@@ -220,12 +220,12 @@ async def settle(service: Service, patience_s: float = 10.0) -> list[str]:
 
 def under_way(service: Service) -> Iterator[str]:
     """Name what the service still does for calls: there is no other door to that."""
-    (now,) = service._alive
+    (now,) = service.calls.active
     if now.calls:
         yield f"{now.calls} calls"
     if service._server is not None and service._server.calls:
         yield f"{service._server.calls} sessions"
-    for name, guard in now.guards.items():
+    for name, guard in now.limiters.items():
         if guard._running or guard._waiting:
             yield f"{name}: {guard._running} places are taken, {len(guard._waiting)} wait"
     if now.lookup.asking:

@@ -77,7 +77,7 @@ async def test_five_hundred_calls_of_one_number_at_once_ask_once(tmp_path: Path)
         people = [Person(typed=["1234"]) for _ in range(500)]
         routes = itertools.cycle(ROUTES)
         calls = [asyncio.ensure_future(one.call(port, network_script=next(routes))) for one in people]
-        while service._alive[-1].calls < 500 or not asked:
+        while service.calls.newest.calls < 500 or not asked:
             await asyncio.sleep(0.01)
         go.set()
         await asyncio.gather(*calls)
