@@ -7,14 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-import yaml
-
-from routing_engine.config.route.context import scalar
 from routing_engine.core.asks import SourceDown
 from routing_engine.core.model import Operand, Record, Value
 from routing_engine.core.templates import as_text, read_operand
-from routing_engine.settings.yaml_reader import Problems, Section, is_null, read_yaml, section_of, value_of
+from routing_engine.settings.yaml_reader import Problems, Section, YamlValue, read_yaml
 
+_ANSWERS = "write a record, a list of records, down or none"
 _LIVE = "write device.EXT: busy, queue.NAME.members: 2, call.attestation: A or last_agent: [EXT, DATE]"
 _STATE = re.compile(r"[a-z_]{1,20}\Z", re.ASCII)
 _ATTESTED = ("A", "B", "C", "failed", "none")
@@ -67,27 +65,27 @@ def records_of(section: Section) -> Mapping[str, Canned]:
     """Take every key of a section as a source's canned answer; what is none of them is noted."""
     found = {}
     for name in section.names():
-        node = section.take(name)
-        if node is None:
-            section.note(name, f"'{name}' has no answer", "write a record, a list of records, down or none")
+        value = section.value(name)
+        if value is None:
+            section.note(name, f"'{name}' has no answer", _ANSWERS)
         else:
-            found[name] = _read_canned(node, name, section.notes)
+            found[name] = _read_canned(value)
     return found
 
 
-def _read_canned(node: yaml.Node, name: str, notes: Problems) -> Canned:
-    if isinstance(node, yaml.SequenceNode):
-        return tuple(_read_record(item, name, notes) for item in node.value)
-    word = scalar(node)
+def _read_canned(value: YamlValue) -> Canned:
+    if value.is_list:
+        return tuple(_read_record(entry) for entry in value.entries())
+    word = value.word()
     if word is None:
-        return (_read_record(node, name, notes),)
+        return (_read_record(value),)
     if word not in ("down", "none"):
-        notes.note(node, f"'{name}' cannot answer '{word[:80]}'", "write a record, a list of records, down or none")
+        value.note(f"{value.what} cannot answer '{word[:80]}'", _ANSWERS)
     return SourceDown("the canned answer says so") if word == "down" else ()
 
 
-def _read_record(node: yaml.Node, name: str, notes: Problems) -> Record:
-    section = section_of(node, notes, f"a record of '{name}'")
+def _read_record(value: YamlValue) -> Record:
+    section = value.called(f"a record of {value.what}").section()
     if section is None:
         return Record({})
     return Record({field: _read_field(section, field) for field in section.names()})
@@ -95,18 +93,18 @@ def _read_record(node: yaml.Node, name: str, notes: Problems) -> Record:
 
 def _read_field(section: Section, name: str) -> Value:
     """Read a field as providers read JSON: a list of values as a tuple, anything deeper as its JSON text."""
-    node = section.take(name)
-    found = None if node is None else _read_value(node, name, section.notes)
+    value = section.value(name)
+    found = None if value is None else _read_value(value)
     if isinstance(found, dict) or (isinstance(found, list) and any(isinstance(one, dict | list) for one in found)):
         return json.dumps(found, ensure_ascii=False)
     return tuple(found) if isinstance(found, list) else found
 
 
-def _read_value(node: yaml.Node, name: str, notes: Problems) -> Any:
-    if isinstance(node, yaml.SequenceNode):
-        return [_read_value(item, name, notes) for item in node.value]
-    if isinstance(node, yaml.MappingNode):
-        section = Section(node, notes)
-        inner = {key: section.take(key) for key in section.names()}
-        return {key: None if found is None else _read_value(found, key, notes) for key, found in inner.items()}
-    return None if is_null(node) else value_of(node, notes, f"'{name}'")
+def _read_value(value: YamlValue) -> Any:
+    if value.is_list:
+        return [_read_value(entry) for entry in value.entries()]
+    section = value.section() if value.is_mapping else None
+    if section is not None:
+        inner = {key: section.value(key) for key in section.names()}
+        return {key: None if found is None else _read_value(found) for key, found in inner.items()}
+    return None if value.is_empty else value.scalar()

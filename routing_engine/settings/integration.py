@@ -15,8 +15,8 @@ from routing_engine.settings.spec import nested, read, required, setting
 from routing_engine.settings.value_types import (
     Schema,
     WrongValue,
-    choice,
     flag,
+    key_in,
     mapping_of,
     number,
     one_or_more,
@@ -176,7 +176,7 @@ class FieldKeys:
     )
     label: str = setting(text(), "", "what people call it; `run-test` prints it", example="Open amount")
     type: str = setting(
-        choice(*FIELD_TYPES),
+        key_in(FIELD_TYPES),
         "",
         'what its values become. `"2500"` is the number 2500, `yes` and `1` are true, a moment is its day. Other '
         "values stay as they are",

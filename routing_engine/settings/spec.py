@@ -34,7 +34,8 @@ _MARKDOWN_LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
 class Key:
     """One key of a section, and all that is known of it.
 
-    `attribute` is the dataclass's field: the key's name, with a `_` behind it where Python has a keyword.
+    `attribute` is the dataclass's field: the key's name, with a `_` behind it where Python has a keyword, or else
+    `written` is that name.
     `usual_words` say in Markdown what holds without the key, where the default alone does not. `example` is a value as
     it stands in YAML. `restart` names what a reload does not change. `filled` refuses the key without a value, where
     leaving it out would mean something else. `later` is the remedy of a key that no version can read yet.
@@ -44,6 +45,7 @@ class Key:
     type: ValueType[object]
     default: object
     means: str
+    written: str = ""
     example: str = ""
     usual_words: str = ""
     in_force: str = ""
@@ -54,7 +56,7 @@ class Key:
     @property
     def name(self) -> str:
         """The key as it is written in YAML."""
-        return self.attribute.rstrip("_")
+        return self.written or self.attribute.rstrip("_")
 
     def usual(self, default: object) -> str:
         """Return the default in Markdown."""
@@ -76,6 +78,7 @@ def setting(
     default: T,
     means: str,
     *,
+    name: str = "",
     example: str = "",
     usual: str = "",
     in_force: str = "",
@@ -87,6 +90,7 @@ def setting(
         type=type,
         default=default,
         means=means,
+        written=name,
         example=example,
         usual_words=usual,
         in_force=in_force,
@@ -125,16 +129,17 @@ def read(
     usual: S | None = None,
     instead: Mapping[str, str] | None = None,
     only: Collection[str] = (),
+    told: Collection[str] = (),
 ) -> S:
     """Read a section whole: every key that `into` declares, and nothing else may stand there.
 
     `what` is what the section is called in a problem. `usual` has the defaults where they are not those that are
     declared. `instead` are remedies for words that people bring from elsewhere. With `only`, only these keys are looked
-    at, each for itself, and whatever else stands there is left alone. Every problem is noted; what cannot be used is
-    then as if it were left out.
+    at, each for itself, and whatever else stands there is left alone. The absence of the keys in `told` has been
+    noted already. Every problem is noted; what cannot be used is then as if it were left out.
     """
     wanted = [key for key in keys_of(into) if key.name in only or not only]
-    values = {key.attribute: _read_key(section, key, usual) for key in wanted}
+    values = {key.attribute: _read_key(section, key, usual, told) for key in wanted}
     if not only:
         section.close(what, instead)
     found = cast("Callable[..., S]", into)(**values)
@@ -144,14 +149,15 @@ def read(
     return found
 
 
-def _read_key(section: Section, key: Key, usual: DataclassInstance | None) -> object:
+def _read_key(section: Section, key: Key, usual: DataclassInstance | None, told: Collection[str]) -> object:
     default = key.default if usual is None else getattr(usual, key.attribute)
     if key.later:
         _refuse_later(section, key)
         return default  # not taken: an unknown word must not be answered with it
     value = section.value(key.name)
     if value is None:
-        _note_missing(section, key)
+        if key.name not in told:
+            _note_missing(section, key)
         return default
     found = key.type.read(value, without_markdown(key.usual(default)))
     return default if found is None else found
@@ -181,6 +187,11 @@ def nested(into: type[S], *, instead: Mapping[str, str] | None = None) -> ValueT
     return ValueType(read_nested, lambda definitions: refer_to(into, definitions), "mapping")
 
 
+def unread(into: type[DataclassInstance]) -> ValueType[Section]:
+    """Return the type of a section within a section that its owner reads himself, with its lines and its neighbours."""
+    return ValueType(lambda value, _: value.section(), lambda definitions: refer_to(into, definitions), "mapping")
+
+
 # ------------------------------------------------------------------------------------------- JSON Schema
 
 
@@ -191,13 +202,17 @@ def refer_to(section: type[DataclassInstance], definitions: Definitions) -> Sche
 
 def schema_of(section: type[DataclassInstance], definitions: Definitions) -> Schema:
     """Return the JSON Schema of a section, written out."""
-    keys = [key for key in keys_of(section) if not key.later]
     return {
         "type": "object",
-        "properties": {key.name: _property(key, definitions) for key in keys},
-        "required": [key.name for key in keys if key.must],
+        "properties": properties_of(section, definitions),
+        "required": [key.name for key in keys_of(section) if key.must],
         "additionalProperties": False,
     }
+
+
+def properties_of(section: type[DataclassInstance], definitions: Definitions) -> Mapping[str, Schema]:
+    """Return the JSON Schema of each key of a section."""
+    return {key.name: _property(key, definitions) for key in keys_of(section) if not key.later}
 
 
 def _property(key: Key, definitions: Definitions) -> Schema:

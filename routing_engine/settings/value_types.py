@@ -159,6 +159,15 @@ def choice(*allowed: Word, fault: str = "") -> ValueType[Word]:
     return ValueType(read, _plain({"enum": [*allowed]}), listed(allowed))
 
 
+def key_in(table: Mapping[str, object]) -> ValueType[str]:
+    """Return the type of a text that is a key of a table; a row that is added later counts as well."""
+
+    def read(value: YamlValue, _: str) -> str | None:
+        return value.choice([*table])
+
+    return ValueType(read, lambda _: {"enum": [*table]}, listed([*table]))
+
+
 def listed(names: Sequence[str]) -> str:
     """Return words as a sentence has them: `a`, `b` or `c`, each as code."""
     *first, last = (f"`{name}`" for name in names)
@@ -193,6 +202,11 @@ def parsed(parse: Callable[[str], T], words: str, remedy: str, schema: Schema = 
 def raw(words: str, schema: Schema | Callable[[Definitions], Schema]) -> ValueType[YamlValue]:
     """Return the type of a value that has many shapes: whoever needs it reads it himself, after its neighbours."""
     return ValueType(lambda value, _: value, schema if callable(schema) else _plain(schema), words)
+
+
+def as_section(words: str, schema: Schema) -> ValueType[Section]:
+    """Return the type of a mapping whose keys say much themselves: whoever needs it reads it himself."""
+    return ValueType(lambda value, _: value.section(), _plain(schema), words)
 
 
 # ------------------------------------------------------------------------------------------- made of others

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from routing_engine.core.destinations import KINDS
 from routing_engine.engine import open_store
 from routing_engine.errors import ConfigError, Problem
 from routing_engine.providers.registry import PROVIDERS
@@ -21,24 +20,12 @@ from routing_engine.providers.registry import PROVIDERS
 from .pages import REFERENCE, ROOT, Row, name_of, names, table
 
 UNKNOWN = "0" * 12  # near to nothing, so that the remedy lists all
-ROUTE, INTEGRATION = "routes/probe.yaml", "integrations/probe.yaml"
+INTEGRATION = "integrations/probe.yaml"
 DESCRIPTION = "providers/probe.yaml"
 HTTP, RECORDS = "provider: http\n", "provider: records\n"
 
 #: Where each section of the reference lies: page, heading, file, and the YAML around `KEYS` (a flow mapping).
 PLACES = [
-    ("routes", "The route", ROUTE, "KEYS"),
-    ("routes", "input", ROUTE, "input: KEYS"),
-    ("routes", "digits", ROUTE, "input: {digits: KEYS}"),
-    ("routes", "The menu", ROUTE, "sources: [{when_many: KEYS}]"),
-    ("routes", "A source", ROUTE, "sources: [KEYS]"),
-    ("routes", "search", ROUTE, "sources: [{search: KEYS}]"),
-    ("routes", "cache", ROUTE, "sources: [{cache: KEYS}]"),
-    ("routes", "A rule", ROUTE, "sources: [{rules: [KEYS]}]"),
-    ("routes", "A destination with play", ROUTE, "default: KEYS"),
-    ("routes", "examples", ROUTE, "examples: [KEYS]"),
-    ("routes", "expect", ROUTE, "examples: [{expect: KEYS}]"),
-    ("destinations", "Other keys of a destination", ROUTE, "default: {to: KEYS}"),
     ("integrations", "http", INTEGRATION, "KEYS"),
     ("integrations", "records", INTEGRATION, "KEYS"),
     ("ldap", "ldap", INTEGRATION, "KEYS"),
@@ -87,8 +74,6 @@ def probe(tmp_path: Path, page: str, heading: str, file: str, around: str) -> tu
     if heading in PROVIDERS:
         values |= dict.fromkeys(names(REFERENCE / "integrations.md", "Every integration"), "probe")
         values |= {"provider": heading}
-    if page == "destinations":
-        values |= {"queue": "probe"}  # one kind makes it a destination
     problems = ask(tmp_path, file, around, values)
     (unknown,) = [one for one in problems if f"has no key '{UNKNOWN}'" in one.sentence]
     return set(unknown.remedy.removeprefix("known here: ").split(", ")), problems
@@ -100,8 +85,7 @@ def test_the_reference_names_the_keys_that_the_readers_take(tmp_path, page, head
     documented = names(REFERENCE / f"{page}.md", heading)
     if heading in PROVIDERS:
         documented |= names(REFERENCE / "integrations.md", "Every integration")
-    kinds = set(KINDS) if page == "destinations" else set()
-    assert known - kinds == documented
+    assert known == documented
 
 
 @pytest.mark.parametrize(("page", "heading", "file", "around"), PLACES, ids=IDS)
@@ -137,11 +121,6 @@ def check_choice(row: Row, problem: Problem) -> None:
 
 #: Where the keys of YAML are taken, by room; the pages that name them stand in the test below.
 READERS = {
-    "config": [
-        "examples.py",
-        *(f"route/{name}.py" for name in ("read", "inputs", "prompts", "rules", "sources", "cache_policy", "actions")),
-        *(f"route/{name}.py" for name in ("conditions", "context")),
-    ],
     "providers/oauth": ["settings.py"],
     "providers/crm": [
         *("read_description.py", "read_parts.py", "read_rules.py", "read_requests.py"),

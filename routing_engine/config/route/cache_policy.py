@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from routing_engine.config.route.context import RouteContext
 from routing_engine.core.model import CachePolicy, Template
+from routing_engine.settings.spec import setting
+from routing_engine.settings.value_types import flag, number, parsed
 from routing_engine.settings.yaml_reader import Section
 
 _PERIOD = re.compile(r"([1-9][0-9]{0,5}) ?(s|m|h|d)\Z")
@@ -13,38 +16,55 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_S = 30 * 86400
 
 
-def read_keep(section: Section, page: RouteContext, by: Template) -> CachePolicy | None:
-    """Take `cache` and `stale_for`; None when no answer is used again."""
-    stale_for_s = _read_period(section, "stale_for")
-    cache = section.section("cache")
-    if cache is None:
-        keep = CachePolicy(stale_for_s=stale_for_s) if stale_for_s else None
-        return None if keep is None or not _may_keep(section, "stale_for", page, by) else keep
-    ttl_s = cache.number("ttl_s", 60, 0, _LONGEST_S)
-    keep = CachePolicy(
-        ttl_s=ttl_s,
-        negative_ttl_s=cache.number("negative_ttl_s", 0, 0, _LONGEST_S),
-        refresh_s=cache.number("refresh_s", 0, 0, _LONGEST_S),
-        stale_for_s=stale_for_s,
+def _period(text: str) -> float:
+    found = _PERIOD.match(text)
+    if found is None or int(found[1]) * _SECONDS[found[2]] > _LONGEST_S:
+        raise ValueError(f"'stale_for' cannot be '{text[:80]}'")
+    return float(int(found[1]) * _SECONDS[found[2]])
+
+
+#: How long, in seconds, as people write it.
+PERIOD = parsed(_period, "`90s`, `30m`, `24h`, `7d`: up to 30 days", "write how long, up to 30d: 90s, 30m, 24h or 7d")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheKeys:
+    """`cache` of a source as it is written."""
+
+    ttl_s: float = setting(number(0, _LONGEST_S, "seconds"), 60.0, "how long records are used again, without asking")
+    negative_ttl_s: float = setting(
+        number(0, _LONGEST_S, "seconds"),
+        0.0,
+        'the same for "no record". 0: whom nobody knows is asked for at each call, so a new customer is known at once',
     )
-    told = cache.flag("sensitive", False)
-    cache.close("'cache'")
-    return keep if told or _may_keep(section, "cache", page, by) else None
+    refresh_s: float = setting(
+        number(0, _LONGEST_S, "seconds"),
+        0.0,
+        "for so much longer the answer is used at once, and asked for anew behind the caller's back",
+    )
+    sensitive: bool = setting(
+        flag(),
+        False,
+        "true: keep also what was found by a `sensitive` input. Without it such a `cache` or `stale_for` is a problem",
+    )
 
 
-def _may_keep(section: Section, key: str, page: RouteContext, by: Template) -> bool:
+def policy_of(
+    cache: CacheKeys | None, stale_for_s: float, section: Section, context: RouteContext, by: Template
+) -> CachePolicy | None:
+    """Return how long answers of a source are used again; None when none is. `section` is the source's."""
+    if cache is None:
+        found = CachePolicy(stale_for_s=stale_for_s) if stale_for_s else None
+        return found if found is not None and _may_keep(section, "stale_for", context, by) else None
+    if not cache.sensitive and not _may_keep(section, "cache", context, by):
+        return None
+    return CachePolicy(cache.ttl_s, cache.negative_ttl_s, cache.refresh_s, stale_for_s)
+
+
+def _may_keep(section: Section, key: str, context: RouteContext, by: Template) -> bool:
     """Refuse to keep what was found by digits that are to be seen nowhere, unless told so."""
-    first = next(iter(page.inputs), "")
-    if not any(left.scope == "input" and page.inputs.get(left.name or first) for left in by.operands):
+    first = next(iter(context.inputs), "")
+    if not any(left.scope == "input" and context.inputs.get(left.name or first) for left in by.operands):
         return True
     section.note(key, "what is found by sensitive digits is not kept", "remove it, or write cache: {sensitive: true}")
     return False
-
-
-def _read_period(section: Section, key: str) -> float:
-    text = section.text(key)
-    found = _PERIOD.match(text)
-    if not text or (found and int(found[1]) * _SECONDS[found[2]] <= _LONGEST_S):
-        return float(int(found[1]) * _SECONDS[found[2]]) if found else 0.0
-    section.note(key, f"'{key}' cannot be '{text[:80]}'", "write how long, up to 30d: 90s, 30m, 24h or 7d")
-    return 0.0

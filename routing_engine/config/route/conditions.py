@@ -6,28 +6,27 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, cast
 
-import yaml
-
 from routing_engine.config.route.context import RouteContext, read_pattern
 from routing_engine.core.compare import as_moment, as_number, is_time
 from routing_engine.core.model import Comparison, Condition, ConditionGroup, Operand, Pattern, Scalar, Template, Value
 from routing_engine.core.operators import OPERATORS, SYMBOLS, Operator
-from routing_engine.settings.yaml_reader import Section, is_null, section_of, suggest, value_of
+from routing_engine.settings.value_types import TEXT, Definitions, Schema, raw
+from routing_engine.settings.yaml_reader import Section, YamlValue, suggest
 
 _JOINS = ("all", "any", "none")
 
 
-def read_when(node: yaml.Node, page: RouteContext, has_record: bool = True) -> Condition | None:
+def read_when(value: YamlValue, context: RouteContext, has_record: bool = True) -> Condition | None:
     """Read a mapping of conditions, all of which must hold; None, with the problems noted, when it has none."""
-    section = section_of(node, page.notes, "a condition")
+    section = value.called("a condition").section()
     if section is None:
         return None
     if not section.names():
-        page.notes.note(node, "there is no condition here", "write one, or remove 'when': the rule then always matches")
+        value.note("there is no condition here", "write one, or remove 'when': the rule then always matches")
         return None
     found: list[Condition] = []
     for name in section.names():
-        found += _read_entry(section, name, page, has_record)
+        found += _read_entry(section, name, context, has_record)
     return _join("all", found)
 
 
@@ -37,25 +36,26 @@ def _join(join: Literal["all", "any", "none"], found: list[Condition]) -> Condit
     return found[0] if len(found) == 1 and join != "none" else ConditionGroup(join, tuple(found))
 
 
-def _read_entry(section: Section, name: str, page: RouteContext, has_record: bool) -> list[Condition]:
-    node = section.take(name)
+def _read_entry(section: Section, name: str, context: RouteContext, has_record: bool) -> list[Condition]:
+    value = section.value(name)
     if name in _JOINS:
-        return _read_group(section, cast(Literal["all", "any", "none"], name), page, has_record)
-    left = page.left(section.key_node(name), name, has_record)
-    if node is None:
+        return _read_group(section, cast(Literal["all", "any", "none"], name), context, has_record)
+    left = context.left(section.key(name), name, has_record)
+    if value is None:
         section.note(name, f"'{name}' is compared with nothing", f"write {name}: {{is_empty: true}}, or a value")
         return []
     if left is None:
         return []
-    if isinstance(node, yaml.MappingNode):
-        return _read_operators(Section(node, page.notes), left, page, has_record)
-    if isinstance(node, yaml.SequenceNode):
+    if value.is_list:
         section.note(name, f"'{name}' cannot be a list", f"write {name}: {{one_of: [...]}}")
         return []
-    value = _read_right(node, page, name, has_record)
-    if value is None or not _can_be(node, left, value, page):
+    operators = value.section() if value.is_mapping else None
+    if operators is not None:
+        return _read_operators(operators, left, context, has_record)
+    right = _read_right(value, context, has_record)
+    if right is None or not _can_be(value, left, right):
         return []
-    return [Comparison(left, "is", value)]
+    return [Comparison(left, "is", right)]
 
 
 #: What left sides with few values can be: anything else would never match.
@@ -71,77 +71,81 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def _can_be(node: yaml.Node, left: Operand, value: Value | Template, page: RouteContext) -> bool:
+def _can_be(place: YamlValue, left: Operand, value: Value | Template) -> bool:
     """Refuse a value that a left side never has, and a share that is compared for equality."""
     if left.scope == "share":
-        page.notes.note(node, "'share' is compared, not equal", f"write share: {{less_than: {value}}}")
+        place.note("'share' is compared, not equal", f"write share: {{less_than: {value}}}")
         return False
     word = left.name.partition(".")[0] if left.scope in ("call", "data") else left.scope
     if word in WORDS and not isinstance(value, Template) and value not in WORDS[word]:
-        page.notes.note(node, f"'{left}' is never '{value}'", suggest(str(value), WORDS[word]))
+        place.note(f"'{left}' is never '{value}'", suggest(str(value), WORDS[word]))
         return False
     return True
 
 
 def _read_group(
-    section: Section, join: Literal["all", "any", "none"], page: RouteContext, has_record: bool
+    section: Section, join: Literal["all", "any", "none"], context: RouteContext, has_record: bool
 ) -> list[Condition]:
-    nodes = section.items(join)
-    if not nodes and (not section.has(join) or isinstance(section.take(join), yaml.SequenceNode)):
+    value = section.value(join)
+    entries = value.entries() if value is not None and value.is_list else []
+    if value is not None and not value.is_list:
+        section.note(join, f"'{join}' must be a list", f"write its entries below '{join}:', each with '- '")
+    elif not entries:
         section.note(join, f"'{join}' holds no condition", f"write a list: {join}: [{{tier: gold}}, {{vip: true}}]")
-    parts = [part for node in nodes if (part := read_when(node, page, has_record)) is not None]
+    parts = [part for entry in entries if (part := read_when(entry, context, has_record)) is not None]
     group = _join(join, parts)
     return [] if group is None else [group]
 
 
-def _read_operators(section: Section, left: Operand, page: RouteContext, has_record: bool) -> list[Condition]:
-    loosely = section.flag("loosely", False)
+def _read_operators(section: Section, left: Operand, context: RouteContext, has_record: bool) -> list[Condition]:
+    written = section.value("loosely")
+    loosely = bool(written is not None and written.flag())
     names = [name for name in section.names() if name != "loosely"]
     if not names:
-        page.notes.note(section.line, f"'{left}' has no operator", "write for example {is: gold, loosely: true}")
-    read = (_read_operator(section, name, left, loosely, page, has_record) for name in names)
+        section.notes.note(section.line, f"'{left}' has no operator", "write for example {is: gold, loosely: true}")
+    read = (_read_operator(section, name, left, loosely, context, has_record) for name in names)
     return [test for test in read if test is not None]
 
 
 def _read_operator(
-    section: Section, name: str, left: Operand, loosely: bool, page: RouteContext, has_record: bool
+    section: Section, name: str, left: Operand, loosely: bool, context: RouteContext, has_record: bool
 ) -> Comparison | None:
-    word, node = SYMBOLS.get(name, name), section.take(name)
+    word, value = SYMBOLS.get(name, name), section.value(name)
     operator = OPERATORS.get(word)
     if operator is None:
         meant = next((ours for ours, row in OPERATORS.items() if name.lower() in row.also), "")
         remedy = f"did you mean '{meant}'?" if meant else suggest(name, OPERATORS)
         section.note(name, f"operator '{name}' is not known", remedy)
         return None
-    if node is None:
+    if value is None:
         section.note(name, f"operator '{name}' has nothing to compare with", "write a value")
         return None
     if loosely and not operator.compares.loosely:
         section.note("loosely", f"'{name}' does not compare text, 'loosely' means nothing here", "remove 'loosely'")
-    expected = _read_expected(node, word, operator, page, has_record)
+    expected = _read_expected(value, operator, context, has_record)
     if expected is None:
         return None
     compared = cast(tuple[Scalar | Template, ...], expected if isinstance(expected, tuple) else (expected,))
-    if operator.compares.equality and not all(_can_be(node, left, value, page) for value in compared):
+    if operator.compares.equality and not all(_can_be(value, left, one) for one in compared):
         return None
     return Comparison(left, word, expected, loosely)
 
 
 def _read_expected(
-    node: yaml.Node, name: str, operator: Operator, page: RouteContext, has_record: bool
+    value: YamlValue, operator: Operator, context: RouteContext, has_record: bool
 ) -> Value | Pattern | Template | None:
     if operator.takes == "pattern":
-        return read_pattern(node, page.notes, f"'{name}'")
+        return read_pattern(value)
     if operator.takes in ("list", "pair"):
-        return _read_list(node, name, operator, page)
-    value = _read_right(node, page, name, has_record) if operator.takes == "value" else _read_value(node, page, name)
-    if value is None or isinstance(value, Template):
-        return value
-    wrong = _wrong(operator, value)
+        return _read_list(value, operator)
+    right = _read_right(value, context, has_record) if operator.takes == "value" else _read_scalar(value)
+    if right is None or isinstance(right, Template):
+        return right
+    wrong = _wrong(operator, right)
     if wrong:
-        page.notes.note(node, f"'{name}' {wrong}, not '{str(value)[:80]}'", "correct the value or the operator")
+        value.note(f"{value.what} {wrong}, not '{str(right)[:80]}'", "correct the value or the operator")
         return None
-    return value
+    return right
 
 
 def _wrong(operator: Operator, value: Scalar) -> str:
@@ -157,45 +161,86 @@ def _wrong(operator: Operator, value: Scalar) -> str:
     return ""
 
 
-def _read_list(node: yaml.Node, name: str, operator: Operator, page: RouteContext) -> Value | None:
-    pair = operator.takes == "pair"
-    if not isinstance(node, yaml.SequenceNode) or not node.value or (pair and len(node.value) != 2):
+def _read_list(value: YamlValue, operator: Operator) -> Value | None:
+    pair, entries = operator.takes == "pair", value.entries() if value.is_list else []
+    if not entries or (pair and len(entries) != 2):
         example = "[1000, 5000]" if pair else "[gold, silver]"
-        what = "a list of two values, lowest and highest" if pair else "a list of values"
-        page.notes.note(node, f"'{name}' needs {what}", f"write {name}: {example}")
+        needs = "a list of two values, lowest and highest" if pair else "a list of values"
+        value.note(f"{value.what} needs {needs}", f"write {value.what[1:-1]}: {example}")
         return None
-    found = [_read_value(item, page, name) for item in node.value]
-    values = tuple(value for value in found if value is not None)
-    return values if len(values) == len(found) and _is_in_order(node, name, operator, values, page) else None
+    found = [_read_scalar(entry) for entry in entries]
+    values = tuple(one for one in found if one is not None)
+    return values if len(values) == len(found) and _is_in_order(value, operator, values) else None
 
 
-def _is_in_order(
-    node: yaml.Node, name: str, operator: Operator, values: tuple[Scalar, ...], page: RouteContext
-) -> bool:
-    wrong = next((why for value in values if (why := _wrong(operator, value))), "")
+def _is_in_order(value: YamlValue, operator: Operator, values: tuple[Scalar, ...]) -> bool:
+    wrong = next((why for one in values if (why := _wrong(operator, one))), "")
     if wrong:
-        page.notes.note(node, f"'{name}' {wrong}", "correct the values or the operator")
+        value.note(f"{value.what} {wrong}", "correct the values or the operator")
         return False
     low, high = as_number(values[0]), as_number(values[-1])
     if operator.takes == "pair" and low is not None and high is not None and low > high:
-        page.notes.note(node, f"'{name}' can never hold: the first value is above the second", "swap them")
+        value.note(f"{value.what} can never hold: the first value is above the second", "swap them")
         return False
     return True
 
 
-def _read_right(node: yaml.Node, page: RouteContext, what: str, has_record: bool) -> Scalar | Template:
+def _read_right(value: YamlValue, context: RouteContext, has_record: bool) -> Scalar | Template:
     """Read what stands alone on the right: a value, or a text with values of the record and the call in it."""
-    value = _read_value(node, page, what)
-    if not isinstance(value, str) or ("{" not in value and "}" not in value):
-        return value
-    template = page.template(node, value, has_record)
+    right = _read_scalar(value)
+    if not isinstance(right, str) or ("{" not in right and "}" not in right):
+        return right
+    template = context.template(value, right, has_record)
     return template if template is None or template.operands else "".join(map(str, template.parts))
 
 
-def _read_value(node: yaml.Node, page: RouteContext, what: str) -> Scalar:
-    if is_null(node):
-        page.notes.note(node, f"'{what}' is compared with nothing", "write a value, or use {is_empty: true}")
+def _read_scalar(value: YamlValue) -> Scalar:
+    if value.is_empty:
+        value.note(f"{value.what} is compared with nothing", "write a value, or use {is_empty: true}")
         return None
-    before = len(page.notes.problems)
-    value = value_of(node, page.notes, f"'{what}'")
-    return value if len(page.notes.problems) == before else None  # one fault is told once
+    before = len(value.notes.problems)
+    found = value.scalar()
+    return found if len(value.notes.problems) == before else None  # one fault is told once
+
+
+# ------------------------------------------------------------------------------------------- JSON Schema
+
+_TAKES: Mapping[str, Schema] = {
+    "value": TEXT,
+    "list": {"type": "array", "items": TEXT, "minItems": 1},
+    "pair": {"type": "array", "items": TEXT, "minItems": 2, "maxItems": 2},
+    "number": {"type": "number", "minimum": 0, "maximum": 100_000},
+    "flag": {"type": "boolean"},
+    "pattern": {"type": "string"},
+}
+
+
+def _operators_schema(_: Definitions) -> Schema:
+    loosely: Schema = {"type": "boolean", "description": "true: capital letters, accents and spaces make no difference"}
+    words = {name: {**_TAKES[row.takes], "description": row.doc} for name, row in OPERATORS.items()}
+    symbols = {symbol: words[name] for symbol, name in SYMBOLS.items()}
+    return {
+        "type": "object",
+        "properties": {**words, **symbols, "loosely": loosely},
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+
+
+def _condition_schema(definitions: Definitions) -> Schema:
+    some: Schema = {"type": "array", "items": condition_schema(definitions), "minItems": 1}
+    means = {"all": "all of them hold", "any": "one of them holds", "none": "none of them holds"}
+    return {
+        "type": "object",
+        "properties": {join: {**some, "description": means[join]} for join in _JOINS},
+        "additionalProperties": {"anyOf": [TEXT, definitions.refer("Operators", _operators_schema)]},
+        "minProperties": 1,
+    }
+
+
+def condition_schema(definitions: Definitions) -> Schema:
+    """Return the JSON Schema of a condition: fields with a value or operators, and trees of them."""
+    return definitions.refer("Condition", _condition_schema)
+
+
+CONDITION = raw("[condition](conditions.md)", condition_schema)

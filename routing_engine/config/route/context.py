@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import re2
-import yaml
 
 from routing_engine.core.model import Operand, Pattern, Site, Template
 from routing_engine.core.templates import read_operand, read_template
 from routing_engine.settings.integration import IntegrationFacts
-from routing_engine.settings.yaml_reader import Problems, Section, is_null, suggest, text_of
+from routing_engine.settings.value_types import ValueType, parsed
+from routing_engine.settings.yaml_reader import Problems, Section, YamlValue, suggest
 
 _NEEDED_BYTES = 1 << 20
 _LONGEST_PATTERN = 1000
@@ -31,33 +31,33 @@ class RouteContext:
     site: Site | None = None
     inputs: dict[str, bool] = field(default_factory=dict)
 
-    def left(self, node: yaml.Node, text: str, has_record: bool = True) -> Operand | None:
-        """Read a left side that stands at a node; None, with the problem noted, when it cannot be used there."""
+    def left(self, place: YamlValue, text: str, has_record: bool = True) -> Operand | None:
+        """Read a left side that stands at `place`; None, with the problem noted, when it cannot be used there."""
         try:
             left = read_operand(text)
         except ValueError as error:
-            self.notes.note(node, str(error), "name a field of the record, call.FIELD or input")
+            place.note(str(error), "name a field of the record, call.FIELD or input")
             return None
-        return left if self._may_use(node, left, has_record) else None
+        return left if self._may_use(place, left, has_record) else None
 
-    def template(self, node: yaml.Node, text: str, has_record: bool = True, shows: bool = False) -> Template | None:
-        """Read a template that stands at a node; None, with every problem noted, when it cannot be used there.
+    def template(self, place: YamlValue, text: str, has_record: bool = True, shows: bool = False) -> Template | None:
+        """Read a template that stands at `place`; None, with every problem noted, when it cannot be used there.
 
         `shows` is for texts that leave the engine, where sensitive digits have no place.
         """
         try:
             template = read_template(text)
         except ValueError as error:
-            self.notes.note(node, str(error), "write values as {field}, {call.caller} or {input}; {{ and }} are braces")
+            place.note(str(error), "write values as {field}, {call.caller} or {input}; {{ and }} are braces")
             return None
-        usable = [self._may_use(node, left, has_record) for left in template.operands]
-        usable += [self._may_show(node, left, shows) for left in template.operands]
+        usable = [self._may_use(place, left, has_record) for left in template.operands]
+        usable += [self._may_show(place, left, shows) for left in template.operands]
         return template if all(usable) else None
 
-    def _may_use(self, node: yaml.Node, left: Operand, has_record: bool) -> bool:
+    def _may_use(self, place: YamlValue, left: Operand, has_record: bool) -> bool:
         fault = _RECORDLESS if left.scope in ("record", "data") and not has_record else self._stranger(left)
         if fault:
-            self.notes.note(node, fault[0].format(left), fault[1])
+            place.note(fault[0].format(left), fault[1])
         return not fault
 
     def _stranger(self, left: Operand) -> tuple[str, str] | None:
@@ -89,14 +89,14 @@ class RouteContext:
             return "it is not said which calendar is meant", f"write call.calendar.{named[0]}, or call one 'default'"
         return f"there is no calendar '{name}'", _found(name, named, "calendars: in engine.yaml")
 
-    def _may_show(self, node: yaml.Node, left: Operand, shows: bool) -> bool:
+    def _may_show(self, place: YamlValue, left: Operand, shows: bool) -> bool:
         if left.live:
-            self.notes.note(node, f"'{left}' can only stand on the left of a condition", "write a rule for it")
+            place.note(f"'{left}' can only stand on the left of a condition", "write a rule for it")
             return False
         sensitive = next(iter(self.inputs.values()), False) if not left.name else self.inputs.get(left.name, False)
         if shows and left.scope == "input" and sensitive:
             sentence = f"'{left}' is sensitive and may not leave the engine"
-            self.notes.note(node, sentence, "search by it or compare it, or remove 'sensitive'")
+            place.note(sentence, "search by it or compare it, or remove 'sensitive'")
             return False
         return True
 
@@ -112,20 +112,18 @@ NOTHING = Template(())
 _BY = {"caller": Operand("call", "caller"), "called": Operand("call", "called"), "input": Operand("input", "")}
 
 
-def read_by(node: yaml.Node, page: RouteContext) -> Template:
+def read_by(value: YamlValue, context: RouteContext) -> Template:
     """Read `by`: caller, input, called, a left side of the call, or a template of them."""
-    text = text_of(node, page.notes, "'by'")
+    text = value.text()
     if text is None:
         return NOTHING
     if "{" in text or "}" in text:
-        return page.template(node, text, has_record=False) or NOTHING
+        return context.template(value, text, has_record=False) or NOTHING
     text = str(_BY.get(text, text))
     if text.partition(".")[0].strip() not in ("call", "input"):
-        page.notes.note(
-            node, f"'by' cannot be '{text[:80]}'", "write caller, input, called, call.FIELD or '{call.FIELD}'"
-        )
+        value.note(f"'by' cannot be '{text[:80]}'", "write caller, input, called, call.FIELD or '{call.FIELD}'")
         return NOTHING
-    return page.template(node, "{" + text + "}", has_record=False) or NOTHING
+    return context.template(value, "{" + text + "}", has_record=False) or NOTHING
 
 
 @dataclass(slots=True)
@@ -146,17 +144,21 @@ class UniqueNames:
         self.lines.setdefault(name, section.line_of("name"))
 
 
-def read_name(section: Section, default: str, longest: int = 80) -> str:
-    """Take `name`: one line of at most `longest` characters."""
-    name = section.text("name", default).strip()
-    if not name or "\n" in name or len(name) > longest:
-        section.note("name", f"a name is one line of at most {longest} characters", "give it a short name")
-    return name
+def name_of(longest: int = 80) -> ValueType[str]:
+    """Return the type of a name: one line of at most `longest` characters."""
+
+    def read_name(text: str) -> str:
+        name = text.strip()
+        if not name or "\n" in name or len(name) > longest:
+            raise ValueError(f"a name is one line of at most {longest} characters")
+        return name
+
+    return parsed(read_name, f"text, {longest} characters", "give it a short name")
 
 
-def read_pattern(node: yaml.Node, notes: Problems, what: str) -> Pattern | None:
+def read_pattern(value: YamlValue, _: str = "") -> Pattern | None:
     """Compile a regular expression with RE2, whose running time is linear; None, with the problem noted."""
-    text = text_of(node, notes, what)
+    text = value.text()
     if text is None:
         return None
     options = re2.Options()
@@ -167,9 +169,15 @@ def read_pattern(node: yaml.Node, notes: Problems, what: str) -> Pattern | None:
             raise ValueError(f"it is longer than {_LONGEST_PATTERN} characters")
         compiled: Pattern = re2.compile(text, options)
     except (re2.error, ValueError) as error:
-        notes.note(node, f"{what} is no expression that can be used: {_reason(error)}", _pattern_remedy(str(error)))
+        sentence = f"{value.what} is no expression that can be used: {_reason(error)}"
+        value.note(sentence, _pattern_remedy(str(error)))
         return None
     return compiled
+
+
+PATTERN = ValueType(
+    read_pattern, lambda _: {"type": "string"}, "regular expression ([RE2](conditions.md#regular-expressions))"
+)
 
 
 def _reason(error: Exception) -> str:
@@ -181,15 +189,3 @@ def _pattern_remedy(reason: str) -> str:
     if "perl operator" in reason or "invalid escape" in reason:
         return "look-around and back-references are not supported (RE2 syntax); write it without them"
     return "write an expression in RE2 syntax"
-
-
-def refuse_empty(section: Section, *keys: str) -> None:
-    """Note keys that are written without a value, where leaving them out would mean something else than is meant."""
-    for key in section.names():
-        if key in keys and not section.has(key):
-            section.note(key, f"'{key}' has no value", "write a value, or remove the key")
-
-
-def scalar(node: yaml.Node) -> str | None:
-    """Return a scalar's text; None for lists, mappings and nothing."""
-    return str(node.value) if isinstance(node, yaml.ScalarNode) and not is_null(node) else None

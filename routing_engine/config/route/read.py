@@ -5,23 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Literal
 
-from routing_engine.config.engine_yaml import FILLER, LOOK_AHEAD, LookAhead, RouteDefaults
-from routing_engine.config.examples import Example, read_examples
-from routing_engine.config.route.actions import read_action
-from routing_engine.config.route.context import RouteContext, refuse_empty
-from routing_engine.config.route.inputs import read_inputs
-from routing_engine.config.route.prompts import read_language, read_prompts
-from routing_engine.config.route.rules import count_early, read_rules
-from routing_engine.config.route.sources import read_sources
+from routing_engine.config.engine_yaml import FILLER, LOOK_AHEAD, FillerKeys, LookAhead, RouteDefaults
+from routing_engine.config.examples import Example, ExampleKeys, read_examples
+from routing_engine.config.route.actions import ACTION, read_action
+from routing_engine.config.route.context import RouteContext
+from routing_engine.config.route.inputs import InputKeys, NamedInputKeys, read_inputs
+from routing_engine.config.route.prompts import LANGUAGE_OR_CHOICE, PROMPTS, read_language, read_prompts
+from routing_engine.config.route.rules import RuleKeys, count_early, read_rules
+from routing_engine.config.route.sources import SourceKeys, read_sources
 from routing_engine.config.route.walk import operands_of
 from routing_engine.core.model import Action, DestinationSpec, Filler, Route, Site, Template
 from routing_engine.settings.integration import IntegrationFacts
-from routing_engine.settings.yaml_reader import Problems, Section, read_yaml
+from routing_engine.settings.spec import read, required, setting, unread
+from routing_engine.settings.value_types import choice, list_of, number, text
+from routing_engine.settings.yaml_reader import Problems, Section, YamlValue, read_yaml
 
 _ROUTE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{1,63}\Z", re.ASCII)
-_DEFAULT = "default: {to: {queue: reception}}"
 #: Stands for a default that could not be read, so that the rest of the file is still looked at.
 _NOWHERE = Action(DestinationSpec("hangup", Template(("normal",))))
 
@@ -65,60 +66,117 @@ def _check_name(name: str, notes: Problems) -> None:
         )
 
 
-def _read(name: str, section: Section, page: RouteContext, defaults: RouteDefaults) -> RouteFile | None:
-    refuse_empty(section, "anonymous", "input", "inputs", "rules", "sources")
-    language, languages = read_language(section, page)
-    instruction = read_prompts(section, "instruction", page)
-    inputs = read_inputs(section, page)  # before all that may use them
-    rules = read_rules(section, page, has_record=False)
+@dataclass(frozen=True, slots=True)
+class RouteKeys:
+    """A file of `routes/` as it is written; what is None or "" is left out."""
+
+    description: str = setting(text(), "", "for people")
+    owner: str = setting(text(), "", "for people: who looks after this route")
+    language: YamlValue | None = setting(
+        LANGUAGE_OR_CHOICE,
+        None,
+        "the language of the prompts. A `language` in the AGI address goes before a code",
+        usual="the channel's",
+        example="de",
+    )
+    instruction: YamlValue | None = setting(
+        PROMPTS,
+        None,
+        "played when no rule above has decided. A digit ends it and counts as the first digit of the input",
+        example="greeting-welcome",
+    )
+    answer: Literal["before_prompts", "early_media", "never"] = setting(
+        choice("before_prompts", "early_media", "never"),
+        "before_prompts",
+        "what is done before the first prompt: answer the call, open early media (not every carrier lets it through), "
+        "or neither. A route without prompts does not answer",
+    )
+    input: Section | None = setting(
+        unread(InputKeys).called("[mapping](#input)"),
+        None,
+        "the digits to ask for, called `input` in conditions and templates",
+        filled=True,
+    )
+    inputs: tuple[Section, ...] = setting(
+        list_of(unread(NamedInputKeys)).called("list of the same, each with a `name`"),
+        (),
+        "several of them, asked in this order. `input.NAME` is what was typed",
+        filled=True,
+    )
+    deadline_s: float = setting(
+        number(0.1, 60, "seconds"),
+        3.0,
+        "how long all look-ups of one call may take. Sources after that are not asked",
+        usual="3, or `defaults.deadline_s` of [engine.yaml](engine.md)",
+    )
+    filler: FillerKeys = setting(
+        FILLER.called("[mapping](#filler), or `none`"),
+        FillerKeys(),
+        "what the caller hears while a look-up lasts",
+        usual="music on hold `default` after 0.7 s",
+        example="{after_s: 0.7, music: default}",
+    )
+    look_ahead: LookAhead = setting(
+        LOOK_AHEAD,
+        "certain",
+        "which look-ups begin [before their turn](#look_ahead)",
+        usual="`certain`, or `defaults.look_ahead` of [engine.yaml](engine.md)",
+    )
+    rules: tuple[Section, ...] = setting(
+        list_of(unread(RuleKeys)).called("list of [rules](#a-rule)"),
+        (),
+        "about the call itself: they need no record. None holds: the sources are asked",
+        filled=True,
+    )
+    sources: tuple[Section, ...] = setting(
+        list_of(unread(SourceKeys)).called("list of [sources](#a-source)"),
+        (),
+        "where to search, top to bottom. The first that has a record ends the search",
+        filled=True,
+    )
+    anonymous: YamlValue | None = setting(
+        ACTION,
+        None,
+        "where callers go whose number is hidden or no number. It is taken before the instruction",
+        usual="go on without the caller's number",
+        example="{to: {queue: reception}}",
+        filled=True,
+    )
+    default: YamlValue | None = required(ACTION, None, "where everybody else goes", example="{to: {queue: reception}}")
+    examples: tuple[Section, ...] = setting(
+        list_of(unread(ExampleKeys)).called("list of [examples](#examples)"),
+        (),
+        "calls that are played through at every start and reload. One that fails is a problem",
+    )
+
+
+def _read(name: str, section: Section, context: RouteContext, defaults: RouteDefaults) -> RouteFile:
+    usual = RouteKeys(deadline_s=defaults.deadline_s, look_ahead=defaults.look_ahead)
+    keys = read(section, RouteKeys, "a route", usual=usual)
+    language, languages = read_language(keys.language, context)
+    instruction = read_prompts(keys.instruction, context)
+    inputs = read_inputs(section, keys.input, keys.inputs, context)  # before all that may use them
+    rules = read_rules(keys.rules, context, has_record=False)
     route = Route(
         name=name,
-        default=_read_default(section, page) or _NOWHERE,
-        description=section.text("description"),
-        owner=section.text("owner"),
+        default=read_action(keys.default, context, has_record=True) or _NOWHERE,
+        description=keys.description,
+        owner=keys.owner,
         language=language,
         languages=languages,
         instruction=instruction,
-        answer=_read_answer(section),
+        answer=keys.answer,
         inputs=inputs,
-        deadline_s=section.number("deadline_s", defaults.deadline_s, 0.1, 60),
-        filler=_read_filler(section, defaults),
-        look_ahead=_read_look_ahead(section, defaults),
+        deadline_s=keys.deadline_s,
+        filler=keys.filler.over(defaults.filler.over(Filler())),
+        look_ahead=keys.look_ahead,
         rules=rules,
         early=count_early(rules),
-        sources=read_sources(section, page, defaults.timeout_s),
-        anonymous=_read_anonymous(section, page),
-        site=page.site or Site(),
+        sources=read_sources(keys.sources, context, defaults.timeout_s),
+        anonymous=read_action(keys.anonymous, context, has_record=False),
+        site=context.site or Site(),
     )
-    examples = read_examples(section, page, route)
-    section.close("a route")
-    return RouteFile(_with_variables(route), examples)
-
-
-def _read_answer(section: Section) -> Literal["before_prompts", "early_media", "never"]:
-    allowed = ("before_prompts", "early_media", "never")
-    return cast(Literal["before_prompts", "early_media", "never"], section.choice("answer", allowed, allowed[0]))
-
-
-def _read_filler(section: Section, defaults: RouteDefaults) -> Filler:
-    value, usual = section.value("filler"), defaults.filler.over(Filler())
-    found = None if value is None else FILLER.read(value, "")
-    return usual if found is None else found.over(usual)
-
-
-def _read_look_ahead(section: Section, defaults: RouteDefaults) -> LookAhead:
-    value = section.value("look_ahead")
-    return (None if value is None else LOOK_AHEAD.read(value, "")) or defaults.look_ahead
-
-
-def _read_default(section: Section, page: RouteContext) -> Action | None:
-    node = section.require("default", _DEFAULT)
-    return None if node is None else read_action(node, page, "'default'", has_record=True)
-
-
-def _read_anonymous(section: Section, page: RouteContext) -> Action | None:
-    node = section.take("anonymous")
-    return None if node is None else read_action(node, page, "'anonymous'", has_record=False)
+    return RouteFile(_with_variables(route), read_examples(keys.examples, context, route))
 
 
 def _with_variables(route: Route) -> Route:

@@ -2,172 +2,258 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
-import yaml
-
-from routing_engine.config.route.actions import read_action
-from routing_engine.config.route.cache_policy import read_keep
-from routing_engine.config.route.conditions import read_when
-from routing_engine.config.route.context import (
-    NOTHING,
-    RouteContext,
-    UniqueNames,
-    read_by,
-    read_name,
-    refuse_empty,
-    scalar,
-)
-from routing_engine.config.route.prompts import read_prompts
-from routing_engine.config.route.rules import read_rules
+from routing_engine.config.route.actions import ACTION, ActionKeys, read_action
+from routing_engine.config.route.cache_policy import PERIOD, CacheKeys, policy_of
+from routing_engine.config.route.conditions import CONDITION, read_when
+from routing_engine.config.route.context import NOTHING, RouteContext, UniqueNames, name_of, read_by
+from routing_engine.config.route.prompts import PROMPTS, read_prompts
+from routing_engine.config.route.rules import RuleKeys, read_rules
 from routing_engine.config.route.walk import of_condition
 from routing_engine.core.model import Action, Menu, Operand, Prefer, Source, SpokenTemplate, Template
-from routing_engine.settings.yaml_reader import Section, section_of, suggest
+from routing_engine.settings.spec import nested, read, refer_to, required, setting, unread
+from routing_engine.settings.value_types import TEXT, Definitions, Schema, list_of, number, raw, text, whole
+from routing_engine.settings.yaml_reader import Section, YamlValue, suggest
 
-_SEARCH = "search: {field: phone, by: caller}"
 #: `when_many: ask`: the records are told apart by their names.
 _BY_NAME = Menu((SpokenTemplate("speech", Template((Operand("record", "name"),))),))
 
 
-def read_sources(route: Section, page: RouteContext, timeout_s: float | None) -> tuple[Source, ...]:
-    """Take `sources`; what is left out of one comes from `timeout_s` and the contract's defaults."""
+@dataclass(frozen=True, slots=True)
+class SearchKeys:
+    """What is searched for, and in which field of ours; "" leaves that to the integration."""
+
+    by: YamlValue | None = required(
+        raw("`caller`, `input`, `input.NAME`, `called`, `call.FIELD`, or a template", TEXT),
+        None,
+        "the value to search for",
+        example="caller",
+    )
+    field: str = setting(
+        text("one of our field names"),
+        "",
+        "the field to search it in",
+        usual="the integration's own choice",
+        example="phone",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MenuKeys:
+    """The caller chooses among several records."""
+
+    ask: YamlValue | None = required(PROMPTS, None, "what one record is called", example="{say: '{name}'}")
+    prompt: YamlValue | None = setting(PROMPTS, None, "before the choice", example="choose-account")
+    at_most: int = setting(whole(2, 9), 9, "how many are offered")
+    else_: YamlValue | None = setting(
+        ACTION, None, "for a caller who chooses none", usual="the default, reason `no_input`"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PreferKeys:
+    """Conditions choose among several records."""
+
+    prefer: YamlValue | None = required(
+        CONDITION,
+        None,
+        "the first record for which these hold is taken, else the first",
+        example="{active: true}",
+    )
+
+
+def _when_many_schema(definitions: Definitions) -> Schema:
+    words: Schema = {"type": "string", "pattern": "^(first|ask|newest by .+)$"}
+    ways = (refer_to(one, definitions) for one in (MenuKeys, PreferKeys, ActionKeys))
+    return {"anyOf": [{"enum": ["first", "ask"]}, words, *ways]}
+
+
+def _when_down_schema(definitions: Definitions) -> Schema:
+    return {"anyOf": [{"enum": ["next", "default"]}, ACTION.schema(definitions)]}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKeys:
+    """One source as it is written; what is None or "" is left out."""
+
+    name: str = setting(
+        name_of(), "", "its name in trail, log and examples. Two sources need two names", usual="`INTEGRATION.MODEL`"
+    )
+    integration: str = required(text("name"), "", "the file in `config/integrations`", example="crm")
+    model: str = setting(
+        text("name"), "", "which data model of it", usual="the integration's only one", example="contact"
+    )
+    search: SearchKeys = required(
+        nested(SearchKeys).called("[mapping](#search)"),
+        SearchKeys(),
+        "what to search for",
+        example="{field: phone, by: caller}",
+    )
+    timeout_s: float | None = setting(
+        number(0.05, 60, "seconds"),
+        None,
+        "how long this source may take",
+        usual="`defaults.timeout_s` of [engine.yaml](engine.md), else what is left of `deadline_s`",
+        example="1.5",
+    )
+    cache: CacheKeys | None = setting(
+        nested(CacheKeys).called("[mapping](#cache)"),
+        None,
+        "how long an answer is used again",
+        usual="every call asks anew",
+        example="{ttl_s: 300}",
+        filled=True,
+    )
+    stale_for: float = setting(
+        PERIOD,
+        0.0,
+        "while the source is down, its last answer counts, when it is no older than this",
+        usual="never",
+        example="24h",
+        filled=True,
+    )
+    when_down: YamlValue | None = setting(
+        raw("`next`, `default`, or a [destination](#a-destination-with-play)", _when_down_schema),
+        None,
+        'the source does not answer, or not with a record or "no record"',
+        usual="`next`",
+        filled=True,
+    )
+    when_many: YamlValue | None = setting(
+        raw("[how one is chosen](#when_many)", _when_many_schema),
+        None,
+        "the source has more than one record",
+        usual="`first`",
+        example="newest by updated",
+        filled=True,
+    )
+    rules: tuple[Section, ...] = setting(
+        list_of(unread(RuleKeys)).called("list of [rules](#a-rule)"), (), "for what this source finds"
+    )
+
+
+def read_sources(sections: tuple[Section, ...], context: RouteContext, timeout_s: float | None) -> tuple[Source, ...]:
+    """Read `sources`; what is left out of one comes from `timeout_s` and the contract's defaults."""
     names, sources = UniqueNames("the source"), []
-    for section in route.sections("sources"):
-        source = _read_source(section, page, timeout_s)
+    for section in sections:
+        source = _read_source(section, context, timeout_s)
         names.enter(section, source.name)
         sources.append(source)
     return tuple(sources)
 
 
-def _read_source(section: Section, page: RouteContext, timeout_s: float | None) -> Source:
-    refuse_empty(section, "cache", "stale_for")
-    integration, model = _read_model(section, page)
-    field_name, by = _read_search(section, page)
-    _refuse_strangers(section, page, (integration, model), field_name, by)
-    when_many, newest_by = _read_when_many(section, page)
-    source = Source(
-        name=read_name(section, f"{integration}.{model}"),
-        integration=integration,
+def _read_source(section: Section, context: RouteContext, timeout_s: float | None) -> Source:
+    keys = read(section, SourceKeys, "a source")
+    model = _model_of(section, keys, context)
+    by = NOTHING if keys.search.by is None else read_by(keys.search.by, context)
+    _refuse_strangers(section, keys, model, context, by)
+    when_many, newest_by = _read_when_many(keys.when_many, context)
+    return Source(
+        name=keys.name or f"{keys.integration}.{model}",
+        integration=keys.integration,
         model=model,
         by=by,
-        field=field_name,
-        timeout_s=section.number("timeout_s", timeout_s or 3, 0.05, 60, "the route's deadline_s")
-        if section.has("timeout_s")
-        else timeout_s,
-        when_down=_read_when_down(section, page),
+        field=keys.search.field,
+        timeout_s=timeout_s if keys.timeout_s is None else keys.timeout_s,
+        when_down=_read_when_down(keys.when_down, context),
         when_many=when_many,
         newest_by=newest_by,
-        keep=read_keep(section, page, by),
-        rules=read_rules(section, page, has_record=True),
+        keep=policy_of(keys.cache, keys.stale_for, section, context, by),
+        rules=read_rules(keys.rules, context, has_record=True),
     )
-    section.close("a source")
-    return source
 
 
-def _read_model(section: Section, page: RouteContext) -> tuple[str, str]:
-    section.require("integration", "integration: crm")
-    name, model = section.text("integration"), section.text("model")
-    if name and name not in page.integrations:
-        remedy = suggest(name, page.integrations) if page.integrations else f"write config/integrations/{name}.yaml"
+def _model_of(section: Section, keys: SourceKeys, context: RouteContext) -> str:
+    """Return the model that a source searches; note an integration or a model that is not there."""
+    name, model = keys.integration, keys.model
+    if name and name not in context.integrations:
+        remedy = (
+            suggest(name, context.integrations) if context.integrations else f"write config/integrations/{name}.yaml"
+        )
         section.note("integration", f"there is no integration '{name}'", remedy)
-    models = page.integrations.get(name)
+    models = context.integrations.get(name)
     if not model and models is not None and len(models) == 1:
-        return name, next(iter(models))
-    if models is not None or not name:  # else its file is broken, and says so itself
-        section.require("model", "model: contact")
+        return next(iter(models))
+    if not model and (models is not None or not name):  # else its file is broken, and says so itself
+        section.note("model", "'model' is missing", "add for example: model: contact")
     if model and models is not None and model not in models:
         section.note("model", f"the integration '{name}' has no model '{model}'", suggest(model, models))
-    return name, model
+    return model
 
 
-def _read_search(section: Section, page: RouteContext) -> tuple[str, Template]:
-    section.require("search", _SEARCH)
-    search = section.section("search")
-    if search is None:
-        return "", NOTHING
-    node = search.require("by", "by: caller")
-    by = NOTHING if node is None else read_by(node, page)
-    name = search.text("field")
-    search.close("'search'")
-    return name, by
-
-
-def _refuse_strangers(
-    section: Section, page: RouteContext, place: tuple[str, str], field_name: str, by: Template
-) -> None:
+def _refuse_strangers(section: Section, keys: SourceKeys, model_name: str, context: RouteContext, by: Template) -> None:
     """Refuse a search that the provider cannot do, and one whose hits do not tell the caller from strangers."""
-    model = (page.integrations.get(place[0]) or {}).get(place[1])
+    model = (context.integrations.get(keys.integration) or {}).get(model_name)
     if model is None or not section.has("search"):
         return
     by_caller = Operand("call", "caller") in by.operands
-    fault = model.why_unsearchable(field_name, by_caller) or (model.why_unsafe(field_name) if by_caller else None)
+    fault = model.why_unsearchable(keys.search.field, by_caller)
+    if fault is None and by_caller:
+        fault = model.why_unsafe(keys.search.field)
     if fault:
         section.note("search", *fault)
 
 
-def _read_when_down(section: Section, page: RouteContext) -> Literal["next", "default"] | Action:
-    refuse_empty(section, "when_down")
-    node = section.take("when_down")
-    if node is None:
+def _read_when_down(value: YamlValue | None, context: RouteContext) -> Literal["next", "default"] | Action:
+    word = None if value is None else value.word()
+    if value is None or word == "next":
         return "next"
-    word = scalar(node)
     if word is None:
-        return read_action(node, page, "'when_down'", has_record=False) or "next"
-    if word not in ("next", "default"):
-        section.note("when_down", f"'when_down' cannot be '{word[:80]}'", "write next, default or {play, to}")
+        return read_action(value, context, has_record=False) or "next"
+    if word != "default":
+        value.note(f"'when_down' cannot be '{word[:80]}'", "write next, default or {play, to}")
     return "default" if word == "default" else "next"
 
 
-def _read_when_many(section: Section, page: RouteContext) -> tuple[Literal["first"] | Action | Prefer | Menu, str]:
-    refuse_empty(section, "when_many")
-    node = section.take("when_many")
-    if node is None:
+def _read_when_many(
+    value: YamlValue | None, context: RouteContext
+) -> tuple[Literal["first"] | Action | Prefer | Menu, str]:
+    word = None if value is None else value.word()
+    if value is None or word == "first":
         return "first", ""
-    word = scalar(node)
     if word is None:
-        return _read_choice(node, page) or "first", ""
+        return _read_choice(value, context) or "first", ""
     if word == "ask":
         return _BY_NAME, ""
-    if word.startswith("newest by ") and word.removeprefix("newest by ").strip():
-        return "first", word.removeprefix("newest by ").strip()
-    if word != "first":
+    newest_by = word.removeprefix("newest by ").strip() if word.startswith("newest by ") else ""
+    if not newest_by:
         remedy = "write first, newest by FIELD, ask, {ask: ...}, {prefer: ...} or {play, to}"
-        section.note("when_many", f"'when_many' cannot be '{word[:80]}'", remedy)
-    return "first", ""
+        value.note(f"'when_many' cannot be '{word[:80]}'", remedy)
+    return "first", newest_by
 
 
-def _read_choice(node: yaml.Node, page: RouteContext) -> Action | Prefer | Menu | None:
+def _read_choice(value: YamlValue, context: RouteContext) -> Action | Prefer | Menu | None:
     """Read how one of several records is chosen: by a condition, by the caller, or not at all."""
-    section = section_of(node, page.notes, "'when_many'")
+    section = value.section()
     if section is None:
         return None
     if section.has("prefer"):
-        return _read_prefer(section, page)
+        return _read_prefer(section, context)
     if section.has("ask"):
-        return _read_menu(section, page)
-    return read_action(node, page, "'when_many'", has_record=False)
+        return _read_menu(section, context)
+    return read_action(value, context, has_record=False)
 
 
-def _read_prefer(section: Section, page: RouteContext) -> Prefer | None:
-    node = section.take("prefer")
-    when = None if node is None else read_when(node, page)
-    section.close("'when_many'")
+def _read_prefer(section: Section, context: RouteContext) -> Prefer | None:
+    keys = read(section, PreferKeys, "'when_many'")
+    when = None if keys.prefer is None else read_when(keys.prefer, context)
     if any(left.live for left in of_condition(when)):
         section.note("prefer", "'prefer' chooses by the record, not by live state", "write a rule for that")
         return None
     return None if when is None else Prefer(when)
 
 
-def _read_menu(section: Section, page: RouteContext) -> Menu:
-    otherwise = section.take("else")
-    before = len(page.notes.problems)
+def _read_menu(section: Section, context: RouteContext) -> Menu:
+    before = len(context.notes.problems)
+    keys = read(section, MenuKeys, "'when_many'")
     menu = Menu(
-        label=read_prompts(section, "ask", page, has_record=True),
-        prompt=read_prompts(section, "prompt", page),
-        at_most=section.whole("at_most", 9, 2, 9),
-        otherwise=None if otherwise is None else read_action(otherwise, page, "'else'", has_record=False),
+        label=read_prompts(keys.ask, context, has_record=True),
+        prompt=read_prompts(keys.prompt, context),
+        at_most=keys.at_most,
+        otherwise=read_action(keys.else_, context, has_record=False),
     )
-    if not menu.label and len(page.notes.problems) == before:
+    if not menu.label and len(context.notes.problems) == before:
         section.note("ask", "'ask' says nothing", "say what tells the records apart: {ask: {say: '{name}'}}")
-    section.close("'when_many'")
     return menu
