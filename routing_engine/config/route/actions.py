@@ -46,7 +46,7 @@ SETS = raw(
     "mapping, [side effect](destinations.md#set) to text",
     {
         "type": "object",
-        "properties": {name: {**TEXT, "description": doc} for name, doc in SIDE_EFFECTS.items()},
+        "properties": {name: {**TEXT, "description": f"sets {row.variable}"} for name, row in SIDE_EFFECTS.items()},
         "additionalProperties": TEXT,
     },
 )
