@@ -142,6 +142,8 @@ class Asterisk:
     def _reply(self, words: list[str], line: str) -> str:
         if line.startswith("GET DATA"):
             return f"200 result={self._data(words[2], int(words[4]))}"
+        if line.startswith(("STREAM FILE", "SAY ")):
+            self._pressed = None  # something is played: another try begins
         if line.startswith("STREAM FILE"):
             if words[2] in self.missing:
                 return f"200 result=-1 endpos={words[4] if words[4:] else 0}"

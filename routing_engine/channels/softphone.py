@@ -130,8 +130,8 @@ class Softphone:
         if self._gone:
             return "200 result=-1"
         digits, ended = current.take(wait_ms, most)
-        if ended or len(digits) < most:
-            self._try = None
+        if not ended and len(digits) < most:
+            self._try = None  # `#` ends a command, and the try only where it is the route's terminator
         return f"200 result={digits}" + ("" if ended or len(digits) == most else " (timeout)")
 
 

@@ -57,7 +57,7 @@ def logged(form: str, level: str, *events: CallRouted | CallAbandoned) -> list[s
 @given(CALLS, FORMS, LEVELS)
 @QUICKLY
 def test_a_call_is_one_line_of_the_log(told: Told, form: str, level: str) -> None:
-    lines = logged(form, level, CallRouted(ANNA, told.decision, 1.0))
+    lines = logged(form, level, CallRouted(ANNA, told.decision.route, told.decision))
     assert len(lines) == 1
     assert not OBEYED.search(lines[0])
     assert form == "text" or json.loads(lines[0])["event"] == "call.routed"
@@ -66,7 +66,7 @@ def test_a_call_is_one_line_of_the_log(told: Told, form: str, level: str) -> Non
 @given(HOSTILE, HOSTILE, FORMS)
 @QUICKLY
 def test_a_call_that_ends_early_is_one_line_too(text: str, why: str, form: str) -> None:
-    lines = logged(form, "info", CallAbandoned(replace(ANNA, call_id=text), text, why, 1.0))
+    lines = logged(form, "info", CallAbandoned(replace(ANNA, call_id=text), text, why))
     assert len(lines) == 1
     assert not OBEYED.search(lines[0])
     assert len(lines[0]) < 3 * 2_000 * 10 + 500  # what is no letter is written in ten characters
@@ -75,7 +75,7 @@ def test_a_call_that_ends_early_is_one_line_too(text: str, why: str, form: str) 
 @given(CALLS, FORMS)
 @QUICKLY
 def test_the_number_of_the_caller_is_masked_in_the_log(told: Told, form: str) -> None:
-    (line,) = logged(form, "debug", CallRouted(ANNA, told.decision, 1.0))
+    (line,) = logged(form, "debug", CallRouted(ANNA, told.decision.route, told.decision))
     assert "6641234567" not in re.sub(r"\W", "", line)
 
 
@@ -89,7 +89,7 @@ def test_no_target_that_repeats_the_number_tells_it(kind: str, target: str) -> N
     on = rule("on", go(kind, target, say("digits", "{call.caller}")))
     told = converse(route(rules=(miss, on), early=2))
     for level in ("info", "debug"):
-        assert "6641234567" not in logged("json", level, CallRouted(ANNA, told.decision, 1.0))[0]
+        assert "6641234567" not in logged("json", level, CallRouted(ANNA, told.decision.route, told.decision))[0]
 
 
 SECRETS = st.text("0123456789", min_size=4, max_size=8)
@@ -105,7 +105,7 @@ def test_sensitive_digits_stand_nowhere(secret: str, text: str, form: str, level
     pin = text.replace(secret, "") + secret
     told = converse(asked, typed=["1" * 3, secret], found={"crm": Record({"pin": pin}, pin, f"https://x/{pin}")})
     # Times, the call's id and its revision are digits too: the words of a decision are what counts.
-    (line,) = logged(form, level, CallRouted(replace(ANNA, call_id=""), told.decision, 0.0))
+    (line,) = logged(form, level, CallRouted(replace(ANNA, call_id=""), told.decision.route, told.decision))
     shown = re.sub(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z", "", line) + printed(told) + printed(told, as_it_is=True)
     assert secret not in shown
 
