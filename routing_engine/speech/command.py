@@ -36,7 +36,7 @@ _TRIAL = "1"
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
-    """A text to be spoken, with the name of its file. `text` is clean."""
+    """A text to be spoken, and `key`, the name of its file. `text` is clean, "" when there is nothing to say."""
 
     text: str
     language: str
@@ -45,9 +45,9 @@ class SpeechRequest:
 
 
 class CommandSpeech:
-    """Speaks by a program; `close` it after the last call.
+    """Keeps the port `Speech` by a program; `close` it after the last call.
 
-    `find` gives a program's path, None when it is not there. `longest_s` bounds a synthesis that nobody waits for.
+    `find` returns a program's path, None when it is not there. `longest_s` bounds a synthesis that nobody waits for.
     """
 
     def __init__(
@@ -65,27 +65,27 @@ class CommandSpeech:
         self._turns = asyncio.Semaphore(max(2, os.cpu_count() or 2))
         self._making = SingleFlight[bool](goes_on=False)
         self._ahead: asyncio.Task[None] | None = None
-        self._down: set[str] = set()
+        self._down: set[str] = set()  # the voices that failed the last time
 
     async def sound(self, text: str, language: str) -> str | None:
         """Return the name of a sound that says the text, within `timeout_s`; None when there is none. Never raises."""
         try:
-            wanted = self._wanted(text, language)
-            there = wanted.text and (
-                self._cache.touch(wanted.key) or await self._made(wanted, self._settings.timeout_s)
+            request = self._request(text, language)
+            there = request.text and (
+                self._cache.touch(request.key) or await self._made(request, self._settings.timeout_s)
             )
-            return self._settings.name(wanted.key) if there else None
+            return self._settings.name(request.key) if there else None
         except Exception as error:
             self._report(error)
             return None
 
     def prepare(self, texts: Iterable[tuple[str, str]]) -> None:
         """Speak fixed texts, each with its language, in the background; they stay until others are prepared."""
-        wanted = [one for one in (self._wanted(text, language) for text, language in texts) if one.text]
-        self._cache.spared = frozenset(one.key for one in wanted)
+        requests = [one for one in (self._request(text, language) for text, language in texts) if one.text]
+        self._cache.spared = frozenset(one.key for one in requests)
         if self._ahead is not None:
             self._ahead.cancel()
-        self._ahead = asyncio.get_running_loop().create_task(self._speak_ahead(wanted))
+        self._ahead = asyncio.get_running_loop().create_task(self._speak_ahead(requests))
 
     async def prepared(self) -> None:
         """Wait until nothing is prepared any more."""
@@ -93,7 +93,7 @@ class CommandSpeech:
             await asyncio.wait({self._ahead})
 
     def problem(self) -> str | None:
-        """Say why nothing can be spoken, as far as it can be seen without speaking; None when all is there."""
+        """Return a sentence why nothing can be spoken, as far as that is seen without speaking; None when it can."""
         program = self._command[0]
         missing = [name for name in (program, "sox") if self._find(name) is None]
         if not self._settings.command and missing:
@@ -106,11 +106,14 @@ class CommandSpeech:
         return None
 
     async def check(self, languages: Iterable[str]) -> list[str]:
-        """Speak in these languages, anew; give a sentence for each that cannot be spoken. A cloud may charge for it."""
+        """Speak in these languages, anew; return a sentence for each that cannot be spoken.
+
+        A cloud may charge for it.
+        """
         found = self.problem()
         if found is not None:
             return [found]
-        answers = [await self._try(self._wanted(_TRIAL, language)) for language in sorted(set(languages))]
+        answers = [await self._try(self._request(_TRIAL, language)) for language in sorted(set(languages))]
         return [answer for answer in answers if answer is not None]
 
     async def close(self) -> None:
@@ -122,40 +125,41 @@ class CommandSpeech:
 
     # ------------------------------------------------------------------------------------- inside
 
-    def _wanted(self, text: str, language: str) -> SpeechRequest:
-        language = language if LANGUAGE.match(language) else "en"
-        said, voice = speakable(text), self._settings.voice(language)
-        parts = "\0".join((*self._command, "", voice, language, said))
-        return SpeechRequest(said, language, voice, hashlib.sha256(parts.encode()).hexdigest()[:40])
+    def _request(self, text: str, language: str) -> SpeechRequest:
+        language = language if LANGUAGE.match(language) else "en"  # it comes from the call, and goes to a program
+        spoken, voice = speakable(text), self._settings.voice(language)
+        # All that changes the sound: another command or voice speaks anew, and old sounds go with time.
+        parts = "\0".join((*self._command, "", voice, language, spoken))
+        return SpeechRequest(spoken, language, voice, hashlib.sha256(parts.encode()).hexdigest()[:40])
 
-    async def _made(self, wanted: SpeechRequest, limit_s: float | None) -> bool:
+    async def _made(self, request: SpeechRequest, limit_s: float | None) -> bool:
         """Wait for a text that is made, by whoever asked first.
 
         When the last of those who wait leaves before its turn has come, it is not made at all.
         """
-        done = await self._making.join(lambda: self._make(wanted), wanted.key, limit_s)
+        done = await self._making.join(lambda: self._make(request), request.key, limit_s)
         if done is None:
-            self._is_down(wanted.voice, f"it took longer than {limit_s:g} s")
+            self._is_down(request.voice, f"it took longer than {limit_s:g} s")
         return done is not None and not done.cancelled() and done.result()
 
-    async def _make(self, wanted: SpeechRequest) -> bool:
+    async def _make(self, request: SpeechRequest) -> bool:
         loop = asyncio.get_running_loop()
         async with self._turns:
-            self._making.let_go_on(wanted.key)
+            self._making.let_go_on(request.key)  # it costs as much now as it will for the next caller
             began = loop.time()
-            why = await self._failure(wanted)
+            why = await self._failure(request)
             took_s = loop.time() - began
         if why is not None:
-            self._is_down(wanted.voice, why)
+            self._is_down(request.voice, why)
         elif took_s <= self._settings.timeout_s:
-            self._is_up(wanted.voice)
+            self._is_up(request.voice)
         return why is None
 
-    async def _failure(self, wanted: SpeechRequest) -> str | None:
+    async def _failure(self, request: SpeechRequest) -> str | None:
         """Speak a text; give why that failed, None when it is there."""
         try:
             async with asyncio.timeout(self._longest_s):
-                await self._speak(wanted)
+                await self._speak(request)
         except TimeoutError:
             return f"it took longer than {self._longest_s:g} s and was ended"
         except SpeechError as error:
@@ -167,49 +171,49 @@ class CommandSpeech:
             return "an unexpected error in the engine"
         return None
 
-    async def _speak(self, wanted: SpeechRequest) -> None:
+    async def _speak(self, request: SpeechRequest) -> None:
         """Run the synthesiser, bring what it wrote into Asterisk's form, keep it. Raises `SpeechError` or `OSError`."""
-        work = await asyncio.to_thread(self._cache.open_work, wanted.text)
+        work = await asyncio.to_thread(self._cache.open_work, request.text)
         try:
             spoken, made = work / "spoken.wav", work / "made.wav"
-            await self._run_synthesiser(wanted, work / "text", spoken)
+            await self._run_synthesiser(request, work / "text", spoken)
             if not await asyncio.to_thread(settle, spoken, made):
                 converted = work / "converted.wav"
-                await self._convert(wanted, spoken, converted)
+                await self._convert(request, spoken, converted)
                 if not await asyncio.to_thread(settle, converted, made):
                     raise SpeechError("sox did not make a WAV file of 8 kHz, mono, 16 bit")
-            await asyncio.to_thread(self._cache.keep, wanted.key, made)
+            await asyncio.to_thread(self._cache.keep, request.key, made)
         finally:
             shutil.rmtree(work, ignore_errors=True)  # a few small files; must happen, so nothing is awaited here
 
-    async def _run_synthesiser(self, wanted: SpeechRequest, text_file: Path, spoken: Path) -> None:
-        values = {"text": wanted.text, "text_file": str(text_file), "file": str(spoken)}
+    async def _run_synthesiser(self, request: SpeechRequest, text_file: Path, spoken: Path) -> None:
+        values = {"text": request.text, "text_file": str(text_file), "file": str(spoken)}
         if self._find(self._command[0]) is None:
             raise SpeechError(f"the program '{self._command[0]}' is not found")
-        words = fill(self._command, {**values, "language": wanted.language, "voice": wanted.voice})
+        words = fill(self._command, {**values, "language": request.language, "voice": request.voice})
         reads = not uses(self._command, "text", "text_json", "text_file")
         writes = not uses(self._command, "file")
-        ended = await run(words, f"{wanted.text}\n".encode() if reads else None, writes)
-        _check(words[0], ended, wanted.text)
+        ended = await run(words, f"{request.text}\n".encode() if reads else None, writes)
+        _check(words[0], ended, request.text)
         if writes:
             await asyncio.to_thread(spoken.write_bytes, ended.out)
 
-    async def _convert(self, wanted: SpeechRequest, spoken: Path, converted: Path) -> None:
+    async def _convert(self, request: SpeechRequest, spoken: Path, converted: Path) -> None:
         if self._find("sox") is None:
             raise SpeechError("its sound is not 8 kHz, mono, 16 bit, and sox is not there to convert it (Debian: sox)")
-        _check("sox", await run(sox(spoken, converted), None, False), wanted.text)
+        _check("sox", await run(sox(spoken, converted), None, False), request.text)
 
-    async def _try(self, wanted: SpeechRequest) -> str | None:
-        why = await self._failure(wanted)
-        return None if why is None else f"no text can be spoken in '{wanted.language}' (voice {wanted.voice}): {why}"
+    async def _try(self, request: SpeechRequest) -> str | None:
+        why = await self._failure(request)
+        return None if why is None else f"no text can be spoken in '{request.language}' (voice {request.voice}): {why}"
 
     async def _speak_ahead(self, every: Iterable[SpeechRequest]) -> None:
         """Speak one after the other, so that callers find a turn; a voice that fails is left until it is needed."""
         failed: set[str] = set()
-        for wanted in every:
-            there = self._cache.touch(wanted.key)
-            if not there and wanted.voice not in failed and not await self._made(wanted, None):
-                failed.add(wanted.voice)
+        for request in every:
+            there = self._cache.touch(request.key)
+            if not there and request.voice not in failed and not await self._made(request, None):
+                failed.add(request.voice)
 
     def _report(self, error: Exception) -> None:
         """A fault of ours. Its traceback is logged without the error's text, which may hold what was to be said."""

@@ -31,6 +31,18 @@ def test_a_hash_is_the_same_with_the_same_key_only() -> None:
     assert Privacy("hashed", KEY[::-1]).key_id != HASHED.key_id
 
 
+def test_calls_that_were_hashed_by_an_older_version_are_still_found() -> None:
+    assert (HASHED.key_id, HASHED.token(ANNA)) == ("a4620176", "#2f559675295a6fea")
+
+
+def test_without_a_key_there_is_no_hash() -> None:
+    assert [MASKED.token(ANNA), MASKED.tokens(ANNA), MASKED.key_id, HASHED.token(None)] == ["", (), "", ""]
+
+
+def test_digits_that_are_no_number_of_any_country_are_hashed_as_they_are() -> None:
+    assert HASHED.text("call 99887766554433221100", None) == "call #9250f099f592e13d"
+
+
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_every_spelling_of_the_caller_is_found_in_a_text(spelling: str) -> None:
     text = f"phone is '{spelling}': not 'x'"

@@ -14,7 +14,7 @@ from routing_engine.core.phone import read_number
 from routing_engine.core.ports import TOO_LATE
 from routing_engine.core.templates import read_template
 from routing_engine.lookup.cache import Cache
-from routing_engine.lookup.caching import CachingLookup, age_in_words
+from routing_engine.lookup.caching import CachingLookup, age_in_words, time_is_up
 
 KEEP = CachePolicy(ttl_s=60, negative_ttl_s=10, refresh_s=30, stale_for_s=3600)
 SOURCE = Source("customers", "crm", "contact", read_template("{call.caller}"), keep=KEEP)
@@ -276,3 +276,22 @@ async def test_what_is_kept_counts_when_no_time_is_left_and_nothing_is_asked() -
     found = await one.find(ASK, 0)
     assert isinstance(found, Found)
     assert (found.records[0].origin, len(lookup.asked)) == ("snapshot", 1)
+
+
+@pytest.mark.parametrize(("word", "up", "cancelling"), [(TOO_LATE, True, 0), ("hung up", False, 1), ("", False, 1)])
+async def test_only_when_its_time_is_up_a_look_up_is_not_cancelled_any_more(
+    word: str, up: bool, cancelling: int
+) -> None:
+    seen: list[tuple[bool, int]] = []
+
+    async def look_up() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            seen.append((time_is_up(error), task.cancelling()))
+
+    task = asyncio.create_task(look_up())
+    await asyncio.sleep(0)
+    task.cancel(word)
+    await task
+    assert seen == [(up, cancelling)]
