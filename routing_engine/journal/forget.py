@@ -26,6 +26,7 @@ _TEXTS = (CALLS.c.called, CALLS.c.target, CALLS.c.record_id, CALLS.c.record_url,
 _LISTS = (CALLS.c.chain, CALLS.c.played, CALLS.c.trail)
 #: How long the service's own commit is waited for.
 _WAIT_S = 30.0
+#: So many calls are looked through at a time, to keep the memory small.
 _STEP = 1000
 
 
@@ -133,7 +134,7 @@ def _deep(value: Any, clean: Callable[[str], str]) -> Any:
 
 
 def _shrink(path: Path) -> Iterator[str]:
-    """Write the file anew and empty its log, so that no byte of what was deleted is left; give what did not work."""
+    """Write the file anew and empty its log, so that no byte of what was deleted is left; yield what did not work."""
     try:
         with closing(sqlite.connect(path, wait_s=_WAIT_S)) as file:
             file.execute("VACUUM")

@@ -53,7 +53,10 @@ class JournalStore:
             connection.execute(insert(CALLS), rows)
 
     def expire(self, before_ms: int, most_bytes: int) -> int:
-        """Delete some calls that are older, or the oldest while there is too much; give how many. Again until 0."""
+        """Delete some calls that are older, or the oldest while there is too much; return how many. Again until 0.
+
+        Moments in milliseconds since 1970.
+        """
         with self._connected() as connection, connection.begin():
             oldest = select(CALLS.c.id).order_by(CALLS.c.at_ms).limit(_STEP)
             if bytes_of(connection) <= most_bytes:
@@ -62,7 +65,7 @@ class JournalStore:
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        """Return the connection; after a failure the next one is a new one."""
+        """Hand out the connection; after a failure the next one is a new one."""
         try:
             with translate_errors():
                 yield self._opened()
@@ -82,6 +85,7 @@ class JournalStore:
         sqlite.make_file(self._path, _FILE_MODE)
 
     def _sign(self) -> tuple[int, int]:
+        """Return what tells one file from another of the same name."""
         try:
             found = self._path.stat()
         except FileNotFoundError:

@@ -39,7 +39,7 @@ class Limiter:
         return max(1.0, self._limits.per_second or 1.0)
 
     async def run(self, ask: Callable[[], Awaitable[T]], early: bool = False) -> T:
-        """Ask when there is a place for it, return the answer, and take note of what came of it.
+        """Ask when there is a place for it, return the answer, and remember what came of it.
 
         `early` is as for `enter`. Raises `ProviderSkipped` without asking, and whatever `ask` raises.
         """

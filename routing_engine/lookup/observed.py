@@ -11,7 +11,7 @@ from routing_engine.core.ports import Clock, Lookup
 
 
 class ObservedLookup:
-    """Keeps the port `Lookup`, and tells what came of each look-up.
+    """Keeps the port `Lookup`, and publishes what came of each look-up.
 
     `hears` says which: those of the system itself, or those that were answered from what is kept. `purpose` is what
     they are for, where the look-up itself does not know.

@@ -156,7 +156,7 @@ class CommandSpeech:
         return why is None
 
     async def _failure(self, request: SpeechRequest) -> str | None:
-        """Speak a text; give why that failed, None when it is there."""
+        """Speak a text; return why that failed, None when it is there."""
         try:
             async with asyncio.timeout(self._longest_s):
                 await self._speak(request)

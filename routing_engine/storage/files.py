@@ -101,6 +101,7 @@ def replace_file(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> None:
         draft = f".{path.name}.{secrets.token_hex(8)}"
         try:
             _write(draft, content, mode, folder)
+            # In the same folder: only there a rename is one step.
             os.replace(draft, path.name, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             with suppress(FileNotFoundError):

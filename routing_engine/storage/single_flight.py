@@ -59,6 +59,7 @@ class SingleFlight(Generic[T]):
         """
         flight = self._flights.get(key) or self._begin(work, key)
         flight.waiters += 1
+        # Not `shield`: it would take the work's own cancelling for ours, and its failure for one that nobody saw.
         why = self._too_late
         try:
             await asyncio.wait({flight.task}, timeout=timeout_s)

@@ -113,6 +113,7 @@ class DbThread:
 
     def __init__(self, path: Path, open_file: Callable[[Path], sqlite3.Connection]) -> None:
         self._path, self._open_file = path, open_file
+        # One thread: a connection is no place for two, and what is asked first is done first.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._connection: sqlite3.Connection | None = None
         self._closed = False
@@ -144,7 +145,7 @@ class DbThread:
                 self._connection = self._open_file(self._path)
             return work(self._connection)
         except sqlite3.Error:
-            self._drop()
+            self._drop()  # it may be what is broken; a new one costs a millisecond
             raise
 
     def _drop(self) -> None:

@@ -71,6 +71,37 @@ def test_what_looks_like_a_number_is_masked_and_nothing_else(text: str, shown: s
     assert MASKED.text(text, None) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("rings +1234", "rings +1234"), ("rings +12345", "rings ...345"), ("typed 123456", "typed 123456")],
+)
+def test_a_plus_makes_a_number_of_fewer_digits(text: str, shown: str) -> None:
+    assert MASKED.text(text, None) == shown
+
+
+@pytest.mark.parametrize(
+    ("last", "own"), [("1234567", True), ("41234567", True), ("7654321", False), ("234567", False)]
+)
+def test_the_last_seven_digits_are_the_caller(last: str, own: bool) -> None:
+    assert (HASHED.text(f"ends with {last}", ANNA) == f"ends with {HASHED.token(ANNA)}") is own
+
+
+@pytest.mark.parametrize(
+    ("written", "text", "left"),
+    [
+        ("+354 555 1234", "call 5551234 now", "call (forgotten) now"),
+        ("+354 555 1234", "call 551234 now", "call 551234 now"),
+        ("+376 712345", "call 712345 now", "call 712345 now"),
+    ],
+)
+def test_a_number_of_seven_digits_is_forgotten_and_a_shorter_one_is_not(written: str, text: str, left: str) -> None:
+    assert without(text, number(written)) == left
+
+
+def test_a_caller_with_a_short_number_is_masked_where_it_stands_alone() -> None:
+    assert MASKED.text("call 712345, not 7123456 or 71234", number("+376 712345")) == "call ...345, not ...456 or 71234"
+
+
 def test_an_extension_that_calls_is_masked_as_a_word() -> None:
     caller = number("217")
     assert MASKED.text("call.caller is '217', typed 2170", caller) == "call.caller is '...', typed 2170"
