@@ -10,6 +10,7 @@ from typing import Literal
 from routing_engine.core.compare import as_number
 from routing_engine.core.model import Decision, Destination, Value
 from routing_engine.core.redact import mask_number, visible
+from routing_engine.core.reserved_variables import is_reserved
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,12 +237,6 @@ HEADER = "ROUTE_HEADER_"
 _HEADER_NAME = re.compile(r"(X-[A-Za-z0-9\-]{1,38}|User-to-User|Call-Info|Subject)\Z", re.ASCII)
 
 _VARIABLE = re.compile(r"_{0,2}[A-Z][A-Z0-9_]{0,59}\Z", re.ASCII)
-#: Variables that Asterisk or the engine owns: setting them fails silently or breaks the dialplan.
-_RESERVED = frozenset(
-    "CALLERID CALLINGPRES CHANNEL CONTEXT EXTEN PRIORITY UNIQUEID LINKEDID HINT EPOCH DATETIME ACCOUNTCODE LANGUAGE "
-    "INVALID_EXTEN DIALSTATUS HANGUPCAUSE AGISTATUS AGIEXITONHANGUP AGISIGHUP TRANSFER_CONTEXT GOTO_ON_BLINDXFR "
-    "SYSTEMNAME ENTITYID BLINDTRANSFER QUEUE_PRIO".split()
-)
 
 
 def check_target(kind: str, target: str) -> str:
@@ -280,11 +275,12 @@ def check_variable(name: str) -> None:
     bare = name.lstrip("_")
     if not _VARIABLE.match(name):
         raise ValueError(f"'{name}' is not a channel variable: write capital letters, digits and '_'")
-    if bare in _RESERVED or bare.startswith(("ROUTE_", "ROUTING_ENGINE")):
-        raise ValueError(f"'{name}' belongs to Asterisk or to the engine and cannot be set")
+    if is_reserved(bare):
+        raise ValueError(f"'{name}' belongs to Asterisk, FreePBX or the engine and cannot be set: take another name")
 
 
-_EVALUATED = re.compile(r"\$+(?=[{\[])")
+#: `${...}` and `$[...]` are evaluated by the dialplan; app_queue turns `^{...}` into `${...}` in what it hands on.
+_EVALUATED = re.compile(r"[$^]+(?=[{\[])")
 
 #: Asterisk's GET VARIABLE gives back no more than 1,023 characters of a value.
 MAX_VALUE = 1000
@@ -292,7 +288,7 @@ MAX_VALUE = 1000
 
 def clean_value(text: str) -> str:
     """Return a text that is safe as a channel variable: no control characters, nothing Asterisk would evaluate."""
-    if text.isprintable() and "$" not in text:
+    if text.isprintable() and "$" not in text and "^" not in text:
         return text[:MAX_VALUE]
     return _EVALUATED.sub("", visible(text[:MAX_VALUE]))
 
