@@ -96,7 +96,7 @@ def _text_near(holds: Holds, actual: Value, expected: Expected, now: datetime) -
 
 
 def _equality_near(holds: Holds, actual: Value, expected: Expected, now: datetime) -> str:
-    """Say that a text is nearly the one that is expected, or cannot be read as what is expected."""
+    """Return how a text is nearly the one that is expected, or that it cannot be read as what is expected."""
     near = _text_near(holds, actual, expected, now)
     if near or not isinstance(actual, str):
         return near

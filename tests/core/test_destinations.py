@@ -15,10 +15,12 @@ from routing_engine.core.destinations import (
     MAX_VALUE,
     PROFILES,
     SIDE_EFFECTS,
+    WRITTEN,
     check_target,
     check_variable,
     clean_value,
     dialplan_location,
+    say_destination,
     variables,
 )
 from routing_engine.core.model import Decision, Destination, Record
@@ -146,6 +148,37 @@ def test_a_value_cannot_move_a_call_to_another_context() -> None:
 
 def test_every_kind_is_in_the_tables_of_this_test() -> None:
     assert {kind for kind, *_ in ALLOWED} == {kind for kind, *_ in REFUSED} == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("trait", "kinds"),
+    [
+        ("rings", {"extension", "queue", "ring_group", "external", "last_agent"}),
+        ("has_priority", {"queue"}),
+        ("is_number", {"external", "callback"}),
+        ("reach", {"extension", "queue"}),
+        ("bare", {"hangup", "callback"}),
+        ("fixed", {"route", "dialplan"}),
+        ("is_route", {"route"}),
+        ("is_looked_up", {"last_agent"}),
+    ],
+)
+def test_the_kinds_that_have_a_trait(trait: str, kinds: set[str]) -> None:
+    assert {kind for kind, row in WRITTEN.items() if getattr(row, trait)} == kinds
+
+
+def test_a_destination_is_said_with_all_that_it_has() -> None:
+    assert say_destination(Destination("ring_group", "600", 3, 20)) == "ring group 600, priority 3, for 20 s"
+    assert say_destination(Destination("external", "+4319876543"), plain=False) == "external ...543"
+    assert say_destination(Destination("gone", "x")) == "gone x"  # of an old journal
+    assert say_destination(None) == ""
+
+
+def test_a_long_target_is_cut_in_the_refusal() -> None:
+    with pytest.raises(ValueError, match=f"^queue cannot be '{'!' * 37}[.]{{3}}'"):
+        check_target("queue", "!" * 41)
+    with pytest.raises(ValueError, match=f"^queue cannot be '{'!' * 40}'"):
+        check_target("queue", "!" * 40)
 
 
 def test_else_branches_are_tried_in_order() -> None:

@@ -108,6 +108,8 @@ ROWS: list[tuple[str, Value, Value | Pattern, bool]] = [
     ("between", "05:59", ("22:00", "06:00"), True),
     ("between", "22:00", ("22:00", "06:00"), True),
     ("between", "12:00", ("22:00", "06:00"), False),
+    ("between", "08:00", ("08:00", "08:00"), True),
+    ("between", "09:00", ("08:00", "08:00"), False),
     ("between", None, (1, 5), False),
     ("before", "2026-11-17", "today", True),
     ("before", "2026-11-18T10:00:00+01:00", "today", False),
@@ -120,6 +122,8 @@ ROWS: list[tuple[str, Value, Value | Pattern, bool]] = [
     ("after", "2026-11-18T23:30:00Z", "2026-11-18", True),
     ("after", "9999-12-31T23:59:59-14:00", "2026-01-01", True),
     ("after", None, "2026-01-01", False),
+    ("after", "10:00", "10:00", False),
+    ("before", "2026-11-17T23:30:00Z", "2026-11-18", False),
     ("within_days", "2026-11-16", 3, True),
     ("within_days", "2026-11-20", 3, True),
     ("within_days", "2026-11-10", 3, False),
@@ -319,7 +323,8 @@ def test_a_missing_field_is_named() -> None:
 
 
 def test_a_long_value_is_cut_in_the_sentence() -> None:
-    assert len(why("x" * 64_000, "is", "gold")) < 200
+    assert why("x" * 81, "is", "gold") == f"tier is '{'x' * 77}...': it is not 'gold'"
+    assert why("x" * 80, "is", "gold") == f"tier is '{'x' * 80}': it is not 'gold'"
 
 
 BOTH = [when("a", "is", "1"), when("b", "is", "2")]
