@@ -180,14 +180,14 @@ def _search(state: CallState, source: Source) -> Conversation[Decision | None]:
         return (yield from _when_down(state, source, answer))
     if not answer.records:
         state.log_step(
-            step, f"no record{_strangers(answer)}{f' ({answer.note})' if answer.note else ''}", answer.took_ms
+            step, f"no record{_mismatches(answer)}{f' ({answer.note})' if answer.note else ''}", answer.took_ms
         )
         return None
     return (yield from _choose(state, source, answer))
 
 
-def _strangers(answer: Found) -> str:
-    return f" ({answer.strangers} more with another number than the caller's)" if answer.strangers else ""
+def _mismatches(answer: Found) -> str:
+    return f" ({answer.mismatches} more with another number than the caller's)" if answer.mismatches else ""
 
 
 def _when_down(state: CallState, source: Source, answer: SourceDown) -> Conversation[Decision | None]:
@@ -202,7 +202,7 @@ def _when_down(state: CallState, source: Source, answer: SourceDown) -> Conversa
 def _choose(state: CallState, source: Source, answer: Found) -> Conversation[Decision]:
     """Take one of the records as `when_many` says, then run the source's rules on it."""
     records, many, step = answer.records, source.when_many, f"source {source.name}"
-    count = f"{len(records)} record{'s' if len(records) > 1 else ''}{_strangers(answer)}"
+    count = f"{len(records)} record{'s' if len(records) > 1 else ''}{_mismatches(answer)}"
     count += f" ({answer.note})" if answer.note else ""
     if len(records) == 1:
         state.log_step(step, count, answer.took_ms)

@@ -23,12 +23,12 @@ Key: TypeAlias = tuple[str, str, str, str, str, str]
 class CacheEntry:
     """What was answered, `at` in seconds since 1970; no records is an answer too.
 
-    `strangers` counts the records that were found and are not the caller's.
+    `mismatches` counts the records that were found and are not the caller's.
     """
 
     records: tuple[Record, ...]
     at: float
-    strangers: int = 0
+    mismatches: int = 0
 
 
 def key_of(ask: Find, print_: str = "") -> Key:

@@ -16,15 +16,15 @@ from routing_engine.settings.integration import Model
 
 
 def queries(first: Query, model: Model) -> Iterator[Query]:
-    """Return what to ask one after the other until something is found: each of the provider's ways to ask for a caller,
-    in each spelling of the number.
+    """Return what to ask one after the other until something is found.
 
-    Spellings that are the same are asked for once. A search for anything else is one question.
+    That is each of the provider's ways to ask for a caller, in each spelling of the number. Spellings that are the same
+    are asked for once. A search for anything else is one question.
     """
     if not first.by_caller or first.caller is None:
         yield replace(first, form=model.forms[0])
         return
-    asked = {""}
+    asked = {""}  # a number that has no such spelling is not asked for
     for form in model.forms:
         query = replace(first, form=form)
         if query.number not in asked:
@@ -35,29 +35,30 @@ def queries(first: Query, model: Model) -> Iterator[Query]:
 def match_caller(
     found: Sequence[Record], query: Query, fields: Sequence[str], region: str, must_show: bool = False
 ) -> tuple[list[Record], list[Record]]:
-    """Part what was found into the caller's records and those of strangers; without a search by the caller all stay.
+    """Return the caller's records and the mismatches, those of others; without a search by the caller all are his.
 
     `fields` are those that hold phone numbers, by our names; `must_show` is the model's.
     """
     caller = query.caller
     if not query.by_caller or caller is None:
         return list(found), []
-    callers, strangers = list[Record](), list[Record]()
+    callers, mismatches = list[Record](), list[Record]()
     for record in found:
-        at_its_word = not (must_show or last_digits(query.form))
-        (callers if _is_of(record, caller, query.form, fields, region, at_its_word) else strangers).append(record)
-    return callers, strangers
+        # A record without a number, found by the whole one, was found by it: some systems do not show numbers.
+        believed = not (must_show or last_digits(query.form))
+        (callers if _is_of(record, caller, query.form, fields, region, believed) else mismatches).append(record)
+    return callers, mismatches
 
 
-def _is_of(record: Record, caller: Number, form: str, fields: Sequence[str], region: str, at_its_word: bool) -> bool:
+def _is_of(record: Record, caller: Number, form: str, fields: Sequence[str], region: str, believed: bool) -> bool:
     """Return whether a record is the caller's: one of its numbers must be the caller's.
 
-    A record that shows no number at all is taken at its word where the whole number was asked for, and never where
+    A record that shows no number at all counts when `believed`: where the whole number was asked for, and never where
     only the last digits were, or the system says of itself that it compares parts.
     """
     held = [text for name in fields for text in _texts(record.fields.get(name))]
     if not held:
-        return at_its_word
+        return believed
     return any(holds_line(text, caller, region, form) for text in held)
 
 

@@ -46,7 +46,7 @@ class Search:
     """The port `Lookup` over the providers by their integrations' names.
 
     `models` are the integrations' models by name, `region` is the site's: what is found by the caller's number is
-    checked with them, whatever the provider. `timeout_s` is for sources without one. `guards` spare integrations.
+    checked with them, whatever the provider. `timeout_s` is for sources without one. `limiters` spare integrations.
     `logs` says whether outages are logged: nobody needs to read of those that an example wants.
     """
 
@@ -57,7 +57,7 @@ class Search:
         region: str,
         timeout_s: float,
         clock: Clock,
-        guards: Mapping[str, Limiter] | None = None,
+        limiters: Mapping[str, Limiter] | None = None,
         logs: bool = True,
     ) -> None:
         self._providers = providers
@@ -66,7 +66,7 @@ class Search:
         self._region = region
         self._timeout_s = timeout_s
         self._clock = clock
-        self._guards = guards or {name: Limiter(name, _UNBOUNDED, clock) for name in providers}
+        self._limiters = limiters or {name: Limiter(name, _UNBOUNDED, clock) for name in providers}
         self._logs = logs
         self._down: set[tuple[str, str]] = set()
 
@@ -84,26 +84,26 @@ class Search:
             return SourceDown("no time was left to ask it", asked=False)
         began = self._clock()
         limit_s = ask.source.timeout_s if ask.source.timeout_s is not None else self._timeout_s
-        course = _Progress(ask)
+        progress = _Progress(ask)
         try:
-            answer = await self._ask(course, min(limit_s, left_s))
+            answer = await self._ask(progress, min(limit_s, left_s))
         except ProviderSkipped as error:
             return SourceDown(str(error)[:_LONGEST_WHY], self._ms_since(began), asked=False)
         except ProviderError as error:
             down = self._is_down(ask.source, str(error)[:_LONGEST_WHY], self._ms_since(began))
             return replace(down, throttled=isinstance(error, ProviderThrottled))
         except TimeoutError:
-            return self._is_late(course, left_s >= min(limit_s, _FAIR_S), began)
+            return self._is_late(progress, left_s >= min(limit_s, _FAIR_S), began)
         except asyncio.CancelledError as error:
             if time_is_up(error):
-                return self._is_late(course, self._clock() - began >= min(limit_s, _FAIR_S), began)
+                return self._is_late(progress, self._clock() - began >= min(limit_s, _FAIR_S), began)
             if _we_are_cancelled():
                 raise
             return self._is_broken(ask.source, error, self._ms_since(began))
         except Exception as error:
             return self._is_broken(ask.source, error, self._ms_since(began))
         self._is_up(ask.source)
-        return self._dated(ask.source, Found(answer.records, self._ms_since(began), answer.strangers))
+        return self._dated(ask.source, Found(answer.records, self._ms_since(began), answer.mismatches))
 
     def _dated(self, source: Source, found: Found) -> Found:
         """Say how old an answer is that a mirror has given."""
@@ -113,65 +113,65 @@ class Search:
             return found
         return replace(found, note=f"snapshot, {age_in_words(age_s)} old", origin="snapshot", age_s=age_s)
 
-    async def _ask(self, course: _Progress, limit_s: float) -> Found:
-        source = course.ask.source
+    async def _ask(self, progress: _Progress, limit_s: float) -> Found:
+        source = progress.ask.source
         provider = self._providers.get(source.integration)
         if provider is None:
             raise ProviderError(f"there is no integration '{source.integration}'")
         async with asyncio.timeout(limit_s):
-            return await self._ask_by_forms(provider, course)
+            return await self._ask_by_forms(provider, progress)
 
-    async def _ask_by_forms(self, provider: Provider, course: _Progress) -> Found:
+    async def _ask_by_forms(self, provider: Provider, progress: _Progress) -> Found:
         """Ask for one spelling of the caller after the other, until there is a record that is the caller's."""
-        ask, source = course.ask, course.ask.source
+        ask, source = progress.ask, progress.ask.source
         model = self._models.get(source.integration, {}).get(source.model) or Model(source.model, {})
         fields = model.checked_fields(source.field)
-        strangers: set[str] = set()
+        mismatches: set[str] = set()
         for query in queries(Query(source.model, source.field, ask.value, source.by_caller, ask.caller), model):
-            found = await self._request(provider, query, course)
+            found = await self._request(provider, query, progress)
             callers, others = match_caller(found, query, fields, self._region, model.must_show)
-            strangers.update(map(_identity, others))
+            mismatches.update(map(_identity, others))
             if callers:
                 records = tuple(apply_types(one, model.about) for one in callers) if model.about else tuple(callers)
-                return Found(records, strangers=len(strangers))
-        return Found(strangers=len(strangers))
+                return Found(records, mismatches=len(mismatches))
+        return Found(mismatches=len(mismatches))
 
-    async def _request(self, provider: Provider, query: Query, course: _Progress) -> Sequence[Record]:
+    async def _request(self, provider: Provider, query: Query, progress: _Progress) -> Sequence[Record]:
         """Ask once; a second time where the connection broke and the question may well be answered at once."""
         try:
-            return await self._guarded(provider, query, course)
+            return await self._limited(provider, query, progress)
         except ProviderUnreachable as error:
             if not error.again:
                 raise
             broke = error
         await asyncio.sleep(_PAUSE_S)
         try:
-            return await self._guarded(provider, query, course)
+            return await self._limited(provider, query, progress)
         except ProviderSkipped:
             raise broke from None  # it was asked, and that is what came of it
 
-    async def _guarded(self, provider: Provider, query: Query, course: _Progress) -> Sequence[Record]:
+    async def _limited(self, provider: Provider, query: Query, progress: _Progress) -> Sequence[Record]:
         async def ask() -> Sequence[Record]:
-            course.waiting = False
+            progress.waiting = False
             return await provider.find(query)
 
-        course.waiting = True
-        return await self._guard(course.ask.source).run(ask, course.ask.early)
+        progress.waiting = True
+        return await self._limiter(progress.ask.source).run(ask, progress.ask.early)
 
-    def _guard(self, source: Source) -> Limiter:
-        return self._guards[source.integration]
+    def _limiter(self, source: Source) -> Limiter:
+        return self._limiters[source.integration]
 
     def _ms_since(self, began: float) -> float:
         return round((self._clock() - began) * 1000, 3)
 
-    def _is_late(self, course: _Progress, fair: bool, began: float) -> SourceDown:
+    def _is_late(self, progress: _Progress, fair: bool, began: float) -> SourceDown:
         """`fair` says that it had as long as a system may need; otherwise its silence is not held against it."""
-        source = course.ask.source
-        if course.waiting:
+        source = progress.ask.source
+        if progress.waiting:
             why = f"{source.integration}: not asked, its limits left no place in time"
             return SourceDown(why, self._ms_since(began), asked=False)
         if fair:
-            self._guard(source).late()
+            self._limiter(source).late()
         return self._is_down(source, f"{source.integration}: no answer in time", self._ms_since(began))
 
     def _is_broken(self, source: Source, error: BaseException, took_ms: float) -> SourceDown:
@@ -200,7 +200,7 @@ class Search:
 
 
 def _identity(record: Record) -> str:
-    """Tell one record from the next: the same stranger may be found by two spellings."""
+    """Return what tells one record from the next: the same one may be found by two spellings."""
     return record.id or repr(sorted(record.fields.items(), key=str))
 
 
@@ -210,6 +210,6 @@ def _key(source: Source) -> tuple[str, str]:
 
 
 def _we_are_cancelled() -> bool:
-    """Tell being cancelled from a provider that lets the end of a task of its own escape."""
+    """Return whether we are cancelled; else a provider has let the end of a task of its own escape."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0

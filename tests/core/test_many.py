@@ -169,5 +169,5 @@ def test_the_trail_counts_the_strangers_that_were_left_out(records: tuple[Record
     talk = decide(route(source("c", SALES), default=go("queue", "q")), ANNA)
     next(talk)
     with pytest.raises(StopIteration) as end:
-        talk.send(Found(records, strangers=2))
+        talk.send(Found(records, mismatches=2))
     assert end.value.value.trail[0].outcome == outcome

@@ -135,7 +135,7 @@ def test_a_record_counts_when_one_of_its_numbers_is_the_callers(
     assert CALLER is not None
     found = find(Crm({CALLER.form(form): [Record(fields, "1")]}), form, numbers=numbers, field=field)
     assert isinstance(found, Found)
-    assert (len(found.records), found.strangers) == ((1, 0) if counts else (0, 1))
+    assert (len(found.records), found.mismatches) == ((1, 0) if counts else (0, 1))
 
 
 def test_digits_without_a_plus_are_what_was_asked_for_in_any_region() -> None:
@@ -150,8 +150,8 @@ def test_a_record_that_two_spellings_find_is_one_stranger() -> None:
     assert find(crm, "e164", "national") == Found((), 0.0, 2)
 
 
-@pytest.mark.parametrize(("must_show", "strangers"), [(False, 0), (True, 1)])
-def test_a_record_without_a_number_is_nobodys_where_it_must_show_one(must_show: bool, strangers: int) -> None:
+@pytest.mark.parametrize(("must_show", "mismatches"), [(False, 0), (True, 1)])
+def test_a_record_without_a_number_is_nobodys_where_it_must_show_one(must_show: bool, mismatches: int) -> None:
     assert CALLER is not None
     query = Query("contact", "", CALLER.e164, True, CALLER)
-    assert len(match_caller([Record({}, "1")], query, ("phone",), "AT", must_show)[1]) == strangers
+    assert len(match_caller([Record({}, "1")], query, ("phone",), "AT", must_show)[1]) == mismatches
