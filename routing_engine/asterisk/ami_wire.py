@@ -76,7 +76,7 @@ class AmiWire:
     def _read_banner(self) -> bool:
         line, newline, rest = self._buffer.partition(b"\n")
         if not line.startswith(_BANNER[: len(line)]) or len(line) > 200:
-            raise ValueError("what answers is no manager interface of Asterisk")
+            raise ValueError("what answers is not Asterisk's manager interface")
         if newline:
             self.banner, self._buffer = line.decode("utf-8", "replace").rstrip(), rest
         return bool(newline)

@@ -79,7 +79,7 @@ def switch(options: argparse.Namespace) -> int:
     if options.state is not None:
         until = read_until(" ".join(options.time), calendars[options.name].zone, now)
         if until is None:
-            return misuse(f"'{' '.join(options.time)}' is no time to come; write {_TIMES}")
+            return misuse(f"'{' '.join(options.time)}' is not a time to come; write {_TIMES}")
         override = Override(options.state, now.replace(microsecond=0), until)
     try:
         write_override(options.config, options.name, override, now)

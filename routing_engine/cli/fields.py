@@ -158,7 +158,7 @@ def _is_gone(asked: Sequence[str], known: Mapping[str, RemoteField]) -> bool:
 def _when(asked_at: str, just_now: bool) -> str:
     if asked_at:
         return f"The system was asked on {asked_at}."
-    return "" if just_now else "The system was not asked yet which fields it has: --refresh does."
+    return "" if just_now else "Which fields the system has is not known yet: --refresh asks it."
 
 
 def _print(models: Sequence[Mapping[str, Any]], everything: bool) -> None:

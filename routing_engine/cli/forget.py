@@ -88,8 +88,8 @@ def from_journal(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptL
     notes = list(found.notes)
     if found.perhaps:
         notes.append(
-            f"{found.perhaps} of them show {mask_number(number.e164)} only: calls of other numbers that end so may be "
-            "among them; with journal.key every call is found by its number"
+            f"{found.perhaps} of them show only {mask_number(number.e164)}, so calls of others may be among them; "
+            "with journal.key every call is found by its number"
         )
     if found.unsearched:
         notes.append(f"{found.unsearched} calls are hashed with another key and could not be searched: use that key")

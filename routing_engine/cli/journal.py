@@ -130,7 +130,7 @@ def read_moment(text: str, now: datetime, zone: tzinfo | None, end: bool = False
             found += timedelta(days=1)
         return (found if found.tzinfo is not None or zone is None else found.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f"'{text}' is no time; write 2h, 7d, 10:30, 2026-11-20 or 2026-11-20T10:30") from None
+        raise ValueError(f"'{text}' is not a time; write 2h, 7d, 10:30, 2026-11-20 or 2026-11-20T10:30") from None
 
 
 def as_json(call: StoredCall) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def _moment(text: str) -> datetime | time:
     try:
         return time.fromisoformat(text) if len(text) <= 8 else read_moment(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"'{text}' is no time; write 2026-12-24T18:00 or 18:00") from error
+        raise argparse.ArgumentTypeError(f"'{text}' is not a time; write 2026-12-24T18:00 or 18:00") from error
 
 
 def _at(moment: datetime | time | None, zone: tzinfo | None) -> datetime | None:

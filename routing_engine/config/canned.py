@@ -51,7 +51,7 @@ def live_operand(name: str) -> Operand:
     """Read the name of a live state: `device.EXT`, `queue.NAME.waiting`, ... Raises `ValueError` with a sentence."""
     left = Operand("last_agent", "") if name == "last_agent" else read_operand(name)
     if not left.live:
-        raise ValueError(f"'{name}' is no live state")
+        raise ValueError(f"'{name}' is not a live state")
     return left
 
 

@@ -52,7 +52,7 @@ LookAhead: TypeAlias = Literal["certain", "next", "all"]
 
 def _region(text: str) -> str:
     if text.upper() not in phonenumbers.SUPPORTED_REGIONS:
-        raise ValueError(f"'{text[:80]}' is no region")
+        raise ValueError(f"'{text[:80]}' is not a region")
     return text.upper()
 
 
@@ -70,7 +70,7 @@ def _place(text: str) -> str:
     try:
         check_target("dialplan", text.replace("{target}", "11"))
     except ValueError:
-        raise ValueError(f"'{text[:80]}' is no place in the dialplan") from None
+        raise ValueError(f"'{text[:80]}' is not a place in the dialplan") from None
     return text
 
 
@@ -168,7 +168,7 @@ class FillerKeys:
         number(0, 60, "seconds"), None, "how long a look-up may last before it begins", usual="0.7"
     )
     music: str = setting(
-        matching(SOUND, "'{}' is no music class", "name a class of musiconhold.conf, such as default").called(
+        matching(SOUND, "'{}' is not a music class", "name a class of musiconhold.conf, such as default").called(
             "a class of `musiconhold.conf`"
         ),
         "",

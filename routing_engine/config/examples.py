@@ -114,7 +114,7 @@ def _moment(written: str) -> datetime:
     try:
         return read_moment(written)
     except ValueError:
-        raise ValueError(f"'{written[:80]}' is no moment") from None
+        raise ValueError(f"'{written[:80]}' is not a moment") from None
 
 
 #: A field of a canned record, or a live state: one value, or a list.

@@ -111,7 +111,7 @@ def _largest(name: str) -> int:
 def _read_bytes(path: Path, largest: int) -> bytes | UnreadableFile:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
-            return UnreadableFile("this is no file", "put the configuration into a file, or rename this")
+            return UnreadableFile("this is not a file", "put the configuration into a file, or rename this")
         with open(path, "rb") as file:
             content = file.read(largest + 1)
     except OSError as error:

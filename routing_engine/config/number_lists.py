@@ -152,7 +152,7 @@ def _rows(text: str) -> Iterator[tuple[int, str | EntryFault]]:
                 )
             line = rows.line_num + 1
     except csv.Error:
-        yield line, EntryFault("this is no CSV from here on", "look at the quotes of this row")
+        yield line, EntryFault("this is not CSV from here on", "look at the quotes of this row")
 
 
 def _is_header(cell: str) -> bool:

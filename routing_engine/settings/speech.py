@@ -94,7 +94,7 @@ class SpeechSettings:
     cache_mb: int = setting(whole(1, 1_000_000, "MB"), 200, "what the sounds may take on disk")
     voices: Mapping[str, str] = setting(
         mapping_of(
-            matching(_VOICE, "'{}' is no voice", "write the name that the synthesiser knows"),
+            matching(_VOICE, "'{}' is not a voice", "write the name that the synthesiser knows"),
             name=matching(LANGUAGE, "'{}' is not a language", "write a language of Asterisk, such as en or de_AT"),
         ).called("mapping, language to voice"),
         {},

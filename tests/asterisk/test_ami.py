@@ -68,7 +68,7 @@ async def test_what_is_not_an_asterisk_is_told(unused_tcp_port: int) -> None:
         writer.close()
 
     async with await asyncio.start_server(shell, "127.0.0.1", unused_tcp_port), managing() as manager:
-        with pytest.raises(ValueError, match="no manager interface"):
+        with pytest.raises(ValueError, match="is not Asterisk's manager interface"):
             await AmiClient(manager.server(port=unused_tcp_port)).connect()
 
 

@@ -86,7 +86,7 @@ def test_what_is_too_large_or_not_an_asterisk_is_told() -> None:
     with pytest.raises(ValueError, match="too large"):
         AmiWire().feed(BANNER + b"x" * (MAX_MESSAGE + 1))
     for raw in (b"SSH-2.0-OpenSSH\r\n", b"H", b"Asterisk Call Manager/" + b"1" * 300):
-        with pytest.raises(ValueError, match="no manager interface"):
+        with pytest.raises(ValueError, match="is not Asterisk's manager interface"):
             AmiWire().feed(raw)
 
 

@@ -117,9 +117,9 @@ def test_a_folder_that_cannot_be_written_is_told(run: Run, folder: Path) -> None
     [
         (("close", "offic", "until", "18:00"), "there is no calendar 'offic'; did you mean 'office'?"),
         (("clear", "offic"), "there is no calendar 'offic'"),
-        (("close", "office", "until", "noon"), "'noon' is no time to come; write '18:00'"),
-        (("close", "office", "until", "2020-01-01 08:00"), "'2020-01-01 08:00' is no time to come"),
-        (("close", "office", "until", "2030-01-01"), "'2030-01-01' is no time to come"),
+        (("close", "office", "until", "noon"), "'noon' is not a time to come; write '18:00'"),
+        (("close", "office", "until", "2020-01-01 08:00"), "'2020-01-01 08:00' is not a time to come"),
+        (("close", "office", "until", "2030-01-01"), "'2030-01-01' is not a time to come"),
         (("close", "office", "for", "18:00"), "invalid choice: 'for'"),
         (("close", "office"), "the following arguments are required"),
         (("shut", "office"), "invalid choice: 'shut'"),

@@ -210,7 +210,7 @@ def test_moments_as_people_write_them(text: str, end: bool, moment: datetime) ->
 
 @pytest.mark.parametrize("text", ["", "h", "2y", "999999w", "2026-13-01", "9999-12-31", "٢h"])
 def test_what_is_no_moment_is_told(text: str) -> None:
-    with pytest.raises(ValueError, match="is no time; write 2h"):
+    with pytest.raises(ValueError, match="is not a time; write 2h"):
         read_moment(text, NOW, VIENNA, end=True)
 
 

@@ -102,7 +102,7 @@ BAD = [
     ("x_csv", "phone\nname\n100", "lists/x.csv:2: this is not a telephone number"),
     ("x_csv", "+43664123456x;spam\n100", "lists/x.csv:1: this is not a telephone number"),
     ("x_csv", "phone;why\n4,36E+11;spam", "lists/x.csv:2: a spreadsheet has rounded this number"),
-    ("x_csv", 'phone;why\n100;"open\n101;x\n', "lists/x.csv:2: this is no CSV from here on; look at the quotes"),
+    ("x_csv", 'phone;why\n100;"open\n101;x\n', "lists/x.csv:2: this is not CSV from here on; look at the quotes"),
     ("x_csv", "phone;why\n;spam\n", "lists/x.csv:2: this row has no number"),
     (
         "x_txt",

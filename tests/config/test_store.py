@@ -101,7 +101,7 @@ def test_a_swapped_symbolic_link_is_a_change(tmp_path: Path) -> None:
 def test_a_bad_file_leaves_everything_in_force(store: ConfigStore) -> None:
     before = store.in_force
     write(store.folder, {"routes/other.yaml": BAD, "routes/third.yaml": OTHER})
-    with pytest.raises(ConfigError, match=r"routes/other.yaml:1: 'quue' is no destination"):
+    with pytest.raises(ConfigError, match=r"routes/other.yaml:1: 'quue' is not a destination"):
         store.reload()
     assert store.in_force is before
 

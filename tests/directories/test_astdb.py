@@ -144,7 +144,7 @@ async def test_what_is_no_asterisk_is_told(asterisk: Asterisk) -> None:
 
     server = await asyncio.start_server(shell, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    with pytest.raises(ProviderMisread, match="what answers is no manager interface of Asterisk"):
+    with pytest.raises(ProviderMisread, match="what answers is not Asterisk's manager interface"):
         await find(yaml(asterisk).replace(f":{asterisk.ports.manager}", f":{port}"), by_field("number", "0042"))
     server.close()
 

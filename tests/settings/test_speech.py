@@ -39,7 +39,7 @@ FAULTS = [
     (f"folder: /{'a' * 90}", "Asterisk cannot play from this 'folder'"),
     ("timeout_s: 0", "'timeout_s' must be a number from 0.1 to 30"),
     ("cache_mb: 0.5", "'cache_mb' must be a number from 1"),
-    ("voices: {de: '-x'}", "'-x' is no voice"),
+    ("voices: {de: '-x'}", "'-x' is not a voice"),
     ("voices: {'de/../x': Eva}", "is not a language"),
     ("voices: [de]", "must be a mapping"),
     ("colour: red", "'speech' has no key 'colour'"),

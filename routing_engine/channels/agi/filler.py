@@ -16,7 +16,7 @@ from routing_engine.core.check_digits import KEYS
 from routing_engine.core.model import Filler
 from routing_engine.errors import ChannelError
 
-#: A sound that is over sooner is not played again: it is empty, or whoever answers is no Asterisk.
+#: A sound that is over sooner is not played again: it is empty, or whoever answers is not Asterisk.
 _SHORTEST_S = 0.1
 #: Asterisk may have read two lines at once; it then sees the second only when a third one comes.
 _NUDGE_S = 0.1

@@ -137,7 +137,7 @@ class _AgiConnection(asyncio.BufferedProtocol):
     def _take(self, event: Environment | Reply | Hangup) -> None:
         if isinstance(event, Reply):
             if len(self._replies) >= MAX_UNREAD_REPLIES:
-                raise ChannelBroken("replies without a command: the other side is no Asterisk")
+                raise ChannelBroken("replies without a command: the other side is not Asterisk")
             self._replies.append(event)
             self._wake()
         elif isinstance(event, Environment):

@@ -24,7 +24,7 @@ MAX_COMMAND = 8190
 #: An environment has 22 lines and at most 127 arguments.
 MAX_ENVIRONMENT_LINES = 200
 MAX_ENVIRONMENT_BYTES = 64 * 1024
-#: No reply that we ask for is longer; a client that sends more without a newline is no Asterisk.
+#: No reply that we ask for is longer; a client that sends more without a newline is not Asterisk.
 MAX_LINE = 64 * 1024
 MAX_USAGE_LINES = 200
 
@@ -123,7 +123,7 @@ class AgiWire:
         name, colon, value = line.partition(":")
         self._taken += len(line)
         if not colon or not name.startswith("agi_"):
-            raise ChannelBroken("the session does not begin with agi_ lines: the other side is no Asterisk")
+            raise ChannelBroken("the session does not begin with agi_ lines: the other side is not Asterisk")
         if len(environment) >= MAX_ENVIRONMENT_LINES or self._taken > MAX_ENVIRONMENT_BYTES:
             raise ChannelBroken("an environment longer than any Asterisk sends")
         environment[name[4:]] = value[1:] if value.startswith(" ") else value
@@ -161,7 +161,7 @@ def read_reply(line: str) -> Reply | None:
     """Read one reply line; None for `1xx`, which is followed by the final one."""
     code, _, text = line.rstrip("\r").partition(" ")
     if len(code) != 3 or not (code.isascii() and code.isdigit()):
-        raise ChannelBroken("a line that is no reply: the other side is no Asterisk")
+        raise ChannelBroken("a line that is not a reply: the other side is not Asterisk")
     if code[0] == "1":
         return None
     if not text.startswith("result="):

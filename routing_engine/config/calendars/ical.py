@@ -65,7 +65,7 @@ def read_ical(text: str, notes: Problems, zone: tzinfo | None, now: datetime, cl
     except _TooMuch as refusal:
         notes.note(0, str(refusal), _REMEDY)
     except Exception as error:  # the libraries raise whatever a strange file makes them stumble over
-        notes.note(0, f"this is no iCalendar file that can be read: {_short(error)}", _AGAIN)
+        notes.note(0, f"this is not an iCalendar file that can be read: {_short(error)}", _AGAIN)
     return Agenda() if notes.problems else Agenda(days, in_order(events))
 
 
@@ -98,7 +98,7 @@ def _look_at_lines(text: str, notes: Problems) -> None:
             if why or (rules > 1 and inside[-1:] == ["VEVENT"]):
                 notes.note(line, why or "an event has two rules", _REMEDY)
     if inside or "BEGIN:VCALENDAR" not in text.upper():
-        notes.note(0, "this is no whole iCalendar file: it is empty or cut off", _AGAIN)
+        notes.note(0, "this is not a whole iCalendar file: it is empty or cut off", _AGAIN)
     if events > MOST_EVENTS or zone_rules > _MOST_ZONE_RULES:
         notes.note(0, f"there are more than {MOST_EVENTS} events or {_MOST_ZONE_RULES} rules of time zones", _REMEDY)
     return None

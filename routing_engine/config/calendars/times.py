@@ -41,10 +41,10 @@ def read_hours(text: str, why: str = "") -> tuple[DayPart, ...]:
 def _read_part(text: str, why: str) -> DayPart:
     found = _HOURS.match(text)
     if not found:
-        raise ValueError(f"'{text[:40]}' are no hours")
+        raise ValueError(f"'{text[:40]}' are not hours")
     start, end = _minutes(found[1], found[2]), _minutes(found[3], found[4])
     if start in (end, _MIDNIGHT):
-        raise ValueError(f"'{text[:40]}' is no time at all")
+        raise ValueError(f"'{text[:40]}' is not a time")
     return DayPart(start, end if end > start else end + _MIDNIGHT, why)
 
 
@@ -65,7 +65,7 @@ def _read_days(text: str) -> Iterator[int]:
     first, _, last = (part.strip() for part in text.partition("-"))
     for name in (first, last or first):
         if name not in DAYS:
-            raise ValueError(f"'{name[:40]}' is no day of the week")
+            raise ValueError(f"'{name[:40]}' is not a day of the week")
     start, end = DAYS.index(first), DAYS.index(last or first)
     return (day % 7 for day in range(start, end + 1 if end >= start else end + 8))
 

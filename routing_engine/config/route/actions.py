@@ -115,7 +115,7 @@ def _bare(place: YamlValue, kind: str) -> DestinationSpec | None:
     else:
         first, _, rest = kind.replace(":", " ").partition(" ")
         remedy = f"write {{{first}: {rest.strip()}}}" if first in WRITTEN else suggest(kind, WRITTEN)
-        place.note(f"'{kind[:80]}' is no destination", remedy)
+        place.note(f"'{kind[:80]}' is not a destination", remedy)
     return None
 
 
@@ -201,7 +201,7 @@ def _note_kinds(section: Section, kinds: list[str]) -> None:
         return
     strange = [name for name in section.names() if name not in ("priority", "else", "ring_s")]
     for name in strange:
-        section.note(name, f"'{name}' is no destination", suggest(name, WRITTEN))
+        section.note(name, f"'{name}' is not a destination", suggest(name, WRITTEN))
     if not strange:
         section.notes.note(section.line, "this names no destination", f"write for example {_EXAMPLE}")
 
@@ -271,7 +271,7 @@ def _check_set_name(sets: Section, name: str) -> None:
         return
     if name.islower() and not name.startswith("header."):
         known = suggest(name, SIDE_EFFECTS)
-        sets.note(name, f"'{name}' is no side effect of the engine", f"{known}; channel variables are upper-case")
+        sets.note(name, f"'{name}' is not a side effect of the engine", f"{known}; channel variables are upper-case")
         return
     try:
         check_variable(name)

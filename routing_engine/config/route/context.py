@@ -169,7 +169,7 @@ def read_pattern(value: YamlValue, _: str = "") -> Pattern | None:
             raise ValueError(f"it is longer than {_LONGEST_PATTERN} characters")
         compiled: Pattern = re2.compile(text, options)
     except (re2.error, ValueError) as error:
-        sentence = f"{value.what} is no expression that can be used: {_reason(error)}"
+        sentence = f"{value.what} is not an expression that can be used: {_reason(error)}"
         value.note(sentence, _pattern_remedy(str(error)))
         return None
     return compiled

@@ -30,7 +30,7 @@ def _terminator(text: str) -> str:
 class DigitKeys:
     """How many digits an input has; `max` None is at least `min`."""
 
-    min: int = setting(whole(1, 64, "digits"), 1, "fewer are no valid input")
+    min: int = setting(whole(1, 64, "digits"), 1, "fewer are not valid")
     max: int | None = setting(
         whole(1, 64, "digits"), None, "at this many the engine goes on without waiting", usual="20"
     )

@@ -26,7 +26,7 @@ def read_until(written: str) -> datetime:
     except ValueError:
         moment = datetime.min
     if not 1971 <= moment.year <= 2999 or moment.tzinfo is not None:
-        raise ValueError(f"'{written[:80]}' is no day")
+        raise ValueError(f"'{written[:80]}' is not a day")
     return moment + timedelta(days=1, microseconds=-1) if _DAY.match(written) else moment
 
 
