@@ -219,3 +219,14 @@ async def test_an_answer_ends_the_row_of_failures() -> None:
             await one.run(lambda: raising(ProviderUnreachable("crm: gone")))
         assert await one.run(lambda: asyncio.sleep(0, "found")) == "found"
     assert not one.open
+
+
+async def test_what_runs_and_what_waits_is_counted() -> None:
+    one, _ = limiter(at_a_time=2)
+    tasks = [asyncio.create_task(one.run(asyncio.Event().wait)) for _ in range(3)]
+    await asyncio.sleep(0)
+    busy = one.busy
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert (busy, one.busy) == ((2, 1), (0, 0))

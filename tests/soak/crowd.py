@@ -225,8 +225,9 @@ def under_way(service: Service) -> Iterator[str]:
         yield f"{now.calls} calls"
     if service._server is not None and service._server.calls:
         yield f"{service._server.calls} sessions"
-    for name, guard in now.limiters.items():
-        if guard._running or guard._waiting:
-            yield f"{name}: {guard._running} places are taken, {len(guard._waiting)} wait"
+    for name, limiter in now.limiters.items():
+        running, waiting = limiter.busy
+        if running or waiting:
+            yield f"{name}: {running} places are taken, {waiting} wait"
     if now.lookup.asking:
         yield f"{now.lookup.asking} look-ups are shared"

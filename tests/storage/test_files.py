@@ -156,6 +156,15 @@ def test_an_exact_mode_holds_against_every_umask(state: Path) -> None:
     assert (mode(state / "a"), mode(state / "a" / "b")) == (0o755, 0o750)
 
 
+@pytest.mark.parametrize("way", [make, replace, lock, begin])
+def test_nothing_stays_open(way: Callable[[Path], None], state: Path) -> None:
+    before = len(os.listdir("/dev/fd"))
+    way(state / "one")
+    with suppress(OSError):
+        way(state / "none" / "one")
+    assert len(os.listdir("/dev/fd")) == before
+
+
 @pytest.mark.parametrize("name", ["one.lock", "."])
 def test_a_lock_is_one_holders_at_a_time(state: Path, name: str) -> None:
     with locked(state / name), locked(state / name, wait=False) as ours:
