@@ -220,7 +220,7 @@ def _choose(state: CallState, source: Source, answer: Found) -> Conversation[Dec
 def _pick(state: CallState, source: Source, records: tuple[Record, ...]) -> tuple[Record, str]:
     """Return one of several records, and which it is."""
     if source.newest_by:
-        return _newest(records, source.newest_by, state.caller), f"newest by {source.newest_by}"
+        return _newest(records, source.newest_by, state.caller)
     if isinstance(source.when_many, Prefer):
         for place, record in enumerate(records, start=1):
             if not why_not(source.when_many.when, state.facts(record), state.hides):
@@ -229,7 +229,9 @@ def _pick(state: CallState, source: Source, records: tuple[Record, ...]) -> tupl
     return records[0], "first"
 
 
-def _newest(records: tuple[Record, ...], by: str, caller: Caller) -> Record:
+def _newest(records: tuple[Record, ...], by: str, caller: Caller) -> tuple[Record, str]:
+    """Return the record with the latest date, and which it is. Dates that cannot be read count as the oldest."""
+
     def moment(record: Record) -> float:
         found = as_moment(record.fields.get(by), caller.at)
         if found is None:
@@ -238,7 +240,11 @@ def _newest(records: tuple[Record, ...], by: str, caller: Caller) -> Record:
         since = found.replace(tzinfo=None) - datetime(1970, 1, 1) - (found.utcoffset() or timedelta(0))
         return since.total_seconds()
 
-    return max(records, key=moment)
+    unread = sum(moment(record) == float("-inf") for record in records)
+    if unread == len(records):
+        return records[0], f"first: none has a date in '{by}' that can be read"
+    few = f" ({unread} without a date that can be read)" if unread else ""
+    return max(records, key=moment), f"newest by {by}{few}"
 
 
 def _let_choose(state: CallState, source: Source, menu: Menu, answer: Found, count: str) -> Conversation[Decision]:

@@ -8,7 +8,7 @@ import pytest
 
 from routing_engine.core.asks import Collect, Found
 from routing_engine.core.decide import decide
-from routing_engine.core.model import Destination, Menu, Prefer, Record, Spoken
+from routing_engine.core.model import Destination, Menu, Prefer, Record, Spoken, Value
 
 from .build import ANNA, SALES, Told, converse, go, route, rule, say, source, when
 
@@ -43,6 +43,25 @@ def test_when_none_is_preferred_the_first_is_taken() -> None:
 def test_one_record_alone_needs_no_choice() -> None:
     assert asked(GOLDEN, found=(ACME,)).outcomes[0] == "1 record"
     assert asked(MENU, found=(ACME,)).prompts == []
+
+
+# newest
+
+
+@pytest.mark.parametrize(
+    ("dates", "taken", "how"),
+    [
+        (("2026-11-01", "2026-11-03", "2026-11-02"), 1, "newest by seen"),
+        (("03.11.2026", "2026-11-01", None), 1, "newest by seen (2 without a date that can be read)"),
+        (("03.11.2026", 1784188800000, None), 0, "first: none has a date in 'seen' that can be read"),
+    ],
+)
+def test_dates_that_cannot_be_read_are_named_when_the_newest_is_taken(
+    dates: tuple[Value, ...], taken: int, how: str
+) -> None:
+    found = tuple(Record({"seen": date}) for date in dates)
+    told = converse(route(source("c", SALES, newest_by="seen")), found={"c": found})
+    assert (told.decision.record, told.outcomes[0]) == (found[taken], f"3 records, taking the {how}")
 
 
 # ask
