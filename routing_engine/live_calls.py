@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypedDict
 
 import structlog
 
@@ -19,6 +18,7 @@ from routing_engine.core.events import (
     CallRouted,
     Cause,
     ConfigurationTaken,
+    EarlyFate,
     EngineFault,
     LookedUp,
     Reading,
@@ -33,7 +33,6 @@ from routing_engine.speech.command import ObservedSpeech
 
 #: Stands around the channel and the look-ups of each call, as traces do: gives what the call uses instead.
 Around: TypeAlias = Callable[[Channel, Lookup], tuple[Channel, Lookup]]
-E = TypeVar("E", bound=CallEnded)
 
 _log = structlog.get_logger(__name__)
 
@@ -78,19 +77,20 @@ class LiveCalls:
         ended: CallEnded | None = None
         try:
             decision = await call.run(channel.route)
-            ended = CallRouted(channel.caller, decision.route, decision)
+            ended = CallRouted(channel.caller, decision.route, decision, **_experience(call.heard, began))
         except (ChannelError, asyncio.CancelledError) as error:
-            ended = _abandoned(channel, error)
+            why, cause = _why(channel.lost or error)  # the channel knows better which it was
+            ended = _abandoned(channel, why, cause, call.heard, began)
             raise
         except Exception as error:
             # Not raised again: the server could only log it a second time.
             self._report(error)
-            ended = CallAbandoned(channel.caller, channel.route, type(error).__name__, "error")
+            ended = _abandoned(channel, type(error).__name__, "error", call.heard, began)
         finally:
             active.calls -= 1
             # Behind the decision: the caller has left for his destination, nobody waits for what is told now.
             if ended is not None:
-                self._events.publish(_with_experience(ended, call.heard, began))
+                self._events.publish(ended)
             if not active.calls and active is not self.newest:
                 await self.close_unused()
 
@@ -137,23 +137,35 @@ async def _close(done: Sequence[ActiveConfig], held_by: Sequence[ActiveConfig] =
         await part.close()
 
 
-def _with_experience(event: E, heard: CallerExperience, began: float) -> E:
-    """Return an event with what the caller went through."""
-    return replace(
-        event,
-        took_ms=(time.monotonic() - began) * 1000,
-        waited_s=heard.waited_s,
-        silence_s=heard.silence_s,
-        sounds_missing=heard.missing,
-        texts_unsaid=heard.unsaid,
-        early=tuple(heard.early),
-    )
+class _Experience(TypedDict):
+    """The fields that every `CallEnded` has of what its caller went through."""
+
+    took_ms: float
+    waited_s: float
+    silence_s: float
+    sounds_missing: int
+    texts_unsaid: int
+    early: tuple[tuple[str, EarlyFate], ...]
 
 
-def _abandoned(channel: AgiChannel, error: BaseException) -> CallAbandoned:
-    """Return the event of a call that was cancelled or whose channel broke. The channel knows better which it was."""
-    lost = channel.lost or error
+def _experience(heard: CallerExperience, began: float) -> _Experience:
+    # Handed to the constructor: `dataclasses.replace` on an event that is made already takes six times as long.
+    return {
+        "took_ms": (time.monotonic() - began) * 1000,
+        "waited_s": heard.waited_s,
+        "silence_s": heard.silence_s,
+        "sounds_missing": heard.missing,
+        "texts_unsaid": heard.unsaid,
+        "early": tuple(heard.early),
+    }
+
+
+def _abandoned(channel: AgiChannel, why: str, cause: Cause, heard: CallerExperience, began: float) -> CallAbandoned:
+    return CallAbandoned(channel.caller, channel.route, why, cause, **_experience(heard, began))
+
+
+def _why(lost: BaseException) -> tuple[str, Cause]:
+    """Return why a call was over before its decision, as a sentence and as a word."""
     if isinstance(lost, CallerHungUp):
-        return CallAbandoned(channel.caller, channel.route, str(lost), "hung_up")
-    cause: Cause = "broken" if isinstance(lost, ChannelError) else "stopped"
-    return CallAbandoned(channel.caller, channel.route, str(lost) or "the service stopped", cause)
+        return str(lost), "hung_up"
+    return str(lost) or "the service stopped", "broken" if isinstance(lost, ChannelError) else "stopped"
