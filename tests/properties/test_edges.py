@@ -19,7 +19,7 @@ from routing_engine.core.destinations import KINDS, MAX_VALUE, PROFILES, check_t
 from routing_engine.core.model import Operand, Spoken
 from routing_engine.core.operators import LONGEST_MATCHED, OPERATORS
 from routing_engine.core.prompts import LANGUAGE, SOUND
-from routing_engine.settings.yaml_reader import Problems
+from routing_engine.settings.yaml_reader import Problems, YamlValue
 from tests.core.build import ANNA, NOW, Told, pattern
 from tests.properties.hostile import CALLS, HOSTILE, OBEYED, QUICKLY, VALUES
 
@@ -187,7 +187,7 @@ CATASTROPHES = [
 def search_s(text: str, expression: str) -> float:
     """Return how long a condition looks at a text: the best of three, so that a busy machine does not count."""
     notes = Problems("routes/support.yaml")
-    read, times = read_pattern(yaml.compose(f"'{expression}'"), notes, "'matches'"), []
+    read, times = read_pattern(YamlValue(yaml.compose(f"'{expression}'"), notes, "'matches'")), []
     assert read is not None, notes.problems
     for _ in range(3):
         before = time.process_time()

@@ -150,6 +150,12 @@ def test_missing_folders_belong_to_the_owner_of_the_first_that_was_there(state: 
     ]
 
 
+def test_what_others_are_to_read_they_can_whatever_the_umask(state: Path) -> None:
+    os.umask(0o077)
+    replace_file(state / "one", b"new", 0o644)
+    assert mode(state / "one") == 0o644
+
+
 def test_an_exact_mode_holds_against_every_umask(state: Path) -> None:
     os.umask(0o077)
     make_folder(state / "a" / "b", 0o750, above=0o755, exact=True)
