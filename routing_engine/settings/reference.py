@@ -51,12 +51,12 @@ def _cells(key: Key) -> Iterator[str]:
 
 
 def _fitted(cells: list[str]) -> tuple[list[str], str]:
-    """Return the cells of a row that is not too long, and what it says no more: the end of its meaning, or more."""
+    """Return the cells of a row that is not too long, and what stands below its table: all that the key means, or ""."""
     name, words, default, means, *others = cells
-    first, _, rest = means.partition(". ")
+    first = means.partition(". ")[0]
     tries = (
         (default, means, ""),
-        (default, first, rest),
+        (default, first, means),
         (default, _BELOW, means),
         (_BELOW, _BELOW, f"{means}. By default: {default}"),
     )

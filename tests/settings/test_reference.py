@@ -29,7 +29,7 @@ def test_a_row_that_is_too_long_goes_on_below_its_table() -> None:
 
 def test_nothing_that_a_key_means_is_lost() -> None:
     page = " ".join(table_of(Wordy).split())
-    assert f"- `long`: {SENTENCE}" in page
+    assert f"- `long`: what it is. {SENTENCE}" in page
     assert f"- `longer`: {SENTENCE}, {SENTENCE}" in page
     assert f"- `usual`: what it is. By default: {SENTENCE}, {SENTENCE}" in page
 
