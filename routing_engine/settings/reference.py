@@ -51,7 +51,7 @@ def _cells(key: Key) -> Iterator[str]:
 
 
 def _fitted(cells: list[str]) -> tuple[list[str], str]:
-    """Return the cells of a row that is not too long, and what stands below its table: all that the key means, or ""."""
+    """Return the cells of a row that is not too long, and what stands below its table: all that it means, or ""."""
     name, words, default, means, *others = cells
     first = means.partition(". ")[0]
     tries = (
