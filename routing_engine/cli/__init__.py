@@ -23,6 +23,7 @@ from routing_engine.cli import (
     integrations,
     mirror,
     run_test,
+    schema,
     serve,
     test,
 )
@@ -31,7 +32,10 @@ from routing_engine.cli.common import CONFIG_HELP
 from routing_engine.cli.screen import guarded
 from routing_engine.errors import ConfigError
 
-COMMANDS = (serve, check, run_test, test, telephone, explain, calls, forget, calendar, mirror, integrations, init)
+COMMANDS = (
+    *(serve, check, run_test, test, telephone, explain, calls, forget),
+    *(calendar, mirror, integrations, schema, init),
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

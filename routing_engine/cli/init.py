@@ -8,6 +8,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from routing_engine.cli.common import Commands, add_command, misuse
+from routing_engine.cli.schema import add_modelines, write_schemas
 
 
 def add(commands: Commands) -> None:
@@ -26,6 +27,8 @@ def run(options: argparse.Namespace) -> int:
         return misuse(f"{folder} is there and not empty; name a new folder")
     with as_file(files("routing_engine") / "starter") as starter:
         shutil.copytree(starter / "config", folder, dirs_exist_ok=True)
+        write_schemas(folder)
+        add_modelines(folder)
         shutil.copytree(starter / "dialplan", folder / "dialplan")
         shutil.copytree(starter / "sounds", folder / "sounds", ignore=shutil.ignore_patterns("make", "*.csv", "*.md"))
     print(_WHAT_NEXT.format(folder=folder))
@@ -37,6 +40,7 @@ _WHAT_NEXT = """{folder} is ready:
   integrations/           where records come from: customers.yaml reads customers.csv
   routes/support.yaml     who goes where
   dialplan/               #include routing-engine.conf from extensions.conf
+  schema/                 what editors check these files by: 'routing-engine schema' writes them anew
   sounds/                 the prompts; copy en/ and de/ to Asterisk's sounds folder
 
 Try it:

@@ -21,7 +21,7 @@ from routing_engine.providers.ldap.provider import open_ldap
 from routing_engine.providers.records import provider as records
 from routing_engine.providers.sql import settings as sql_settings
 from routing_engine.providers.sql.provider import open_sql
-from routing_engine.settings.integration import Model, ProviderSetup, read_limits, read_models
+from routing_engine.settings.integration import IntegrationKeys, Model, ProviderSetup, read_limits, read_models
 from routing_engine.settings.yaml_reader import Problems, Section
 
 _GROUP = "routing_engine.providers"
@@ -49,6 +49,8 @@ class ProviderKind(Generic[S]):
     read_settings: ReadSettings[S]
     open: Callable[[str, S, Mapping[str, Model], str, Clock], Provider]
     read_models: Callable[[Section], Mapping[str, Model]] = read_models
+    #: All keys of the integration's YAML, for editors; those of every integration alone where they are not declared.
+    keys: type[IntegrationKeys] = IntegrationKeys
 
 
 #: Kinds by name. Each pairs settings with what opens them; side by side in a table their types differ.

@@ -203,11 +203,18 @@ def refer_to(section: type[DataclassInstance], definitions: Definitions) -> Sche
 def schema_of(section: type[DataclassInstance], definitions: Definitions) -> Schema:
     """Return the JSON Schema of a section, written out."""
     return {
+        "title": _title(section),
         "type": "object",
         "properties": properties_of(section, definitions),
         "required": [key.name for key in keys_of(section) if key.must],
         "additionalProperties": False,
     }
+
+
+def _title(section: type[DataclassInstance]) -> str:
+    """Return what an editor calls a section in its own sentences: `SourceKeys` is a source."""
+    words = re.findall("[A-Z][a-z]+", section.__name__)
+    return " ".join(word for word in words if word not in ("Keys", "Settings")).lower()
 
 
 def properties_of(section: type[DataclassInstance], definitions: Definitions) -> Mapping[str, Schema]:

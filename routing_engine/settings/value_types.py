@@ -219,7 +219,7 @@ def word_or(word: str, means: T, other: ValueType[T]) -> ValueType[T]:
         return means if value.word() == word else other.read(value, usual)
 
     def schema(definitions: Definitions) -> Schema:
-        return {"anyOf": [{"const": word}, other.schema(definitions)]}
+        return {"anyOf": [other.schema(definitions), {"const": word}]}  # an editor explains the first
 
     return ValueType(read, schema, f"{other.words}, or `{word}`")
 
@@ -234,7 +234,7 @@ def short_or(make: Callable[[str], T], other: ValueType[T]) -> ValueType[T]:
         return None if found is None else make(found)
 
     def schema(definitions: Definitions) -> Schema:
-        return {"anyOf": [TEXT, other.schema(definitions)]}
+        return {"anyOf": [other.schema(definitions), TEXT]}
 
     return ValueType(read, schema, f"text, or {other.words}")
 

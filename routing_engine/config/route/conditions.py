@@ -233,7 +233,7 @@ def _condition_schema(definitions: Definitions) -> Schema:
     return {
         "type": "object",
         "properties": {join: {**some, "description": means[join]} for join in _JOINS},
-        "additionalProperties": {"anyOf": [TEXT, definitions.refer("Operators", _operators_schema)]},
+        "additionalProperties": {"anyOf": [definitions.refer("Operators", _operators_schema), TEXT]},
         "minProperties": 1,
     }
 

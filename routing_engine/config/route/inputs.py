@@ -83,7 +83,7 @@ class InputKeys:
     on_failure: YamlValue | None = setting(
         raw(
             "[destination](#a-destination-with-play), or `default`",
-            lambda definitions: {"anyOf": [{"const": "default"}, ACTION.schema(definitions)]},
+            lambda definitions: {"anyOf": [ACTION.schema(definitions), {"const": "default"}]},
         ),
         None,
         "where callers go without a valid input. No source is asked then",

@@ -81,7 +81,7 @@ def _prompt_schema(_: Definitions) -> Schema:
         "minProperties": 1,
         "maxProperties": 1,
     }
-    return {"anyOf": [TEXT, saying]}
+    return {"anyOf": [saying, TEXT]}
 
 
 def _prompts_schema(definitions: Definitions) -> Schema:

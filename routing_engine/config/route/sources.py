@@ -67,11 +67,11 @@ class PreferKeys:
 def _when_many_schema(definitions: Definitions) -> Schema:
     words: Schema = {"type": "string", "pattern": "^(first|ask|newest by .+)$"}
     ways = (refer_to(one, definitions) for one in (MenuKeys, PreferKeys, ActionKeys))
-    return {"anyOf": [{"enum": ["first", "ask"]}, words, *ways]}
+    return {"anyOf": [*ways, {"enum": ["first", "ask"]}, words]}
 
 
 def _when_down_schema(definitions: Definitions) -> Schema:
-    return {"anyOf": [{"enum": ["next", "default"]}, ACTION.schema(definitions)]}
+    return {"anyOf": [ACTION.schema(definitions), {"enum": ["next", "default"]}]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,96 @@
+"""`routing-engine schema`: JSON Schemas of the configuration's files, by which an editor completes and checks them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from routing_engine.cli.common import Commands, add_command, misuse
+from routing_engine.config.folder import ENGINE, INTEGRATIONS, PROVIDERS, ROUTES
+from routing_engine.config.schema import (
+    SchemaOf,
+    common_keys_schema,
+    engine_schema,
+    integration_schema,
+    keys_schema,
+    route_schema,
+)
+from routing_engine.providers.crm.settings import shipped
+from routing_engine.providers.registry import known_providers
+from routing_engine.settings.integration import IntegrationKeys
+from routing_engine.settings.value_types import Schema
+
+#: The folder of the schemas, below the configuration's.
+FOLDER = "schema"
+_MODELINE = "# yaml-language-server: $schema="
+_FOLDERS = {ROUTES: "route", INTEGRATIONS: "integration", PROVIDERS: "provider"}
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(commands, "schema", "write the JSON Schemas by which an editor checks the configuration")
+    kinds = sorted(schemas(Path()))
+    parser.add_argument("kind", nargs="?", choices=kinds, help="print this one instead of writing all")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the schemas beside the configuration, or print one."""
+    folder: Path = options.config
+    if options.kind is not None:
+        print(_as_json(schemas(folder)[options.kind]()), end="")
+        return 0
+    if not folder.is_dir():
+        return misuse(f"there is no folder {folder}; create it with 'routing-engine init', or name one with --config")
+    for file in write_schemas(folder):
+        print(file)
+    print(f"each file finds its own by its first line, such as: {modeline(Path('routes/NAME.yaml'))}")
+    return 0
+
+
+def schemas(folder: Path) -> Mapping[str, Callable[[], Schema]]:
+    """Return what makes the schema of each kind of file of a configuration folder."""
+    return {
+        "engine": engine_schema,
+        "integration": lambda: integration_schema(_providers(folder)),
+        "route": route_schema,
+    }
+
+
+def _providers(folder: Path) -> Mapping[str, SchemaOf]:
+    code = {name: kind.keys for name, kind in known_providers().items()}
+    declared = {name: keys_schema(keys) for name, keys in code.items() if keys is not IntegrationKeys}
+    own = [file.stem for file in (folder / PROVIDERS).glob("*.y*ml")]
+    return {**dict.fromkeys((*shipped(), *own, *code), common_keys_schema), **declared}
+
+
+def write_schemas(folder: Path) -> list[Path]:
+    """Write every schema below a configuration's folder; return the files."""
+    (folder / FOLDER).mkdir(exist_ok=True)
+    written = []
+    for kind, make in schemas(folder).items():
+        file = folder / FOLDER / f"{kind}.json"
+        file.write_text(_as_json(make()), encoding="utf-8")
+        written.append(file)
+    return written
+
+
+def _as_json(schema: Schema) -> str:
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+
+
+def modeline(file: Path) -> str:
+    """Return the line by which editors find the schema of a file; `file` is relative to the configuration's folder."""
+    if file.name in ENGINE:
+        return f"{_MODELINE}{FOLDER}/engine.json"
+    return f"{_MODELINE}../{FOLDER}/{_FOLDERS[file.parts[0]]}.json"
+
+
+def add_modelines(folder: Path) -> None:
+    """Put its modeline above every YAML file of a new configuration."""
+    files = [*folder.glob("engine.y*ml"), *(file for room in _FOLDERS for file in (folder / room).glob("*.y*ml"))]
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        file.write_text(f"{modeline(file.relative_to(folder))}\n{text}", encoding="utf-8")

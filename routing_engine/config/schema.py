@@ -1,0 +1,66 @@
+"""JSON Schemas of the files of a configuration, for editors: made from the keys, one for each kind of file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from routing_engine.config.engine_yaml import EngineSettings
+from routing_engine.config.route.read import RouteKeys
+from routing_engine.settings.integration import IntegrationKeys
+from routing_engine.settings.spec import properties_of, refer_to, schema_of
+from routing_engine.settings.value_types import Definitions, Json, Schema
+
+#: Writes the schema of the files of one provider's integrations; what recurs in it goes to the definitions.
+SchemaOf: TypeAlias = Callable[[Definitions], Schema]
+
+#: Draft 7 is the newest that the YAML language server knows well.
+_DRAFT = "http://json-schema.org/draft-07/schema#"
+
+
+def engine_schema() -> Schema:
+    """Return the schema of engine.yaml."""
+    return _document("engine.yaml of Routing Engine", lambda definitions: schema_of(EngineSettings, definitions))
+
+
+def route_schema() -> Schema:
+    """Return the schema of a file of `routes/`."""
+    return _document("a route of Routing Engine", lambda definitions: schema_of(RouteKeys, definitions))
+
+
+def integration_schema(providers: Mapping[str, SchemaOf]) -> Schema:
+    """Return the schema of a file of `integrations/`: which keys it has depends on its `provider`."""
+
+    def body(definitions: Definitions) -> Schema:
+        provider: Schema = {"description": "the kind of system", "enum": sorted(providers)}
+        ways: list[Json] = [
+            {
+                "if": {"properties": {"provider": {"const": name}}, "required": ["provider"]},
+                "then": of_provider(definitions),
+            }
+            for name, of_provider in sorted(providers.items())
+        ]
+        return {"type": "object", "properties": {"provider": provider}, "required": ["provider"], "allOf": ways}
+
+    return _document("an integration of Routing Engine", body)
+
+
+def keys_schema(keys: type[IntegrationKeys]) -> SchemaOf:
+    """Return what writes the schema of a provider whose keys are declared."""
+    return lambda definitions: refer_to(keys, definitions)
+
+
+def common_keys_schema(definitions: Definitions) -> Schema:
+    """Return the schema of a provider whose own keys are not declared: those of every integration, and any other."""
+
+    def write(named: Definitions) -> Schema:
+        properties = {**properties_of(IntegrationKeys, named), "models": {"type": ["object", "null"]}}
+        return {"type": "object", "properties": properties}
+
+    return definitions.refer("AnyIntegration", write)
+
+
+def _document(title: str, body: SchemaOf) -> Schema:
+    definitions = Definitions()
+    written = body(definitions)
+    return {"$schema": _DRAFT, "title": title, **written, "definitions": definitions.by_name}

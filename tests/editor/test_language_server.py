@@ -1,0 +1,109 @@
+"""What an editor says of a configuration: completions and errors of the YAML language server, by our schemas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from rig.language_server import LanguageServer, fetch_server
+from routing_engine.cli.schema import modeline, write_schemas
+from tests.docs.pages import DOCS, files, pages
+
+pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module")]
+
+#: Files that have a schema.
+KNOWN = re.compile(r"engine\.yaml|(routes|integrations|providers)/")
+ROUTE, ENGINE, INTEGRATION = "routes/x.yaml", "engine.yaml", "integrations/x.yaml"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server() -> AsyncIterator[LanguageServer]:
+    async with LanguageServer(fetch_server()) as running:
+        yield running
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    write_schemas(tmp_path)
+    return tmp_path
+
+
+def write(config: Path, name: str, text: str) -> Path:
+    """A file with its modeline, so that `text` begins on line 2."""
+    file = config / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"{modeline(Path(name))}\n{text}", encoding="utf-8")
+    return file
+
+
+#: A file, a text whose `^` is where the editor stands, and words that it must propose there.
+PROPOSED = [
+    (ENGINE, "^", "region listeners dialplan calendars journal drain_s"),
+    (ENGINE, "journal:\n  ^", "numbers key keep_days"),
+    (ENGINE, "dialplan:\n  profile: ^", "plain freepbx"),
+    (ENGINE, "calendars:\n  office:\n    ^", "hours holidays closed open ical"),
+    (INTEGRATION, "^", "provider"),
+    (INTEGRATION, "provider: redis\n^", "models number_form limits breaker mirror"),
+    (INTEGRATION, "provider: redis\nbreaker:\n  ^", "failures pause_s"),
+    (ROUTE, "^", "input sources default examples"),
+    (ROUTE, "default:\n  to:\n    ^", "queue extension voicemail priority ring_s else"),
+    (ROUTE, "rules:\n  - when:\n      tier:\n        ^", "is one_of at_least matches loosely"),
+    (ROUTE, "rules:\n  - when:\n      any:\n        - tier:\n            ^", "is one_of"),
+    (ROUTE, "sources:\n  - integration: crm\n    cache:\n      ^", "ttl_s negative_ttl_s sensitive"),
+    (ROUTE, "default:\n  play:\n    - ^", "say digits date"),
+    (ROUTE, "examples:\n  - expect:\n      ^", "rule to reason source"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "words"), PROPOSED)
+async def test_the_editor_proposes_what_is_known_here(server, config, name, text, words):
+    before = text.partition("^")[0]
+    file = write(config, name, before + "\n")
+    lines = before.split("\n")
+    proposed = await server.completions(file, len(lines) + 1, len(lines[-1]))
+    assert set(words.split()) <= set(proposed)
+
+
+async def test_a_proposal_says_what_it_means_its_range_and_its_default(server, config):
+    proposed = await server.completions(write(config, ENGINE, "journal:\n  \n"), 3, 2)
+    assert proposed["keep_days"] == "calls that are older are deleted (days, 1 to 3650; default: 90)"
+
+
+#: A file, a text, and what the editor must say, as `line: a part of its sentence`.
+WRONG = [
+    (ENGINE, "regoin: AT\n", "2: Property regoin is not allowed"),
+    (ENGINE, "drain_s: 9999\n", "2: Value is above the maximum of 3600"),
+    (ENGINE, "journal: {numbers: hidden}\n", '2: Value is not accepted. Valid values: "masked", "plain", "hashed"'),
+    (INTEGRATION, "models: {contact: {}}\n", '2: Missing property "provider"'),
+    (INTEGRATION, "provider: redsi\n", "2: Value is not accepted"),
+    (INTEGRATION, "provider: redis\nmodels: {}\nbreaker: {failures: 0}\n", "4: Value is below the minimum of 1"),
+    (ROUTE, "description: no default\n", '2: Missing property "default"'),
+    (ROUTE, "default: {to: {queue: a}}\nsuorces: []\n", "3: Property suorces is not allowed"),
+    (ROUTE, "default: {to: {quue: a}}\n", "2: Property quue is not allowed"),
+    (ROUTE, "default: {to: {queue: a}}\nrules: [{when: {tier: {equal: x}}, to: hangup}]\n",
+     "3: Property equal is not allowed"),
+    (ROUTE, "default: {to: {queue: a}}\ninput: {digits: {min: 0}}\n", "3: Value is below the minimum of 1"),
+    (ROUTE, "default: {to: {queue: a}}\nlook_ahead: maybe\n", "3: Value is not accepted"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text", "problem"), WRONG)
+async def test_the_editor_marks_what_is_wrong_on_its_line(server, config, name, text, problem):
+    found = await server.problems(write(config, name, text))
+    assert [one for one in found if one.startswith(problem)], found
+
+
+async def test_the_editor_accepts_every_file_of_the_documentation(server, config):
+    marked = {}
+    for page in pages():
+        folder = config / page.stem
+        written = {name: write(folder, name, text) for name, text in files(page).items() if KNOWN.match(name)}
+        write_schemas(folder) if written else None
+        for name, file in written.items():
+            if not name.startswith("providers/") and (found := await server.problems(file)):
+                marked[f"{page.relative_to(DOCS)}: {name}"] = found
+    assert marked == {}
