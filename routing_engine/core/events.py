@@ -62,9 +62,9 @@ class CallAbandoned(CallEnded):
     cause: Cause = "hung_up"
 
 
-#: What came of a look-up. `held`: nothing was sent, to spare the system; `throttled`: it said that it is asked too
+#: What came of a look-up. `skipped`: nothing was sent, to spare the system; `throttled`: it said that it is asked too
 #: much; `dropped`: nobody needed the answer any more.
-LookupOutcome: TypeAlias = Literal["found", "none", "down", "held", "throttled", "dropped"]
+LookupOutcome: TypeAlias = Literal["found", "none", "down", "skipped", "throttled", "dropped"]
 #: Who wants it: a call whose turn it is, a call whose turn is still to come, or the cache behind an answer it gave.
 LookupPurpose: TypeAlias = Literal["call", "early", "refresh"]
 

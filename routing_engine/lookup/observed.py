@@ -54,4 +54,4 @@ def _outcome(answer: Found | SourceDown) -> LookupOutcome:
         return "found" if answer.records else "none"
     if answer.throttled:
         return "throttled"
-    return "down" if answer.asked else "held"
+    return "down" if answer.asked else "skipped"

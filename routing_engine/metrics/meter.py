@@ -123,7 +123,7 @@ class Meter:
 
     def _looked_up(self, event: LookedUp) -> None:
         self._lookups[event.integration, event.outcome, event.origin, event.purpose].inc()
-        # The time of one that was dropped, held or kept says nothing about the system.
+        # The time of one that was dropped, skipped or kept says nothing about the system.
         if event.origin != "live":
             self._ages[(event.origin,)].observe(event.age_s)
         elif event.outcome in _TIMED:

@@ -57,7 +57,7 @@ class TracedLookup:
             raise
         if isinstance(answer, SourceDown):
             moment.fault = answer.why
-            moment.end(outcome="down" if answer.asked else "held")
+            moment.end(outcome="down" if answer.asked else "skipped")
         else:
             origin = answer.records[0].origin if answer.records else "live"
             moment.end(outcome="found" if answer.records else "none", records=len(answer.records), origin=origin)

@@ -28,7 +28,7 @@ ANNA = Record({"name": "Anna"}, id="7")
         (Found((ANNA,)), "found"),
         (Found(), "none"),
         (SourceDown("no"), "down"),
-        (SourceDown("no", asked=False), "held"),
+        (SourceDown("no", asked=False), "skipped"),
         (SourceDown("no", throttled=True), "throttled"),
     ],
 )

@@ -88,7 +88,7 @@ async def test_a_system_that_was_asked_is_timed(outcome):
     assert await found.value("lookup_duration_seconds_sum", integration="crm") == 0.08
 
 
-@pytest.mark.parametrize("event", [looked_up("held"), looked_up("dropped"), looked_up(origin="cache", age_s=30)])
+@pytest.mark.parametrize("event", [looked_up("skipped"), looked_up("dropped"), looked_up(origin="cache", age_s=30)])
 async def test_a_system_that_did_not_answer_us_is_not_timed(event):
     found = Counted()
     found.publish(event)

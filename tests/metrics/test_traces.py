@@ -168,7 +168,7 @@ async def test_a_source_that_is_spared_is_told_apart():
     memory = Memory()
     held = SourceDown("crm: not asked, it failed 5 times in a row", asked=False)
     await carry(memory, route(source("customers")), lookup=FakeLookup({"customers": held}))
-    assert memory.named("look up crm")[0].attributes["routing_engine.outcome"] == "held"
+    assert memory.named("look up crm")[0].attributes["routing_engine.outcome"] == "skipped"
 
 
 async def test_a_call_that_fell_back_is_an_error():
