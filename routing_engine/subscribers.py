@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from routing_engine import __version__
-from routing_engine.config.engine_yaml import EngineSettings, LogSettings
+from routing_engine.config.engine_sections import LogSettings
+from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.core.events import CallEnded, Reading
 from routing_engine.event_bus import EventBus
 from routing_engine.journal.writer import Journal

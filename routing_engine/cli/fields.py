@@ -18,8 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import yaml
-
 from routing_engine.cli.common import misuse, paint, print_json
 from routing_engine.config.store import Configuration
 from routing_engine.core.ports import Describes, RemoteField
@@ -29,6 +27,7 @@ from routing_engine.errors import ProviderError
 from routing_engine.providers.crm.settings import CrmSettings
 from routing_engine.settings.integration import FieldInfo, Integration
 from routing_engine.settings.paths import state_folder
+from routing_engine.settings.yaml_reader import without_key
 from routing_engine.storage.files import SHARED_FOLDER, make_folder, replace_file
 
 #: The fields that a system has, by model; the moment it was asked is beside.
@@ -204,17 +203,3 @@ def _reset(folder: Path, integration: Integration) -> int:
     replace_file(path, rest.encode(), mode)
     print(f"The defaults hold again. What {path} said is kept in {kept}.")
     return 0
-
-
-def without_key(text: str, key: str) -> str:
-    """Return a YAML mapping's text without one of its keys; everything else, comments too, stays as it is written."""
-    node = yaml.compose(text)
-    for name, value in node.value if isinstance(node, yaml.MappingNode) else ():
-        if name.value != key:
-            continue
-        lines = text.splitlines(keepends=True)
-        first, last = name.start_mark.line, value.end_mark.line + (1 if value.end_mark.column else 0)
-        while last > first + 1 and (not lines[last - 1].strip() or lines[last - 1].startswith("#")):
-            last -= 1
-        return "".join(lines[:first] + lines[last:])
-    return text

@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
-from routing_engine.config.engine_yaml import EngineSettings, Listeners, read_settings
+from routing_engine.config.engine_sections import Listeners
+from routing_engine.config.engine_yaml import EngineSettings, read_settings
 from routing_engine.config.examples import Example, failures
 from routing_engine.config.folder import INTEGRATIONS, PROVIDERS, ROUTES, FolderTexts, UnreadableFile, read_folder
 from routing_engine.config.lint import lint

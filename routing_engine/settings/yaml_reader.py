@@ -54,7 +54,7 @@ class Problems:
 def read_yaml(text: str, notes: Problems) -> Section | None:
     """Read one YAML document whose top is a mapping; None, with the problem noted, for anything else."""
     try:
-        if not _isplain_number(text, notes):
+        if not _is_plain(text, notes):
             return None
         node = yaml.compose(text, Loader=_LOADER)
     except (yaml.YAMLError, UnicodeError) as error:
@@ -70,7 +70,7 @@ def read_yaml(text: str, notes: Problems) -> Section | None:
     return section_of(node, notes, "the file")
 
 
-def _isplain_number(text: str, notes: Problems) -> bool:
+def _is_plain(text: str, notes: Problems) -> bool:
     """Look at the events before libyaml composes them: it recurses in C, where too deep a nesting ends the process."""
     depth = 0
     for event in yaml.parse(text, Loader=_LOADER):
@@ -100,6 +100,20 @@ def _line_of(error: Exception) -> int:
 def _short(error: Exception) -> str:
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
     return str(problem)
+
+
+def without_key(text: str, key: str) -> str:
+    """Return a YAML mapping's text without one of its keys; everything else, comments too, stays as it is written."""
+    node = yaml.compose(text)
+    for name, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if name.value != key:
+            continue
+        lines = text.splitlines(keepends=True)
+        first, last = name.start_mark.line, value.end_mark.line + (1 if value.end_mark.column else 0)
+        while last > first + 1 and (not lines[last - 1].strip() or lines[last - 1].startswith("#")):
+            last -= 1
+        return "".join(lines[:first] + lines[last:])
+    return text
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from routing_engine.cli import main
-from routing_engine.cli.fields import without_key
+from routing_engine.settings.yaml_reader import without_key
 
 FIELDS = [("id", "Record ID"), ("full_name", "Name"), ("phone", "Phone"), ("tier", "Tier"), ("\x1b[31mred", "R")]
 DESCRIPTION = """

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from routing_engine.config.engine_yaml import RouteDefaults
+from routing_engine.config.engine_sections import RouteDefaults
 from routing_engine.config.lint import lint
 from routing_engine.config.load import configure
 from routing_engine.config.route.read import read_route

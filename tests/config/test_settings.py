@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from routing_engine.config.engine_yaml import (
-    EngineSettings,
-    ListenerAddress,
-    Listeners,
-    LogSettings,
-    RouteDefaults,
-    ServiceLimits,
-    read_settings,
-)
+from routing_engine.config.engine_sections import ListenerAddress, Listeners, LogSettings, RouteDefaults, ServiceLimits
+from routing_engine.config.engine_yaml import EngineSettings, read_settings
 from routing_engine.config.load import configure
 from routing_engine.core.destinations import PROFILES
 from routing_engine.settings.yaml_reader import Problems

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from routing_engine.config.engine_yaml import RouteDefaults
+from routing_engine.config.engine_sections import RouteDefaults
 from routing_engine.config.route.read import read_route
 from routing_engine.core import model
 from routing_engine.core.calendar import OpeningHours

@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 from routing_engine.cli import build_parser
-from routing_engine.config.engine_yaml import Listeners
+from routing_engine.config.engine_sections import Listeners
 from routing_engine.config.route.conditions import WORDS
 from routing_engine.config.route.prompts import SAYINGS
 from routing_engine.core.destinations import CAUSES, HEADER, PROFILES, SIDE_EFFECTS, WRITTEN, variables

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from routing_engine.config.engine_yaml import FILLER, LOOK_AHEAD, FillerKeys, LookAhead, RouteDefaults
+from routing_engine.config.engine_sections import FILLER, LOOK_AHEAD, FillerKeys, LookAhead, RouteDefaults
 from routing_engine.config.examples import Example, ExampleKeys, read_examples
 from routing_engine.config.route.actions import ACTION, read_action
 from routing_engine.config.route.context import RouteContext

@@ -1,0 +1,242 @@
+"""The sections of engine.yaml that belong to no room: listeners, dialplan, what routes may leave out, log, limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from routing_engine.core.destinations import KINDS, PROFILES, check_target, dialplan_places
+from routing_engine.core.model import Filler
+from routing_engine.core.prompts import SOUND
+from routing_engine.settings.spec import nested, not_yet, setting
+from routing_engine.settings.value_types import (
+    ValueType,
+    choice,
+    flag,
+    mapping_of,
+    matching,
+    number,
+    parsed,
+    whole,
+    word_or,
+)
+from routing_engine.settings.yaml_reader import Section
+
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_]+):([0-9]{1,5})\Z", re.ASCII)
+_EXPRESSION = re.compile(r"[A-Z_]+\([A-Za-z0-9_/@.\-]*\{target\}[A-Za-z0-9_/@.\-]*\)\Z", re.ASCII)
+_MEANWHILE = "let the dialplan call the engine over fastagi"
+
+#: How Asterisk tells the state of an extension, by dialplan profile.
+EXTENSION_STATES: Mapping[str, str] = {
+    "plain": "DEVICE_STATE(PJSIP/{target})",
+    "freepbx": "EXTENSION_STATE({target}@ext-local)",
+}
+LookAhead: TypeAlias = Literal["certain", "next", "all"]
+
+
+# ------------------------------------------------------------------------------------------- types of values
+
+
+def _listener(example: str) -> ValueType[ListenerAddress]:
+    def read_address(text: str) -> ListenerAddress:
+        found = _ADDRESS.match(text)
+        if not found or int(found[2]) > 65535:
+            raise ValueError(f"'{text[:80]}' is no address")
+        return ListenerAddress(found[1].strip("[]"), int(found[2]))
+
+    return parsed(read_address, "`HOST:PORT`", f"write HOST:PORT, such as {example}", {"type": "string"})
+
+
+def _place(text: str) -> str:
+    try:
+        check_target("dialplan", text.replace("{target}", "11"))
+    except ValueError:
+        raise ValueError(f"'{text[:80]}' is not a place in the dialplan") from None
+    return text
+
+
+_PLACED = [kind for kind, row in KINDS.items() if not row.fixed]
+_PLACES = mapping_of(
+    parsed(_place, "`context,exten,priority`", "write 'context,exten,priority', with {target}"),
+    name=choice(*_PLACED, fault="'{}' has no place in the dialplan"),
+).called("mapping, kind to `context,exten,priority`")
+
+
+# ------------------------------------------------------------------------------------------- sections
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerAddress:
+    """Where a listener listens. Port 0 takes any free one."""
+
+    host: str
+    port: int
+
+
+FASTAGI = ListenerAddress("127.0.0.1", 4573)
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Where the engine listens; None is not opened."""
+
+    fastagi: ListenerAddress | None = setting(
+        _listener("127.0.0.1:4573"),
+        None,
+        "where FastAGI listens. `0.0.0.0` and `[::]` are every address. FastAGI has no password: open the port to "
+        "your Asterisk only",
+        usual="not opened when the section is there",
+        example="127.0.0.1:4573",
+    )
+    metrics: ListenerAddress | None = setting(
+        _listener("127.0.0.1:9473"),
+        None,
+        "where Prometheus finds the engine's figures. It has no password: "
+        "open it to your Prometheus only. "
+        "[What it tells](metrics.md)",
+        usual="not opened",
+        example="127.0.0.1:9473",
+    )
+    ari: str = not_yet(_MEANWHILE)
+    http: str = not_yet(_MEANWHILE)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialplan:
+    """Where each kind of destination begins in Asterisk's dialplan, and how it tells the state of an extension.
+
+    `destinations` are the operator's own places by kind, with `{target}`; `extension_state` "" is the profile's.
+    """
+
+    profile: str = setting(choice(*PROFILES), "plain", "the table of [destinations](destinations.md#kinds)")
+    destinations: Mapping[str, str] = setting(
+        _PLACES,
+        {},
+        "[a table of your own](destinations.md#a-table-of-your-own)",
+        usual="the profile's",
+        example="{queue: 'my-queues,q{target},1'}",
+    )
+    extension_state: str = setting(
+        matching(
+            _EXPRESSION,
+            "'{}' tells no state",
+            f"write a dialplan function with {{target}}, such as {EXTENSION_STATES['plain']}",
+            "a dialplan function with `{target}`",
+        ),
+        "",
+        "what tells the state of an extension, for `device.EXT` and chains",
+        usual=f"`{EXTENSION_STATES['plain']}`; in `freepbx` `{EXTENSION_STATES['freepbx']}`",
+        example=f"'{EXTENSION_STATES['plain']}'",
+    )
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """`context,exten,priority` by destination kind."""
+        return {**dialplan_places(self.profile), **self.destinations}
+
+    @property
+    def state(self) -> str:
+        """The dialplan function that tells the state of an extension."""
+        return self.extension_state or EXTENSION_STATES[self.profile]
+
+
+@dataclass(frozen=True, slots=True)
+class FillerKeys:
+    """`filler` as it is written. `silent` is the word `none`; what is None is left out."""
+
+    silent: bool = False
+    after_s: float | None = setting(
+        number(0, 60, "seconds"), None, "how long a look-up may last before it begins", usual="0.7"
+    )
+    music: str = setting(
+        matching(SOUND, "'{}' is not a music class", "name a class of musiconhold.conf, such as default").called(
+            "a class of `musiconhold.conf`"
+        ),
+        "",
+        "music on hold",
+        usual="`default`",
+    )
+    ringing: bool = setting(flag(), False, "a ringing tone")
+    sound: str = setting(
+        matching(SOUND, "'{}' is not the name of a sound", "write letters, digits, '.', '-', '_' and '/'").called(
+            "a sound"
+        ),
+        "",
+        "one sound, over and over, cut when the answer is there",
+    )
+
+    def check(self, section: Section, what: str) -> None:
+        """Note that a caller cannot hear two things at once."""
+        if (self.music != "") + self.ringing + (self.sound != "") > 1:
+            section.notes.note(section.line, "'filler' can be only one of music, ringing and sound", "keep one of them")
+
+    def over(self, usual: Filler) -> Filler:
+        """Return the filler; what is left out is as `usual`."""
+        after_s = usual.after_s if self.after_s is None else self.after_s
+        if self.silent:
+            return Filler(after_s, "none", "")
+        if self.ringing:
+            return Filler(after_s, "ringing", "")
+        if self.music or self.sound:
+            return Filler(after_s, "music" if self.music else "sound", self.music or self.sound)
+        return Filler(after_s, usual.kind, usual.name)
+
+
+#: `filler` of engine.yaml and of a route.
+FILLER = word_or("none", FillerKeys(silent=True), nested(FillerKeys))
+LOOK_AHEAD: ValueType[LookAhead] = choice("certain", "next", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class RouteDefaults:
+    """What routes may leave out. `timeout_s` bounds one source; None leaves it to the call's `deadline_s`."""
+
+    deadline_s: float = setting(number(0.1, 60, "seconds"), 3.0, "how long all look-ups of one call may take")
+    timeout_s: float | None = setting(
+        number(0.05, 60, "seconds"),
+        None,
+        "how long one source may take",
+        usual="what is left of `deadline_s`",
+        example="2",
+    )
+    filler: FillerKeys = setting(
+        FILLER.called("as [in a route](routes.md#filler)"),
+        FillerKeys(),
+        "what the caller hears while a look-up lasts",
+        usual="music on hold `default` after 0.7 s",
+        example="{after_s: 0.7, music: default}",
+    )
+    look_ahead: LookAhead = setting(
+        LOOK_AHEAD.called("`certain`, `next` or `all`, as [in a route](routes.md#look_ahead)"),
+        "certain",
+        "which look-ups begin before their turn",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """How the log is written: `auto` is text on a terminal and JSON elsewhere; numbers are masked unless `plain`."""
+
+    level: Literal["debug", "info", "warning", "error"] = setting(
+        choice("debug", "info", "warning", "error"), "info", "`debug` adds the trail to each call"
+    )
+    format: Literal["auto", "json", "text"] = setting(
+        choice("auto", "json", "text"), "auto", "`auto` is text on a terminal, JSON elsewhere"
+    )
+    numbers: Literal["masked", "plain"] = setting(
+        choice("masked", "plain"), "masked", "`masked` leaves the last three digits: `...567`"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLimits:
+    """Bounds of the service: calls at a time, seconds for AGI's first lines."""
+
+    sessions: int = setting(
+        whole(1, 1_000_000), 2000, "calls at a time. More are closed at once: the dialplan asks the second engine"
+    )
+    environment_timeout_s: float = setting(
+        number(0.1, 60, "seconds"), 5.0, "how long a connection has to send AGI's first lines"
+    )
