@@ -1,43 +1,62 @@
-# Two commands do everything, set-up included: make demo, make test. Everything goes into .venv and .cache here.
+# Every target sets up what it needs by itself: into .venv and .cache here, nothing outside. `make` alone lists them.
 
-.PHONY: demo test test-odoo fast check lint types docs reference lock benchmark sounds clean
+PYTEST = .venv/bin/python -m pytest -q
+# Most tests wait more than they work, so that there are more workers than cores; a file stays whole, in one of them.
+SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 
-demo:      ## real calls through a real Asterisk on demo data: where each landed, and why
-	@rig/get-python
+.DEFAULT_GOAL = help
+.PHONY: help demo unit test fast test-soak test-odoo check lint types docs reference house lock benchmark sounds clean
+
+help:      ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo:      ## real calls through a real Asterisk on demo data: where each landed, and why (fetches 100 MB once)
+	@rig/get-all demo
 	@.venv/bin/python -m demo
 
-test:      ## all tests: the fast ones, then real calls through a real Asterisk
+unit:      ## the tests that open no socket, process or thread: some seconds
 	@rig/get-python dev
-	@rig/get-asterisk >/dev/null
-	@.venv/bin/python -m pytest -q --ignore=tests/containers --ignore=tests/odoo
+	@EXAMPLES=10 $(PYTEST) --unit -n 2 --ignore=tests/docs --ignore=tests/house
+
+test:      ## all tests, with real calls and real databases: at most 6 minutes (fetches 320 MB once)
+	@rig/get-all test
+	@$(PYTEST) $(SIDE_BY_SIDE) -m 'not containers and not odoo and not soak'
+
+fast:      ## the tests that need no server that is fetched: a minute
+	@rig/get-python dev
+	@$(PYTEST) $(SIDE_BY_SIDE) -m 'not asterisk and not containers and not odoo and not soak and not servers and not databases'
+
+test-soak: ## ten thousand calls on a system that fails at random: a minute
+	@rig/get-python dev
+	@$(PYTEST) -m soak
 
 test-odoo: ## calls and look-ups on a real Odoo 19 (210 MB once); passes without it only where Debian has no Odoo 19
 	@rig/get-python dev
 	@rig/get-asterisk >/dev/null
 	@rig/get-odoo >/dev/null; case $$? in \
-	  0) .venv/bin/python -m pytest -q tests/odoo ;; \
+	  0) $(PYTEST) tests/odoo ;; \
 	  3) echo '!!! NOT TESTED on a real Odoo: Debian offers no package odoo-19 any more. Find another one.' ;; \
 	  *) exit 1 ;; esac
 
-fast:      ## only the tests without network: seconds
-	@rig/get-python dev
-	@.venv/bin/python -m pytest -q -m 'not asterisk and not containers and not soak and not servers and not databases'
+check: lint types docs  ## lint, types and docs
 
-check: lint types docs
-
-lint:
+lint:      ## style, import contracts
 	@rig/get-python dev
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/lint-imports
 
-types:
+types:     ## mypy --strict
 	@rig/get-python dev
 	@.venv/bin/mypy
 
 docs:      ## the reference and the code name the same things; what the README promises runs
 	@rig/get-python dev
-	@.venv/bin/python -m pytest -q tests/docs
+	@$(PYTEST) tests/docs
+
+house:     ## figures of the whole tree, and which of them break their bar
+	@rig/get-python dev
+	@.venv/bin/python -m tests.house
 
 reference: ## write the tables of docs/reference anew from the keys of the code
 	@.venv/bin/python -m rig.reference
@@ -58,5 +77,5 @@ benchmark: ## calls a second on one core beside a server that does nothing, in o
 sounds:    ## make the prompts from sounds/prompts.csv (needs espeak-ng and sox)
 	@sounds/make
 
-clean:
+clean:     ## throw away .venv, .cache and everything that is made here
 	rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

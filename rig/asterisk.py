@@ -20,7 +20,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol, Self
 
-from rig.conf import CALL_ID, CDR_FIELDS, HOST, MANAGER_USER, Ports, Wish, files
+from rig.conf import CALL_ID, CDR_FIELDS, HOST, MANAGER_USER, PATIENCE_S, Ports, Wish, files
 from rig.furnish import MUSIC_HZ, find_asterisk, furnish, reserve_ports, wanted_modules
 from rig.manager import Event, Manager, ManagerGone
 from rig.process import ServerFailed
@@ -29,7 +29,7 @@ from routing_engine.errors import AmiRefused
 
 __all__ = ["MUSIC_HZ", "Asterisk", "Landing", "NotLanded", "find_asterisk"]
 
-BOOT_S = 20.0
+BOOT_S = 60.0
 
 
 class NotLanded(AssertionError):
@@ -151,7 +151,7 @@ class Asterisk:
         """A global variable, or one of a channel; functions too; "" when it is not set."""
         return (await self.ami.action("Getvar", Variable=name, Channel=channel)).get("Value", "")
 
-    async def wait_event(self, name: str, *, timeout_s: float = 5.0, since: int = 0, **fields: str) -> Event:
+    async def wait_event(self, name: str, *, timeout_s: float = PATIENCE_S, since: int = 0, **fields: str) -> Event:
         """The first manager event of this name with these fields, past ones from number `since` on included."""
 
         def wanted(event: Event) -> bool:
@@ -176,7 +176,7 @@ class Asterisk:
 
     # Where a call got to.
 
-    async def uniqueid(self, call: Placed | str, timeout_s: float = 5.0) -> str:
+    async def uniqueid(self, call: Placed | str, timeout_s: float = PATIENCE_S) -> str:
         """The Uniqueid of the channel that a call came in on; `call` may also be a SIP Call-ID or that very id."""
         wanted = call if isinstance(call, str) else call.call_id
 
@@ -195,7 +195,7 @@ class Asterisk:
         self,
         call: Placed | str,
         contexts: str | Iterable[str] | None = None,
-        timeout_s: float = 10.0,
+        timeout_s: float = PATIENCE_S,
         *,
         application: str = "*",
     ) -> Landing:
@@ -306,7 +306,7 @@ class Asterisk:
             return
         self._process.send_signal(how)
         try:
-            await asyncio.wait_for(self._process.wait(), 5.0)
+            await asyncio.wait_for(self._process.wait(), PATIENCE_S)
         except TimeoutError:
             self._process.kill()
             await self._process.wait()

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
+#: How long what must happen is waited for, in seconds: far longer than it takes, since a busy machine is no fault.
+PATIENCE_S = 20.0
 MANAGER_USER = "rig"
 CALL_ID = "RIG_CALL_ID"
 #: The music classes; all play the same.

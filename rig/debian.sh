@@ -1,6 +1,6 @@
 # What the rig/get-... scripts share: Debian's packages in a private folder, without root.
-# Sourced, never run. Whoever sources it sets: name, for the messages; cache, the folder; suite, Debian's release; and
-# defines give_up, which ends with a sentence.
+# Sourced, never run. Whoever sources it sets: name, for the messages; title and size, what is fetched and how much that
+# is; cache, the folder; suite, Debian's release; and defines give_up, which ends with a sentence.
 #
 # Under pipefail a reader that stops early (grep -q, head, awk's exit) makes its writer die of SIGPIPE, now and then, and
 # so the whole line fail: what is piped here is read to its end.
@@ -47,10 +47,28 @@ read_index() {
   address=$(mirror)
   [[ -n $address ]] || give_up 'apt on this machine knows no Debian mirror; ROUTING_ENGINE_MIRROR may name one.'
   private_apt "$1" "$address"
-  say "reading the package index of Debian $suite"
-  # apt calls an unreachable mirror a warning, so what it brought is looked at too.
-  apt-get -qq update >"$1/log" 2>&1 && compgen -G "$1/state/lists/*_Packages*" >/dev/null ||
+  share_lists "$1"
+  is_fresh || fetch_lists "$1" ||
     give_up "the package index could not be read: $(tail -n 2 "$1/log" | tr '\n' ' ')"
+  exec 8>&-
+}
+
+# The index lies beside the caches, for all scripts that run within an hour: one reads it, the others wait for that.
+share_lists() {
+  lists=${cache%/*}/index/$suite
+  mkdir -p "$lists/partial"
+  printf 'Dir::State::Lists "%s";\n' "$lists" >>"$1/apt.conf"
+  exec 8>"$lists.lock"
+  flock 8
+}
+
+is_fresh() { [[ -n $(find "$lists" -name '*_Packages*' -mmin -60) ]]; }
+
+fetch_lists() {
+  say "reading the package index of Debian $suite (10 MB)"
+  rm -f "$lists"/*_*
+  # apt calls an unreachable mirror a warning, so what it brought is looked at too.
+  apt-get -qq update >"$1/log" 2>&1 && compgen -G "$lists/*_Packages*" >/dev/null && touch "$lists"/*_Packages*
 }
 
 # What lies in the apt $1, into the folder $2.
@@ -105,6 +123,16 @@ keep_in_cache() {
 }
 
 is_ready() { [[ -d $cache/$1 ]]; }
+
+# Brings the folder $1 of the cache and prints it. With a second word (--missing) it only says what would be fetched.
+bring() {
+  if [[ -n ${2:-} ]]; then
+    is_ready "$1" || echo "$title ($size)"
+    return
+  fi
+  is_ready "$1" || keep_in_cache "$1"
+  echo "$cache/$1"
+}
 
 # What the folder is called, from all that says what is in it: the files named, and this one.
 stamp_of() { cat "$@" "$here/debian.sh" | cksum | tr ' ' '-'; }

@@ -42,7 +42,8 @@ def find_asterisk() -> Installation:
         roots, [f"{usr}{lib}/asterisk/modules" for usr in ("usr/", "") for lib in ("lib/*", "lib", "lib64")]
     )
     documentation = _first(roots, [f"{share}/asterisk/documentation" for share in ("usr/share", "share", "var/lib")])
-    return Installation(executable, modules, documentation.parent)
+    # Asterisk loads a module by name only where the folder of modules is named without links.
+    return Installation(executable, modules.resolve(), documentation.parent)
 
 
 def _first(roots: Iterable[Path], patterns: Iterable[str]) -> Path:

@@ -5,6 +5,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
+from rig.conf import PATIENCE_S
 from routing_engine.asterisk.ami import AmiClient, AmiServer
 from routing_engine.asterisk.ami_wire import AmiMessage, FieldValue
 
@@ -42,7 +43,7 @@ class Manager:
         manager._task = asyncio.create_task(manager._read())
         return manager
 
-    async def action(self, name: str, timeout_s: float = 10.0, **fields: FieldValue) -> AmiMessage:
+    async def action(self, name: str, timeout_s: float = PATIENCE_S, **fields: FieldValue) -> AmiMessage:
         """Return the response to an action.
 
         Raises:

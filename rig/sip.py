@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
+from rig.conf import PATIENCE_S
 from rig.ear import Segment, silence, sound
 from rig.media import Pacer, Stream
 from rig.sip_call import Call, Ending, NotAnswered
@@ -131,7 +132,7 @@ class Phone:
         self._calls[call.call_id] = call
         call.when_ended(lambda: self._calls.pop(call.call_id, None))
 
-    async def register(self, server: Address, user: str, timeout_s: float = 5.0) -> None:
+    async def register(self, server: Address, user: str, timeout_s: float = PATIENCE_S) -> None:
         """Tell the server that calls for `user` come to this telephone.
 
         Raises:
@@ -161,7 +162,7 @@ class Phone:
         """From now on treat calls like this: ring, then pick up (200), refuse (486, 480, ...), or only ring (None)."""
         self._answering = Answering(ring_s, status, speaks_hz, hangs_up_after_s)
 
-    async def next_call(self, timeout_s: float = 5.0) -> Call:
+    async def next_call(self, timeout_s: float = PATIENCE_S) -> Call:
         """The next call that comes in, or came in and was not taken by this yet."""
         return await asyncio.wait_for(self._came.get(), timeout_s)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from rig.conf import PATIENCE_S
 from rig.ear import RATE, Segment, Wanted, save_wav
 from rig.media import Stream
 from rig.sip_line import Address, Line, Repeat
@@ -133,7 +134,7 @@ class Call:
             begin = min(begin, self.answered_at - self.began_at)
         return max((heard.end_s - max(heard.start_s, begin) for heard in self.heard if heard.silent), default=0.0)
 
-    async def hears(self, wanted: Wanted, timeout_s: float = 5.0) -> Segment:
+    async def hears(self, wanted: Wanted, timeout_s: float = PATIENCE_S) -> Segment:
         """The first stretch since the call began that is as wanted, waiting for it; see `sound` and `silence`."""
         try:
             return await self._stream.hears(wanted, timeout_s)
@@ -159,11 +160,11 @@ class Call:
 
     # What is waited for.
 
-    async def rings(self, timeout_s: float = 5.0) -> int:
+    async def rings(self, timeout_s: float = PATIENCE_S) -> int:
         """The first provisional status above 100 (180, 183); waits for it."""
         return await self._wait(self._rings, timeout_s, "rung")
 
-    async def answered(self, timeout_s: float = 5.0) -> None:
+    async def answered(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait for the answer.
 
         Raises:
@@ -171,7 +172,7 @@ class Call:
         """
         await self._wait(self._answers, timeout_s, "answered")
 
-    async def ended(self, timeout_s: float = 10.0) -> Ending:
+    async def ended(self, timeout_s: float = PATIENCE_S) -> Ending:
         """How the call ended; waits for it."""
         return await self._wait(self._ends, timeout_s, "ended")
 
@@ -236,7 +237,7 @@ class Call:
         rest = (("CSeq", f"{sequence} {method}"), ("Max-Forwards", "70"))
         return Message(method, (self._line.via(), *parties, *rest, *more), uri=self._target)
 
-    async def hang_up(self, timeout_s: float = 4.0) -> Ending:
+    async def hang_up(self, timeout_s: float = PATIENCE_S) -> Ending:
         """End the call from our side, whatever its state; returns once the other side has confirmed."""
         if self._incoming and not self._answers.done():
             self.refuse(603)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 import structlog
+
+pytest_plugins = ["tests.isolation"]
+
+
+def pytest_configure() -> None:
+    """Let every program that a test starts hear Ctrl-C."""
+    # A shell lets what it runs in the background ignore it, which all that is started from there inherits: the tests
+    # failed in `make test &`. What we handle ourselves is set back to its default in a new program.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -52,6 +52,7 @@ async def test_who_subscribes_to_a_class_hears_of_its_subclasses_and_of_nothing_
 
 
 @pytest.mark.parametrize("way", ["at_once", "later"])
+@pytest.mark.io
 async def test_both_kinds_of_function_hear_in_order(bus: EventBus, way: str) -> None:
     ears = Ears(enough=3)
     bus.subscribe(Event, getattr(ears, way))
@@ -78,6 +79,7 @@ async def test_one_that_breaks_is_logged_once_and_the_others_hear_all_the_same(b
 
 
 @pytest.mark.parametrize("way", ["at_once", "later"])
+@pytest.mark.io
 async def test_one_that_breaks_behind_its_queue_hears_the_next_event(bus: EventBus, way: str) -> None:
     ears = Ears(enough=2)
 
@@ -127,6 +129,7 @@ async def test_one_that_caught_up_says_what_it_missed(bus: EventBus) -> None:
     assert [(one["event"], one["lost"]) for one in logs] == [("subscriber.caught_up", 2)]
 
 
+@pytest.mark.io
 async def test_one_that_blocks_its_thread_keeps_neither_the_loop_nor_the_end_waiting(bus: EventBus) -> None:
     go, begun = threading.Event(), Ears()
 
@@ -142,6 +145,7 @@ async def test_one_that_blocks_its_thread_keeps_neither_the_loop_nor_the_end_wai
 
 
 @pytest.mark.parametrize("way", ["at_once", "later"])
+@pytest.mark.io
 async def test_the_end_lets_subscribers_finish(bus: EventBus, way: str) -> None:
     ears = Ears()
     bus.subscribe(Event, getattr(ears, way))

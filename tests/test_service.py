@@ -20,6 +20,8 @@ from routing_engine.log import set_up_log
 from routing_engine.service import Service
 from tests.fakes import Asterisk
 
+pytestmark = pytest.mark.io
+
 ROUTE = """
 sources:
   - name: crm

@@ -7,12 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from routing_engine.core.events import CallEnded, CallRouted, Reading
 from routing_engine.engine import open_store
 from routing_engine.service import Service
 from routing_engine.subscribers import SUBSCRIBERS, Host, Subscriber
 from tests.fakes import Asterisk
 from tests.test_service import call, middleware, write
+
+pytestmark = pytest.mark.io
 
 
 async def test_a_stranger_adds_a_subscriber_with_its_metric_and_its_end(tmp_path: Path) -> None:

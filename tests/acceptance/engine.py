@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from textwrap import dedent
 
+from rig.conf import PATIENCE_S
+
 from .middleware import Journal
 from .scenery import NOBODY
 
@@ -66,7 +68,7 @@ class Engine:
         )
         engine = cls(process, folder)
         try:
-            ready = await engine.logged("service.ready", timeout_s=15)
+            ready = await engine.logged("service.ready", timeout_s=60)
             [engine.address] = ready["fastagi"]  # type: ignore[misc]
             yield engine
         finally:
@@ -82,7 +84,7 @@ class Engine:
                 self.noise.append(line.decode(errors="replace"))
         self.log.note({"event": "ended", "noise": self.noise})
 
-    async def logged(self, event: str, timeout_s: float = 5.0, **fields: object) -> Line:
+    async def logged(self, event: str, timeout_s: float = PATIENCE_S, **fields: object) -> Line:
         """The first line, past or to come, of this event and with these fields."""
         wanted = {"event": event, **fields}
 
@@ -120,7 +122,7 @@ class Engine:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(which)
 
-    async def ended(self, timeout_s: float = 10.0) -> int:
+    async def ended(self, timeout_s: float = PATIENCE_S) -> int:
         """The exit code, waiting for the end."""
         code = await asyncio.wait_for(self._process.wait(), timeout_s)
         await self._reading

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from aiohttp import web
 
+from rig.conf import PATIENCE_S
+
 Entry = TypeVar("Entry")
 
 
@@ -25,7 +27,7 @@ class Journal(list[Entry]):
         self.append(entry)
         self._more.set()
 
-    async def first(self, wanted: Callable[[Entry], bool], timeout_s: float = 5.0) -> Entry:
+    async def first(self, wanted: Callable[[Entry], bool], timeout_s: float = PATIENCE_S) -> Entry:
         """The first entry, past or to come, that is as wanted. Raises `TimeoutError` when there is none in time."""
         async with asyncio.timeout(timeout_s):
             while (found := next(filter(wanted, self), None)) is None:
@@ -99,11 +101,11 @@ class Middleware:
         """Where was asked about this caller, in order."""
         return [request.path for request in self.asked_by(caller)]
 
-    async def question(self, caller: str, timeout_s: float = 5.0) -> Request:
+    async def question(self, caller: str, timeout_s: float = PATIENCE_S) -> Request:
         """The first question about this caller, waiting for it."""
         return await self.requests.first(lambda request: request.caller == caller, timeout_s)
 
-    async def was_dropped(self, request: Request, timeout_s: float = 5.0) -> bool:
+    async def was_dropped(self, request: Request, timeout_s: float = PATIENCE_S) -> bool:
         """True as soon as the engine has given up waiting for the answer. Raises `TimeoutError` when it goes on."""
         return await asyncio.wait_for(request.dropped.wait(), timeout_s)
 

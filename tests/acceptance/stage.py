@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rig.asterisk import Asterisk, Landing
+from rig.conf import PATIENCE_S
 from rig.sip import Call, Phone, sound
 
 from .engine import Engine, write_configuration
@@ -107,7 +108,7 @@ class Stage:
             await call.press(digits, 60, 40)
         return call
 
-    async def lands(self, call: Call, kind: str, timeout_s: float = 10.0) -> Landing:
+    async def lands(self, call: Call, kind: str, timeout_s: float = PATIENCE_S) -> Landing:
         """Where a call landed: the step of the shipped context of this kind that runs its application."""
         application = APPLICATIONS.get(kind, "*")
         return await self.asterisk.landed(call, f"routing-engine-{kind}", timeout_s, application=application)
@@ -129,7 +130,7 @@ class Stage:
         assert uniqueid not in await self.asterisk.command("core show channels concise")
 
 
-async def hears(call: Call, name: str, timeout_s: float = 6.0, times: int = 1) -> None:
+async def hears(call: Call, name: str, timeout_s: float = PATIENCE_S, times: int = 1) -> None:
     """Wait until the caller has heard one of the site's sounds as often."""
     matches = sound(0.1, hz=HZ[name])
     await call.hears(lambda segment: matches(segment) and sum(map(matches, call.heard)) >= times, timeout_s)

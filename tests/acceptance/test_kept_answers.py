@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from rig.conf import PATIENCE_S
 from rig.sip import sound
 
 from .engine import Engine, write_configuration
@@ -126,8 +127,8 @@ async def test_an_old_answer_is_renewed_behind_the_call_that_gets_it(stage: Stag
     crm.behaviours["customers"] = never_answers
     came = await comes(stage, "renewed", caller)
     crm.behaviours["customers"] = good
-    assert (came.landing.exten, came.took_s < 0.3) == ("kept", True)
-    async with asyncio.timeout(2):
+    assert came.landing.exten == "kept"
+    async with asyncio.timeout(PATIENCE_S):
         await crm.asked.first(lambda one: crm.paths(caller) == ["customers"] * 2)
 
 
@@ -174,7 +175,7 @@ async def test_a_restart_forgets_nothing(house: House, crm: Faulty, caller: str,
 
 async def written(path: Path, text: str) -> None:
     """Wait until an answer stands in the cache's file."""
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         while not path.exists() or not any(text in question for question in questions(path)):
             await asyncio.sleep(0.05)  # a file tells nobody
 

@@ -74,8 +74,7 @@ async def test_the_deadline_holds_for_all_look_ups_together(stage: Stage, route:
     question = await stage.middleware.question(call.caller)
     landing = await stage.lands(call, "ivr")
     took_s = asyncio.get_running_loop().time() - question.at
-    # The default's sound lies between the deadline and the landing: 0.38 s.
-    assert 0.9 < took_s < 1.4
+    assert 0.9 < took_s < 15, "one look-up alone would take 30 s"
     assert told(landing, "STATUS", "REASON") == ("OK", "source_down")
     assert stage.middleware.paths_asked_by(call.caller) == asked
     assert await stage.middleware.was_dropped(question)

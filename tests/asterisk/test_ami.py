@@ -14,6 +14,8 @@ from routing_engine.errors import AmiRefused
 
 from .manager import SECRET, Manager, managing
 
+pytestmark = pytest.mark.io
+
 
 @pytest.fixture
 async def manager() -> AsyncIterator[Manager]:

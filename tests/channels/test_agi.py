@@ -26,6 +26,8 @@ from routing_engine.errors import CallerHungUp, ChannelBroken
 
 from .contract import LiveChannelContract, Scenario, Seen, Talk
 
+pytestmark = pytest.mark.io
+
 NOW = datetime(2026, 11, 18, 10, 30, tzinfo=ZoneInfo("Europe/Vienna"))
 Handler = Callable[[AgiChannel], Awaitable[None]]
 

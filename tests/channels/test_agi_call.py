@@ -16,6 +16,8 @@ from routing_engine.errors import CallerHungUp
 from .contract import Seen
 from .test_agi import NOW, held, holding, port, serving
 
+pytestmark = pytest.mark.io
+
 NUM = Input(min=4, max=6, first_digit_timeout_s=5, inter_digit_timeout_s=2.5)
 
 

@@ -17,6 +17,8 @@ from routing_engine.errors import CallerHungUp, ChannelBroken
 from .contract import Seen
 from .test_agi import NOW, WANTED, finished, holding, port, serving, waiting
 
+pytestmark = pytest.mark.io
+
 # Hostile clients: each ends by itself, and the others go on
 
 

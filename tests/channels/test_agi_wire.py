@@ -11,7 +11,7 @@ from types import FrameType
 
 import pytest
 from fakes import DEAD, environment
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine.channels.agi.wire import (
@@ -30,6 +30,7 @@ from routing_engine.channels.agi.wire import (
     read_reply,
 )
 from routing_engine.errors import ChannelBroken
+from tests.examples import examples
 
 NOW = datetime(2026, 11, 18, 10, 30)
 USAGE = "520-Invalid command syntax.  Proper usage follows:\nUsage: SET VARIABLE <name> <value>\n\n200 result=1\n"
@@ -185,7 +186,7 @@ ALL = environment(calleridname="Zoë") + "".join(text for text, _ in SESSIONS.va
 
 
 @given(st.lists(st.integers(0, len(ALL)), max_size=30))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_a_session_may_be_split_anyhow(places: list[int]) -> None:
     one, cuts = AgiWire(), sorted({0, *places, len(ALL)})
     pieces = [ALL[start:end] for start, end in itertools.pairwise(cuts)]
@@ -193,7 +194,7 @@ def test_a_session_may_be_split_anyhow(places: list[int]) -> None:
 
 
 @given(st.binary(max_size=300), st.booleans())
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_any_bytes_are_events_or_the_end_of_the_session(data: bytes, opened: bool) -> None:
     one = wire() if opened else AgiWire()
     with contextlib.suppress(ChannelBroken):
@@ -293,7 +294,7 @@ def test_a_command_is_quoted(words: tuple[str, ...], line: bytes) -> None:
 
 
 @given(st.lists(st.text(max_size=50), min_size=1, max_size=3))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_a_command_is_always_one_line_with_even_quotes(values: list[str]) -> None:
     line = command("X", *values)
     assert line.count(b"\n") == 1
@@ -415,7 +416,7 @@ def test_the_id_of_a_call_is_harmless(received: str, kept: str) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["network_script", "callerid", "dnid", "arg_1", "callingpres"]), st.text()))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_any_environment_is_a_call(changed: dict[str, str]) -> None:
     values = {name: value.replace("\n", "") for name, value in changed.items()}
     assert isinstance(read_call(Environment(values, tuple(values.values())), "AT", lambda: NOW), ArrivingCall)

@@ -12,6 +12,8 @@ from routing_engine.core.ports import Channel
 from .contract import Seen, Talk
 from .test_agi import holding, port, serving
 
+pytestmark = pytest.mark.io
+
 ANNA = SoftphoneCaller("+43664", "", "217", "de")
 
 

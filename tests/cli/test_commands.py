@@ -8,6 +8,8 @@ import pytest
 
 from tests.cli.conftest import Run, as_json
 
+pytestmark = pytest.mark.io
+
 GOLD = ("run-test", "support", "--caller", "+43 664 1234567", "--input", "123456")
 
 
@@ -193,6 +195,7 @@ def test_inside_the_folder_no_config_is_needed(run: Run, config: Path, monkeypat
     assert run("check")[0] == 0
 
 
+@pytest.mark.io
 def test_nobody_listening_is_told_with_the_remedy(run: Run, config: Path, unused_tcp_port: int) -> None:
     code, _, err = run("call", "support", "--engine", f"127.0.0.1:{unused_tcp_port}", "--config", str(config))
     assert (code, "nobody answers" in err, "routing-engine serve" in err) == (1, True, True)

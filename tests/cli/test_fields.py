@@ -13,6 +13,8 @@ import pytest
 from routing_engine.cli import main
 from routing_engine.settings.yaml_reader import without_key
 
+pytestmark = pytest.mark.io
+
 FIELDS = [("id", "Record ID"), ("full_name", "Name"), ("phone", "Phone"), ("tier", "Tier"), ("\x1b[31mred", "R")]
 DESCRIPTION = """
 title: Acme

@@ -27,6 +27,8 @@ from routing_engine.providers.oauth.tokens import StoredToken, TokenStore, make_
 from tests.cli.conftest import Run, as_json
 from tests.providers.oauth.vendor import CLIENT, SECRET, Vendor
 
+pytestmark = pytest.mark.io
+
 DESCRIPTION = """\
 title: Acme
 address: https://api.acme.example

@@ -22,6 +22,8 @@ from routing_engine.lookup.cache_file import CacheFile
 from tests.cli.conftest import Run
 from tests.journal.calls import AT, KEY, abandoned, bytes_of, kept_ids, opened, routed, settings, write
 
+pytestmark = pytest.mark.io
+
 VIENNA = ZoneInfo("Europe/Vienna")
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=VIENNA)
 ENGINE = "region: AT\ntimezone: Europe/Vienna\n"
@@ -305,6 +307,7 @@ def test_a_broken_engine_yaml_is_told(run: Run, config: Path) -> None:
     assert (code, "this is not YAML" in err) == (1, True)
 
 
+@pytest.mark.io
 def test_no_command_loads_the_database_library_before_it_is_needed() -> None:
     code = "import sys, routing_engine.cli, routing_engine.journal.writer; sys.exit('sqlalchemy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -15,6 +15,8 @@ from routing_engine.mirror.index import index_path
 from routing_engine.storage.files import locked, make_folder
 from tests.cli.conftest import Run, as_json
 
+pytestmark = pytest.mark.io
+
 DESCRIPTION = """
 title: Small CRM
 address: http://127.0.0.1

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine.config.load import configure
 from routing_engine.errors import ConfigError
+from tests.examples import examples
 
 from .folders import CRM, PROVIDERS, snapshot
 from .test_read import SUPPORT
 
-QUICKLY = settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+QUICKLY = examples(120)
 WORDS = st.sampled_from(
     "default to queue sales sources integration crm model contact search by caller input rules when play set examples "
     "expect records a gold is one_of between matches all any none {id} '{input}' {call.time} ~ no 1:30 +43 [ ] { } , "

@@ -25,6 +25,7 @@ def check(path: Path, file: str, others: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+@pytest.mark.io
 def test_each_fault_of_a_route_is_named_with_its_line_and_nothing_else(path: Path) -> None:
     check(path, "routes/support.yaml", {"integrations/crm.yaml": CRM})
 

@@ -14,6 +14,8 @@ from routing_engine.settings.yaml_reader import Problems
 from .folders import CRM, configuration, failing
 from .test_read import SUPPORT
 
+pytestmark = pytest.mark.io
+
 OPEN_HOURS = """
 default: {to: {ivr: closed}}
 anonymous: {to: {queue: hidden}}

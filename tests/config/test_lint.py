@@ -63,6 +63,7 @@ def test_a_route_without_examples_gets_a_remark() -> None:
     assert "0: the route has no examples" in remarks("default: {to: hangup}\n")
 
 
+@pytest.mark.io
 def test_rules_that_no_example_proves_are_named() -> None:
     assert remarks(SUPPORT) == [
         "33: no example proves the rule 'account owner'",
@@ -70,6 +71,7 @@ def test_rules_that_no_example_proves_are_named() -> None:
     ]
 
 
+@pytest.mark.io
 def test_a_rule_that_sends_the_call_to_another_route_is_proven_too() -> None:
     first = "default: {to: hangup}\nrules: [{name: on, to: {route: second}}]\nexamples: [{expect: {to: {queue: b}}}]\n"
     second = "default: {to: {queue: b}}\nexamples: [{expect: {to: {queue: b}}}]\n"

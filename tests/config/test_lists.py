@@ -211,6 +211,7 @@ def test_a_changed_list_is_in_force_after_a_reload_and_a_broken_one_is_not(tmp_p
     assert verdicts(store.in_force.settings.site.lists, "callers", "0664 9999999") == ["blocked"]
 
 
+@pytest.mark.io
 def test_an_example_keeps_a_list_from_blocking_the_wrong_caller(tmp_path: Path) -> None:
     store = ConfigStore(
         write(tmp_path, {**FOLDER, "lists/blocked.txt": f"{ANNA}\n{PAUL}\n"}), PROVIDERS, run_examples=run_examples

@@ -75,6 +75,7 @@ def to_of(to: str) -> DestinationSpec:
     return route(f"{SOURCE}    rules: [{{to: {to}}}]\n").sources[0].rules[0].act.to
 
 
+@pytest.mark.io
 def test_the_route_of_the_contract_is_read_whole() -> None:
     found = route(SUPPORT)
     gold, owner = found.sources[0].rules

@@ -138,12 +138,14 @@ class TestDestinationKind:
         assert told.decision.destination == Destination("queue", "vip")
 
     @pytest.mark.parametrize(("plain", "shown"), [(False, "fax to ...456"), (True, "fax to 0664123456")])
+    @pytest.mark.io
     def test_its_number_is_masked_in_the_log(self, plain: bool, shown: str) -> None:
         stream = io.StringIO()
         set_up_log("info", "json", stream)
         log_call(CallRouted(ANNA, "support", decide("gold", to="{fax: '0664123456'}").decision), plain)
         assert json.loads(stream.getvalue())["destination"] == shown
 
+    @pytest.mark.io
     def test_an_example_may_leave_out_a_target_that_comes_from_the_call(self) -> None:
         example = "examples: [{records: {a: {tier: gold}}, expect: {to: fax}}]"
         configuration(text(to="{fax: '0664123456'}") + example)

@@ -15,6 +15,8 @@ from routing_engine.rehearsal import run_examples
 from .folders import CRM, PROVIDERS, ROUTE, revision_of, write
 from .test_read import SUPPORT
 
+pytestmark = pytest.mark.io
+
 GOOD = {"integrations/crm.yaml": CRM, "routes/support.yaml": SUPPORT, "routes/other.yaml": ROUTE}
 OTHER = "default: {to: {queue: other}}\n"
 BAD = "default: {to: {quue: other}}\n"

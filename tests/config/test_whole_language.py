@@ -298,6 +298,7 @@ CHAIN = SMALL + "rules: [{name: on, to: [{extension: 200, ring_s: 20}, {queue: d
         ("{device.200: busy, queue.desk.members: 0}", "{queue: sales}"),
     ],
 )
+@pytest.mark.io
 def test_an_example_has_states_and_may_expect_where_a_chain_goes_on(states: str, expected: str) -> None:
     assert example(CHAIN + f"{{states: {states}, expect: {{rule: on, to: {expected}}}}}\n") == []
 
@@ -310,6 +311,7 @@ def test_an_example_has_states_and_may_expect_where_a_chain_goes_on(states: str,
         ("{extension: 200, ring_s: 15}", "go to extension 200, for 15 s, but goes to extension 200, for 20 s"),
     ],
 )
+@pytest.mark.io
 def test_a_chain_that_goes_elsewhere_fails_its_example(expected: str, sentence: str) -> None:
     assert example(CHAIN + f"{{expect: {{to: {expected}}}}}\n") == [f"the call should {sentence}"]
 
@@ -318,6 +320,7 @@ def test_an_example_that_expects_an_empty_chain_is_refused() -> None:
     assert problems(CHAIN + "{expect: {to: []}}\n") == ["4: 'to' expects nothing"]
 
 
+@pytest.mark.io
 def test_an_example_may_say_whom_the_caller_spoke_to() -> None:
     text = SMALL + "rules: [{to: {last_agent: 14 days, else: {queue: desk}}}]\nexamples:\n  - "
     spoke = "{states: {last_agent: ['201', '2026-01-02']}, expect: {to: {extension: 201}}}\n"
@@ -326,6 +329,7 @@ def test_an_example_may_say_whom_the_caller_spoke_to() -> None:
     assert example(text + long_ago) == []
 
 
+@pytest.mark.io
 def test_an_example_types_for_every_input_in_turn() -> None:
     text = SMALL + "inputs: [{name: a, digits: {max: 1}}, {name: b, digits: {max: 1}}]\n"
     text += "rules: [{name: r, when: {input.a: '1', input.b: '2'}, to: hangup}]\nexamples:\n  - "

@@ -204,7 +204,6 @@ def test_sigterm_lets_a_call_under_way_land_and_then_the_engine_exits_with_0():
 
 
 def test_an_idle_engine_stops_at_once_and_with_0():
-    began = time.monotonic()
     compose("stop", "engine-1")
-    assert time.monotonic() - began < 10
+    # After ten seconds it would have been killed, which is another code.
     assert inspect("engine-1")["State"]["ExitCode"] == 0

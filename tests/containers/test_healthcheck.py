@@ -8,6 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.io
+
 HEALTHCHECK = Path(__file__).parents[2] / "docker" / "healthcheck.py"
 
 

@@ -8,10 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine.core.calendar import CalendarEvent, DateTable, DayPart, OpeningHours, Override, in_order
+from tests.examples import examples
 
 VIENNA = ZoneInfo("Europe/Vienna")
 MORNING, AFTERNOON, NIGHT = DayPart(480, 720), DayPart(780, 1020), DayPart(1320, 1800)
@@ -275,7 +276,7 @@ def test_what_never_changes_has_no_next_change() -> None:
     assert ALWAYS.next_change(at("2026-11-18 08:00")) is None
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)),
     st.lists(st.tuples(st.integers(0, 95), st.integers(1, 150)), max_size=3),

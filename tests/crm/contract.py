@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from routing_engine.core.asks import Found, SourceDown
 from routing_engine.core.ports import Query
 from routing_engine.errors import ProviderRefused
+from tests.examples import examples
 from tests.providers.contract import HOSTILE, by_field
 
 from .scene import Asked, Scene, asking, ids
@@ -115,7 +116,7 @@ def _texts() -> list[str]:
     """A hundred texts of signs that query languages know, the same ones in every run."""
     found: list[str] = []
 
-    @settings(max_examples=100, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(examples(100, unchecked=HealthCheck), database=None, derandomize=True)
     @given(st.text(alphabet=st.sampled_from("'\"\\()*%_{}[]:;&|+-!,= \n1aORX"), min_size=1, max_size=12))
     def gather(value: str) -> None:
         found.append(value)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from routing_engine.core.asks import Find, Found
@@ -21,6 +21,7 @@ from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnre
 from routing_engine.lookup.search import Search
 from routing_engine.providers.sql.statement import Kind, TableQuery
 from tests.docs.pages import REFERENCE
+from tests.examples import examples
 from tests.providers.contract import HOSTILE, REGION, ProviderContract, by_caller, by_field, ids
 from tests.providers.sql import INJECTIONS, PASSWORD, SPELLED, find, opened, read
 
@@ -84,7 +85,7 @@ class RealDatabase(ProviderContract):
         by_id = [by_field("id", value) for value in ("2", "02", "2 OR 1=1", "2abc", "two", "9" * 30)]
         assert [ids(await find(site.yaml(), query)) for query in by_id] == [["2"], [], [], [], [], []]
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @examples(150, unchecked=HealthCheck)
     @given(value=st.one_of(st.sampled_from(INJECTIONS + HOSTILE), st.text(max_size=40)))
     @example(value="' OR 1=1 -- ")
     async def test_what_a_caller_types_changes_no_query(self, provider: Provider, own: Provider, value: str) -> None:
@@ -228,7 +229,7 @@ class RealDatabase(ProviderContract):
         provider = opened(site.yaml())
         await asyncio.gather(*(provider.find(by_field("number", "0042")) for _ in range(5)))
         await provider.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while await site.connections():
                 await asyncio.sleep(0.02)
 

@@ -112,7 +112,7 @@ class Site:
 
     async def until_sleepers(self, wanted: int) -> None:
         """Wait until as many are."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while await self.sleepers() != wanted:
                 await asyncio.sleep(0.02)
 

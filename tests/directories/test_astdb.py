@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rig.asterisk import Asterisk, find_asterisk
@@ -22,6 +22,7 @@ from routing_engine.core.phone import Number, read_line
 from routing_engine.core.ports import Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
 from tests.acceptance.stage import House
+from tests.examples import examples
 from tests.providers.contract import CUSTOMERS, REGION, ProviderContract, by_field, ids
 
 from .opened import PASSWORD, opened
@@ -183,7 +184,7 @@ async def test_the_secret_never_crosses_the_network() -> None:
 TEXT = st.text(max_size=30) | st.text("\r\n:/%_*${}[]\0 '\"+0", max_size=12)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(300)
 @given(TEXT)
 @example("0042\r\n\r\nAction: DBDel\r\nFamily: customer\r\nKey: 123456")
 @example("0042\r\nKey: 123456")
@@ -272,7 +273,7 @@ async def test_a_restart_breaks_one_look_up_at_most() -> None:
 
 async def until_answered(provider: Provider, query: Query) -> Sequence[Record]:
     """What a provider finds once its server is up again; nothing but trying tells when."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while True:
             try:
                 return await provider.find(query)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rig.directories import Directory, slapd
@@ -18,6 +18,7 @@ from routing_engine.core.phone import Number
 from routing_engine.core.ports import Provider, Query
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from tests.acceptance.stage import House
+from tests.examples import examples
 from tests.providers.contract import ProviderContract, by_caller, by_field, ids
 
 from .entries import BASE, LDIF, SIGNS, USER, entry
@@ -118,7 +119,7 @@ async def test_signs_of_a_filter_are_found_as_signs(directory: Directory, value:
 TEXT = st.text(max_size=30) | st.text("*()\\&|!=<>~:\0,+\"' 0", max_size=12)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(300)
 @given(TEXT)
 @example("*)(uid=*")
 @example("*))(|(uid=*")

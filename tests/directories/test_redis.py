@@ -15,7 +15,7 @@ from typing import cast
 import pytest
 import pytest_asyncio
 import redis.asyncio
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rig import directories
@@ -26,6 +26,7 @@ from routing_engine.core.ports import Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
 from tests.acceptance.stage import House
 from tests.docs.pages import REFERENCE
+from tests.examples import examples
 from tests.providers.contract import CUSTOMERS, REGION, ProviderContract, by_caller, by_field, ids
 
 from .opened import PASSWORD, opened
@@ -173,7 +174,7 @@ async def test_an_administrator_reads_what_is_wrong(store: Directory) -> None:
 TEXT = st.text(max_size=30) | st.text("*?[]:{}\r\n$\0 '\"+0", max_size=12)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(300)
 @given(TEXT)
 @example("*")
 @example("0042\r\nFLUSHALL\r\n")

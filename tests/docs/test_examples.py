@@ -32,6 +32,7 @@ WITH_COMMANDS = [page for page in pages() if commands(page)]
 
 
 @pytest.mark.parametrize("page", WITH_FILES, ids=name_of)
+@pytest.mark.io
 def test_every_configuration_on_a_page_loads_and_its_examples_hold(tmp_path, monkeypatch, page):
     for name, text in files(page).items():
         path = tmp_path / name
@@ -59,6 +60,7 @@ def test_every_command_on_a_page_exists(page):
             build_parser().parse_args(arguments)
 
 
+@pytest.mark.io
 def test_the_tutorial_prints_what_it_says(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ROUTING_ENGINE_CONFIG", raising=False)
@@ -85,6 +87,7 @@ def missing(expected: list[str], printed: str) -> list[str]:
     return [line for line in expected if not any(one.startswith(line) for one in lines)]
 
 
+@pytest.mark.io
 def test_the_tutorials_change_is_refused_as_it_says(tmp_path, capsys):
     main(["init", str(tmp_path / "config")])
     route = tmp_path / "config" / "routes" / "support.yaml"
@@ -97,6 +100,7 @@ def test_the_tutorials_change_is_refused_as_it_says(tmp_path, capsys):
     assert (sentence[1] or sentence[2]) in capsys.readouterr().out
 
 
+@pytest.mark.io
 async def test_curl_of_the_middleware_page_is_answered_as_it_says():
     ran = 0
     async with TestServer(app()) as server, ClientSession() as client:

@@ -6,6 +6,8 @@ import pytest
 
 from .bars import Bar, Room, bars_of
 
+pytestmark = pytest.mark.io
+
 #: What does not hold yet, by folder. A bar leaves this list when it holds, and never comes back.
 BROKEN = {
     "routing_engine": {

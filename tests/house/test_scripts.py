@@ -52,6 +52,7 @@ def test_a_place_names_its_line() -> None:
     assert [place.line for place in early_readers_of(Path("script"), text)] == [4, 5]
 
 
+@pytest.mark.io
 def test_a_writer_whose_reader_stops_early_fails_the_pipe() -> None:
     """The reason of the bar: the reader was content, and the pipe says that it failed."""
     long = "yes | head -n 100000"

@@ -13,6 +13,8 @@ from routing_engine.settings.stores import JournalSettings
 
 from .calls import KEY, SPELLINGS, bytes_of, kept_call, kept_ids, number, opened, routed, settings, write
 
+pytestmark = pytest.mark.io
+
 ANNA, TWIN, BOB = "+43 664 1234567", "+43 664 7654567", "+43 1 5550199"
 HASHED = Privacy("hashed", KEY, "AT")
 

@@ -120,6 +120,7 @@ def test_other_peoples_numbers_are_hashed_too() -> None:
 
 @pytest.mark.parametrize("mode", ["masked", "hashed"])
 @pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.io
 async def test_no_byte_of_the_file_tells_the_number(tmp_path: Path, mode: Mode, spelling: str) -> None:
     path = tmp_path / "journal.db"
     trail = (TrailStep(f"source {spelling}", f"phone is '{spelling}', seen by 0664 12 34 567"),)
@@ -131,6 +132,7 @@ async def test_no_byte_of_the_file_tells_the_number(tmp_path: Path, mode: Mode, 
     assert b"1234567" not in bytes_of(path)
 
 
+@pytest.mark.io
 async def test_plain_is_plain(tmp_path: Path) -> None:
     await write(tmp_path / "journal.db", routed(), kept=settings("plain"))
     call = kept_call(tmp_path / "journal.db")
@@ -138,12 +140,14 @@ async def test_plain_is_plain(tmp_path: Path) -> None:
     assert "call.caller is '+436641234567'" in call.trail[2].outcome
 
 
+@pytest.mark.io
 async def test_names_values_and_what_was_said_are_not_kept(tmp_path: Path) -> None:
     await write(tmp_path / "journal.db", routed(), kept=settings("plain"))
     found = bytes_of(tmp_path / "journal.db")
     assert [word for word in (b"Anna", b"5550199", b"555444", b"4711") if word in found] == []
 
 
+@pytest.mark.io
 async def test_what_a_terminal_would_obey_is_not_kept(tmp_path: Path) -> None:
     evil = "\x1b]0;pwned\x07\x9b31m\u202edcba\ud800\x00\nnext"
     await write(tmp_path / "journal.db", routed(trail=(TrailStep(evil, evil),), called=evil))

@@ -20,6 +20,8 @@ from routing_engine.settings.stores import JournalSettings
 
 from .calls import AT, KEY, abandoned, kept_call, kept_ids, number, opened, routed, settings, write
 
+pytestmark = pytest.mark.io
+
 ANNA, BOB = number("+436641234567"), number("+4315550199")
 AT_MS = round(AT.timestamp() * 1000)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
 from routing_engine.core.model import Record
 from routing_engine.lookup.cache import Cache, CacheEntry, Key
 from routing_engine.lookup.cache_file import CacheFile, forget_on_disk
+
+pytestmark = pytest.mark.io
 
 KEY: Key = ("crm@p", "contact", "phone", "+436641234567", "+436641234567", "caller")
 ANNA = Record({"name": "Anna", "tags": ("a", "b"), "vip": True, "balance": 1.5, "none": None}, "7", "https://crm/7")

@@ -255,9 +255,10 @@ async def test_a_look_up_begun_early_gives_the_last_answer_when_its_time_is_up()
     one, clock = remember(lookup)
     await one.find(ASK, 5)
     gate.clear()
+    lookup.begun.clear()
     clock.now_s += 100
     task = asyncio.create_task(one.find(replace(ASK, early=True), 60))
-    await asyncio.sleep(0.01)
+    await lookup.begun.wait()
     task.cancel(TOO_LATE)
     found = await task
     assert isinstance(found, Found)

@@ -167,7 +167,7 @@ async def test_a_look_up_that_was_given_up_as_too_late_opens_the_breaker_and_is_
     with capture_logs() as lines:
         for _ in range(4):
             task = asyncio.create_task(one.find(replace(ASK, early=True), 60))
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
             clock.now_s += 2
             task.cancel(TOO_LATE)
             await asyncio.gather(task, return_exceptions=True)
@@ -180,7 +180,7 @@ async def test_a_look_up_that_nobody_needs_any_more_says_nothing_about_the_syste
     one = search(provider, clock, failures=1)
     for _ in range(3):
         task = asyncio.create_task(one.find(ASK, 60))
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
         clock.now_s += 2
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -14,6 +14,8 @@ from routing_engine.metrics.listener import MetricsListener
 
 from .scene import Counted, get, listening, routed, samples, taken
 
+pytestmark = pytest.mark.io
+
 OPENMETRICS = "application/openmetrics-text"
 #: What Prometheus 3 sends.
 ACCEPT = f"{OPENMETRICS};version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
@@ -170,9 +172,8 @@ SLOW = {
 @pytest.mark.parametrize("sent", SLOW.values(), ids=SLOW.keys())
 async def test_who_sends_nothing_more_is_cut_off(sent):
     async with listening(Counted(), longest_s=0.2) as listener:
-        began = asyncio.get_running_loop().time()
-        await raw(listener, sent)
-        assert asyncio.get_running_loop().time() - began < 2
+        async with asyncio.timeout(20):
+            await raw(listener, sent)
 
 
 async def test_who_does_not_read_is_cut_off():
@@ -188,7 +189,7 @@ async def test_who_does_not_read_is_cut_off():
             await loop.sock_sendall(deaf, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
             while not listener.connections:
                 await asyncio.sleep(0.01)
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(30):
                 while listener.connections:
                     await asyncio.sleep(0.05)
 

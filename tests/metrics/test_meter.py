@@ -9,6 +9,8 @@ from routing_engine.metrics.table import METRICS, UNKNOWN_ROUTE, WORDS
 
 from .scene import ANNA, Counted, abandoned, routed, taken
 
+pytestmark = pytest.mark.io
+
 
 def looked_up(outcome="found", took_s=0.08, **more) -> LookedUp:
     return LookedUp("crm", "customers by number", "contact", outcome, took_s, **more)

@@ -29,6 +29,8 @@ from routing_engine.core.model import Decision, Destination, Input, Record
 from routing_engine.metrics.spans import Traces
 from routing_engine.metrics.traces import open_traces
 
+pytestmark = pytest.mark.io
+
 GOLD = Record({"tier": "gold", "company": "Acme"}, "7")
 
 
@@ -267,6 +269,7 @@ print(traces.open_traces({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"
 """
 
 
+@pytest.mark.io
 def test_without_the_extra_it_is_said_and_all_else_works():
     ended = subprocess.run([sys.executable, "-c", WITHOUT_THE_EXTRA], capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines()[-1] == "None"
@@ -299,6 +302,7 @@ async def collector(monkeypatch):
         yield collector
 
 
+@pytest.mark.io
 async def test_a_collector_gets_the_trace_over_http(collector):
     traces = open_traces(os.environ, "0.1.0")
     assert traces is not None
@@ -313,6 +317,7 @@ async def test_a_collector_gets_the_trace_over_http(collector):
     assert [one.name for one in resource.scope_spans[0].spans] == ["look up crm", "call"]
 
 
+@pytest.mark.io
 async def test_a_collector_that_refuses_is_told_of_once_and_once_when_it_is_back(collector):
     traces = open_traces(os.environ, "0.1.0")
     assert traces is not None
@@ -326,6 +331,7 @@ async def test_a_collector_that_refuses_is_told_of_once_and_once_when_it_is_back
     assert [one["event"] for one in logs] == ["traces.down", "traces.up"]
 
 
+@pytest.mark.io
 async def test_a_collector_that_hangs_does_not_hold_up_the_stop(monkeypatch):
     over = asyncio.Event()
 

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from fakes import CLOSE, SILENCE, Asterisk
@@ -14,6 +15,8 @@ from routing_engine.engine import open_store
 from routing_engine.service import Service
 
 from .scene import get, samples
+
+pytestmark = pytest.mark.io
 
 ENGINE = "region: AT\nlisteners: {fastagi: '127.0.0.1:0', metrics: '127.0.0.1:PORT'}\n"
 INTEGRATION = "provider: http\naddress: ADDRESS\nmodels: {contact: {fields: {id: id, name: name}}}\n"

@@ -6,15 +6,19 @@ import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine.core.model import Value
 from routing_engine.core.phone import lines_in
 from routing_engine.errors import ProviderMisread
 from routing_engine.settings.mirror import MirrorSettings
+from tests.examples import examples
 
 from .crm import REGION, Clock, Crm, a_mirror, by_caller, by_field
+
+pytestmark = pytest.mark.io
 
 IDS = tuple("abcdefgh")
 NUMBERS = tuple(f"+43 1 555{n:04}" for n in range(6))
@@ -67,14 +71,14 @@ def lines_of(phone: Value) -> set[str]:
     return {line for text in texts for line in lines_in(str(text), REGION)}
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(COURSE)
 def test_a_mirror_has_what_the_system_has_after_any_course_of_events(course: list[tuple[str, str, Value]]) -> None:
     with TemporaryDirectory() as folder:
         asyncio.run(play(Path(folder), course))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_text_is_a_value_and_nothing_else(value: str, other: str) -> None:
     async def find() -> None:

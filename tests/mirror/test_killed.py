@@ -20,6 +20,8 @@ from routing_engine.mirror.index import index_path, open_index
 
 from .crm import Clock, a_mirror, by_caller
 
+pytestmark = pytest.mark.io
+
 TESTS = Path(__file__).parents[1]
 PULLS = """
     import asyncio, sys

@@ -21,6 +21,8 @@ from routing_engine.settings.mirror import MirrorSettings
 
 from .crm import MODEL, PEOPLE, Clock, Crm, CrmSettings, by_caller, by_field, everybody, integration, mirroring
 
+pytestmark = pytest.mark.io
+
 T = TypeVar("T")
 
 

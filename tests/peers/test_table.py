@@ -44,6 +44,7 @@ def test_every_file_of_the_configuration_belongs_to_a_row() -> None:
 
 
 @pytest.mark.parametrize("one", features(), ids=lambda one: f"{one.row:02}")
+@pytest.mark.io
 def test_the_tests_that_a_row_names_are_there(one: Feature) -> None:
     for name in [*one.core, *one.asterisk]:
         file, _, test = name.partition("::")  # a long name stands on a line of its own, behind its file

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from routing_engine.core.model import (
@@ -23,6 +22,7 @@ from routing_engine.core.model import (
 )
 from routing_engine.core.templates import read_template
 from tests.core.build import ANNA, SALES, Told, chain, converse, go, route, rule, say, source, to, when
+from tests.examples import examples
 
 #: Each of these ends something, begins something, or is obeyed somewhere.
 PIECES = [
@@ -49,7 +49,7 @@ SCALARS = HOSTILE | st.none() | st.booleans() | st.integers(-(2**70), 2**70) | s
 VALUES: st.SearchStrategy[Value] = SCALARS | st.lists(SCALARS, max_size=3).map(tuple)
 DIGITS = st.text("0123456789*#", max_size=8) | SHORT
 
-QUICKLY = settings(deadline=None, max_examples=100)
+QUICKLY = examples(100)
 
 #: Nothing of this may reach a terminal, a log or the dialplan as it is.
 OBEYED = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine.core.asks import SourceDown
@@ -15,6 +15,7 @@ from routing_engine.core.model import Condition, ConditionGroup, Input, Record, 
 from routing_engine.core.operators import OPERATORS
 from routing_engine.core.templates import read_operand
 from tests.core.build import ANNA, DOWN, HIDDEN, NOW, converse, go, pattern, route, rule, source
+from tests.examples import examples
 
 TEXTS = st.text(st.characters(), max_size=12) | st.sampled_from(
     ["2026-11-18", "0001-01-01", "9999-12-31T23:59:59-14:00", "today", "10:30", "1e9", "12,5", "+436641234567", "yes"]
@@ -54,7 +55,7 @@ INPUT = Input("input", min=2, max=4, sensitive=True, pattern=pattern("(?s).*"), 
 
 
 @given(CONDITIONS, FOUND, CALLERS, st.lists(TEXTS, max_size=3), TEXTS, st.sampled_from(sorted(KINDS)))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_any_call_comes_to_a_decision(
     condition: Condition,
     found: tuple[Record, ...] | SourceDown,
@@ -74,7 +75,7 @@ def test_any_call_comes_to_a_decision(
 
 
 @given(st.sampled_from(sorted(KINDS)), st.text(max_size=100))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_any_text_is_an_allowed_target_or_refused(kind: str, text: str) -> None:
     try:
         target = check_target(kind, text)

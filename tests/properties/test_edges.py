@@ -7,7 +7,7 @@ import time
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine.channels.agi.live_state import EXTENSION_STATE, expression
@@ -21,6 +21,7 @@ from routing_engine.core.operators import LONGEST_MATCHED, OPERATORS
 from routing_engine.core.prompts import LANGUAGE, SOUND
 from routing_engine.settings.yaml_reader import Problems, YamlValue
 from tests.core.build import ANNA, NOW, Told, pattern
+from tests.examples import examples
 from tests.properties.hostile import CALLS, HOSTILE, OBEYED, QUICKLY, VALUES
 
 NAMES = re.compile(
@@ -184,23 +185,25 @@ CATASTROPHES = [
 ]
 
 
-def search_s(text: str, expression: str) -> float:
-    """Return how long a condition looks at a text: the best of three, so that a busy machine does not count."""
+def searches_within(cpu_s: float, text: str, expression: str) -> bool:
+    """Return whether a condition looks at a text in so much time of the processor, at the best of three times."""
     notes = Problems("routes/support.yaml")
-    read, times = read_pattern(YamlValue(yaml.compose(f"'{expression}'"), notes, "'matches'")), []
+    read = read_pattern(YamlValue(yaml.compose(f"'{expression}'"), notes, "'matches'"))
     assert read is not None, notes.problems
-    for _ in range(3):
+
+    def search_s() -> float:
         before = time.process_time()
         OPERATORS["matches"].holds(text, read, NOW)
-        times.append(time.process_time() - before)
-    return min(times)
+        return time.process_time() - before
+
+    return any(search_s() < cpu_s for _ in range(3))
 
 
 @pytest.mark.parametrize("expression", CATASTROPHES)
 @pytest.mark.parametrize("unit", ["a", "x", "aA", "é"])
 def test_a_pattern_cannot_stall_a_call(expression: str, unit: str) -> None:
     """A backtracking engine needs 2 ** 65,536 steps for the worst of these; ours a few a character."""
-    assert search_s(unit * 65_536 + "!", expression) < 0.5
+    assert searches_within(0.5, unit * 65_536 + "!", expression)
 
 
 #: The slowest that the reader takes: hundreds of copies of a part that may be there or not.
@@ -211,7 +214,7 @@ LARGEST = [r"(x?.?){500}y$", r"(?:[ab]?){1000}c", r"(a|b)*a(a|b){500}c", r"(\w+\
 @pytest.mark.parametrize("unit", ["a", "ab", "\u6f22"])
 def test_the_largest_pattern_and_the_longest_field_do_not_stall_a_call_either(expression: str, unit: str) -> None:
     """Two seconds on a slow machine are a fifth of one on this; without the limit it was three."""
-    assert search_s(unit * (65_536 // len(unit)), expression) < 2
+    assert searches_within(2, unit * (65_536 // len(unit)), expression)
 
 
 def test_a_pattern_looks_at_the_beginning_of_a_long_text() -> None:
@@ -221,7 +224,7 @@ def test_a_pattern_looks_at_the_beginning_of_a_long_text() -> None:
 
 
 @given(VALUES, st.sampled_from(sorted(OPERATORS)), VALUES)
-@settings(QUICKLY, max_examples=300)
+@examples(300)
 def test_no_operator_takes_long_or_fails_whatever_it_compares(actual: object, name: str, expected: object) -> None:
     right = {
         "pattern": pattern("^(a+)+$"),

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import parse_qsl, urlsplit
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
@@ -20,6 +21,7 @@ from routing_engine.errors import ProviderError
 from routing_engine.providers.answers.records import page_url
 from routing_engine.providers.answers.values import read_value
 from routing_engine.providers.http.provider import with_query
+from tests.examples import examples
 from tests.properties.hostile import HOSTILE, OBEYED, QUICKLY, SHORT, VALUES
 from tests.providers.conftest import erp
 
@@ -104,11 +106,12 @@ def headers(head: bytes) -> Mapping[str, str]:
 
 
 AUTH = "auth: {bearer: '${TOKEN}', headers: {X-Site: vienna}}\n"
-ON_THE_WIRE = settings(QUICKLY, max_examples=30)
+ON_THE_WIRE = examples(30)
 
 
 @given(HOSTILE.filter(bool))
 @ON_THE_WIRE
+@pytest.mark.io
 def test_a_get_carries_a_value_in_its_query_only(value: str) -> None:
     with asked(AUTH, "123456", value) as line:
         good, evil = line.heads
@@ -128,6 +131,7 @@ def test_a_get_carries_a_value_in_its_query_only(value: str) -> None:
 
 @given(HOSTILE.filter(bool))
 @ON_THE_WIRE
+@pytest.mark.io
 def test_a_post_carries_a_value_in_its_body_only(value: str) -> None:
     with asked(AUTH + "method: POST\n", "123456", value) as line:
         good, evil = map(headers, line.heads)
@@ -142,6 +146,7 @@ def test_a_post_carries_a_value_in_its_body_only(value: str) -> None:
 
 @given(HOSTILE.filter(bool), st.sampled_from(["GET", "POST"]))
 @ON_THE_WIRE
+@pytest.mark.io
 def test_a_signature_is_of_what_is_sent_and_adds_no_line(value: str, method: str) -> None:
     with asked(f"auth: {{hmac: {{secret: '${{TOKEN}}'}}}}\nmethod: {method}\n", "123456", value) as line:
         good, evil = map(headers, line.heads)

@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 from aiohttp import web
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, given
 from hypothesis import strategies as st
 
 from routing_engine.channels.agi.channel import AgiChannel
@@ -37,7 +37,10 @@ from routing_engine.core.model import Decision
 from routing_engine.engine import activate, new_call, open_store
 from routing_engine.lookup.cache import Cache
 from routing_engine.rehearsal import DryRun, run_examples
+from tests.examples import examples
 from tests.fakes import Asterisk
+
+pytestmark = pytest.mark.io
 
 ZONES = ("Europe/Vienna", "America/New_York", "Asia/Kolkata")
 Answer = str | list[dict[str, object]]
@@ -420,7 +423,7 @@ def check(call: Call, crm: Crm) -> dict[str, Any]:
 
 
 @given(calls())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(60, unchecked=HealthCheck)
 def test_every_way_comes_to_the_same_decision(crm: Crm, call: Call) -> None:
     found = check(call, crm)
     event(found["reason"])

@@ -6,6 +6,10 @@ import json
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.io
+
 PROGRAM = """
 import importlib, json, pkgutil, sys
 import routing_engine.core as core

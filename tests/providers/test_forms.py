@@ -12,6 +12,8 @@ from routing_engine.engine import open_store
 
 from .conftest import serving
 
+pytestmark = pytest.mark.io
+
 ROUTE = """
 sources:
   - name: customers

@@ -11,6 +11,8 @@ import pytest
 from .conftest import Middleware, erp
 from .test_http_wire import BY_CALLER, BY_INPUT
 
+pytestmark = pytest.mark.io
+
 STATIC = [
     ("", {}),
     ("auth: none", {}),

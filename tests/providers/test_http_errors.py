@@ -25,6 +25,8 @@ from routing_engine.errors import (
 from .conftest import Middleware, erp, raw_server
 from .test_http_wire import BY_CALLER, BY_INPUT
 
+pytestmark = pytest.mark.io
+
 STATUSES = [
     (429, ProviderThrottled),
     *((status, ProviderUnreachable) for status in (500, 502, 503, 504)),

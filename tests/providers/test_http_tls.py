@@ -16,6 +16,8 @@ from routing_engine.errors import ProviderUnreachable
 from .conftest import erp, settings_of
 from .test_http_wire import BY_CALLER
 
+pytestmark = pytest.mark.io
+
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:

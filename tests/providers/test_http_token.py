@@ -17,6 +17,8 @@ from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefuse
 from .conftest import SECRETS, Middleware, erp, serving
 from .test_http_wire import BY_CALLER
 
+pytestmark = pytest.mark.io
+
 
 @dataclass
 class TokenServer:

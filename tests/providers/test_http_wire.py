@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 
 import pytest
 from aiohttp import web
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from demo import middleware as demo
@@ -19,9 +19,12 @@ from routing_engine.providers.answers.records import shape_of
 from routing_engine.providers.http.provider import parameters, with_query
 from routing_engine.providers.http.settings import PRESETS, HttpSettings
 from routing_engine.settings.integration import Model
+from tests.examples import examples
 
 from .conftest import Middleware, erp, serving
 from .contract import CUSTOMERS, ProviderContract
+
+pytestmark = pytest.mark.io
 
 CALLER = read_number("0664 123 45 67", "AT")
 BY_CALLER = Query("contact", "", "+436641234567", True, CALLER)
@@ -193,7 +196,7 @@ class TestHttpPost(TestHttpGet):
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(50)
 @given(st.data())
 async def test_any_text_arrives_as_it_was_sent_and_in_no_other_parameter(data: st.DataObject) -> None:
     sent = {name: data.draw(TEXT) for name in ("customer_id", "customer_input", "customer_input_field_name")}

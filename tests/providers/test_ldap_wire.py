@@ -24,6 +24,8 @@ from routing_engine.settings.integration import Model
 
 from .contract import by_field, ids
 
+pytestmark = pytest.mark.io
+
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 MODELS = {"contact": Model("contact", {"id": "uid"})}
 

@@ -21,6 +21,8 @@ from routing_engine.settings.yaml_reader import Problems, read_yaml
 
 from .contract import CUSTOMERS, MODELS, REGION, ProviderContract, by_caller, by_field, ids
 
+pytestmark = pytest.mark.io
+
 
 class Clock:
     def __init__(self) -> None:

@@ -18,6 +18,8 @@ from routing_engine.settings.yaml_reader import Problems, read_yaml
 from .contract import CUSTOMERS, MODELS, REGION, ProviderContract, by_caller, by_field, ids
 from .sheets import save_ods, save_xlsx, xlsx_rows
 
+pytestmark = pytest.mark.io
+
 ROWS = [list(CUSTOMERS[0]), *([str(value) for value in row.values()] for row in CUSTOMERS)]
 WRITERS: dict[str, Callable[[Path], None]] = {
     "customers.xlsx": lambda path: save_xlsx(path, {"Kunden": xlsx_rows(ROWS), "Old": ""}),

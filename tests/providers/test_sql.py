@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from routing_engine.core.phone import read_number
@@ -17,9 +17,12 @@ from routing_engine.core.ports import Checks, Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.sql.statement import TableQuery
 from tests.docs.pages import REFERENCE
+from tests.examples import examples
 
 from .contract import CUSTOMERS, HOSTILE, REGION, ProviderContract, by_caller, by_field, ids
 from .sql import INJECTIONS, MODELS, SPELLED, find, opened
+
+pytestmark = pytest.mark.io
 
 TABLE = "CREATE TABLE customers (id INTEGER PRIMARY KEY, customer_number TEXT, full_name TEXT, city TEXT, phone TEXT)"
 DATABASE = "provider: sql\ndatabase: sqlite:///customers.db\n"
@@ -158,7 +161,7 @@ async def test_a_column_that_an_own_query_does_not_give_is_named(folder: Path) -
         await find(DATABASE + OWN.replace("id, full_name FROM", "id FROM", 1), by_caller(CALLER), folder)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(300, unchecked=HealthCheck)
 @given(value=st.one_of(st.sampled_from(INJECTIONS + HOSTILE), st.text(min_size=1, max_size=40)))
 @example(value="' OR 1=1 -- ")
 async def test_what_a_caller_types_changes_no_query(provider: Provider, own: Provider, value: str) -> None:

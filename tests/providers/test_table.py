@@ -24,6 +24,7 @@ YAML = {
 
 
 @pytest.mark.parametrize("kind", PROVIDERS)
+@pytest.mark.io
 async def test_a_kind_is_read_and_opened(kind: str, tmp_path: Path) -> None:
     (tmp_path / "customers.csv").write_text("id\n7\n")
     notes = Problems("integrations/shop.yaml", {"PASSWORD": "s3cret"}.get)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine.settings import yaml_reader as marked
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, text_of, value_of
+from tests.examples import examples
 
 
 def section(text: str, **environment: str) -> Section:
@@ -119,7 +120,7 @@ def test_an_unset_variable_is_named() -> None:
 
 
 @given(st.text(max_size=200))
-@settings(deadline=None, max_examples=150)
+@examples(150)
 def test_any_text_is_read_or_refused(text: str) -> None:
     notes = Problems("f.yaml")
     found = read_yaml(text, notes)

@@ -210,7 +210,7 @@ def books() -> Books:
     return Books(len(asyncio.all_tasks()), files, len(gc.get_objects()), pages * resource.getpagesize() // 1024)
 
 
-async def settle(service: Service, patience_s: float = 10.0) -> list[str]:
+async def settle(service: Service, patience_s: float = 60.0) -> list[str]:
     """Wait until nothing is under way; give what still is when patience ends."""
     end = time.monotonic() + patience_s
     while (left := list(under_way(service))) and time.monotonic() < end:

@@ -20,6 +20,8 @@ from routing_engine.speech.command import CommandSpeech, ObservedSpeech
 
 from .studio import Studio
 
+pytestmark = pytest.mark.io
+
 PLACES = max(2, os.cpu_count() or 2)
 Opener = Callable[..., CommandSpeech]
 

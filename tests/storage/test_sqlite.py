@@ -96,6 +96,7 @@ def test_a_log_that_another_reads_cannot_be_emptied(tmp_path: Path) -> None:
             assert not sqlite.empty_log(file)
 
 
+@pytest.mark.io
 async def test_a_thread_opens_the_file_when_it_is_needed_and_anew_after_an_error(
     file: sqlite3.Connection, tmp_path: Path
 ) -> None:
@@ -115,6 +116,7 @@ async def test_a_thread_opens_the_file_when_it_is_needed_and_anew_after_an_error
     await thread.close()
 
 
+@pytest.mark.io
 async def test_a_broken_copy_is_removed_with_its_log(file: sqlite3.Connection, tmp_path: Path) -> None:
     thread = DbThread(tmp_path / "one.db", opened)
     await thread.renew()

@@ -112,6 +112,9 @@ def _walk(tree: object, names: tuple[str, ...]) -> list[object]:
 
 
 def _find_all(path: JSONPath, tree: object) -> list[object]:
+    if isinstance(tree, str):
+        # The library would read a text as JSON, and raise where it is none: here it is an answer, without members.
+        return [] if path.segments else [tree]
     return path.findall(tree)  # type: ignore[arg-type]  # the library wants text or a container, and takes any JSON
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from routing_engine.core.asks import Find, Found, SourceDown
@@ -26,6 +26,7 @@ from routing_engine.providers.crm.provider import CrmProvider, open_crm
 from routing_engine.providers.crm.settings import reader_of_shipped
 from routing_engine.settings.integration import ProviderSetup
 from routing_engine.settings.yaml_reader import Problems, read_yaml
+from tests.examples import examples
 from tests.providers.contract import HOSTILE, by_caller, by_field
 
 from .standin import StandIn
@@ -143,7 +144,7 @@ class DescribedContract:
         assert ids(await crm.field("customer_number", value)) == []
         assert ids(await crm.field("customer_number", "123456")) == ["101"]
 
-    @settings(max_examples=40, suppress_health_check=UNUSED_CHECKS, deadline=None)
+    @examples(40, unchecked=UNUSED_CHECKS)
     @given(value=st.text(alphabet=st.sampled_from("'\"\\()*%_{}[]:;&|+-! \u0000\n1aORX"), min_size=1, max_size=12))
     def test_no_text_of_a_caller_changes_a_query(self, value: str, tmp_path_factory: pytest.TempPathFactory) -> None:
         folder = tmp_path_factory.getbasetemp()

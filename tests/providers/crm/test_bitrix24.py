@@ -15,6 +15,8 @@ from tests.providers.contract import by_caller
 from .contract import DescribedContract, Open, ids
 from .standin import Asked, Person, StandIn, digits
 
+pytestmark = pytest.mark.io
+
 PAGE = 50  # always, whatever is asked for
 
 OWNERS = (

@@ -19,6 +19,8 @@ from .conditions import BadQuery, Condition, Reader, column, like
 from .contract import DescribedContract, Open, ids
 from .standin import PEOPLE, Asked, Person, StandIn, digits
 
+pytestmark = pytest.mark.io
+
 LUCENE = r'"(?:\\.|[^"\\])*"|[A-Za-z_][\w.]*:|\w+|[()]'
 JPQL = r"'(?:''|[^'])*'|[A-Za-z_][\w.]*|\d+|<>|>=|=|>|[()]"
 PHONES = ("phone", "mobile", "phone2", "phone3", "workPhone", "billingPhone")

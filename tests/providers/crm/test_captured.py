@@ -15,6 +15,8 @@ from routing_engine.providers.crm.read_description import read_description
 from routing_engine.providers.crm.settings import read_crm
 from routing_engine.settings.yaml_reader import Problems, read_yaml
 
+pytestmark = pytest.mark.io
+
 DESCRIPTION = """
 address: https://{auth.host}/api
 hosts: ['*.acme.example']

@@ -19,6 +19,8 @@ from .conditions import BadQuery, Condition, Reader, Row, column, like
 from .contract import DescribedContract, Open, ids
 from .standin import Asked, Person, StandIn
 
+pytestmark = pytest.mark.io
+
 TOKEN = r"'(?:''|[^'])*'|\d{4}-\d\d-\d\dT[\d:]+Z|[A-Za-z_]\w*|\d+|[(),]"
 DATA = "/api/data/v9.2"
 NAMES = "@OData.Community.Display.V1.FormattedValue"

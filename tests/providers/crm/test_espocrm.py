@@ -17,6 +17,8 @@ from .conditions import like
 from .contract import DescribedContract, Open, ids
 from .standin import Asked, Person, StandIn, digits
 
+pytestmark = pytest.mark.io
+
 LARGEST = 200  # recordListMaxSizeLimit
 
 

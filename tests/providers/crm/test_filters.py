@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine.errors import ProviderRefused
@@ -15,6 +15,7 @@ from routing_engine.providers.crm.filters import FILTERS, Unsearchable
 from routing_engine.providers.crm.read_requests import take_request
 from routing_engine.providers.crm.templates import read_text
 from routing_engine.settings.yaml_reader import Problems, Section
+from tests.examples import examples
 
 #: Arguments for those that need some.
 ARGUMENTS = {
@@ -34,7 +35,7 @@ VALUES = st.one_of(
 
 
 @pytest.mark.parametrize("name", sorted(FILTERS))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(value=VALUES)
 def test_a_filter_gives_a_value_or_says_that_nothing_can_be_asked(name: str, value: object) -> None:
     with suppress(Unsearchable):

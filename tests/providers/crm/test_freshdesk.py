@@ -21,6 +21,8 @@ from .conditions import BadQuery, Condition, Reader, column
 from .contract import DescribedContract, Open, ids
 from .standin import PEOPLE, Asked, Person, StandIn
 
+pytestmark = pytest.mark.io
+
 TOKEN = r"'[^']*'|[A-Za-z_]\w*|[:()]"
 SEARCHED = {"phone", "mobile", "email", "name", "customer_number"}
 #: Numbers as Freshdesk can be asked for them: it knows no other writing than the one that is stored.

@@ -17,6 +17,8 @@ from tests.providers.contract import by_caller
 from .contract import DescribedContract, Open, ids, listed
 from .standin import PEOPLE, Asked, Person, StandIn
 
+pytestmark = pytest.mark.io
+
 #: The members that hold what was found, by the kind that is searched.
 KINDS = {"contact": "contacts", "sales_account": "sales_accounts", "deal": "deals"}
 API = "/crm/sales/api/"

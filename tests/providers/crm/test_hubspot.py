@@ -16,6 +16,8 @@ from tests.providers.contract import by_caller
 from .contract import DescribedContract, Open, ids
 from .standin import Asked, Person, StandIn, digits
 
+pytestmark = pytest.mark.io
+
 PAGE = "https://app.hubspot.com/contacts/4711/record/0-1/"
 OBJECTS = "/crm/objects/2026-03"
 CALCULATED = {"hs_searchable_calculated_phone_number": "phone", "hs_searchable_calculated_mobile_number": "mobilephone"}

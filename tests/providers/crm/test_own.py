@@ -16,6 +16,8 @@ from tests.docs.pages import DOCS, files
 
 from .standin import Asked, Person, StandIn, digits
 
+pytestmark = pytest.mark.io
+
 PAGE = DOCS / "how-to" / "describe-a-crm.md"
 TOKEN = re.compile(r"""\s*([A-Za-z_][\w.]*|=|"(?:\\.|[^"\\])*")""")
 

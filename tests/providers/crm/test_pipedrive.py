@@ -18,6 +18,8 @@ from tests.providers.contract import by_caller
 from .contract import DescribedContract, Open, ids, listed
 from .standin import Asked, Person, StandIn, digits
 
+pytestmark = pytest.mark.io
+
 #: The key of a field of one's own is forty digits of a hash.
 FIELD = "9b1d3c2f" * 5
 CHANGED = "2026-03-01T00:00:{:02}Z"

@@ -21,6 +21,8 @@ from .conditions import BadQuery, Condition, Reader, Row, chosen, column, like
 from .contract import SECRETS, DescribedContract, Open, ids
 from .standin import Asked, Person, StandIn, digits
 
+pytestmark = pytest.mark.io
+
 TOKEN = r"'(?:\\.|[^'\\])*'|\d{4}-\d\d-\d\dT[\d:]+Z|[A-Za-z_][\w.]*|\d+|>=|!=|[=,()]"
 TEXTS = re.compile(r"""\\u([0-9a-fA-F]{4})|\\(.)""")
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}

@@ -18,6 +18,8 @@ from .conditions import like
 from .contract import DescribedContract, Open, ids
 from .standin import Asked, Person, StandIn
 
+pytestmark = pytest.mark.io
+
 PHONES = ("phone_work", "phone_mobile", "phone_home", "phone_other")
 
 

@@ -18,6 +18,8 @@ from .conditions import like
 from .contract import DescribedContract, Open, ids
 from .standin import Asked, Person, StandIn
 
+pytestmark = pytest.mark.io
+
 FILTER = re.compile(r"filter\[(\w+)\]\[(\w+)\]")
 
 

@@ -28,6 +28,8 @@ from tests.providers.contract import HOSTILE
 
 from .standin import digits
 
+pytestmark = pytest.mark.io
+
 Answer: TypeAlias = Callable[[web.BaseRequest, dict[str, str]], Awaitable[web.Response]]
 reply = web.json_response
 #: In each system: Anna, and a stranger whose number ends alike.

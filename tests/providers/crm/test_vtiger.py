@@ -18,6 +18,8 @@ from .conditions import BadQuery, Condition, Reader, Row, column, like
 from .contract import DescribedContract, Open, ids, listed
 from .standin import Asked, Person, StandIn
 
+pytestmark = pytest.mark.io
+
 #: As Vtiger's lexer has them. What is between quotes goes to MySQL, where a backslash means something.
 TOKEN = r"'(?:[^']|'')+'|[\w]+|>=|[=,;*]"
 

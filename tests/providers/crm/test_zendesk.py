@@ -18,6 +18,8 @@ from tests.providers.contract import by_caller
 from .contract import DescribedContract, Open, ids, listed
 from .standin import Asked, Person, StandIn, digits
 
+pytestmark = pytest.mark.io
+
 #: One word of a search: a property and its value, or a text to look for anywhere.
 WORD = re.compile(r'(?:(\w+)([:<>]))?("[^"]*"|[^\s"]+)\s*')
 TICKETS = (

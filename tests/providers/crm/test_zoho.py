@@ -17,6 +17,8 @@ from tests.providers.contract import by_caller
 from .contract import DescribedContract, Open, ids
 from .standin import Asked, Person, StandIn, digits
 
+pytestmark = pytest.mark.io
+
 #: A criterion's value ends at the first bracket that no backslash stands before; a bare one or a comma is none.
 CRITERION = re.compile(r"\((\w+):(equals|starts_with):((?:\\[(),]|[^(),])+)\)")
 

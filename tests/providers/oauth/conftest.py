@@ -91,7 +91,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 
 async def until(true: Callable[[], bool]) -> None:
     """Let everything else run until something is so; a test that never comes there fails."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end, "it did not happen"
         await asyncio.sleep(0.001)

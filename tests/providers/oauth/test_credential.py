@@ -19,6 +19,8 @@ from routing_engine.errors import (
 
 from .conftest import Site, until
 
+pytestmark = pytest.mark.io
+
 AGAIN = "log in again: routing-engine integrations login crm"
 
 

@@ -15,6 +15,8 @@ from routing_engine.providers.oauth.tokens import make_key
 from .conftest import Site, read
 from .vendor import CLIENT, JWT_BEARER, SECRET
 
+pytestmark = pytest.mark.io
+
 HEADER = "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
 MACHINE = "grants: client_credentials\n"
 PASSWORD = "grants: password\nclient_in: body\n"

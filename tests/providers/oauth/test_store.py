@@ -82,6 +82,7 @@ def test_the_first_of_several_keys_encrypts_and_all_decrypt(tmp_path: Path) -> N
         (" , ", "ROUTING_ENGINE_KEY holds no key for the tokens"),
         ("", "have no key; set ROUTING_ENGINE_KEY, or restore .*/state/key"),
     ],
+    ids=["another", "too short", "only commas", "none"],
 )
 def test_a_key_that_does_not_fit_is_told_with_what_to_do(tmp_path: Path, key: str, says: str) -> None:
     right = Fernet.generate_key().decode()
@@ -164,6 +165,7 @@ def has_open(process: int, name: str) -> bool:
     return False
 
 
+@pytest.mark.io
 async def test_two_processes_renew_once(site: Site) -> None:
     settings = site.settings()
     site.logged_in(settings)

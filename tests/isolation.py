@@ -1,0 +1,115 @@
+"""What a unit test is: it opens no socket and starts no process and no thread. Every other test says so by a marker.
+
+A test without one of `MARKERS` that opens something fails, with the place. `--unit` runs the unit tests alone, and does
+not even import files that are marked as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+MARKERS = ("io", "asterisk", "servers", "databases", "containers", "odoo", "soak")
+_MARKED_AS_A_WHOLE = re.compile(rf"^pytestmark = .*\bmark\.(?:{'|'.join(MARKERS)})\b", re.MULTILINE)
+TOP = Path(__file__).parents[1]
+#: Python's audit events (https://docs.python.org/3/library/audit_events.html) and what each of them opens. The pair of
+#: sockets by which an event loop wakes itself is none of them.
+OPENING = {
+    "socket.bind": "a socket",
+    "socket.connect": "a socket",
+    "socket.sendto": "a socket",
+    "socket.getaddrinfo": "a socket",
+    "subprocess.Popen": "a process",
+    "os.fork": "a process",
+    "os.forkpty": "a process",
+    "os.posix_spawn": "a process",
+    "os.system": "a process",
+    "threading.Thread.start": "a thread",  # an event of ours: Python 3.11 has none for it
+}
+
+
+class _Watched:
+    """What the test that runs now has opened, as sentences; None while no unit test runs."""
+
+    opened: list[str] | None = None
+
+
+def _hear(event: str, _: object) -> None:
+    # Hooks are never taken away, and hear everything: this one does nothing but for a unit test.
+    if _Watched.opened is None or event not in OPENING or threading.current_thread() is not threading.main_thread():
+        return
+    ours = [frame for frame in traceback.extract_stack() if Path(frame.filename).is_relative_to(TOP)]
+    own = [frame for frame in ours if ".venv" not in frame.filename and frame.filename != __file__]
+    where = f"{Path(own[-1].filename).relative_to(TOP)}:{own[-1].lineno}" if own else "a library"
+    sentence = f"{OPENING[event]} ({event}) at {where}"
+    if sentence not in _Watched.opened:
+        _Watched.opened.append(sentence)
+
+
+def _start(thread: threading.Thread, start: Callable[[threading.Thread], None] = threading.Thread.start) -> None:
+    _hear("threading.Thread.start", thread)
+    start(thread)
+
+
+sys.addaudithook(_hear)
+threading.Thread.start = _start  # type: ignore[method-assign]
+
+
+@contextmanager
+def _watching(item: pytest.Item) -> Generator[None]:
+    if is_marked(item):
+        yield
+        return
+    _Watched.opened = opened = []
+    try:
+        yield
+    finally:
+        _Watched.opened = None
+    if opened:
+        remedy = "if it must, mark it: @pytest.mark.io (tests/README.md)"
+        pytest.fail("\n  ".join(["a unit test opened", *opened]) + f"\n{remedy}", pytrace=False)
+
+
+def is_marked(item: pytest.Item) -> bool:
+    """Return whether a test may open sockets, processes and threads."""
+    return any(item.get_closest_marker(name) for name in MARKERS)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    """Watch what its fixtures open."""
+    with _watching(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Watch what the test opens."""
+    with _watching(item):
+        return (yield)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--unit`."""
+    parser.addoption("--unit", action="store_true", help="only tests that open no socket, process or thread")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `--unit`, leave out files that are marked as a whole: their imports alone take seconds."""
+    if config.getoption("unit") and collection_path.suffix == ".py":
+        return bool(_MARKED_AS_A_WHOLE.search(collection_path.read_text(encoding="utf-8"))) or None
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--unit`, leave out the other marked tests."""
+    if config.getoption("unit"):
+        config.hook.pytest_deselected(items=[item for item in items if is_marked(item)])
+        items[:] = [item for item in items if not is_marked(item)]
