@@ -11,6 +11,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 from importlib import import_module
+from inspect import get_annotations
 from typing import TYPE_CHECKING
 
 from routing_engine.settings.spec import Key, keys_of
@@ -27,9 +28,11 @@ _MARKED = re.compile(r"(<!-- keys of ([a-z_.]+):(\w+) -->\n).*?(<!-- end of keys
 def table_of(section: type[DataclassInstance]) -> str:
     """Return the table of a section in Markdown; the column of reloads is there when any key says something of it.
 
-    What a row of `LONGEST` columns does not hold follows as a list below the table.
+    What a row of `LONGEST` columns does not hold follows as a list below the table. Keys that the section inherits
+    stand in the table of where they come from.
     """
-    keys = [key for key in keys_of(section) if not key.later]
+    own = get_annotations(section)
+    keys = [key for key in keys_of(section) if not key.later and key.attribute in own]
     heads = ["key", "type", "default", "meaning", *(["in force after"] if any(key.in_force for key in keys) else [])]
     rows, notes = [heads, ["---"] * len(heads)], list[str]()
     for key in keys:

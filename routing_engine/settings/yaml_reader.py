@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import yaml
@@ -221,6 +221,20 @@ class YamlValue:
         return isinstance(self._node, yaml.MappingNode)
 
     @property
+    def is_quoted(self) -> bool:
+        """Whether it is a scalar in quotes, or written as a block: then it is a text, whatever it looks like."""
+        return isinstance(self._node, yaml.ScalarNode) and bool(self._node.style)
+
+    @property
+    def lone_name(self) -> str:
+        """The name where it is `{name}`, which is what YAML makes of a template without quotes; "" otherwise."""
+        if not isinstance(self._node, yaml.MappingNode) or not self._node.flow_style or len(self._node.value) != 1:
+            return ""
+        ((key, value),) = self._node.value
+        lone = isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode)
+        return str(key.value) if lone and not (value.value or value.style) else ""
+
+    @property
     def is_empty(self) -> bool:
         """Whether it is written as nothing: empty, `~` or `null`."""
         return is_null(self._node)
@@ -253,6 +267,10 @@ class YamlValue:
         """Return the entries of a list; a value that stands alone is its own only entry."""
         nodes = self._node.value if isinstance(self._node, yaml.SequenceNode) else [self._node]
         return [YamlValue(node, self.notes, self.what) for node in nodes]
+
+    def scalars(self) -> Iterator[str]:
+        """Yield every scalar below it as it is written, keys too."""
+        yield from _scalars(self._node)
 
     def number(self, low: float, high: float, usual: str) -> float | None:
         """Return a number from `low` to `high`; `usual` is what the remedy names as the default."""
@@ -320,6 +338,15 @@ class YamlValue:
         return _ENV.sub(variable, text)
 
 
+def _scalars(node: yaml.Node) -> Iterator[str]:
+    if isinstance(node, yaml.ScalarNode):
+        yield str(node.value)
+        return
+    pairs = node.value if isinstance(node, yaml.SequenceNode) else [one for pair in node.value for one in pair]
+    for one in pairs:
+        yield from _scalars(one)
+
+
 def _secret_file(section: Section) -> str:
     path = section.text("file")
     if section.names() != ["file"]:  # names no key: somebody may have written the secret itself in braces
@@ -359,6 +386,11 @@ class Section:
             self.notes.note(key, f"'{name}' stands here twice (first on line {first})", "keep one of them")
         else:
             self._nodes[name], self._keys[name] = value, key
+
+    @property
+    def itself(self) -> YamlValue:
+        """The whole section as a value, for its place and its texts."""
+        return YamlValue(self.node, self.notes, "a section")
 
     def names(self) -> list[str]:
         """Return the keys as written, in their order."""

@@ -65,21 +65,6 @@ def known(tmp_path: Path, file: str, text: str) -> set[str]:
     return set(found.remedy.removeprefix("known here: ").split(", "))
 
 
-@pytest.mark.parametrize(
-    ("heading", "around"),
-    [
-        ("list", "list: [{get: /a, KEY}]"),
-        ("describe", "describe: {get: /a, KEY}"),
-        ("A step", "log_call: [{get: /a, KEY}]"),
-        ("each", "find_by_phone: [{get: /a, each: {get: /b, KEY}}]"),
-    ],
-)
-def test_keys_beside_those_of_a_request(tmp_path: Path, heading: str, around: str) -> None:
-    found = known(tmp_path, "providers/probe.yaml", around)
-    attempt = names(PAGE, "An attempt") - REQUEST - {"spellings", "each", "when"} if heading == "list" else set()
-    assert found == REQUEST | attempt | names(PAGE, heading)
-
-
 def test_keys_of_an_integration(tmp_path: Path) -> None:
     found = known(tmp_path, "integrations/crm.yaml", "provider: hubspot\nauth: {private_app: {file: /dev/null}}\nKEY")
     own = {"provider", "number_form", *shipped_description("hubspot").settings}

@@ -6,18 +6,48 @@ import pytest
 
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.route.read import RouteKeys
+from routing_engine.providers.crm.read_description import DescriptionKeys, KnownModelKeys, WayKeys
+from routing_engine.providers.crm.read_parts import (
+    DescribeKeys,
+    EachKeys,
+    FieldAttemptKeys,
+    ListKeys,
+    PhoneAttemptKeys,
+    StepKeys,
+)
+from routing_engine.providers.http.settings import HttpKeys
+from routing_engine.providers.keyed.astdb import AstdbKeys
+from routing_engine.providers.keyed.redis import RedisKeys
+from routing_engine.providers.ldap.settings import LdapKeys
+from routing_engine.providers.oauth.plan import PlanKeys
+from routing_engine.providers.oauth.settings import OAuthAppKeys, OwnAddressKeys
+from routing_engine.providers.records.provider import RecordsKeys
+from routing_engine.providers.registry import PROVIDERS
+from routing_engine.providers.sql.settings import SqlKeys
 from routing_engine.settings.integration import IntegrationKeys
 from routing_engine.settings.reference import refreshed, sections_of
 from routing_engine.settings.spec import schema_of
 from routing_engine.settings.value_types import Definitions
 
-from .pages import REFERENCE
+from .pages import REFERENCE, table
 
 PAGES = sorted(REFERENCE.glob("*.md"))
 #: Shapes that have no keys of their own, or one, and are described in words.
 BY_HAND = {"Condition", "Operators", "Prompt", "Destination", "NamedInputKeys", "PreferKeys"}
+#: The file of an integration, by its provider.
+INTEGRATIONS = {
+    "astdb": AstdbKeys,
+    "http": HttpKeys,
+    "ldap": LdapKeys,
+    "records": RecordsKeys,
+    "redis": RedisKeys,
+    "sql": SqlKeys,
+}
+#: Parts of a description that are read one by one, because what a text in them may name depends on the rest.
+DESCRIBED = [WayKeys, PlanKeys, OAuthAppKeys, OwnAddressKeys, KnownModelKeys, PhoneAttemptKeys, FieldAttemptKeys]
+DESCRIBED += [ListKeys, EachKeys, DescribeKeys, StepKeys]
 #: What a whole file holds, one for each kind of file.
-FILES = [EngineSettings, IntegrationKeys, RouteKeys]
+FILES = [EngineSettings, IntegrationKeys, RouteKeys, *INTEGRATIONS.values(), DescriptionKeys, *DESCRIBED]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -32,3 +62,9 @@ def test_every_section_of_a_file_has_its_table(file):
     schema_of(file, definitions)
     documented = {one.partition(":")[2] for page in PAGES for one in sections_of(page.read_text(encoding="utf-8"))}
     assert {file.__name__, *definitions.by_name} - BY_HAND <= documented
+
+
+def test_every_shipped_provider_has_keys_and_is_named():
+    assert set(INTEGRATIONS) == set(PROVIDERS)
+    (row, *_) = table(REFERENCE / "integrations.md", "Every integration")
+    assert all(f"`{provider}`" in row.text for provider in PROVIDERS)

@@ -105,7 +105,8 @@ class raw_server:
 
 def settings_of(text: str, folder: Path = Path()) -> tuple[HttpSettings, list[str]]:
     """Read an integration's YAML; give its settings and the sentences of its problems."""
-    settings, _, notes = _read(text, folder)
+    models = "" if "models:" in text else "models: {contact: {}}\n"
+    settings, _, notes = _read(f"provider: http\n{models}{text}", folder)
     return settings, [problem.sentence for problem in notes.problems]
 
 
@@ -118,7 +119,7 @@ def erp(
     unix_time: Callable[[], float] = time.time,
 ) -> HttpProvider:
     """Return the provider of an integration `erp` with these further lines of YAML."""
-    whole = f"address: {address}\nmodels:\n  contact: {model}\n{text}"
+    whole = f"provider: http\naddress: {address}\nmodels:\n  contact: {model}\n{text}"
     settings, section_models, notes = _read(whole, folder)
     assert notes.problems == []
     return HttpProvider("erp", settings, section_models, clock, unix_time)

@@ -68,7 +68,7 @@ INJECTIONS = (
 def read(text: str, folder: Path, password: str = PASSWORD) -> tuple[ProviderSetup, list[str]]:
     """An integration `shop` with this YAML, and its problems with their lines."""
     notes = Problems("integrations/shop.yaml", {"PASSWORD": password}.get)
-    section = read_yaml(text, notes)
+    section = read_yaml(f"provider: sql\n{text}" if "provider:" not in text else text, notes)
     assert section is not None
     section.take("provider")
     connection = readers(PROVIDERS, folder)["sql"](section, "shop")

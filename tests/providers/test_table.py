@@ -28,7 +28,8 @@ YAML = {
 async def test_a_kind_is_read_and_opened(kind: str, tmp_path: Path) -> None:
     (tmp_path / "customers.csv").write_text("id\n7\n")
     notes = Problems("integrations/shop.yaml", {"PASSWORD": "s3cret"}.get)
-    text = YAML[kind] if "models:" in YAML[kind] else f"models: {{contact: {{}}}}\n{YAML[kind]}"
+    models = "" if "models:" in YAML[kind] else "models: {contact: {}}\n"
+    text = f"provider: {kind}\n{models}{YAML[kind]}"
     section = read_yaml(text, notes)
     assert section is not None
     found = readers(PROVIDERS, tmp_path)[kind](section, "shop")

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
-import yaml
 from yarl import URL
 
 from routing_engine.providers.crm.model import AuthMethod, Description
 from routing_engine.providers.crm.templates import read_text
-from routing_engine.providers.net.address import read_address
-from routing_engine.providers.oauth.settings import OAuthPlan, OAuthSettings, is_web, read_oauth
-from routing_engine.settings.yaml_reader import Section, suggest
+from routing_engine.providers.oauth.plan import OAuthPlan
+from routing_engine.providers.oauth.settings import OAuthSettings, OwnAddressKeys, is_web, read_oauth
+from routing_engine.settings.spec import read
+from routing_engine.settings.yaml_reader import Section, YamlValue, suggest
 
-#: Addresses of a plan that an operator may replace.
-_ADDRESSES = ("token_url", "authorize_url")
+Chosen: TypeAlias = tuple[AuthMethod | None, Mapping[str, str], OAuthSettings | None]
+_NOTHING: Chosen = (None, {}, None)
 
 
 def read_auth(
@@ -26,35 +27,41 @@ def read_auth(
     hosts: tuple[str, ...],
     folder: Path,
     name: str,
-) -> tuple[AuthMethod | None, Mapping[str, str], OAuthSettings | None]:
-    """Take `auth`: one of the description's ways, with what it needs."""
-    nothing: tuple[None, Mapping[str, str], None] = (None, {}, None)
+) -> Chosen:
+    """Take `auth`: one of the description's ways, what it needs, and its OAuth2 where it has one."""
     if not description.ways:
-        return nothing
-    section.require("auth", _example(next(iter(description.ways.values()))))
-    if isinstance(section.take("auth"), yaml.ScalarNode):
-        remedy = f"write {_example(next(iter(description.ways.values())))}"
-        section.note("auth", f"'auth' names a way of '{description.name}', and what it needs", remedy)
-        return nothing
-    auth = section.section("auth")
-    if auth is None:
-        return nothing
-    ways = [key for key in auth.names() if key in description.ways]
-    if len(auth.names()) != 1 or not ways:
-        _note_ways(auth, description)
-        return nothing
-    way = description.ways[ways[0]]
-    if way.needs or way.plan is not None:
-        auth.require(way.name, _example(way).removeprefix("auth: {").removesuffix("}"))
+        return _NOTHING
+    auth, way = _chosen(section, description)
+    if auth is None or way is None:
+        return _NOTHING
+    if (way.needs or way.plan is not None) and not auth.has(way.name):
+        example = _example(way).removeprefix("auth: {").removesuffix("}")
+        auth.note(way.name, f"'{way.name}' is missing", f"add for example: {example}")
     if way.plan is None:
         return way, _read_needs(auth, way), None
     inside = auth.section(way.name)
     if inside is None:
-        return nothing
-    plan = _plan(inside.part(lambda key: key in _ADDRESSES), way.plan, hosts)
+        return _NOTHING
+    own = read(inside, OwnAddressKeys, f"'{way.name}'", only=("token_url", "authorize_url"))
     given = _needs_of(inside, way)
-    rest = inside.part(lambda key: key not in (*_ADDRESSES, *way.needs))
-    return way, given, read_oauth(rest, plan, fill(values), folder, name)
+    return way, given, read_oauth(inside, _plan(own, way.plan, hosts), fill(values), folder, name)
+
+
+def _chosen(section: Section, description: Description) -> tuple[Section | None, AuthMethod | None]:
+    """Return the mapping `auth`, and the way that it names; None and a problem where it names none, or several."""
+    value, example = section.value("auth"), _example(next(iter(description.ways.values())))
+    if value is None:
+        section.note("auth", "'auth' is missing", f"add for example: {example}")
+        return None, None
+    if value.word() is not None:
+        section.note("auth", f"'auth' names a way of '{description.name}', and what it needs", f"write {example}")
+        return None, None
+    auth = value.section()
+    names = auth.names() if auth is not None else []
+    if auth is not None and (len(names) != 1 or names[0] not in description.ways):
+        _note_ways(auth, description)
+        return None, None
+    return auth, description.ways[names[0]] if names else None
 
 
 def _note_ways(auth: Section, description: Description) -> None:
@@ -76,23 +83,22 @@ def _example(way: AuthMethod) -> str:
     return f"auth: {{{way.name}: {{{inside}}}}}"
 
 
-def _plan(own: Section, plan: OAuthPlan, hosts: tuple[str, ...]) -> OAuthPlan:
+def _plan(own: OwnAddressKeys, plan: OAuthPlan, hosts: tuple[str, ...]) -> OAuthPlan:
     """Return the plan with the operator's own addresses, for a sandbox or a test."""
-    token, authorize = (read_address(own, key) if own.has(key) else "" for key in _ADDRESSES)
     return replace(
         plan,
-        hosts=(*plan.hosts, *hosts, *host_of(token)),
-        token_url=token or plan.token_url,
-        authorize_url=authorize or plan.authorize_url,
+        hosts=(*plan.hosts, *hosts, *host_of(own.token_url)),
+        token_url=own.token_url or plan.token_url,
+        authorize_url=own.authorize_url or plan.authorize_url,
     )
 
 
 def _read_needs(auth: Section, way: AuthMethod) -> Mapping[str, str]:
     """Take what a way needs. A way with one need may have it beside its own name: `auth: {token: '${TOKEN}'}`."""
-    node = auth.take(way.name)
+    value = auth.value(way.name)
     alone = next(iter(way.needs), "") if len(way.needs) == 1 else ""
-    if alone and (isinstance(node, yaml.ScalarNode) or _is_file(node)):
-        return {alone: auth.secret(way.name) if way.needs[alone] else auth.plain(way.name)}
+    if alone and value is not None and (not value.is_mapping or _is_file(value)):
+        return {alone: _given(auth, way.name, way.needs[alone])}
     inside = auth.section(way.name)
     if inside is None:
         return {}
@@ -101,16 +107,20 @@ def _read_needs(auth: Section, way: AuthMethod) -> Mapping[str, str]:
     return found
 
 
-def _is_file(node: yaml.Node | None) -> bool:
-    return isinstance(node, yaml.MappingNode) and [key.value for key, _ in node.value] == ["file"]
+def _is_file(value: YamlValue) -> bool:
+    section = value.section()
+    return section is not None and section.names() == ["file"]
 
 
 def _needs_of(inside: Section, way: AuthMethod) -> Mapping[str, str]:
-    found = {}
-    for name, secret in way.needs.items():
-        inside.require(name, f"{name}: '${{CRM_{name.upper()}}}'")
-        found[name] = inside.secret(name) if secret else inside.plain(name)
-    return found
+    for name in way.needs:
+        if not inside.has(name):
+            inside.note(name, f"'{name}' is missing", f"add for example: {name}: '${{CRM_{name.upper()}}}'")
+    return {name: _given(inside, name, secret) for name, secret in way.needs.items()}
+
+
+def _given(section: Section, name: str, secret: bool) -> str:
+    return section.secret(name) if secret else section.plain(name)
 
 
 def fill(values: Mapping[str, str]) -> Callable[[str], str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import yaml
-
 from routing_engine.providers.answers.path import read_path
 from routing_engine.providers.crm.model import Attempt, Description, KnownModel
 from routing_engine.providers.crm.templates import TextSlot, TextTemplate
@@ -82,13 +80,10 @@ def check_usual(section: Section, usual: Attempt, found: Description) -> None:
 
 def check_sent(section: Section, kind: str, remedy: str) -> None:
     """Note a value that its request never sends: each would be the same as the one before."""
-    if not names(section.node, kind):
+    if not names(section, kind):
         section.note("next" if kind != "spelling" else "spellings", f"no part of the request sends {{{kind}}}", remedy)
 
 
-def names(node: yaml.Node, value: str) -> bool:
-    """Return whether a value is named somewhere below a node."""
-    if isinstance(node, yaml.ScalarNode):
-        return "{" + value in node.value.replace(" ", "")
-    inside = node.value if isinstance(node, yaml.SequenceNode) else [one for pair in node.value for one in pair]
-    return any(names(one, value) for one in inside)
+def names(section: Section, value: str) -> bool:
+    """Return whether a value is named somewhere in a section."""
+    return any("{" + value in text.replace(" ", "") for text in section.itself.scalars())

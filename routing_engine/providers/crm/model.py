@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from routing_engine.providers.answers.path import WHOLE, Path
 from routing_engine.providers.crm.requests import RequestTemplate
 from routing_engine.providers.crm.templates import TextTemplate
-from routing_engine.providers.oauth.settings import OAuthPlan
+from routing_engine.providers.oauth.plan import OAuthPlan
 from routing_engine.settings.integration import FieldInfo, RateLimits
 
 #: A condition on an answer or on a scope: paths, each with the texts that it may hold; None is anything but nothing.
@@ -175,11 +175,11 @@ class Description:
     hosts: tuple[str, ...]
     rules: tuple[OutcomeRule, ...]
     code: Path | None
-    find_by_phone: tuple[Attempt, ...]
-    find_by_field: tuple[Attempt, ...]
-    listings: tuple[ListRequest, ...]
-    describe: DescribeRequest | None
-    check: RequestTemplate | None
+    find_by_phone: tuple[Attempt, ...] = ()
+    find_by_field: tuple[Attempt, ...] = ()
+    listings: tuple[ListRequest, ...] = ()
+    describe: DescribeRequest | None = None
+    check: RequestTemplate | None = None
     #: Steps that the logging of calls will run: log_call, update_call, attach_recording.
     writing: Mapping[str, tuple[RequestStep, ...]] = field(default_factory=dict)
     digest: str = ""

@@ -4,194 +4,326 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
-import yaml
-
-from routing_engine.providers.answers.path import WHOLE, Path
+from routing_engine.providers.answers.path import WHOLE, Path, read_path
 from routing_engine.providers.crm.checks import check_sent, names
 from routing_engine.providers.crm.model import (
     Attempt,
     DescribeRequest,
     FollowUp,
     ListRequest,
+    OutcomeRule,
     Paging,
     RequestStep,
+    Where,
 )
-from routing_engine.providers.crm.read_requests import INSTEAD, read_marked, take_request
-from routing_engine.providers.crm.read_rules import compiled_path, read_own_rules, read_statuses, read_where
+from routing_engine.providers.crm.read_requests import INSTEAD, RequestKeys, read_marked, read_request, request_of
+from routing_engine.providers.crm.read_rules import CONDITION, RULES, STATUSES, NextKeys, joined, path
 from routing_engine.providers.crm.requests import Known, RequestTemplate
 from routing_engine.providers.crm.templates import TextTemplate
 from routing_engine.providers.net.headers import names_header
-from routing_engine.settings.yaml_reader import Section, suggest
+from routing_engine.settings.spec import nested, read, required, setting
+from routing_engine.settings.value_types import (
+    TEXT,
+    flag,
+    list_of,
+    mapping_of,
+    matching,
+    one_or_more,
+    parsed,
+    raw,
+    text,
+)
+from routing_engine.settings.yaml_reader import Section, YamlValue, suggest
 
-_KINDS: tuple[Literal["cursor", "link", "page", "offset"], ...] = ("cursor", "link", "page", "offset")
 _NO_REQUEST = RequestTemplate("", TextTemplate(()))
-_CAPTURED = re.compile(r"[a-z][a-z0-9_]{0,40}\Z")
 
 
-def read_attempts(section: Section, key: str, known: Known, usual: Attempt) -> tuple[Attempt, ...]:
-    """Take a list of attempts; one with `spellings` is one for each of them. What is left out is as `usual`."""
-    return tuple(one for entry in section.sections(key) for one in _read_attempt(entry, known, usual))
+# --------------------------------------------------------------------------------------------- attempts
 
 
-def read_usual(section: Section) -> Attempt:
-    """Take `records` and `next` of the description itself, which hold for every attempt without its own."""
-    models = section.section("models")
-    every = frozenset(models.names() if models is not None else ())
-    return Attempt(_NO_REQUEST, compiled_path(section, "records") or WHOLE, every, paging=_read_paging(section))
+@dataclass(frozen=True, slots=True)
+class AttemptKeys(RequestKeys):
+    """One way to ask for records: a request, and where its answer has them. What is left out is the description's."""
 
-
-def _read_attempt(section: Section, known: Known, usual: Attempt) -> list[Attempt]:
-    request = take_request(section, known) or _NO_REQUEST
-    spellings = _read_spellings(section, known)
-    attempt = Attempt(
-        replace(request, rules=read_own_rules(section)),
-        compiled_path(section, "records") or usual.records,
-        _read_models(section, usual.models or frozenset()),
-        paging=_read_own_paging(section, usual.paging),
-        exact=section.flag("exact", True),
-        each=_read_each(section, known) if "since" not in known else (),
-        when=read_where(section, "when") if "number" in known else (),
-        keyed=section.text("keyed"),
+    models: tuple[str, ...] = setting(
+        one_or_more(text()).called("a model, or a list"), (), "for which models it is", usual="all"
     )
-    if attempt.keyed and attempt.records.text.endswith("*"):
-        remedy = "remove .* behind it; with 'keyed' its members are the records"
-        section.note("records", f"'{attempt.records.text}' leads past the object that holds the records", remedy)
-    section.close("an attempt", INSTEAD)
-    if not spellings:
-        return [attempt]
-    return [replace(attempt, spelling=one) for one in spellings]
+    records: Path | None = setting(path("results"), None, "where the records are", usual="the description's")
+    next: NextKeys | None = setting(
+        nested(NextKeys).called("[mapping](#next)"), None, "where the next page begins", usual="the description's"
+    )
+    errors: tuple[OutcomeRule, ...] = setting(
+        RULES, (), "what answers to this request mean, before the rules of the description"
+    )
+    exact: bool = setting(
+        flag(),
+        True,
+        "by a field: false believes the system's own comparison; otherwise the field must hold the value, whatever the "
+        "case",
+    )
+    keyed: str = setting(
+        text("name of a field"),
+        "",
+        "the records are members of an object, whose keys are no field of theirs: each key is put into this field",
+        usual="none: a list, or one record",
+    )
+
+    def check(self, section: Section, what: str) -> None:
+        """Note records that are looked for past the object that holds them."""
+        if self.keyed and self.records is not None and self.records.text.endswith("*"):
+            remedy = "remove .* behind it; with 'keyed' its members are the records"
+            section.note("records", f"'{self.records.text}' leads past the object that holds the records", remedy)
 
 
-def _read_each(section: Section, known: Known) -> tuple[FollowUp, ...]:
-    """Take one request for each record, or a list of them."""
-    node = section.take("each")
-    if isinstance(node, yaml.MappingNode):
-        return (_read_one(Section(node, section.notes), known),)
-    return tuple(_read_one(entry, known) for entry in section.sections("each"))
+_EACH = raw("[mapping](#each), or a list of them", {"type": ["object", "array"]})
+_EACH_MEANS = "a further request for each record that was found, where the search tells little of it"
 
 
-def _read_one(each: Section, known: Known) -> FollowUp:
-    request = take_request(each, {**known, "found": None})
-    record, when = compiled_path(each, "record") or WHOLE, read_where(each, "when")
-    found = FollowUp(request or _NO_REQUEST, record, when, each.text("under"))
-    each.close("'each'")
-    return found
+@dataclass(frozen=True, slots=True)
+class FieldAttemptKeys(AttemptKeys):
+    """A search by a field."""
+
+    each: YamlValue | None = setting(_EACH, None, _EACH_MEANS)
 
 
-def _read_models(section: Section, every: frozenset[str]) -> frozenset[str] | None:
-    models = section.texts("models")
-    for name in models:
-        if name not in every:
-            section.note("models", f"there is no model '{name}'", suggest(name, every))
-    return frozenset(models) or None
+@dataclass(frozen=True, slots=True)
+class PhoneAttemptKeys(AttemptKeys):
+    """A search by the caller's number."""
+
+    each: YamlValue | None = setting(_EACH, None, _EACH_MEANS)
+    spellings: tuple[YamlValue, ...] = setting(
+        list_of(raw("texts with [values](#values)", TEXT)), (), "one attempt for each, with `{spelling}`"
+    )
+    when: Where = setting(
+        CONDITION.called("[condition](#conditions) on the values"),
+        (),
+        "nothing is asked unless it holds: `when: {settings.mask: any}`",
+        usual="always",
+    )
 
 
-def _read_own_paging(section: Section, usual: Paging | None) -> Paging | None:
-    """Take `next`, or what is usual where the request says which page it wants."""
-    own = _read_paging(section)
-    paging = usual if own is None else own
-    if paging is None or paging.kind == "link":
-        return paging
-    if own is not None:
-        check_sent(section, own.kind, f"write it where the system looks for it, such as query: {{p: '{{{own.kind}}}'}}")
-    if own is None and not names(section.node, paging.kind):
-        return None
-    return replace(paging, limited=names(section.node, "limit"))
+@dataclass(frozen=True, slots=True)
+class ListKeys(AttemptKeys):
+    """How all records are listed."""
+
+    gone: Where = setting(CONDITION, (), "tells records that were deleted")
 
 
-def _read_spellings(section: Section, known: Known) -> list[TextTemplate]:
-    if "number" not in known:
-        return []
-    if names(section.node, "spelling") and not section.has("spellings"):
+@dataclass(frozen=True, slots=True)
+class EachKeys(RequestKeys):
+    """A request for each record that was found."""
+
+    record: Path | None = setting(
+        path("results"),
+        None,
+        "where the answer has what is added; nothing is added unless it is an object",
+        usual="the whole answer",
+    )
+    when: Where = setting(
+        CONDITION.called("[condition](#conditions) on the found record"),
+        (),
+        "left out unless it holds: `when: {owner_id: any}`",
+        usual="always",
+    )
+    under: str = setting(
+        text("name"),
+        "",
+        "it is added as this member: `under: owner` makes `owner.name` a field",
+        usual="none: to the record itself",
+    )
+
+
+def read_usual(section: Section, records: Path | None, following: NextKeys | None, models: frozenset[str]) -> Attempt:
+    """Return what holds for every attempt without its own, of the description itself."""
+    return Attempt(_NO_REQUEST, records or WHOLE, models, paging=_paging(section, following))
+
+
+def read_phone_attempts(sections: list[Section], known: Known, usual: Attempt) -> tuple[Attempt, ...]:
+    """Read searches by the caller's number; one with `spellings` is one for each of them."""
+    return tuple(one for section in sections for one in _phone_attempts(section, known, usual))
+
+
+def _phone_attempts(section: Section, known: Known, usual: Attempt) -> list[Attempt]:
+    keys = read(section, PhoneAttemptKeys, "an attempt", instead=INSTEAD)
+    attempt = replace(_attempt(section, keys, known, usual), each=_each(keys.each, known), when=keys.when)
+    if names(section, "spelling") and not keys.spellings:
         sentence = "{spelling} is sent, and there are no spellings"
         section.note("spellings", sentence, "add spellings: ['{number.e164}', '{number.national}']")
-    if section.has("spellings"):
+    if keys.spellings:
         check_sent(section, "spelling", "write it where the number goes, such as query: {phone: '{spelling}'}")
-    return [read_marked(node, section.notes, known, language=False) for node in section.items("spellings")]
+    spellings = [read_marked(value, known, language=False) for value in keys.spellings]
+    return [replace(attempt, spelling=one) for one in spellings] or [attempt]
 
 
-def _read_paging(section: Section) -> Paging | None:
-    following = section.section("next")
-    if following is None:
+def read_field_attempts(sections: list[Section], known: Known, usual: Attempt) -> tuple[Attempt, ...]:
+    """Read searches by a field."""
+    found = []
+    for section in sections:
+        keys = read(section, FieldAttemptKeys, "an attempt", instead=INSTEAD)
+        found.append(replace(_attempt(section, keys, known, usual), each=_each(keys.each, known)))
+    return tuple(found)
+
+
+def read_list(sections: list[Section], known: Known, usual: Attempt) -> tuple[ListRequest, ...]:
+    """Read how all records are listed; `{since}` in the request makes changes listable."""
+    found = []
+    for section in sections:
+        keys = read(section, ListKeys, "an attempt", instead=INSTEAD)
+        attempt = _attempt(section, keys, known, usual)
+        found.append(ListRequest(attempt, names(section, "since"), keys.gone))
+    return tuple(found)
+
+
+def _attempt(section: Section, keys: AttemptKeys, known: Known, usual: Attempt) -> Attempt:
+    every = usual.models or frozenset()
+    for name in keys.models:
+        if name not in every:
+            section.note("models", f"there is no model '{name}'", suggest(name, every))
+    return Attempt(
+        replace(request_of(section, keys, known) or _NO_REQUEST, rules=keys.errors),
+        keys.records or usual.records,
+        frozenset(keys.models) or None,
+        paging=_own_paging(section, keys.next, usual.paging),
+        exact=keys.exact,
+        keyed=keys.keyed,
+    )
+
+
+def _each(value: YamlValue | None, known: Known) -> tuple[FollowUp, ...]:
+    """Read one request for each record, or a list of them."""
+    sections = [entry.called("an entry of 'each'").section() for entry in value.entries()] if value is not None else []
+    return tuple(_follow_up(section, known) for section in sections if section is not None)
+
+
+def _follow_up(section: Section, known: Known) -> FollowUp:
+    keys = read(section, EachKeys, "'each'")
+    request = request_of(section, keys, {**known, "found": None})
+    return FollowUp(request or _NO_REQUEST, keys.record or WHOLE, keys.when, keys.under)
+
+
+# ------------------------------------------------------------------------------------------------ pages
+
+
+def _own_paging(section: Section, own: NextKeys | None, usual: Paging | None) -> Paging | None:
+    """Return where the next page begins, or what is usual where the request says which page it wants."""
+    paging = _paging(section, own)
+    if paging is not None and paging.kind != "link":
+        example = f"write it where the system looks for it, such as query: {{p: '{{{paging.kind}}}'}}"
+        check_sent(section, paging.kind, example)
+    elif paging is None and usual is not None and (usual.kind == "link" or names(section, usual.kind)):
+        paging = usual
+    return paging if paging is None or paging.kind == "link" else replace(paging, limited=names(section, "limit"))
+
+
+def _paging(section: Section, keys: NextKeys | None) -> Paging | None:
+    if keys is None:
         return None
-    kinds = [kind for kind in _KINDS if following.has(kind)]
+    following = section.section("next")
+    kinds = [kind for kind in ("cursor", "link", "page", "offset") if following is not None and following.has(kind)]
     if len(kinds) != 1:
         section.note("next", "'next' says in one way where the next page begins", "write cursor, link, page or offset")
         return None
-    kind: Literal["cursor", "link", "page", "offset"] = kinds[0]
-    more, start = compiled_path(following, "more", "info.more"), 1 if kind == "page" else 0
-    if kind == "cursor" or kind == "link":
-        header = text if names_header(text := following.text(kind)) else ""
-        path = WHOLE if header else compiled_path(following, kind, "paging.next") or WHOLE
-        found = Paging(kind, path, more, header=header)
-    else:
-        size = following.whole(kind, 100, 1, 100_000)
-        found = Paging(kind, more=more, size=size, start=following.whole("from", start, 0, 1))
-    following.close("'next'")
-    return found
+    lying = _lying("cursor", keys.cursor, keys) or _lying("link", keys.link, keys)
+    return lying or _counted("page", keys.page, keys, 1) or _counted("offset", keys.offset, keys, 0)
 
 
-def read_list(section: Section, known: Known, usual: Attempt) -> tuple[ListRequest, ...]:
-    """Take how all records are listed; `{since}` in the request makes changes listable."""
-    found = []
-    for entry in section.sections("list"):
-        gone = read_where(entry, "gone")
-        (attempt, *_) = _read_attempt(entry, known, usual)
-        found.append(ListRequest(attempt, names(entry.node, "since"), gone))
-    return tuple(found)
-
-
-def read_describe(section: Section, known: Known) -> DescribeRequest | None:
-    """Take `describe`."""
-    inside = section.section("describe")
-    if inside is None:
+def _lying(kind: Literal["cursor", "link"], where: Path | None, keys: NextKeys) -> Paging | None:
+    if where is None:
         return None
-    request = take_request(inside, known)
-    inside.require("fields", "fields: results")
-    paths = {key: compiled_path(inside, key) for key in ("fields", "name", "label", "type")}
-    partial = inside.flag("partial", False)
-    inside.close("'describe'")
-    if request is None or paths["fields"] is None:
+    header = where.text if names_header(where.text) else ""
+    return Paging(kind, WHOLE if header else where, keys.more, header=header)
+
+
+def _counted(kind: Literal["page", "offset"], size: int | None, keys: NextKeys, start: int) -> Paging | None:
+    if size is None:
         return None
-    return DescribeRequest(request, paths["fields"], paths["name"], paths["label"], paths["type"], partial)
+    return Paging(kind, more=keys.more, size=size, start=start if keys.from_ is None else keys.from_)
 
 
-def read_check(section: Section, known: Known) -> RequestTemplate | None:
-    """Take `check`: a cheap request that every account may send."""
-    inside = section.section("check")
-    if inside is None:
+# ------------------------------------------------------------------------------------ fields, check, steps
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeKeys(RequestKeys):
+    """How the fields of a model are asked for."""
+
+    fields: Path | None = required(
+        path("results"), None, "a list of fields, or members whose keys are their names", example="results"
+    )
+    name: Path | None = setting(path("name"), None, "a field's name", usual="the member's key")
+    label: Path | None = setting(path("label"), None, "what people call it")
+    type: Path | None = setting(path("type"), None, "its type, in the system's own words")
+    partial: bool = setting(
+        flag(),
+        False,
+        "true where only custom fields are told: a mapped field that is not among them is not called missing",
+    )
+
+
+def read_describe(section: Section | None, known: Known) -> DescribeRequest | None:
+    """Read `describe`."""
+    if section is None:
         return None
-    request = take_request(inside, known)
-    inside.close("'check'")
-    return request
+    keys = read(section, DescribeKeys, "'describe'")
+    request = request_of(section, keys, known)
+    if request is None or keys.fields is None:
+        return None
+    return DescribeRequest(request, keys.fields, keys.name, keys.label, keys.type, keys.partial)
 
 
-def read_steps(section: Section, key: str, known: Mapping[str, frozenset[str] | None]) -> tuple[RequestStep, ...]:
-    """Take a list of steps; what one captures is `{step.NAME}` for the next ones."""
-    return tuple(_read_step(entry, known) for entry in section.sections(key))
+def read_check(section: Section | None, known: Known) -> RequestTemplate | None:
+    """Read `check`: a cheap request that every account may send."""
+    return None if section is None else read_request(section, "'check'", known)
 
 
-def _read_step(section: Section, known: Known) -> RequestStep:
-    request = take_request(section, known)
-    fine = read_statuses(section, "fine")
-    step = RequestStep(request or _NO_REQUEST, read_where(section, "when"), _read_capture(section), fine)
-    section.close("a step")
-    return step
+def _captured(written: str) -> Path:
+    return Path(written) if names_header(written) else read_path(written)
 
 
-def _read_capture(section: Section) -> tuple[tuple[str, Path | str], ...]:
-    capture = section.section("capture")
-    found: list[tuple[str, Path | str]] = []
-    for name in capture.names() if capture is not None else ():
-        assert capture is not None
-        text = capture.text(name)
-        if not _CAPTURED.match(name):
-            capture.note(name, f"a captured value cannot be called '{name}'", "write for example call_id")
-        elif names_header(text):
-            found.append((name, text))
-        elif (path := compiled_path(capture, name, "id")) is not None:
-            found.append((name, path))
-    return tuple(found)
+@dataclass(frozen=True, slots=True)
+class StepKeys(RequestKeys):
+    """One request of several."""
+
+    when: Where = setting(
+        CONDITION.called("[condition](#conditions) on the values"),
+        (),
+        "left out unless it holds: `when: {record.kind: lead}`",
+        usual="always",
+    )
+    capture: Mapping[str, Path] = setting(
+        mapping_of(
+            parsed(
+                _captured,
+                "[path](#paths), `header:NAME` or `cookie:NAME`",
+                "write for example id, or a JSONPath such as $.id",
+            ),
+            "'{}'",
+            matching(
+                re.compile(r"[a-z][a-z0-9_]{0,40}\Z"),
+                "a captured value cannot be called '{}'",
+                "write for example call_id",
+            ),
+        ).called("mapping, name to [path](#paths), `header:NAME` or `cookie:NAME`"),
+        {},
+        "values of the answer for the next steps",
+    )
+    fine: tuple[frozenset[int], ...] = setting(
+        STATUSES,
+        (),
+        "further statuses of a good answer: a log-in form often answers with a redirect, which is not followed",
+        usual="2xx",
+    )
+
+
+def read_steps(sections: list[Section], known: Known) -> tuple[RequestStep, ...]:
+    """Read a list of steps; what one captures is `{step.NAME}` for the next ones."""
+    return tuple(_step(section, known) for section in sections)
+
+
+def _step(section: Section, known: Known) -> RequestStep:
+    keys = read(section, StepKeys, "a step")
+    capture = tuple((name, where.text if names_header(where.text) else where) for name, where in keys.capture.items())
+    return RequestStep(request_of(section, keys, known) or _NO_REQUEST, keys.when, capture, joined(keys.fine))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-
-import yaml
+from dataclasses import dataclass
 
 from routing_engine.providers.crm.requests import (
     METHODS,
@@ -17,7 +16,9 @@ from routing_engine.providers.crm.requests import (
     RequestTemplate,
 )
 from routing_engine.providers.crm.templates import TRUSTED, TextTemplate, read_text
-from routing_engine.settings.yaml_reader import Problems, Section, text_of, value_of
+from routing_engine.settings.spec import read, setting
+from routing_engine.settings.value_types import TEXT, raw
+from routing_engine.settings.yaml_reader import Section, YamlValue
 
 _CODES = ("base64url", "json")
 _GRAPHQL = re.compile(r"\s*(query|mutation)\b[^{]*\{", re.ASCII)
@@ -35,129 +36,150 @@ INSTEAD = {
 }
 
 
-def take_request(section: Section, known: Known) -> RequestTemplate | None:
-    """Take the request of a section: one of get, post, put, patch, delete, and query, json, form, headers."""
-    chosen = [method for method in METHODS if section.take(method) is not None]
-    if len(chosen) != 1:
-        remedy = "write get: /path, or post: /path with json:"
-        if chosen or not set(_INSTEAD_OF_METHOD) & set(section.names()):  # which is noted itself
+_ADDRESS = raw("address with [values](#values)", TEXT)
+_MEMBERS = raw("mapping", {"type": "object"})
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKeys:
+    """A request as it is written: one of the methods, and what goes with it."""
+
+    get: YamlValue | None = setting(
+        _ADDRESS, None, "the request. It begins with `/`, or is whole, and holds no `?`", usual="one **must be there**"
+    )
+    post: YamlValue | None = setting(_ADDRESS, None, "the same, with a body")
+    put: YamlValue | None = setting(_ADDRESS, None, "the same")
+    patch: YamlValue | None = setting(_ADDRESS, None, "the same")
+    delete: YamlValue | None = setting(_ADDRESS, None, "the same")
+    query: YamlValue | None = setting(
+        _MEMBERS,
+        None,
+        "parameters. A list is a repeated parameter where it is one value (`'{fields}'`), JSON text where it is "
+        "written out",
+    )
+    json: YamlValue | None = setting(raw("anything", {}), None, "the body, as JSON")
+    form: YamlValue | None = setting(_MEMBERS, None, "the body, as a form")
+    headers: YamlValue | None = setting(_MEMBERS, None, "further headers")
+
+    @property
+    def chosen(self) -> list[tuple[str, YamlValue]]:
+        """The methods that are written, each with its address."""
+        addresses = (self.get, self.post, self.put, self.patch, self.delete)
+        return [(method, value) for method, value in zip(METHODS, addresses, strict=True) if value is not None]
+
+
+def read_request(section: Section, what: str, known: Known) -> RequestTemplate | None:
+    """Read a section that is a request, and nothing else may stand there."""
+    return request_of(section, read(section, RequestKeys, what), known)
+
+
+def request_of(section: Section, keys: RequestKeys, known: Known) -> RequestTemplate | None:
+    """Compile the request of a section; None, with the problem noted, where there is not exactly one."""
+    if len(keys.chosen) != 1:
+        if keys.chosen or not set(_INSTEAD_OF_METHOD) & set(section.names()):  # which is noted itself
+            remedy = "write get: /path, or post: /path with json:"
             section.notes.note(section.line, "exactly one request is needed here", remedy)
-        for key in ("query", "json", "form", "headers"):
-            section.take(key)
         return None
-    (method,) = chosen
-    address = _take_address(section, method, known)
-    node = section.take("json")
-    body = None if node is None else read_node(node, section.notes, known)
+    ((method, address),) = keys.chosen
+    body = None if keys.json is None else read_node(keys.json, known)
     request = RequestTemplate(
         method.upper(),
-        address,
-        take_members(section, "query", known),
+        _read_address(address, known),
+        read_members(keys.query, known),
         body,
-        take_members(section, "form", known),
-        take_members(section, "headers", known),
+        read_members(keys.form, known),
+        read_members(keys.headers, known),
     )
     if body is not None and request.form:
         section.note("form", "a request has one body, json or form", "keep one of them")
     return request
 
 
-def _take_address(section: Section, method: str, known: Known) -> TextTemplate:
-    text = section.text(method)
+def _read_address(value: YamlValue, known: Known) -> TextTemplate:
+    text = value.text() or ""
     if "?" in text or "#" in text:
-        section.note(method, "an address ends before its query", "write the query as query: {name: value}")
+        value.note("an address ends before its query", "write the query as query: {name: value}")
     elif not text.startswith(("/", "https://", "http://", "{auth.", "{settings.")):
-        section.note(method, f"this is no address: '{text[:80]}'", "write a path that begins with /")
-    return read_marked(section.take(method), section.notes, known, path=True)
+        value.note(f"this is no address: '{text[:80]}'", "write a path that begins with /")
+    return read_marked(value, known, path=True)
 
 
-def take_members(section: Section, key: str, known: Known) -> tuple[tuple[TextTemplate, Node], ...]:
-    """Take a mapping of names to values."""
-    members = section.section(key)
-    if members is None:
-        return ()
-    found = read_node(members.node, section.notes, known)
+def read_members(value: YamlValue | None, known: Known) -> tuple[tuple[TextTemplate, Node], ...]:
+    """Compile a mapping of names to values; nothing where it is left out."""
+    section = None if value is None else value.section()
+    found = () if section is None else read_node(section.itself, known)
     return found if isinstance(found, tuple) else ()
 
 
-def read_node(node: yaml.Node, notes: Problems, known: Known) -> Node:
+def read_node(value: YamlValue, known: Known) -> Node:
     """Compile a tree of YAML."""
-    if isinstance(node, yaml.SequenceNode):
-        return [read_node(item, notes, known) for item in node.value]
-    if isinstance(node, yaml.MappingNode):
-        if _lacks_quotes(node):
-            notes.note(node, "this is a mapping, and no value", f"write '{{{node.value[0][0].value}}}' in quotes")
-        return _read_members(Section(node, notes), notes, known)
-    if isinstance(node, yaml.ScalarNode) and not node.style and "{" not in node.value:
-        plain = value_of(node, notes, "a value")
+    value = value.called("a value")
+    if value.is_list:
+        return [read_node(item, known) for item in value.entries()]
+    section = value.section() if value.is_mapping else None
+    if section is not None:
+        if value.lone_name:
+            value.note("this is a mapping, and no value", f"write '{{{value.lone_name}}}' in quotes")
+        return _read_mapping(section, known)
+    if not value.is_quoted and "{" not in (value.word() or ""):
+        plain = value.scalar()
         if not isinstance(plain, str):
             return Constant(plain)
-    return read_marked(node, notes, known)
+    return read_marked(value, known)
 
 
-def _lacks_quotes(node: yaml.MappingNode) -> bool:
-    """Return whether it is `{number.e164}`: what YAML makes of a value without quotes."""
-    if not node.flow_style or len(node.value) != 1:
-        return False
-    ((key, value),) = node.value
-    return isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode) and not (value.value or value.style)
-
-
-def _read_members(section: Section, notes: Problems, known: Known) -> Node:
+def _read_mapping(section: Section, known: Known) -> Node:
+    """Compile the members of an object, or a word of ours with what it is about: `json`, `repeated`, `as_written`."""
     names = section.names()
-    if len(names) == 1 and names[0] in _CODES and (inside := section.take(names[0])) is not None:
-        return EncodedJson(names[0], read_node(inside, notes, known))
-    if names == ["repeated"]:
-        return Repeated([read_node(item, notes, known) for item in section.items(names[0])])
-    if names == ["as_written"]:
+    value = section.value(names[0]) if len(names) == 1 else None
+    if value is not None and names[0] in _CODES:
+        return EncodedJson(names[0], read_node(value, known))
+    if value is not None and names == ["repeated"]:
+        if not value.is_list:
+            value.note("'repeated' must be a list", "write its entries below 'repeated:', each with '- '")
+        return Repeated([read_node(item, known) for item in value.entries()] if value.is_list else [])
+    if value is not None and names == ["as_written"]:
         return Constant(section.text(names[0]))
-    found: list[tuple[TextTemplate, Node]] = []
-    for name in names:
-        value = section.take(name)
-        key = compiled(section.key_node(name), name, notes, known)
-        if any(slot.path[0] not in NAMING for slot in key.slots):
-            section.note(name, "a name cannot come from a caller or a record", "write the name itself")
-        node = Constant(None) if value is None else read_node(value, notes, known)
-        if (
-            isinstance(node, TextTemplate)
-            and _SECRET.search(name)
-            and not any(node.slots)
-            and _LONG.search(node.text({}))
-        ):
-            remedy = "add needs: {token: secret} to a way of 'auth' and write {auth.token}; an integration gives it"
-            section.note(name, f"'{name}' seems to hold a secret, and a description has none", remedy)
-        found.append((key, node))
-    return tuple(found)
+    return tuple(_read_member(section, name, known) for name in names)
 
 
-def read_marked(
-    node: yaml.Node | None, notes: Problems, known: Known, path: bool = False, language: bool = True
-) -> TextTemplate:
+def _read_member(section: Section, name: str, known: Known) -> tuple[TextTemplate, Node]:
+    value, key = section.value(name), compiled(section.key(name), name, known)
+    if any(slot.path[0] not in NAMING for slot in key.slots):
+        section.note(name, "a name cannot come from a caller or a record", "write the name itself")
+    node = Constant(None) if value is None else read_node(value, known)
+    if isinstance(node, TextTemplate) and _SECRET.search(name) and not any(node.slots) and _LONG.search(node.text({})):
+        remedy = "add needs: {token: secret} to a way of 'auth' and write {auth.token}; an integration gives it"
+        section.note(name, f"'{name}' seems to hold a secret, and a description has none", remedy)
+    return key, node
+
+
+def read_marked(value: YamlValue | None, known: Known, path: bool = False, language: bool = True) -> TextTemplate:
     """Compile a text, and note what is wrong with it. A value from outside stands beside other text escaped only.
 
     `path` encodes it anyway; where `language` is False nobody reads the text as a query.
     """
-    raw = None if node is None else text_of(node, notes, "a text")
-    if node is None or raw is None:
+    written = None if value is None else value.called("a text").text()
+    if value is None or written is None:
         return TextTemplate(())
-    text = compiled(node, raw, notes, known)
+    text = compiled(value, written, known)
     if path or not language or text.alone:
         return text
     for slot in text.slots:
         if not slot.escaped and slot.path[0] not in TRUSTED:
-            value = ".".join(slot.path)
-            remedy = f"write {{{value} | strict}} or its language's escape; {{{value} | text}} where it is no query"
-            notes.note(node, f"'{value}' stands raw in a text, where it could change a query's meaning", remedy)
+            name = ".".join(slot.path)
+            remedy = f"write {{{name} | strict}} or its language's escape; {{{name} | text}} where it is no query"
+            value.note(f"'{name}' stands raw in a text, where it could change a query's meaning", remedy)
     return text
 
 
-def compiled(node: yaml.Node, raw: str, notes: Problems, known: Known) -> TextTemplate:
-    """Compile a text, and note what cannot be compiled."""
+def compiled(place: YamlValue, written: str, known: Known) -> TextTemplate:
+    """Compile a text, and note at `place` what cannot be compiled."""
     try:
-        return read_text(raw, known)
+        return read_text(written, known)
     except LookupError as error:
         sentence, remedy = error.args
-        notes.note(node, sentence, _AS_WRITTEN if _GRAPHQL.match(raw) else remedy)
+        place.note(sentence, _AS_WRITTEN if _GRAPHQL.match(written) else remedy)
     except ValueError as error:
-        notes.note(node, str(error), "look at the reference of descriptions")
+        place.note(str(error), "look at the reference of descriptions")
     return TextTemplate(())

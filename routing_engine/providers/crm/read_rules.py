@@ -1,89 +1,166 @@
-"""What answers mean, read from YAML: rules on their status and members, and the conditions of other parts."""
+"""What answers mean, and where in them something lies, as YAML has it: paths, conditions, rules, the next page."""
 
 from __future__ import annotations
 
 import re
-
-import yaml
+from dataclasses import dataclass
 
 from routing_engine.core.templates import as_text
 from routing_engine.providers.answers.outcome import OUTCOMES
 from routing_engine.providers.answers.path import Path, read_path
 from routing_engine.providers.crm.model import OutcomeRule, Where
-from routing_engine.settings.yaml_reader import Section, value_of
+from routing_engine.providers.net.headers import names_header
+from routing_engine.settings.spec import nested, required, setting
+from routing_engine.settings.value_types import (
+    ValueType,
+    choice,
+    list_of,
+    number,
+    one_or_more,
+    parsed,
+    text,
+    whole,
+)
+from routing_engine.settings.yaml_reader import Section, YamlValue
 
 _STATUS = re.compile(r"([1-5])(\d\d|xx)\Z")
 
 
-def compiled_path(section: Section, key: str, example: str = "results") -> Path | None:
-    """Take a path; None when it is left out or, as a problem, none."""
-    text = section.text(key)
-    if not text:
-        return None
-    try:
-        return read_path(text)
-    except ValueError as error:
-        section.note(key, str(error), f"write for example {example}, or a JSONPath such as $.{example}")
-        return None
+def path(example: str) -> ValueType[Path]:
+    """Return the type of a path; `example` is one that a remedy shows."""
+    return parsed(read_path, "[path](#paths)", f"write for example {example}, or a JSONPath such as $.{example}")
 
 
-def read_where(section: Section, key: str) -> Where:
-    """Take a condition: paths, each with a value, a list of them, or `any` for anything but nothing."""
-    node = section.section(key)
-    if node is None:
-        return ()
+def header_or_path(example: str) -> ValueType[Path]:
+    """Return the type of a path, or of `header:NAME` and `cookie:NAME`, which `names_header` tells apart."""
+
+    def parse(text: str) -> Path:
+        return Path(text) if names_header(text) else read_path(text)
+
+    return parsed(
+        parse, "[path](#paths), or `header:NAME`", f"write for example {example}, or a JSONPath such as $.{example}"
+    )
+
+
+def _read_condition(value: YamlValue, _: str) -> Where | None:
+    """Read paths, each with a value, a list of them, or `any` for anything but nothing."""
+    section = value.section()
+    if section is None:
+        return None
     found = []
-    for name in node.names():
+    for name in section.names():
         try:
-            found.append((read_path(name), _wanted(node, name)))
+            found.append((read_path(name), _wanted(section, name)))
         except ValueError as error:
-            node.note(name, str(error), "write for example error.code")
+            section.note(name, str(error), "write for example error.code")
     return tuple(found)
 
 
 def _wanted(section: Section, name: str) -> frozenset[str] | None:
-    node = section.take(name)
-    nodes = node.value if isinstance(node, yaml.SequenceNode) else [node] if node is not None else []
-    found = frozenset(as_text(value_of(one, section.notes, f"'{name}'")) for one in nodes)
+    value = section.value(name)
+    entries = value.entries() if value is not None else []
+    found = frozenset(as_text(one.scalar()) for one in entries)
     return None if found == {"any"} else found
 
 
-def read_rules(section: Section) -> tuple[tuple[OutcomeRule, ...], Path | None]:
-    """Take `errors`, and `error_code`: where a short code of the error stands, for the trail."""
-    return read_own_rules(section), compiled_path(section, "error_code", "error.code")
+CONDITION: ValueType[Where] = ValueType(_read_condition, lambda _: {"type": "object"}, "[condition](#conditions)")
 
 
-def read_own_rules(section: Section) -> tuple[OutcomeRule, ...]:
-    """Take `errors` alone."""
-    return tuple(map(_read_rule, section.sections("errors")))
+def _statuses(written: str) -> frozenset[int]:
+    status = _STATUS.match(written)
+    if status is None:
+        raise ValueError(f"'{written}' is no status")
+    if status[2] != "xx":
+        return frozenset({int(written)})
+    return frozenset(range(int(status[1]) * 100, int(status[1]) * 100 + 100))
 
 
-def _read_rule(section: Section) -> OutcomeRule:
-    section.require("then", "then: refused")
-    wait_s = section.number("wait_s", 0, 0.1, 86_400, "what the answer says, else a second")
-    rule = OutcomeRule(
-        read_statuses(section),
-        read_where(section, "where"),
-        section.choice("then", tuple(OUTCOMES), "refused"),
-        wait_s or None,
-        section.text("wait_header"),
-        compiled_path(section, "wait_path", "error.retry_after"),
+#: Statuses as they are written; `joined` makes one set of them.
+STATUSES = one_or_more(parsed(_statuses, "`429`, `5xx`", "write for example 429, 5xx, or a list of them"))
+
+
+def joined(statuses: tuple[frozenset[int], ...]) -> frozenset[int]:
+    """Return every status that is among several."""
+    return frozenset().union(*statuses)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleKeys:
+    """What an answer means: the first rule that fits says it."""
+
+    status: tuple[frozenset[int], ...] = setting(STATUSES, (), "the answer's status", usual="any")
+    where: Where = setting(
+        CONDITION.called("[condition](#conditions) on the answer's JSON, or on `header:NAME`"),
+        (),
+        "the page of a log-in form: `{'header:Content-Type': text/html}`",
+        usual="anything",
     )
-    section.close("a rule of 'errors'")
-    if not rule.statuses and not rule.where and not section.has("status") and not section.has("where"):
-        section.notes.note(section.line, "this rule fits every answer", "add status: 429, or where: {error: any}")
-    return rule
+    then: str = required(
+        choice(*OUTCOMES).called("[meaning](#meanings)"), "refused", "what it means", example="refused"
+    )
+    wait_s: float | None = setting(
+        number(0.1, 86_400, "seconds"),
+        None,
+        "with `throttled`, five minutes at most, and `quota`, where five minutes are the default: how long nobody asks",
+        usual="what the answer says, else a second",
+    )
+    wait_header: str = setting(
+        text("name of a header"),
+        "",
+        "where the answer says how long: seconds, or until when: seconds or milliseconds since 1970, a date, or "
+        "`reset=` of the header `RateLimit`",
+        usual="`Retry-After`",
+    )
+    wait_path: Path | None = setting(path("error.retry_after"), None, "where the answer's JSON says so")
+
+    def check(self, section: Section, what: str) -> None:
+        """Note a rule that fits every answer."""
+        if not section.has("status") and not section.has("where"):
+            sentence = "this rule fits every answer"
+            section.notes.note(section.line, sentence, "add status: 429, or where: {error: any}")
+
+    @property
+    def rule(self) -> OutcomeRule:
+        """What it says."""
+        statuses = joined(self.status)
+        return OutcomeRule(statuses, self.where, self.then, self.wait_s, self.wait_header, self.wait_path)
 
 
-def read_statuses(section: Section, key: str = "status") -> frozenset[int]:
-    """Take statuses: `429`, `5xx`, or a list of them."""
-    found: set[int] = set()
-    for text in section.texts(key):
-        status = _STATUS.match(text)
-        if status is None:
-            section.note(key, f"'{text}' is no status", "write for example 429, 5xx, or a list of them")
-        elif status[2] == "xx":
-            found.update(range(int(status[1]) * 100, int(status[1]) * 100 + 100))
-        else:
-            found.add(int(text))
-    return frozenset(found)
+_RULE = nested(RuleKeys)
+
+
+def _read_rule(value: YamlValue, usual: str) -> OutcomeRule | None:
+    keys = _RULE.read(value.called("a rule of 'errors'"), usual)
+    return None if keys is None else keys.rule
+
+
+#: `errors`, of a description and of a request.
+RULES: ValueType[tuple[OutcomeRule, ...]] = list_of(ValueType(_read_rule, _RULE.schema, "[rules](#errors)"))
+
+
+@dataclass(frozen=True, slots=True)
+class NextKeys:
+    """Where the next page begins: one of `cursor`, `link`, `page` and `offset` says it."""
+
+    cursor: Path | None = setting(
+        header_or_path("paging.next"), None, "where the answer has what the next request sends as `{cursor}`"
+    )
+    link: Path | None = setting(
+        header_or_path("paging.next").called("[path](#paths), or `header:Link`"),
+        None,
+        'where it has the next page\'s address; of the header `Link` the one with `rel="next"`. On another server it '
+        "is refused",
+    )
+    page: int | None = setting(
+        whole(1, 100_000, "records"),
+        None,
+        "pages are counted, `{page}` from 1. So many records are a whole page; where the request sends `{limit}`, so "
+        "many are too",
+    )
+    offset: int | None = setting(whole(1, 100_000, "records"), None, "records are counted, `{offset}` from 0")
+    from_: int | None = setting(whole(0, 1), None, "where the count begins", usual="1 for `page`, 0 for `offset`")
+    more: Path | None = setting(
+        path("info.more"),
+        None,
+        "where the answer says that there is more; nothing, `false`, `0` and an empty text say no",
+    )

@@ -15,8 +15,17 @@ from routing_engine.providers.crm.auth_methods import fill, host_of, read_auth
 from routing_engine.providers.crm.checks import check_field
 from routing_engine.providers.crm.model import AuthMethod, Description, KnownModel
 from routing_engine.providers.crm.read_description import read_description
-from routing_engine.providers.net.address import folder_of, read_address, read_tls, tls_context
-from routing_engine.providers.oauth.settings import OAuthSettings, read_hosts
+from routing_engine.providers.net.address import (
+    CONNECT_TIMEOUT,
+    CONNECT_TIMEOUT_S,
+    WEB_ADDRESS,
+    TlsKeys,
+    context_or_usual,
+    folder_of,
+)
+from routing_engine.providers.net.http_client import MAX_ANSWER, MIB
+from routing_engine.providers.oauth.plan import HOSTS
+from routing_engine.providers.oauth.settings import OAuthSettings
 from routing_engine.settings.integration import (
     Model,
     ProviderSetup,
@@ -25,9 +34,9 @@ from routing_engine.settings.integration import (
     read_numbers,
     read_record_url,
 )
-from routing_engine.settings.yaml_reader import Problems, Section, section_of
+from routing_engine.settings.spec import nested, read, setting
+from routing_engine.settings.yaml_reader import Problems, Section
 
-_MIB = 1024 * 1024
 #: What people write at the top of an integration, and where it stands.
 _INSTEAD = {
     **dict.fromkeys(("url", "base_url", "host"), "address: https://... takes the place of the description's"),
@@ -58,7 +67,7 @@ class CrmSettings:
     hosts: tuple[str, ...] = ()
     tls: ssl.SSLContext | None = None
     connect_timeout_s: float = 1.5
-    max_answer_bytes: int = _MIB
+    max_answer_bytes: int = MIB
 
     @property
     def auth_way(self) -> str:
@@ -66,56 +75,71 @@ class CrmSettings:
         return self.way.name if self.way is not None else ""
 
     def listing(self, model: str) -> Listing:
-        """Tell what of a model can be listed."""
+        """Return what of a model can be listed."""
         found = self.description.listing_for(model, True)
         return "" if found is None else "changes" if found.changes else "all"
 
 
+@dataclass(frozen=True, slots=True)
+class CrmKeys:
+    """An integration of a described system, beyond its models and what the description itself asks for."""
+
+    address: str = setting(
+        WEB_ADDRESS, "", "another base of every address, for a sandbox or a proxy", usual="the description's"
+    )
+    hosts: tuple[str, ...] = setting(HOSTS, (), "further hosts that a captured address may lead to")
+    tls: TlsKeys | None = setting(
+        nested(TlsKeys).called("[mapping](integrations.md#tls)"),
+        None,
+        "how the server proves who it is",
+        usual="the system's authorities",
+    )
+    connect_timeout_s: float = setting(
+        CONNECT_TIMEOUT,
+        CONNECT_TIMEOUT_S,
+        "how long connecting may take, TLS included. What bounds the whole is the source's `timeout_s`",
+    )
+    max_answer_bytes: int = setting(MAX_ANSWER, MIB, "a larger answer is an error")
+
+
 def read_crm(description: Description, section: Section, name: str, folder: Path | None = None) -> ProviderSetup:
-    """Take and close all keys of an integration whose provider is a description."""
+    """Read the file of an integration whose provider is a description. What the description asks for comes first."""
     place = folder_of(section, folder)
-    if section.has("number_form"):
+    if section.value("number_form") is not None:
         section.note("number_form", f"'{description.name}' knows itself how its numbers are spelled", "remove it")
-    section.take("number_form")
     limits = read_limits(section, description.limits)
     values = _read_values(section, description)
     models, constants, urls = _read_models(section, description)
-    address = read_address(section, "address") if section.has("address") else _take_nothing(section, "address")
-    hosts = (*read_hosts(section), *host_of(address), *(host for value in values.values() for host in host_of(value)))
+    own = read(section, CrmKeys, f"the integration '{name}'", only=("address", "hosts"))
+    hosts = (*own.hosts, *host_of(own.address), *(host for value in values.values() for host in host_of(value)))
     way, given, oauth = read_auth(section, description, values, hosts, place, name)
-    verify, ca = read_tls(section, place)
+    keys = read(section, CrmKeys, f"the integration '{name}'", instead=_INSTEAD)
     settings = CrmSettings(
         description,
         values,
         constants,
         urls,
-        address,
+        keys.address,
         way,
         given,
         oauth,
         (*map(fill(values), description.hosts), *hosts),
-        tls_context(section, verify, ca, None) if ca or not verify else None,
-        section.number("connect_timeout_s", 1.5, 0.05, 60),
-        section.whole("max_answer_bytes", _MIB, 1024, 64 * _MIB),
+        context_or_usual(section, keys.tls, place),
+        keys.connect_timeout_s,
+        keys.max_answer_bytes,
     )
-    section.close(f"the integration '{name}'", _INSTEAD)
     return ProviderSetup(settings, models, limits)
-
-
-def _take_nothing(section: Section, key: str) -> str:
-    section.take(key)
-    return ""
 
 
 def _read_values(section: Section, description: Description) -> Mapping[str, str]:
     found = {}
-    for name, setting in description.settings.items():
-        if setting.default is None:
-            section.require(name, f"{name}: {setting.example}")
-        value = section.plain(name, setting.default or "")
+    for name, wanted in description.settings.items():
+        if wanted.default is None and not section.has(name):
+            section.note(name, f"'{name}' is missing", f"add for example: {name}: {wanted.example}")
+        value = section.plain(name, wanted.default or "")
         value = value.rstrip("/") if "://" in value else value  # as a browser copies it; addresses below begin with /
-        if value and not setting.fits(value):
-            section.note(name, f"'{name}' cannot be '{value[:80]}'", f"write for example {name}: {setting.example}")
+        if value and not wanted.fits(value):
+            section.note(name, f"'{name}' cannot be '{value[:80]}'", f"write for example {name}: {wanted.example}")
         found[name] = value
     return found
 
@@ -131,8 +155,8 @@ def _read_models(
     names = dict.fromkeys([*description.models, *(given.names() if given is not None else ())])
     models, constants, urls = {}, {}, {}
     for name in names:
-        node = given.take(name) if given is not None else None
-        own = None if node is None or given is None else section_of(node, given.notes, f"the model '{name}'")
+        value = given.value(name) if given is not None else None
+        own = None if value is None else value.called(f"the model '{name}'").section()
         models[name], constants[name] = _read_model(own, name, description)
         if (url := models[name].record_url) is not None:
             urls[name] = url
@@ -153,11 +177,12 @@ def _read_model(own: Section | None, name: str, description: Description) -> tup
     numbers = tuple(dict.fromkeys((*usual.numbers, *read_numbers(own, fields))))
     constants = {**usual.constants, **{key: own.text(key) for key in sorted(description.constants) if own.has(key)}}
     for key in sorted(description.constants - set(constants)):
-        own.require(key, f"{key}: as the other models of '{description.name}' have it")
+        example = f"{key}: as the other models of '{description.name}' have it"
+        own.note(key, f"'{key}' is missing", f"add for example: {example}")
     if "id" not in fields:
         own.note("fields", f"the model '{name}' has no id", "add for example fields: {id: id}")
     for key in description.constants:
-        own.take(key)
+        own.value(key)  # known, also where it is left out
     url, about = read_record_url(own, fields), {**usual.about, **about}
     model = replace(model, fields=fields, numbers=numbers, record_url=url, about=about)
     own.close(f"the model '{name}'")

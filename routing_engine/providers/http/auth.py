@@ -12,11 +12,12 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
-from routing_engine.providers.net.address import config_file, read_address
-from routing_engine.providers.oauth.settings import OAuthPlan, OAuthSettings
-from routing_engine.settings.yaml_reader import Section, section_of
+from routing_engine.providers.net.address import FILE, WEB_ADDRESS, config_file
+from routing_engine.providers.oauth.plan import OAuthPlan
+from routing_engine.providers.oauth.settings import OAuthSettings
+from routing_engine.settings.spec import nested, required, setting
+from routing_engine.settings.value_types import ValueType, choice, filled, secret, text
+from routing_engine.settings.yaml_reader import Section, YamlValue
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]+\Z")
@@ -73,49 +74,172 @@ class HttpAuth:
     way: str = "none"
 
 
-def read_auth(settings: Section, folder: Path) -> HttpAuth:
-    """Take `auth`: one of basic, bearer and oauth2 at most; api_key, headers, hmac and mtls go with each of them."""
-    node = settings.take("auth")
-    if node is None or (isinstance(node, yaml.ScalarNode) and node.value == "none"):
-        return HttpAuth()
-    section = section_of(node, settings.notes, "'auth'")
-    if section is None:
-        return HttpAuth()
-    key, in_query = _read_api_key(section)
-    headers = (*_read_basic(section), *_read_bearer(section), *(() if in_query else key), *_read_headers(section))
-    auth = HttpAuth(
-        headers,
-        key if in_query else (),
-        _read_signer(section),
-        _read_oauth(section),
-        _read_certificate(section, folder),
-        " and ".join(section.names()),
+# -------------------------------------------------------------------------------------------------- keys
+
+
+@dataclass(frozen=True, slots=True)
+class BasicKeys:
+    """User and password (RFC 7617)."""
+
+    user: str = required(filled(), "", "without a colon", example="routing")
+    password: str = required(secret(), "", "of that user", example="'${ERP_PASSWORD}'")
+
+    def check(self, section: Section, what: str) -> None:
+        """Note a user with a colon: the server would take what follows for the password."""
+        if ":" in self.user:
+            sentence = "the user of basic authentication holds a colon"
+            section.note("user", sentence, "RFC 7617 does not allow one")
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthKeys:
+    """Client credentials (RFC 6749, 4.4). The token stays in memory: a new one costs one request."""
+
+    token_url: str = required(
+        WEB_ADDRESS, "", "where tokens are given out", example="https://login.example.com/oauth2/token"
     )
-    _close(section, headers)
-    return auth
+    client_id: str = required(filled(), "", "who the engine is there", example="routing-engine")
+    client_secret: str = required(secret(), "", "what proves it", example="'${ERP_CLIENT_SECRET}'")
+    scope: str = setting(text(), "", "what the token is to be good for")
+    credentials_in: str = setting(choice("header", "body"), "header", "where id and secret are sent")
 
 
-def _close(section: Section, headers: Pairs) -> None:
-    section.close("'auth'")
-    chosen = [name for name in _EXCLUSIVE if section.has(name)]
-    if len(chosen) > 1:
-        section.note(chosen[1], f"'auth' has {' and '.join(chosen)} at once", "keep one of them")
-    names = [name.lower() for name, _ in headers] + ["authorization"] * section.has("oauth2")
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        section.notes.note(section.line, f"'auth' sets the header '{name}' twice", "keep one of them")
+@dataclass(frozen=True, slots=True)
+class ApiKeyKeys:
+    """A key in a header or in the query."""
+
+    name: str = required(text(), "", "the header or the parameter", example="X-Api-Key")
+    value: str = required(secret(), "", "the key", example="'${ERP_KEY}'")
+    in_: str = setting(choice("header", "query"), "header", "a key in a query ends up in other people's logs")
+
+    def check(self, section: Section, what: str) -> None:
+        """Note a header that cannot be sent."""
+        if self.in_ == "header" and self.name:
+            _check_header(section.key("name"), self.name, self.value)
 
 
-def _read_basic(section: Section) -> Pairs:
-    basic = section.section("basic")
-    if basic is None:
-        return ()
-    basic.require("user", "user: routing")
-    basic.require("password", "password: '${ERP_PASSWORD}'")
-    user, password = basic.plain("user"), basic.secret("password")
-    if ":" in user:
-        basic.note("user", "the user of basic authentication holds a colon", "RFC 7617 does not allow one")
-    basic.close("'basic'")
-    return (("Authorization", basic_credentials(user, password)),)
+@dataclass(frozen=True, slots=True)
+class HmacKeys:
+    """A signature for each request."""
+
+    secret: str = required(secret(), "", "what only the two sides know", example="'${ERP_HMAC}'")
+    header: str = setting(text(), "X-Signature", "the header of the signature: lower-case hexadecimal digits")
+    timestamp_header: str = setting(text(), "X-Timestamp", "the header of the time: seconds since 1970")
+    algorithm: str = setting(choice("sha256", "sha384", "sha512"), "sha256", "how it is made")
+
+    def check(self, section: Section, what: str) -> None:
+        """Note headers that cannot be sent."""
+        _check_header(section.key("header"), self.header, "")
+        _check_header(section.key("timestamp_header"), self.timestamp_header, "")
+
+
+@dataclass(frozen=True, slots=True)
+class MtlsKeys:
+    """A certificate of ours."""
+
+    certificate: YamlValue | None = required(FILE, None, "ours", example="tls/engine.pem")
+    key: YamlValue | None = required(FILE, None, "without a password", example="tls/engine.key")
+    ca: YamlValue | None = setting(FILE, None, "who signed the server's", usual="`tls.ca`, else the system's")
+
+
+def _read_headers(value: YamlValue, _: str) -> Pairs | None:
+    section = value.section()
+    if section is None:
+        return None
+    pairs = []
+    for name in section.names():
+        content = section.value(name)
+        is_secret = _SECRET_NAME.search(name) or (content is not None and content.is_mapping)
+        header = (section.secret(name) if is_secret else section.plain(name)) if content is not None else ""
+        _check_header(section.key(name), name, header)
+        pairs.append((name, header))
+    return tuple(pairs)
+
+
+_HEADERS = ValueType(_read_headers, lambda _: {"type": "object"}, "mapping, name to value", hidden=True)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthKeys:
+    """How the engine proves who it is: one of `basic`, `bearer` and `oauth2` at most; the others go with each."""
+
+    basic: BasicKeys | None = setting(
+        nested(BasicKeys).called("[mapping](#auth-basic)"), None, "user and password (RFC 7617)"
+    )
+    bearer: str = setting(secret(), "", "`Authorization: Bearer ...`")
+    oauth2: OAuthKeys | None = setting(
+        nested(OAuthKeys).called("[mapping](#auth-oauth2)"),
+        None,
+        "client credentials (RFC 6749, 4.4). The token is fetched once and renewed before it ends",
+    )
+    api_key: ApiKeyKeys | None = setting(
+        nested(ApiKeyKeys).called("[mapping](#auth-api_key)"), None, "a key in a header or in the query"
+    )
+    headers: Pairs = setting(
+        _HEADERS,
+        (),
+        "free headers. Those whose name says key, token, secret, password, cookie, signature or authorization take a "
+        "secret",
+    )
+    hmac: HmacKeys | None = setting(
+        nested(HmacKeys).called("[mapping](#auth-hmac)"), None, "a signature for each request"
+    )
+    mtls: MtlsKeys | None = setting(nested(MtlsKeys).called("[mapping](#auth-mtls)"), None, "a certificate of ours")
+
+    def check(self, section: Section, what: str) -> None:
+        """Note two proofs at once, and a header that would be sent twice."""
+        if self.bearer:
+            _check_header(section.key("bearer"), "Authorization", self.bearer)
+        chosen = [name for name in _EXCLUSIVE if section.has(name)]
+        if len(chosen) > 1:
+            section.note(chosen[1], f"'auth' has {' and '.join(chosen)} at once", "keep one of them")
+        names = [name.lower() for name, _ in self.fixed_headers] + ["authorization"] * (self.oauth2 is not None)
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            section.notes.note(section.line, f"'auth' sets the header '{name}' twice", "keep one of them")
+
+    @property
+    def fixed_headers(self) -> Pairs:
+        """Headers that go with every request as they are."""
+        basic, bearer, key = self.basic, self.bearer, self.api_key
+        return (
+            *((("Authorization", basic_credentials(basic.user, basic.password)),) if basic is not None else ()),
+            *((("Authorization", "Bearer " + bearer),) if bearer else ()),
+            *(((key.name, key.value),) if key is not None and key.in_ == "header" else ()),
+            *self.headers,
+        )
+
+    @property
+    def way(self) -> str:
+        """The names of what is used, for people."""
+        used = (self.basic, self.bearer, self.oauth2, self.api_key, self.headers, self.hmac, self.mtls)
+        names = ("basic", "bearer", "oauth2", "api_key", "headers", "hmac", "mtls")
+        return " and ".join(name for name, value in zip(names, used, strict=True) if value) or "none"
+
+
+def _check_header(place: YamlValue, name: str, value: str) -> None:
+    """Note a header with line breaks, or whatever else would end it; the value is never shown."""
+    if not _HEADER_NAME.match(name) or name.lower() in _OURS:
+        place.note(f"the header '{name}' cannot be set", "choose another name")
+    elif value and not _HEADER_VALUE.match(value):
+        place.note(f"the value of the header '{name}' cannot be sent", "remove line breaks and non-ASCII")
+
+
+# ------------------------------------------------------------------------------------- what comes of them
+
+
+def auth_of(keys: AuthKeys, folder: Path) -> HttpAuth:
+    """Return what goes on requests. Certificates are looked for below `folder`; a missing one is noted."""
+    key, signer = keys.api_key, keys.hmac
+    return HttpAuth(
+        keys.fixed_headers,
+        ((key.name, key.value),) if key is not None and key.in_ == "query" else (),
+        None
+        if signer is None
+        else RequestSigner(signer.secret.encode(), signer.header, signer.timestamp_header, signer.algorithm),
+        None if keys.oauth2 is None else _oauth_of(keys.oauth2),
+        None if keys.mtls is None else _certificate_of(keys.mtls, folder),
+        keys.way,
+    )
 
 
 def basic_credentials(user: str, password: str) -> str:
@@ -123,93 +247,19 @@ def basic_credentials(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def _read_bearer(section: Section) -> Pairs:
-    if not section.has("bearer"):
-        section.take("bearer")
-        return ()
-    return _header(section, "bearer", "Authorization", section.secret("bearer"), "Bearer ")
-
-
-def _header(section: Section, key: str, name: str, value: str, before: str = "") -> Pairs:
-    """Return one header, checked against line breaks and whatever else would end it; the value is never shown."""
-    if not _HEADER_NAME.match(name) or name.lower() in _OURS:
-        section.note(key, f"the header '{name}' cannot be set", "choose another name")
-    elif value and not _HEADER_VALUE.match(value):
-        section.note(key, f"the value of the header '{name}' cannot be sent", "remove line breaks and non-ASCII")
-    return ((name, before + value),)
-
-
-def _read_api_key(section: Section) -> tuple[Pairs, bool]:
-    api_key = section.section("api_key")
-    if api_key is None:
-        return (), False
-    api_key.require("name", "name: X-Api-Key")
-    api_key.require("value", "value: '${ERP_KEY}'")
-    name, value = api_key.text("name"), api_key.secret("value")
-    in_query = api_key.choice("in", ("header", "query"), "header") == "query"
-    api_key.close("'api_key'")
-    if in_query or not name:
-        return ((name, value),), in_query
-    return _header(api_key, "name", name, value), False
-
-
-def _read_headers(section: Section) -> Pairs:
-    headers = section.section("headers")
-    if headers is None:
-        return ()
-    pairs: Pairs = ()
-    for name in headers.names():
-        node = headers.take(name)
-        secret = _SECRET_NAME.search(name) or isinstance(node, yaml.MappingNode)
-        pairs += _header(headers, name, name, headers.secret(name) if secret else headers.plain(name))
-    return pairs
-
-
-def _read_signer(section: Section) -> RequestSigner | None:
-    signer = section.section("hmac")
-    if signer is None:
-        return None
-    signer.require("secret", "secret: '${ERP_HMAC}'")
-    header, stamp = signer.text("header", "X-Signature"), signer.text("timestamp_header", "X-Timestamp")
-    _header(signer, "header", header, "")
-    _header(signer, "timestamp_header", stamp, "")
-    algorithm = signer.choice("algorithm", ("sha256", "sha384", "sha512"), "sha256")
-    found = RequestSigner(signer.secret("secret").encode(), header, stamp, algorithm)
-    signer.close("'hmac'")
-    return found
-
-
-def _read_oauth(section: Section) -> OAuthSettings | None:
-    """Take `oauth2`: client credentials (RFC 6749, 4.4), in the form instead of by Basic where that is wanted (2.3.1).
-
-    Without a folder, so the token stays in memory: a new one costs one request.
-    """
-    oauth = section.section("oauth2")
-    if oauth is None:
-        return None
-    oauth.require("token_url", "token_url: https://login.example.com/oauth2/token")
-    oauth.require("client_id", "client_id: routing-engine")
-    oauth.require("client_secret", "client_secret: '${ERP_CLIENT_SECRET}'")
-    grant, scope = "client_credentials", oauth.text("scope")
+def _oauth_of(keys: OAuthKeys) -> OAuthSettings:
+    grant = "client_credentials"
     plan = OAuthPlan(
-        read_address(oauth, "token_url"),
-        scopes={grant: (scope,)} if scope else {},
-        client_in=oauth.choice("credentials_in", ("header", "body"), "header"),
+        keys.token_url,
+        scopes={grant: (keys.scope,)} if keys.scope else {},
+        client_in=keys.credentials_in,
         grants=(grant,),
         lifetime_s=_LIFETIME_S,
     )
-    found = OAuthSettings(plan, oauth.plain("client_id"), oauth.secret("client_secret"), grant)
-    oauth.close("'oauth2'")
-    return found
+    return OAuthSettings(plan, keys.client_id, keys.client_secret, grant)
 
 
-def _read_certificate(section: Section, folder: Path) -> ClientCertificate | None:
-    mtls = section.section("mtls")
-    if mtls is None:
-        return None
-    mtls.require("certificate", "certificate: tls/engine.pem")
-    mtls.require("key", "key: tls/engine.key")
-    certificate, key = config_file(mtls, "certificate", folder), config_file(mtls, "key", folder)
-    ca = config_file(mtls, "ca", folder)
-    mtls.close("'mtls'")
+def _certificate_of(keys: MtlsKeys, folder: Path) -> ClientCertificate | None:
+    certificate, key = config_file(keys.certificate, folder), config_file(keys.key, folder)
+    ca = config_file(keys.ca, folder)
     return ClientCertificate(certificate, key, ca) if certificate and key else None

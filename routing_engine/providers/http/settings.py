@@ -9,12 +9,23 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from routing_engine.providers.answers.records import check_paths
-from routing_engine.providers.http.auth import HttpAuth, read_auth
-from routing_engine.providers.net.address import folder_of, read_address, read_tls, tls_context
+from routing_engine.providers.http.auth import AuthKeys, HttpAuth, auth_of
+from routing_engine.providers.net.address import (
+    CONNECT_TIMEOUT,
+    CONNECT_TIMEOUT_S,
+    WEB_ADDRESS,
+    WEB_EXAMPLE,
+    TlsKeys,
+    context_or_usual,
+    folder_of,
+    tls_context,
+)
+from routing_engine.providers.net.http_client import MAX_ANSWER, MIB
 from routing_engine.providers.oauth.settings import OAuthSettings
+from routing_engine.settings.integration import IntegrationKeys
+from routing_engine.settings.spec import nested, read, required, setting
+from routing_engine.settings.value_types import choice, text, word_or
 from routing_engine.settings.yaml_reader import Section
-
-_MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,7 @@ class HttpSettings:
     address: str = field(repr=False)
     method: str = "GET"
     parameters: ParameterNames = ParameterNames()
-    max_answer_bytes: int = _MIB
+    max_answer_bytes: int = MIB
     auth: HttpAuth = field(default_factory=HttpAuth)
     tls: ssl.SSLContext | None = None
     connect_timeout_s: float = 1.5
@@ -63,54 +74,107 @@ class HttpSettings:
         return self.auth.way
 
 
-def read_settings(section: Section, name: str, folder: Path | None = None) -> HttpSettings:
-    """Take and close all keys of a middleware's integration; those of every integration were taken before."""
-    check_paths(section)
-    place = folder_of(section, folder)
-    auth = read_auth(section, place)
-    settings = HttpSettings(
-        read_address(section, "address"),
-        section.choice("method", ("GET", "POST"), "GET"),
-        _read_parameters(section),
-        section.whole("max_answer_bytes", _MIB, 1024, 64 * _MIB),
-        auth,
-        _read_tls(section, auth, place),
-        section.number("connect_timeout_s", 1.5, 0.05, 60),
+_NAME = text("name, or `''`")
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterKeys:
+    """The names of what is sent; None is as the preset has it."""
+
+    preset: str = setting(
+        choice(*PRESETS),
+        "default",
+        "the names where this section gives none. `legacy` sends `customer_id` alone",
     )
-    section.close(f"the integration '{name}'")
-    _check_names(section, settings)
-    return settings
+    customer_id: str | None = setting(_NAME, None, "the number that calls", usual="`customer_id`")
+    field_name: str | None = setting(_NAME, None, "the fields we want, with commas", usual="`field_name`")
+    customer_input: str | None = setting(
+        _NAME, None, "the value that is searched, unless that is the number that calls", usual="`customer_input`"
+    )
+    customer_input_field_name: str | None = setting(
+        _NAME, None, "the field to search it in", usual="`customer_input_field_name`"
+    )
+
+    def check(self, section: Section, what: str) -> None:
+        """Note a name without a value: to send nothing is written out."""
+        for name in _NAMES:
+            if name in section.names() and not section.has(name):
+                section.note(name, f"'{name}' has no value", f"write {name}: '' when it is not to be sent")
+
+    @property
+    def names(self) -> ParameterNames:
+        """The names that are sent."""
+        usual = PRESETS[self.preset]
+        return ParameterNames(
+            usual.customer_id if self.customer_id is None else self.customer_id,
+            usual.field_name if self.field_name is None else self.field_name,
+            usual.customer_input if self.customer_input is None else self.customer_input,
+            usual.customer_input_field_name
+            if self.customer_input_field_name is None
+            else self.customer_input_field_name,
+        )
 
 
-def _read_tls(section: Section, auth: HttpAuth, folder: Path) -> ssl.SSLContext | None:
-    verify, ca = read_tls(section, folder)
+@dataclass(frozen=True, slots=True)
+class HttpKeys(IntegrationKeys):
+    """An integration with `provider: http`."""
+
+    address: str = required(WEB_ADDRESS, "", "where to ask. ASCII, no user in it, no `#`", example=WEB_EXAMPLE)
+    method: str = setting(choice("GET", "POST"), "GET", "parameters in the query, or as a JSON object in the body")
+    parameters: ParameterKeys = setting(
+        nested(ParameterKeys).called("[mapping](#parameters)"),
+        ParameterKeys(),
+        "the names of what is sent",
+        usual="the preset `default`",
+    )
+    max_answer_bytes: int = setting(MAX_ANSWER, MIB, "a larger answer is an error")
+    connect_timeout_s: float = setting(
+        CONNECT_TIMEOUT,
+        CONNECT_TIMEOUT_S,
+        "how long connecting may take, TLS included. What bounds the whole is the source's `timeout_s`",
+    )
+    auth: AuthKeys = setting(
+        word_or("none", AuthKeys(), nested(AuthKeys)).called("[mapping](#auth), or `none`"),
+        AuthKeys(),
+        "how the engine proves who it is",
+        usual="`none`",
+    )
+    tls: TlsKeys | None = setting(
+        nested(TlsKeys).called("[mapping](#tls)"),
+        None,
+        "how the server proves who it is",
+        usual="the system's authorities",
+    )
+
+    def check(self, section: Section, what: str) -> None:
+        """Note paths that cannot be compiled, and two parameters of one name: which one would be believed?"""
+        IntegrationKeys.check(self, section, what)
+        check_paths(section)
+        names = [getattr(self.parameters.names, name) for name in _NAMES]
+        if self.method == "GET":
+            names += [name for name, _ in parse_qsl(urlsplit(self.address).query, keep_blank_values=True)]
+            names += [self.auth.api_key.name] if self.auth.api_key and self.auth.api_key.in_ == "query" else []
+        for name in sorted({name for name in names if name and names.count(name) > 1}):
+            section.note("parameters", f"the parameter '{name}' would be sent twice", "give each its own name")
+
+
+def read_settings(section: Section, name: str, folder: Path | None = None) -> HttpSettings:
+    """Read an integration's file whole."""
+    keys, place = read(section, HttpKeys, f"the integration '{name}'"), folder_of(section, folder)
+    auth = auth_of(keys.auth, place)
+    return HttpSettings(
+        keys.address,
+        keys.method,
+        keys.parameters.names,
+        keys.max_answer_bytes,
+        auth,
+        _context(section, keys.tls, auth, place),
+        keys.connect_timeout_s,
+    )
+
+
+def _context(section: Section, tls: TlsKeys | None, auth: HttpAuth, folder: Path) -> ssl.SSLContext | None:
     own = auth.certificate
     if own is None:
-        return tls_context(section, verify, ca, None) if ca or not verify else None
-    return tls_context(section, verify, own.ca or ca, (own.certificate, own.key))
-
-
-def _read_parameters(settings: Section) -> ParameterNames:
-    section = settings.section("parameters")
-    if section is None:
-        return PRESETS["default"]
-    preset = PRESETS[section.choice("preset", tuple(PRESETS), "default")]
-    found = ParameterNames(*(_parameter(section, name, getattr(preset, name)) for name in _NAMES))
-    section.close("'parameters'")
-    return found
-
-
-def _parameter(section: Section, name: str, default: str) -> str:
-    if name in section.names() and not section.has(name):
-        section.note(name, f"'{name}' has no value", f"write {name}: '' when it is not to be sent")
-    return section.text(name, default)
-
-
-def _check_names(section: Section, settings: HttpSettings) -> None:
-    """Two parameters of one name would leave it to the middleware which one it believes."""
-    names = [getattr(settings.parameters, name) for name in _NAMES]
-    if settings.method == "GET":
-        names += [name for name, _ in parse_qsl(urlsplit(settings.address).query, keep_blank_values=True)]
-        names += [name for name, _ in settings.auth.query]
-    for name in sorted({name for name in names if name and names.count(name) > 1}):
-        section.note("parameters", f"the parameter '{name}' would be sent twice", "give each its own name")
+        return context_or_usual(section, tls, folder)
+    return tls_context(section, tls, folder, (own.certificate, own.key), own.ca)

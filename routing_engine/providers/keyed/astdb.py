@@ -15,10 +15,33 @@ from routing_engine.core.ports import Clock, Provider
 from routing_engine.errors import AmiRefused, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.answers.records import check_paths
 from routing_engine.providers.answers.values import read_json
-from routing_engine.providers.keyed.provider import KeyedProvider, Keys, read_keys
-from routing_engine.providers.net.address import ServerAddress, folder_of, read_server, refuse_tls
+from routing_engine.providers.keyed.provider import (
+    BY_CALLER,
+    BY_FIELD,
+    KeyedProvider,
+    Keys,
+    KeyTemplate,
+    caller_key,
+    check_keys,
+    check_model,
+    keys_of,
+    value_keys,
+)
+from routing_engine.providers.net.address import (
+    CONNECT_TIMEOUT,
+    CONNECT_TIMEOUT_S,
+    Place,
+    ServerAddress,
+    TlsKeys,
+    folder_of,
+    refuse_tls,
+    server_address,
+    server_at,
+)
 from routing_engine.providers.net.multiplexed import why_not_open
-from routing_engine.settings.integration import Model
+from routing_engine.settings.integration import IntegrationKeys, Model
+from routing_engine.settings.spec import nested, read, required, setting
+from routing_engine.settings.value_types import mapping_of, secret, text
 from routing_engine.settings.yaml_reader import Section
 
 _NOT_THERE, _NO_RIGHT = "Database entry not found", "Permission denied"
@@ -36,18 +59,63 @@ class AstdbSettings:
     keys: Mapping[str, Keys]
 
 
+@dataclass(frozen=True, slots=True)
+class AstdbModelKeys:
+    """The keys of a model."""
+
+    by_caller: KeyTemplate | None = setting(caller_key("vip/"), None, BY_CALLER)
+    by_field: Mapping[str, KeyTemplate] = setting(value_keys("vip/"), {}, BY_FIELD)
+
+    def check(self, section: Section, what: str) -> None:
+        """Note a model without a key."""
+        check_model(section, what, "vip/")
+
+
+@dataclass(frozen=True, slots=True)
+class AstdbKeys(IntegrationKeys):
+    """An integration with `provider: astdb`."""
+
+    address: Place | None = required(
+        server_address(("ami", 5038), ("amis", 5039)),
+        None,
+        "`amis` is TLS. Without a port: 5038 and 5039",
+        example="amis://ami.example.com",
+    )
+    user: str = required(text(), "", "a section of `manager.conf`", example="engine")
+    password: str = required(secret(), "", "its `secret`", example="'${AMI_PASSWORD}'")
+    keys: Mapping[str, AstdbModelKeys] = required(
+        mapping_of(nested(AstdbModelKeys), "'{}' of 'keys'").called("mapping, model to [keys](#keys-of-a-model)"),
+        {},
+        "the family and key of each model",
+        example="{contact: {by_caller: 'vip/{number}'}}",
+    )
+    connect_timeout_s: float = setting(
+        CONNECT_TIMEOUT,
+        CONNECT_TIMEOUT_S,
+        "how long connecting may take, TLS and log-in included. What bounds the whole is the source's `timeout_s`",
+    )
+    tls: TlsKeys | None = setting(
+        nested(TlsKeys).called("[mapping](integrations.md#tls)"),
+        None,
+        "how Asterisk proves who it is, with `amis://`",
+        usual="the system's authorities",
+    )
+
+    def check(self, section: Section, what: str) -> None:
+        """Note what cannot work together."""
+        IntegrationKeys.check(self, section, what)
+        check_paths(section)
+        check_keys(section, self.models)
+        if self.address is None or self.address.scheme == "ami":
+            refuse_tls(section, "ami://", "amis://")
+
+
 def read_settings(section: Section, name: str, folder: Path | None = None) -> AstdbSettings:
-    """Take and close all keys of an Asterisk's integration; those of every integration were taken before."""
-    check_paths(section)
-    address = read_server(section, folder_of(section, folder), ("ami", 5038), ("amis", 5039))
-    if address.tls is None:
-        refuse_tls(section, "ami://", "amis://")
-    section.require("user", "user: engine")
-    section.require("password", "password: '${AMI_PASSWORD}'")
-    keys = read_keys(section, "vip/")
-    settings = AstdbSettings(address, section.text("user"), section.secret("password"), keys)
-    section.close(f"the integration '{name}'")
-    return settings
+    """Read an integration's file whole."""
+    keys = read(section, AstdbKeys, f"the integration '{name}'")
+    place = folder_of(section, folder)
+    address = server_at(section, keys.address, "amis", keys.tls, keys.connect_timeout_s, place)
+    return AstdbSettings(address, keys.user, keys.password, keys_of(keys.keys))
 
 
 def open_astdb(name: str, settings: AstdbSettings, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:

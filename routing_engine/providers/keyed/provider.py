@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,9 +12,9 @@ from routing_engine.core.templates import split_braces
 from routing_engine.errors import ProviderRefused
 from routing_engine.providers.answers.records import read_records, shape_of
 from routing_engine.settings.integration import Model
-from routing_engine.settings.yaml_reader import Section, section_of, suggest
+from routing_engine.settings.value_types import TEXT, ValueType, mapping_of
+from routing_engine.settings.yaml_reader import Section, YamlValue, suggest
 
-_NUMBER, _VALUE = "{number}", "{value}"
 _LONGEST = 200
 
 
@@ -110,53 +110,42 @@ class KeyedProvider:
 # ------------------------------------------------------------------------------------------------ settings
 
 
-def read_keys(section: Section, example: str) -> Mapping[str, Keys]:
-    """Take `keys`: for each model `by_caller` and `by_field`. `example` is what stands before a number."""
-    section.require("keys", f"keys: {{contact: {{by_caller: '{example}{_NUMBER}'}}}}")
-    keys, models = section.section("keys"), section.section("models")
-    if keys is None:
-        return {}
-    known = models.names() if models is not None else []
-    for name in known:
-        if name not in keys.names():
-            keys.note(name, f"'keys' has nothing for the model '{name}'", f"add {name}: {{by_caller: ...}}")
-    for name in keys.names():
-        if name not in known:
-            keys.note(name, f"there is no model '{name}'", suggest(name, known))
-    return {name: _read_model(keys, name, example) for name in keys.names()}
+#: What is said of the keys of a model in the reference.
+BY_CALLER = "the key of a caller, the number spelled as `number_form` says"
+BY_FIELD = "the keys of other values, by the `field` of the route's search"
 
 
-def _read_model(keys: Section, name: str, example: str) -> Keys:
-    node = keys.take(name)
-    section = None if node is None else section_of(node, keys.notes, f"'{name}' of 'keys'")
-    if section is None:
-        return Keys(None, {})
-    by_caller = _read_template(section, "by_caller", _NUMBER, example)
-    found, fields = dict[str, KeyTemplate](), section.section("by_field")
-    if fields is not None:
-        read = {name: _read_template(fields, name, _VALUE, example) for name in fields.names()}
-        found = {name: template for name, template in read.items() if template is not None}
-    if not section.has("by_caller") and not section.has("by_field"):
-        section.note("by_caller", f"'keys' names no key for the model '{name}'", f"add by_caller: '{example}{_NUMBER}'")
-    section.close(f"'{name}' of 'keys'")
-    return Keys(by_caller, found)
+def caller_key(example: str) -> ValueType[KeyTemplate]:
+    """Return the type of a key with `{number}` in it; `example` is what stands before that."""
+    return _template(example, "{number}")
 
 
-def _read_template(section: Section, key: str, slot: str, example: str) -> KeyTemplate | None:
-    """Take a key with one value in it. What stands before it is what keeps a caller out of all other keys."""
-    text = section.text(key)
-    if not text:
-        return None
-    before, behind, fault = _split(text, slot)
-    if fault:
-        pass
-    elif not before.strip() or ("/" in example and not before.partition("/")[0]):
-        fault = f"must begin with a fixed part, such as {example}"
-    elif "/" in example and "/" not in before:
-        fault = f"must begin with a family and a slash, such as {example}"
-    if fault:
-        section.note(key, f"the key '{key}' {fault}", f"write for example '{example}{slot}'")
-    return None if fault else KeyTemplate(before, behind)
+def value_keys(example: str) -> ValueType[Mapping[str, KeyTemplate]]:
+    """Return the type of keys with `{value}` in them, by a field of ours; `example` is what stands before that."""
+    of_fields = mapping_of(_template(example, "{value}"), "'{}'")
+    return of_fields.called("mapping, field of ours to text with `{value}`")
+
+
+def _template(example: str, slot: str) -> ValueType[KeyTemplate]:
+    """Return the type of a key with one value in it. What stands before it keeps a caller out of all other keys."""
+
+    def read_template(value: YamlValue, _: str) -> KeyTemplate | None:
+        text = value.text()
+        if not text:
+            return None
+        before, behind, fault = _split(text, slot)
+        fault = fault or _fault_of(before, example)
+        if fault:
+            value.note(f"the key {value.what} {fault}", f"write for example '{example}{slot}'")
+        return None if fault else KeyTemplate(before, behind)
+
+    return ValueType(read_template, lambda _: TEXT, f"text with `{slot}`")
+
+
+def _fault_of(before: str, example: str) -> str:
+    if not before.strip() or ("/" in example and not before.partition("/")[0]):
+        return f"must begin with a fixed part, such as {example}"
+    return f"must begin with a family and a slash, such as {example}" if "/" in example and "/" not in before else ""
 
 
 def _split(text: str, slot: str) -> tuple[str, str, str]:
@@ -165,8 +154,37 @@ def _split(text: str, slot: str) -> tuple[str, str, str]:
         pieces = split_braces(text)
     except ValueError:
         pieces = []
-    values = [piece for piece, braced in pieces if braced]
-    if values != [slot[1:-1]]:
+    if [piece for piece, braced in pieces if braced] != [slot[1:-1]]:
         return "", "", f"must hold {slot} once, and no other braces"
     at = next(place for place, (_, braced) in enumerate(pieces) if braced)
     return "".join(piece for piece, _ in pieces[:at]), "".join(piece for piece, _ in pieces[at + 1 :]), ""
+
+
+class _ModelKeys(Protocol):
+    @property
+    def by_caller(self) -> KeyTemplate | None: ...
+
+    @property
+    def by_field(self) -> Mapping[str, KeyTemplate]: ...
+
+
+def keys_of(keys: Mapping[str, _ModelKeys]) -> Mapping[str, Keys]:
+    """Return the keys of each model."""
+    return {name: Keys(one.by_caller, one.by_field) for name, one in keys.items()}
+
+
+def check_model(section: Section, what: str, example: str) -> None:
+    """Note a model without a key."""
+    if not section.has("by_caller") and not section.has("by_field"):
+        section.note("by_caller", f"{what} names no key", f"add by_caller: '{example}{{number}}'")
+
+
+def check_keys(section: Section, models: Collection[str]) -> None:
+    """Note a model without keys, and keys of no model."""
+    keys = section.section("keys")
+    for name in models if keys is not None else ():
+        if keys is not None and name not in keys.names():
+            keys.note(name, f"'keys' has nothing for the model '{name}'", f"add {name}: {{by_caller: ...}}")
+    for name in keys.names() if keys is not None else ():
+        if keys is not None and name not in models:
+            keys.note(name, f"there is no model '{name}'", suggest(name, models))

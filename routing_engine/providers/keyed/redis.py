@@ -10,15 +10,38 @@ import ssl
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from routing_engine.core.ports import Clock, Provider
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.answers.records import check_paths
 from routing_engine.providers.answers.values import read_json
-from routing_engine.providers.keyed.provider import KeyedProvider, Keys, read_keys
-from routing_engine.providers.net.address import ServerAddress, folder_of, read_server, refuse_tls
-from routing_engine.settings.integration import Model
+from routing_engine.providers.keyed.provider import (
+    BY_CALLER,
+    BY_FIELD,
+    KeyedProvider,
+    Keys,
+    KeyTemplate,
+    caller_key,
+    check_keys,
+    check_model,
+    keys_of,
+    value_keys,
+)
+from routing_engine.providers.net.address import (
+    CONNECT_TIMEOUT,
+    CONNECT_TIMEOUT_S,
+    Place,
+    ServerAddress,
+    TlsKeys,
+    folder_of,
+    refuse_tls,
+    server_address,
+    server_at,
+)
+from routing_engine.settings.integration import IntegrationKeys, Model
+from routing_engine.settings.spec import nested, read, required, setting
+from routing_engine.settings.value_types import choice, mapping_of, secret, text, whole
 from routing_engine.settings.yaml_reader import Section
 
 if TYPE_CHECKING:
@@ -42,26 +65,71 @@ class RedisSettings:
     keys: Mapping[str, Keys]
 
 
-def read_settings(section: Section, name: str, folder: Path | None = None) -> RedisSettings:
-    """Take and close all keys of a Redis' integration; those of every integration were taken before."""
-    if importlib.util.find_spec("redis") is None:
-        section.note("provider", "'provider: redis' needs the Python package redis", _INSTALL)
-    check_paths(section)
-    address = read_server(section, folder_of(section, folder), ("redis", 6379), ("rediss", 6379))
-    if address.tls is None:
-        refuse_tls(section, "redis://", "rediss://")
-    settings = RedisSettings(
-        address,
-        section.text("user"),
-        section.secret("password"),
-        section.whole("database", 0, 0, 1_000_000),
-        cast(Literal["hash", "json"], section.choice("value", ("hash", "json"), "hash")),
-        read_keys(section, "phone:"),
+@dataclass(frozen=True, slots=True)
+class RedisModelKeys:
+    """The keys of a model."""
+
+    by_caller: KeyTemplate | None = setting(caller_key("phone:"), None, BY_CALLER)
+    by_field: Mapping[str, KeyTemplate] = setting(value_keys("phone:"), {}, BY_FIELD)
+
+    def check(self, section: Section, what: str) -> None:
+        """Note a model without a key."""
+        check_model(section, what, "phone:")
+
+
+@dataclass(frozen=True, slots=True)
+class RedisKeys(IntegrationKeys):
+    """An integration with `provider: redis`."""
+
+    address: Place | None = required(
+        server_address(("redis", 6379), ("rediss", 6379)),
+        None,
+        "`rediss` is TLS. Without a port: 6379",
+        example="rediss://redis.example.com",
     )
-    if settings.user and not section.has("password"):
-        section.note("user", "'user' has no 'password'", "add password: '${REDIS_PASSWORD}'")
-    section.close(f"the integration '{name}'")
-    return settings
+    user: str = setting(
+        text(), "", "a user of Redis' access lists. Without one the password is that of the server (`requirepass`)"
+    )
+    password: str = setting(secret(), "", "of the user, or of the server")
+    database: int = setting(whole(0, 1_000_000), 0, "its number")
+    value: Literal["hash", "json"] = setting(choice("hash", "json"), "hash", "how a record is kept under its key")
+    keys: Mapping[str, RedisModelKeys] = required(
+        mapping_of(nested(RedisModelKeys), "'{}' of 'keys'").called("mapping, model to [keys](#keys-of-a-model)"),
+        {},
+        "the keys of each model",
+        example="{contact: {by_caller: 'phone:{number}'}}",
+    )
+    connect_timeout_s: float = setting(
+        CONNECT_TIMEOUT,
+        CONNECT_TIMEOUT_S,
+        "how long connecting may take, TLS included. What bounds the whole is the source's `timeout_s`",
+    )
+    tls: TlsKeys | None = setting(
+        nested(TlsKeys).called("[mapping](integrations.md#tls)"),
+        None,
+        "how the server proves who it is, with `rediss://`",
+        usual="the system's authorities",
+    )
+
+    def check(self, section: Section, what: str) -> None:
+        """Note what cannot work together."""
+        IntegrationKeys.check(self, section, what)
+        check_paths(section)
+        check_keys(section, self.models)
+        if importlib.util.find_spec("redis") is None:
+            section.note("provider", "'provider: redis' needs the Python package redis", _INSTALL)
+        if self.address is None or self.address.scheme == "redis":
+            refuse_tls(section, "redis://", "rediss://")
+        if self.user and not section.has("password"):
+            section.note("user", "'user' has no 'password'", "add password: '${REDIS_PASSWORD}'")
+
+
+def read_settings(section: Section, name: str, folder: Path | None = None) -> RedisSettings:
+    """Read an integration's file whole."""
+    keys = read(section, RedisKeys, f"the integration '{name}'")
+    place = folder_of(section, folder)
+    address = server_at(section, keys.address, "rediss", keys.tls, keys.connect_timeout_s, place)
+    return RedisSettings(address, keys.user, keys.password, keys.database, keys.value, keys_of(keys.keys))
 
 
 def open_redis(name: str, settings: RedisSettings, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:

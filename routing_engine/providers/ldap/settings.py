@@ -7,20 +7,26 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from routing_engine.providers.ldap.filter import ANYTHING, ATTRIBUTE, read_filter
-from routing_engine.providers.ldap.wire import SCOPES
 from routing_engine.providers.net.address import (
+    CONNECT_TIMEOUT,
+    CONNECT_TIMEOUT_S,
+    Place,
     ServerAddress,
+    TlsKeys,
     folder_of,
     is_this_machine,
-    read_context,
-    read_server,
     refuse_tls,
+    server_address,
+    server_at,
+    tls_context,
 )
-from routing_engine.settings.yaml_reader import Section, section_of, suggest
-
-_DN = re.compile(r"[^=,]+=[^,]+(,[^=,]+=[^,]+)*\Z")
+from routing_engine.settings.integration import IntegrationKeys
+from routing_engine.settings.spec import nested, read, required, setting
+from routing_engine.settings.value_types import choice, flag, mapping_of, matching, parsed, secret, text, whole
+from routing_engine.settings.yaml_reader import Section, suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,97 +61,152 @@ class LdapSettings:
         return self.models.get(model, self.where)
 
 
-def read_settings(section: Section, name: str, folder: Path | None = None) -> LdapSettings:
-    """Take and close all keys of a directory's integration; those of every integration were taken before."""
-    place = folder_of(section, folder)
-    _check_attributes(section)
-    address = read_server(section, place, ("ldap", 389), ("ldaps", 636))
-    begins = _read_start_tls(section, address, place)
-    user, password = _read_bind(section, address, begins is not None)
-    section.require("base", "base: 'ou=people,dc=example,dc=com'")
-    where = _read_where(section, LdapModel("", "subtree", ANYTHING))
-    settings = LdapSettings(
-        address,
-        begins,
-        user,
-        password,
-        where,
-        _read_models(section, where),
-        section.choice("number_match", ("digits", "exact"), "digits") == "exact",
-        section.whole("at_most", 50, 1, 1000),
-        section.whole("time_limit_s", 5, 1, 60),
-    )
-    section.close(f"the integration '{name}'")
-    return settings
-
-
-def _read_start_tls(section: Section, address: ServerAddress, folder: Path) -> ssl.SSLContext | None:
-    wanted = section.flag("start_tls", False)
-    if address.tls is not None:
-        if wanted:
-            section.note("start_tls", "'start_tls' does nothing with ldaps://", "remove it, or use ldap://")
-        return None
-    if wanted:
-        return read_context(section, folder)
-    refuse_tls(section, "ldap:// without start_tls", "ldaps://")
-    return None
-
-
-def _read_bind(section: Section, address: ServerAddress, encrypted: bool) -> tuple[str, str]:
-    bind = section.section("bind")
-    if bind is None:
-        return "", ""
-    bind.require("user", "user: 'cn=engine,ou=services,dc=example,dc=com'")
-    bind.require("password", "password: '${LDAP_PASSWORD}'")
-    known = len(section.notes.problems)
-    user, password = bind.text("user"), bind.secret("password")
-    if bind.has("password") and not password and len(section.notes.problems) == known:
-        # RFC 4513, 5.1.2: servers take an empty password for an anonymous log-in, and say that all is well.
-        bind.note("password", "the password is empty", "a log-in without password is anonymous: remove 'bind' for that")
-    bind.close("'bind'")
-    if not (encrypted or address.tls or section.has("start_tls") or is_this_machine(address.host) or not address.host):
-        remedy = "use ldaps:// or start_tls: true; start_tls: false says that you want it so"
-        section.note("bind", "the password would cross the network in the clear", remedy)
-    return user, password
-
-
-def _read_where(section: Section, usual: LdapModel) -> LdapModel:
-    base = section.text("base", usual.base)
-    if base and not _DN.match(base):
-        section.note("base", "'base' is no DN", "write for example 'ou=people,dc=example,dc=com'")
-    text = section.text("filter")
+def _filter(text: str) -> bytes:
     try:
-        wanted = read_filter(text) if text else usual.filter
+        return read_filter(text)
     except ValueError as error:
-        section.note("filter", f"'filter' is no LDAP filter: {error}", "write for example (objectClass=person)")
-        wanted = usual.filter
-    return LdapModel(base, section.choice("scope", tuple(SCOPES), usual.scope), wanted)
+        raise ValueError(f"'filter' is no LDAP filter: {error}") from None
 
 
-def _read_models(section: Section, usual: LdapModel) -> Mapping[str, LdapModel]:
-    per_model, models = section.section("per_model"), section.section("models")
-    known = models.names() if models is not None else []
-    found = dict[str, LdapModel]()
-    for name in per_model.names() if per_model is not None else ():
-        node = per_model.take(name) if per_model is not None else None
-        model = None if node is None else section_of(node, section.notes, f"'{name}' of 'per_model'")
-        if model is None:
-            continue
-        if name not in known:
-            section.notes.note(model.line, f"there is no model '{name}'", suggest(name, known))
-        found[name] = _read_where(model, usual)
-        model.close(f"'{name}' of 'per_model'")
-    return found
+_DN = matching(
+    re.compile(r"[^=,]+=[^,]+(,[^=,]+=[^,]+)*\Z"),
+    "'base' is no DN",
+    "write for example 'ou=people,dc=example,dc=com'",
+    "DN",
+)
+_SCOPE = choice("base", "one", "subtree")
+_FILTER = parsed(_filter, "LDAP filter (RFC 4515)", "write for example (objectClass=person)")
+_OF_THE_INTEGRATION = "that of the integration"
 
 
-def _check_attributes(section: Section) -> None:
+@dataclass(frozen=True, slots=True)
+class LdapModelKeys:
+    """Where the entries of one model lie; what is left out is that of the integration."""
+
+    base: str = setting(_DN, "", "below which entry", usual=_OF_THE_INTEGRATION)
+    scope: str = setting(_SCOPE, "", "how far below", usual=_OF_THE_INTEGRATION)
+    filter: bytes = setting(_FILTER, b"", "which entries", usual=_OF_THE_INTEGRATION)
+
+
+@dataclass(frozen=True, slots=True)
+class BindKeys:
+    """The log-in to a directory."""
+
+    user: str = required(
+        text(),
+        "",
+        "a DN; Active Directory also takes `engine@example.com` and `EXAMPLE\\engine`",
+        example="'cn=engine,ou=services,dc=example,dc=com'",
+    )
+    password: str = required(secret(), "", "of that user", example="'${LDAP_PASSWORD}'")
+
+    def check(self, section: Section, what: str) -> None:
+        """Note an empty password: servers take it for an anonymous log-in, and say that all is well.
+
+        RFC 4513, 5.1.2. A secret that cannot be read is empty too, and was noted itself.
+        """
+        noted = any(one.line == section.line_of("password") for one in section.notes.problems)
+        if section.has("password") and not self.password and not noted:
+            section.note(
+                "password", "the password is empty", "a log-in without password is anonymous: remove 'bind' for that"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class LdapKeys(IntegrationKeys):
+    """An integration with `provider: ldap`."""
+
+    address: Place | None = required(
+        server_address(("ldap", 389), ("ldaps", 636)),
+        None,
+        "`ldaps` is TLS from the first byte. Without a port: 389 and 636",
+        example="ldaps://ldap.example.com",
+    )
+    start_tls: bool = setting(flag(), False, "with `ldap://`: go on within TLS before anything else is said")
+    tls: TlsKeys | None = setting(
+        nested(TlsKeys).called("[mapping](integrations.md#tls)"),
+        None,
+        "how the server proves who it is, with `ldaps://` or `start_tls`",
+        usual="the system's authorities",
+    )
+    bind: BindKeys | None = setting(
+        nested(BindKeys).called("[mapping](#bind)"), None, "the log-in", usual="none: anonymous"
+    )
+    base: str = required(_DN, "", "below which entry the records lie", example="'ou=people,dc=example,dc=com'")
+    scope: str = setting(_SCOPE, "subtree", "the entry itself, those right below it, or all below it")
+    filter: bytes = setting(_FILTER, ANYTHING, "which entries are records", usual="`(objectClass=*)`")
+    per_model: Mapping[str, LdapModelKeys] = setting(
+        mapping_of(nested(LdapModelKeys), "'{}' of 'per_model'").called(
+            "mapping, model to [where it lies](#per_model)"
+        ),
+        {},
+        "where the entries of one model lie, if elsewhere",
+    )
+    number_match: Literal["digits", "exact"] = setting(
+        choice("digits", "exact"), "digits", "[how a caller's number is searched](#numbers)"
+    )
+    at_most: int = setting(whole(1, 1000, "entries"), 50, "so many of one search")
+    time_limit_s: int = setting(
+        whole(1, 60, "seconds"), 5, "that the server may search. What bounds the whole is the source's `timeout_s`"
+    )
+    connect_timeout_s: float = setting(
+        CONNECT_TIMEOUT, CONNECT_TIMEOUT_S, "how long connecting may take, TLS and log-in included"
+    )
+
+    def check(self, section: Section, what: str) -> None:
+        """Note what cannot work together."""
+        IntegrationKeys.check(self, section, what)
+        _check_attributes(section, self)
+        _check_tls(section, self)
+        per_model = section.section("per_model")
+        for name in self.per_model:
+            if per_model is not None and name not in self.models:
+                per_model.note(name, f"there is no model '{name}'", suggest(name, self.models))
+
+
+def read_settings(section: Section, name: str, folder: Path | None = None) -> LdapSettings:
+    """Read an integration's file whole."""
+    keys = read(section, LdapKeys, f"the integration '{name}'")
+    place = folder_of(section, folder)
+    begins = keys.start_tls and keys.address is not None and keys.address.scheme == "ldap"
+    where = LdapModel(keys.base, keys.scope, keys.filter)
+    return LdapSettings(
+        server_at(section, keys.address, "ldaps", keys.tls, keys.connect_timeout_s, place),
+        tls_context(section, keys.tls, place) if begins else None,
+        keys.bind.user if keys.bind is not None else "",
+        keys.bind.password if keys.bind is not None else "",
+        where,
+        {name: _where(one, where) for name, one in keys.per_model.items()},
+        keys.number_match == "exact",
+        keys.at_most,
+        keys.time_limit_s,
+    )
+
+
+def _where(own: LdapModelKeys, usual: LdapModel) -> LdapModel:
+    return LdapModel(own.base or usual.base, own.scope or usual.scope, own.filter or usual.filter)
+
+
+def _check_tls(section: Section, keys: LdapKeys) -> None:
+    place = keys.address
+    secure = place is not None and place.scheme == "ldaps"
+    if secure and keys.start_tls:
+        section.note("start_tls", "'start_tls' does nothing with ldaps://", "remove it, or use ldap://")
+    if not secure and not keys.start_tls:
+        refuse_tls(section, "ldap:// without start_tls", "ldaps://")
+    if keys.bind is None or place is None or secure or section.has("start_tls") or is_this_machine(place.host):
+        return
+    remedy = "use ldaps:// or start_tls: true; start_tls: false says that you want it so"
+    section.note("bind", "the password would cross the network in the clear", remedy)
+
+
+def _check_attributes(section: Section, keys: LdapKeys) -> None:
     """Note every field that is no attribute's name, such as a JSONPath."""
     models = section.section("models")
-    for name in models.names() if models is not None else ():
-        node = models.take(name) if models is not None else None
-        model = None if node is None else section_of(node, section.notes, f"the model '{name}'")
-        fields = None if model is None else model.section("fields")
-        for ours in fields.names() if fields is not None else ():
-            theirs = fields.text(ours) if fields is not None else ""
-            if fields is not None and theirs and not ATTRIBUTE.match(theirs):
-                fields.note(ours, f"'{theirs}' is no attribute of a directory", "write for example mail")
+    for name, model in keys.models.items():
+        own = models.section(name) if models is not None else None
+        fields = own.section("fields") if own is not None else None
+        for ours, one in model.fields.items():
+            if fields is not None and not ATTRIBUTE.match(one.field or ours):
+                remedy = "write for example mail"
+                fields.note(ours, f"'{one.field or ours}' is no attribute of a directory", remedy)

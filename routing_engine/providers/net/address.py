@@ -11,10 +11,26 @@ from pathlib import Path
 
 from yarl import URL
 
-from routing_engine.settings.yaml_reader import Section
+from routing_engine.settings.spec import setting
+from routing_engine.settings.value_types import TEXT, ValueType, flag, number, raw
+from routing_engine.settings.yaml_reader import Section, YamlValue
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]+\Z")
-_EXAMPLE = "https://middleware.example.com/routing/customer"
+_SERVER = re.compile(r"([a-z]+)://([A-Za-z0-9.\-_]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?\Z", re.ASCII)
+WEB_EXAMPLE = "https://middleware.example.com/routing/customer"
+#: How long connecting may take, and what it is until somebody says otherwise.
+CONNECT_TIMEOUT, CONNECT_TIMEOUT_S = number(0.05, 60, "seconds"), 1.5
+#: A file beside the configuration: whether it is there is looked at by `config_file`, which knows the folder.
+FILE = raw("file", TEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server is, as an address says it."""
+
+    scheme: str
+    host: str
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +43,25 @@ class ServerAddress:
     timeout_s: float
 
 
-def read_address(section: Section, key: str) -> str:
-    """Take an http or https address that is sent as it is written: ASCII, no user in it, no fragment."""
-    section.require(key, f"{key}: {_EXAMPLE}")
-    text = section.plain(key)
+# --------------------------------------------------------------------------------------------- addresses
+
+
+def _read_web(value: YamlValue, _: str) -> str | None:
+    text = value.filled()
     fault = _fault(text) if text else ""
     if fault:
-        section.note(key, f"'{key}' {fault}", f"write an address such as {_EXAMPLE}")
-    return text if not fault else ""
+        value.note(f"{value.what} {fault}", f"write an address such as {WEB_EXAMPLE}")
+    return None if fault else text
+
+
+#: An http or https address that is sent as it is written: ASCII, no user in it, no fragment.
+WEB_ADDRESS = ValueType(
+    _read_web, lambda _: {"type": "string", "pattern": "^(https?://|[$][{])"}, "http or https address"
+)
 
 
 def _fault(text: str) -> str:
-    """Tell what is wrong with an address; the address itself is not repeated, a secret may stand in it."""
+    """Say what is wrong with an address; the address itself is not repeated, a secret may stand in it."""
     if not _PRINTABLE.match(text):
         return "holds a space or a character that is not ASCII (percent-encode it, write the host in punycode)"
     try:
@@ -53,77 +76,41 @@ def _fault(text: str) -> str:
     return "ends in a fragment (#), which is never sent" if "#" in text else ""
 
 
-def read_tls(section: Section, folder: Path) -> tuple[bool, Path | None]:
-    """Take `tls`: whether the server's certificate is checked, and against which authority (None: the system's)."""
-    tls = section.section("tls")
-    if tls is None:
-        return True, None
-    verify, ca = tls.flag("verify", True), config_file(tls, "ca", folder)
-    tls.close("'tls'")
-    return verify, ca
+def server_address(plain: tuple[str, int], secure: tuple[str, int]) -> ValueType[Place]:
+    """Return the type of `SCHEME://HOST:PORT`. `plain` and `secure` are a scheme and its usual port each."""
+    schemes = dict((plain, secure))
+
+    def read_place(value: YamlValue, _: str) -> Place | None:
+        text = value.filled()
+        found = _place_of(text or "", schemes)
+        if text and found is None:
+            example = f"{secure[0]}://{plain[0]}.example.com:{secure[1]}"
+            value.note(f"{value.what} is no address such as {example}", "write scheme, host, port")
+        return found
+
+    schema = {"type": "string", "pattern": f"^({plain[0]}|{secure[0]})://|[$][{{]"}
+    return ValueType(read_place, lambda _: schema, f"`{plain[0]}://HOST:PORT` or `{secure[0]}://HOST:PORT`")
 
 
-def tls_context(section: Section, verify: bool, ca: Path | None, own: tuple[Path, Path] | None) -> ssl.SSLContext:
-    """Build the TLS context once, when the configuration is read; files that are no certificates are noted."""
-    try:
-        context = ssl.create_default_context(cafile=ca)
-        if own is not None:
-            context.load_cert_chain(*own, password=_no_password)
-    except (OSError, ValueError, TypeError):
-        section.note("tls", "a certificate or key cannot be used", "give PEM files, the key without a password")
-        return ssl.create_default_context()
-    if not verify:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
-
-
-def _no_password() -> str:
-    """Without this OpenSSL would ask on the terminal for the password of an encrypted key."""
-    return ""
-
-
-_ADDRESS = re.compile(r"([a-z]+)://([A-Za-z0-9.\-_]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?\Z", re.ASCII)
-
-
-def read_server(section: Section, folder: Path, plain: tuple[str, int], secure: tuple[str, int]) -> ServerAddress:
-    """Take `address`, `connect_timeout_s` and, where the address is one within TLS, `tls`.
-
-    `plain` and `secure` are a scheme and its usual port each.
-    """
-    example = f"{secure[0]}://{plain[0]}.example.com"
-    section.require("address", f"address: {example}")
-    text = section.plain("address")
-    timeout_s = section.number("connect_timeout_s", 1.5, 0.05, 60)
-    found = _parts(text, dict((plain, secure)))
-    if found is None:
-        if text:
-            section.note(
-                "address", f"'address' is no address such as {example}:{secure[1]}", "write scheme, host, port"
-            )
-        return ServerAddress("", 0, None, timeout_s)
-    scheme, host, port = found
-    return ServerAddress(host, port, read_context(section, folder) if scheme == secure[0] else None, timeout_s)
-
-
-def _parts(text: str, schemes: Mapping[str, int]) -> tuple[str, str, int] | None:
-    found = _ADDRESS.match(text)
+def _place_of(text: str, schemes: Mapping[str, int]) -> Place | None:
+    found = _SERVER.match(text)
     if found is None or found[1] not in schemes:
         return None
     port = int(found[3]) if found[3] else schemes[found[1]]
-    return (found[1], found[2].strip("[]"), port) if 0 < port < 65536 else None
+    return Place(found[1], found[2].strip("[]"), port) if 0 < port < 65536 else None
 
 
-def read_context(section: Section, folder: Path) -> ssl.SSLContext:
-    """Take `tls`: whether and against which authority the server's certificate is checked."""
-    verify, ca = read_tls(section, folder)
-    return tls_context(section, verify, ca, None)
+def server_at(
+    section: Section, place: Place | None, secure: str, tls: TlsKeys | None, timeout_s: float, folder: Path
+) -> ServerAddress:
+    """Return where to connect, with a TLS context where the scheme of the place is `secure`.
 
-
-def refuse_tls(section: Section, plain: str, secure: str) -> None:
-    """Note a `tls` that would do nothing."""
-    if section.has("tls"):
-        section.take("tls")
-        section.note("tls", f"'tls' does nothing with {plain}", f"use {secure}, or remove it")
+    `place` is None where the address could not be read: then nobody connects, because the problem was noted.
+    """
+    if place is None:
+        return ServerAddress("", 0, None, timeout_s)
+    context = tls_context(section, tls, folder) if place.scheme == secure else None
+    return ServerAddress(place.host, place.port, context, timeout_s)
 
 
 def is_this_machine(host: str) -> bool:
@@ -134,18 +121,78 @@ def is_this_machine(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+# --------------------------------------------------------------------------------------------------- TLS
+
+
+@dataclass(frozen=True, slots=True)
+class TlsKeys:
+    """How a server proves who it is."""
+
+    verify: bool = setting(flag(), True, "false accepts any certificate: for a test, not for customers' data")
+    ca: YamlValue | None = setting(
+        FILE,
+        None,
+        "PEM, relative to the configuration folder: who signed the server's certificate",
+        usual="the system's",
+    )
+
+
+def tls_context(
+    section: Section, tls: TlsKeys | None, folder: Path, own: tuple[Path, Path] | None = None, ca: Path | None = None
+) -> ssl.SSLContext:
+    """Build the TLS context once, when the configuration is read; files that are no certificates are noted.
+
+    `own` are our certificate and its key; `ca` goes before that of `tls`. Problems stand at `tls` of the section.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca or authority_of(tls, folder))
+        if own is not None:
+            context.load_cert_chain(*own, password=_no_password)
+    except (OSError, ValueError, TypeError):
+        section.note("tls", "a certificate or key cannot be used", "give PEM files, the key without a password")
+        return ssl.create_default_context()
+    if tls is not None and not tls.verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def authority_of(tls: TlsKeys | None, folder: Path) -> Path | None:
+    """Return the file of who signed the server's certificate; None for the system's authorities."""
+    return None if tls is None else config_file(tls.ca, folder)
+
+
+def context_or_usual(section: Section, tls: TlsKeys | None, folder: Path) -> ssl.SSLContext | None:
+    """Return a TLS context of our own; None where the system's usual one is as good."""
+    own = tls is not None and (not tls.verify or authority_of(tls, folder) is not None)
+    return tls_context(section, tls, folder) if own else None
+
+
+def _no_password() -> str:
+    """Without this OpenSSL would ask on the terminal for the password of an encrypted key."""
+    return ""
+
+
+def refuse_tls(section: Section, plain: str, secure: str) -> None:
+    """Note a `tls` that would do nothing."""
+    if section.has("tls"):
+        section.note("tls", f"'tls' does nothing with {plain}", f"use {secure}, or remove it")
+
+
+# ------------------------------------------------------------------------------------------------- files
+
+
 def folder_of(section: Section, folder: Path | None) -> Path:
     """Return the configuration folder: the one that is told, else the one above the folder of the YAML file."""
     return folder if folder is not None else Path(section.notes.file).parent.parent
 
 
-def config_file(section: Section, key: str, folder: Path) -> Path | None:
-    """Take the path of a file, relative to `folder`; None when left out or, as a problem, not there."""
-    text = section.text(key)
-    if not text:
+def config_file(value: YamlValue | None, folder: Path) -> Path | None:
+    """Return the path of a file, relative to `folder`; None when left out or, as a problem, not there."""
+    text = None if value is None else value.text()
+    if value is None or not text:
         return None
     path = folder / text
     if not path.is_file():
-        section.note(key, f"the file '{text}' of '{key}' is not there", f"it is looked for at {path.absolute()}")
+        value.note(f"the file '{text}' of {value.what} is not there", f"it is looked for at {path.absolute()}")
         return None
     return path

@@ -22,7 +22,8 @@ from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefuse
 from routing_engine.providers.answers.outcome import error_of, outcome_of_status
 from routing_engine.providers.answers.values import read_json
 from routing_engine.providers.net.headers import seconds_until
-from routing_engine.providers.oauth.settings import OAuthPlan, OAuthSettings
+from routing_engine.providers.oauth.plan import OAuthPlan
+from routing_engine.providers.oauth.settings import OAuthSettings
 from routing_engine.providers.oauth.tokens import log_in_again
 
 #: An answer that is lost may have replaced the refresh token: it is waited for longer than a look-up lasts.

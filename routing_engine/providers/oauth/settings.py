@@ -1,152 +1,22 @@
-"""OAuth2 as it is written in YAML: what a description says of a vendor, and what an operator adds.
-
-`OAuthPlan` is the vendor's part: addresses, scopes, grants, and what comes with a token. `OAuthSettings` is one
-integration's: the plan with every text filled, the app's credentials, and the grant in use.
-"""
+"""What an operator says about OAuth2 in `auth: {oauth2: ...}`: the app's credentials, and the grant in use."""
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-import yaml
 from yarl import URL
 
-from routing_engine.settings.yaml_reader import Section, section_of, suggest, text_of
+from routing_engine.providers.net.address import WEB_ADDRESS
+from routing_engine.providers.oauth.plan import GRANTS, OAuthPlan
+from routing_engine.settings.spec import read, required, setting
+from routing_engine.settings.value_types import ValueType, filled, secret
+from routing_engine.settings.yaml_reader import Section, suggest
 
-#: What proves who we are; only the first needs a person (RFC 6749 4.1, 4.4, RFC 7523, RFC 6749 4.3).
-GRANTS = ("authorization_code", "client_credentials", "jwt_bearer", "password")
-#: Grants that send scopes when `scopes` is one list for all. A signed assertion has them in the app's own settings.
-_SCOPED = ("authorization_code", "client_credentials", "password")
-#: What the log-in itself sends to the vendor's page and to the token address.
-_OURS = frozenset(
-    {"response_type", "client_id", "redirect_uri", "state", "scope", "code_challenge", "code_challenge_method"}
-)
-_OURS_TOKEN = frozenset({"grant_type", "client_id", "code", "redirect_uri", "code_verifier", "refresh_token", "scope"})
-_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-_HOST = re.compile(r"(\*\.)?[A-Za-z0-9{][A-Za-z0-9.{}_-]*\Z")
 _FEWEST_BITS = 2048
-_NEVER_CAPTURED = ("access_token", "refresh_token")
-
-Pairs = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class OAuthPlan:
-    """A vendor's OAuth2. Texts may hold `{settings.NAME}` until `read_oauth` has filled them.
-
-    `scopes` are by grant. `capture` maps our value's name to the member of the token answer, and `hosts` are the only
-    ones that a captured address may lead to. `lifetime_s` holds where the answer tells none (None: until a 401).
-    `revoked` are the error codes after which a person must log in again, `throttled` those that ask to wait.
-    """
-
-    token_url: str
-    authorize_url: str = ""
-    scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    scope_separator: str = " "
-    authorize: Pairs = ()
-    token: Pairs = ()
-    pkce: bool = True
-    client_in: str = "header"
-    body: str = "form"
-    grants: tuple[str, ...] = GRANTS[:1]
-    capture: Pairs = ()
-    hosts: tuple[str, ...] = ()
-    lifetime_s: float | None = None
-    revoked: tuple[str, ...] = ("invalid_grant",)
-    throttled: tuple[str, ...] = ("slow_down",)
-
-
-def read_plan(section: Section) -> OAuthPlan:
-    """Take and close the keys of a description's `oauth2`; every problem is noted."""
-    section.require("token_url", "token_url: https://login.example.com/oauth2/token")
-    grants = _read_grants(section)
-    lifetime_s = section.number("lifetime_s", 0, 1, 10**9, "none: a token is used until it is refused")
-    usual = OAuthPlan("")
-    plan = OAuthPlan(
-        token_url=section.text("token_url"),
-        authorize_url=section.text("authorize_url"),
-        scopes=_read_scopes(section),
-        scope_separator=section.text("scope_separator", usual.scope_separator),
-        authorize=_read_pairs(section, "authorize", _OURS),
-        token=_read_pairs(section, "token", _OURS_TOKEN),
-        pkce=section.flag("pkce", usual.pkce),
-        client_in=section.choice("client_in", ("header", "body"), usual.client_in),
-        body=section.choice("body", ("form", "json"), usual.body),
-        grants=grants,
-        capture=_read_capture(section),
-        hosts=read_hosts(section),
-        lifetime_s=lifetime_s or None,
-        revoked=section.texts("revoked") or usual.revoked,
-        throttled=section.texts("throttled") or usual.throttled,
-    )
-    if GRANTS[0] in grants and not section.has("authorize_url"):
-        section.require("authorize_url", "authorize_url: https://login.example.com/oauth2/authorize")
-    section.close("'oauth2'")
-    return plan
-
-
-def _read_grants(section: Section) -> tuple[str, ...]:
-    found = section.texts("grants")
-    for grant in found:
-        if grant not in GRANTS:
-            section.note("grants", f"'grants' cannot be '{grant}'", suggest(grant, GRANTS))
-    return tuple(grant for grant in dict.fromkeys(found) if grant in GRANTS) or GRANTS[:1]
-
-
-def _read_scopes(section: Section) -> Mapping[str, tuple[str, ...]]:
-    """Take one list for all grants, or a mapping of grants to lists."""
-    node = section.take("scopes")
-    if not isinstance(node, yaml.MappingNode):
-        scopes = section.texts("scopes")
-        return dict.fromkeys(_SCOPED, scopes) if scopes else {}
-    by_grant = section_of(node, section.notes, "'scopes'")
-    if by_grant is None:
-        return {}
-    found = {grant: by_grant.texts(grant) for grant in GRANTS}
-    by_grant.close("'scopes'")
-    return found
-
-
-def _read_pairs(section: Section, key: str, ours: frozenset[str]) -> Pairs:
-    """Take further parameters of a request; those that the log-in sends itself cannot be among them."""
-    given = section.section(key)
-    if given is None:
-        return ()
-    for name in given.names():
-        if name in ours:
-            given.note(name, f"'{key}' cannot set '{name}'", "the log-in sends it itself; remove it here")
-    return tuple((name, given.text(name)) for name in given.names())
-
-
-def _read_capture(section: Section) -> Pairs:
-    capture = section.section("capture")
-    if capture is None:
-        return ()
-    pairs = []
-    for name in capture.names():
-        node = capture.take(name)
-        member = None if node is None else text_of(node, capture.notes, f"'{name}'")
-        if not _NAME.match(name) or name in _NEVER_CAPTURED:
-            capture.note(name, f"a captured value cannot be called '{name}'", "write for example instance_url")
-        elif member is not None:
-            pairs.append((name, member))
-    return tuple(pairs)
-
-
-def read_hosts(section: Section) -> tuple[str, ...]:
-    """Take `hosts`: the only ones that a captured address may lead to."""
-    hosts = section.texts("hosts")
-    for host in hosts:
-        if not _HOST.match(host):
-            section.note("hosts", f"'{host}' is no host", "write hosts: ['*.example.com'], without https:// and paths")
-    return hosts
-
-
 #: Where the vendor sends the person's browser back to. Vendors' consoles accept `localhost` more often than 127.0.0.1.
 PORT = 8573
 REDIRECT_URL = f"http://localhost:{PORT}/callback"
@@ -163,11 +33,11 @@ _OF_GRANT = {
     "password": "password",
 }
 _EXAMPLES = {
-    "client_secret": "client_secret: '${CRM_CLIENT_SECRET}'",
-    "private_key": "private_key: {file: /run/secrets/crm.pem}",
-    "user": "user: routing@example.com",
-    "username": "username: routing",
-    "password": "password: '${CRM_PASSWORD}'",
+    "client_secret": "'${CRM_CLIENT_SECRET}'",
+    "private_key": "{file: /run/secrets/crm.pem}",
+    "user": "routing@example.com",
+    "username": "routing",
+    "password": "'${CRM_PASSWORD}'",
 }
 _NEEDED = {
     "client_credentials": ("client_secret",),
@@ -217,35 +87,104 @@ class MayLogIn(Protocol):
         """How the servers' certificates are checked; None is against the system's authorities."""
 
 
-def read_oauth(section: Section, plan: OAuthPlan, fill: Callable[[str], str], folder: Path, name: str) -> OAuthSettings:
-    """Take and close the keys of `auth: {oauth2: ...}`; `fill` fills `{settings.NAME}` in the plan's texts."""
-    grant = section.choice("grant", plan.grants, plan.grants[0])
-    _check_grant(section, grant)
-    section.require("client_id", "client_id: the id that the vendor's console shows for your app")
-    found = OAuthSettings(
-        plan=_filled(section, plan, fill, grant),
-        client_id=section.plain("client_id"),
-        client_secret=section.secret("client_secret"),
-        grant=grant,
-        redirect_url=section.plain("redirect_url", REDIRECT_URL),
-        refresh_token=section.secret("refresh_token"),
-        private_key=section.secret("private_key"),
-        user=section.plain("user"),
-        audience=section.plain("audience"),
-        username=section.plain("username"),
-        password=section.secret("password"),
-        folder=folder,
-        key=section.notes.environment(KEY_VARIABLE) or "",
+_GRANT: ValueType[str] = ValueType(
+    lambda value, _: value.text(),
+    lambda _: {"enum": [*GRANTS]},
+    "one of the description's [grants](#grants), such as `authorization_code`",
+)
+_WITH_JWT, _WITH_PASSWORD = "**must be there** with `jwt_bearer`", "**must be there** with `password`"
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthAppKeys:
+    """One integration's OAuth2 as an operator writes it."""
+
+    client_id: str = required(
+        filled(),
+        "",
+        "the app's id, from the vendor's console",
+        example="the id that the vendor's console shows for your app",
     )
-    _check_redirect(section, found.redirect_url)
-    _check_key(section, found.private_key)
-    section.close("'oauth2'")
-    return found
+    client_secret: str = setting(
+        secret(),
+        "",
+        "the app's secret. Must be there with `client_credentials`; an app without one is a public app, which PKCE "
+        "protects",
+    )
+    grant: str = setting(_GRANT, "", "how the engine proves who it is", usual="its first")
+    redirect_url: str = setting(
+        filled("address"),
+        REDIRECT_URL,
+        "where the vendor sends the browser back to; the same as in the vendor's console. One that is not on this "
+        "machine makes `login` ask for a paste. Only with `authorization_code`",
+    )
+    refresh_token: str = setting(
+        secret(),
+        "",
+        "one that you have already; the log-in is then not needed. A changed one counts from then on. Only with "
+        "`authorization_code`",
+    )
+    private_key: str = setting(
+        secret(),
+        "",
+        "an RSA key of 2048 bits or more, PEM, without a password: `{file: /run/secrets/crm.pem}`",
+        usual=_WITH_JWT,
+    )
+    user: str = setting(filled(), "", "for whom the engine acts", usual=_WITH_JWT)
+    audience: str = setting(
+        filled(), "", "whom the assertion is for. Only with `jwt_bearer`", usual="the token address"
+    )
+    username: str = setting(filled(), "", "who logs in", usual=_WITH_PASSWORD)
+    password: str = setting(secret(), "", "of that user", usual=_WITH_PASSWORD)
+
+    def check(self, section: Section, what: str) -> None:
+        """Note an address that no browser can go back to, and a key that cannot sign."""
+        if not is_web(self.redirect_url):
+            sentence = "'redirect_url' is no http or https address"
+            section.note("redirect_url", sentence, f"the default is {REDIRECT_URL}")
+        if self.private_key and not is_signing_key(self.private_key):
+            remedy = "give a PEM file without a password"
+            section.note("private_key", "'private_key' is no RSA key of at least 2048 bits", remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAddressKeys:
+    """Addresses of a vendor that an operator may replace, for a sandbox or a test."""
+
+    token_url: str = setting(WEB_ADDRESS.called("address"), "", "another token address", usual="the description's")
+    authorize_url: str = setting(
+        WEB_ADDRESS.called("address"), "", "another page to log in on", usual="the description's"
+    )
+
+
+def read_oauth(section: Section, plan: OAuthPlan, fill: Callable[[str], str], folder: Path, name: str) -> OAuthSettings:
+    """Read `auth: {oauth2: ...}` whole; `fill` fills `{settings.NAME}` in the plan's texts."""
+    keys = read(section, OAuthAppKeys, "'oauth2'")
+    grant = keys.grant if keys.grant in plan.grants else plan.grants[0]
+    if keys.grant not in ("", *plan.grants):
+        section.note("grant", f"'grant' cannot be '{keys.grant}'", suggest(keys.grant, plan.grants))
+    _check_grant(section, grant)
+    return OAuthSettings(
+        _filled(section, plan, fill, grant),
+        keys.client_id,
+        keys.client_secret,
+        grant,
+        keys.redirect_url,
+        keys.refresh_token,
+        keys.private_key,
+        keys.user,
+        keys.audience,
+        keys.username,
+        keys.password,
+        folder,
+        section.notes.environment(KEY_VARIABLE) or "",
+    )
 
 
 def _check_grant(section: Section, grant: str) -> None:
     for key in _NEEDED.get(grant, ()):
-        section.require(key, _EXAMPLES[key])
+        if not section.has(key):
+            section.note(key, f"'{key}' is missing", f"add for example: {key}: {_EXAMPLES[key]}")
     for key, only in _OF_GRANT.items():
         if section.has(key) and only != grant:
             section.note(key, f"'{key}' has no meaning with grant: {grant}", f"remove it, or write grant: {only}")
@@ -280,17 +219,6 @@ def is_web(address: str) -> bool:
         return url.scheme in ("http", "https") and bool(url.host) and url.user is None and not url.fragment
     except ValueError:
         return False
-
-
-def _check_redirect(section: Section, address: str) -> None:
-    if not is_web(address):
-        section.note("redirect_url", "'redirect_url' is no http or https address", f"the default is {REDIRECT_URL}")
-
-
-def _check_key(section: Section, pem: str) -> None:
-    if pem and not is_signing_key(pem):
-        remedy = "give a PEM file without a password"
-        section.note("private_key", "'private_key' is no RSA key of at least 2048 bits", remedy)
 
 
 def is_signing_key(pem: str) -> bool:

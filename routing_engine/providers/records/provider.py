@@ -23,11 +23,13 @@ from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread
 from routing_engine.providers.answers.records import RecordShape, check_paths, read_records, shape_of
 from routing_engine.providers.answers.values import read_value
-from routing_engine.providers.net.address import config_file, folder_of
+from routing_engine.providers.net.address import FILE, config_file, folder_of
 from routing_engine.providers.records import sheet as table_sheet
 from routing_engine.providers.records.file import FORMATS, Row, columns_of, format_of, read_table
-from routing_engine.settings.integration import Model
-from routing_engine.settings.yaml_reader import Section
+from routing_engine.settings.integration import IntegrationKeys, Model
+from routing_engine.settings.spec import read, required, setting
+from routing_engine.settings.value_types import choice, one_or_more, text
+from routing_engine.settings.yaml_reader import Section, YamlValue
 from routing_engine.storage.single_flight import SingleFlight
 
 _log = structlog.get_logger(__name__)
@@ -51,28 +53,47 @@ class RecordsSettings:
     sheet: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RecordsKeys(IntegrationKeys):
+    """An integration with `provider: records`."""
+
+    file: YamlValue | None = required(
+        FILE.called("path"), None, "relative to the configuration folder", example="customers.csv"
+    )
+    format: str = setting(choice(*FORMATS), "", "see below", usual="by the file's ending")
+    sheet: str = setting(text(), "", "which sheet of a spreadsheet", usual="the first one")
+    phone_fields: tuple[str, ...] = setting(
+        one_or_more(text()).called("a text or a list"),
+        ("phone",),
+        "where a search by the caller looks when the route names no `field`",
+        usual="`phone`",
+    )
+    key: str = setting(text(), "id", "where any other search looks when the route names no `field`")
+
+    def check(self, section: Section, what: str) -> None:
+        """Note paths that cannot be compiled."""
+        IntegrationKeys.check(self, section, what)
+        check_paths(section)
+
+
 def read_settings(section: Section, name: str, folder: Path | None = None) -> RecordsSettings:
-    """Take and close all keys of a file's integration; those of every integration were taken before."""
-    check_paths(section)
-    section.require("file", "file: customers.csv")
-    file = config_file(section, "file", folder_of(section, folder)) or Path()
+    """Read an integration's file whole."""
+    keys = read(section, RecordsKeys, f"the integration '{name}'")
+    file = config_file(keys.file, folder_of(section, folder)) or Path()
     guess = format_of(file)
-    form = section.choice("format", FORMATS, guess or "csv")
     if file.name and not guess and not section.has("format"):
         section.note("file", f"the ending of '{file.name}' names no format", "add format: csv, json, yaml, xlsx or ods")
-    phone_fields = section.texts("phone_fields") or ("phone",)
-    settings = RecordsSettings(file, form, phone_fields, section.text("key", "id"), _read_sheet(section, form))
-    section.close(f"the integration '{name}'")
-    return settings
+    form = keys.format or guess or "csv"
+    _check_sheet(section, form)
+    return RecordsSettings(file, form, keys.phone_fields or ("phone",), keys.key, keys.sheet)
 
 
-def _read_sheet(section: Section, form: str) -> str:
-    """Take `sheet`; what reads spreadsheets must be installed where one is named."""
+def _check_sheet(section: Section, form: str) -> None:
+    """Note a `sheet` of what has none, and a spreadsheet that nothing here can read."""
     if section.has("sheet") and form not in table_sheet.FORMATS:
         section.note("sheet", "only a spreadsheet has sheets", "remove 'sheet'")
     if form in table_sheet.FORMATS and not table_sheet.can_read():
         section.note("file", f"nothing here can read .{form} files", table_sheet.REMEDY)
-    return section.text("sheet")
 
 
 def open_records(

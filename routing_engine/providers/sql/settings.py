@@ -8,12 +8,17 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
-import yaml
-
-from routing_engine.providers.net.address import folder_of, is_this_machine, read_context
+from routing_engine.providers.net.address import (
+    CONNECT_TIMEOUT,
+    CONNECT_TIMEOUT_S,
+    TlsKeys,
+    folder_of,
+    is_this_machine,
+    tls_context,
+)
 from routing_engine.providers.sql.statement import (
     OF_A_VALUE,
     OF_THE_CALLER,
@@ -22,9 +27,22 @@ from routing_engine.providers.sql.statement import (
     StatementFault,
     read_statement,
 )
-from routing_engine.settings.integration import Model
-from routing_engine.settings.integration import read_models as read_common
-from routing_engine.settings.yaml_reader import Section
+from routing_engine.settings.integration import IntegrationKeys, Model, ModelKeys, models_of
+from routing_engine.settings.spec import nested, read, required, setting
+from routing_engine.settings.value_types import (
+    TEXT,
+    ValueType,
+    choice,
+    filled,
+    mapping_of,
+    number,
+    parsed,
+    raw,
+    secret,
+    whole,
+    word_or,
+)
+from routing_engine.settings.yaml_reader import Section, YamlValue
 
 Match: TypeAlias = Literal["exact_then_digits", "digits", "exact"]
 
@@ -79,55 +97,136 @@ class SqlSettings:
     models: Mapping[str, SqlModel]
 
 
-def read_models(section: Section) -> Mapping[str, Model]:
-    """Take `models` and `number_form`, with what our models have beyond those of every integration."""
-    models, own = read_common(section, _OWN), section.section("models")
-    return {name: _searchable(model, _model_section(own, name)) for name, model in models.items()}
+_QUERY = raw("[query](#queries-of-your-own)", TEXT)
+_TLS: ValueType[TlsKeys | Literal["none"]] = word_or("none", "none", nested(TlsKeys))
 
 
-def _searchable(model: Model, own: Section | None) -> Model:
-    """Say how a model can be searched, so that a route which cannot be is refused when it is read."""
-    if own is None or own.has("table"):
-        return model
-    return replace(
-        model, attempts=int(own.has("find_by_phone")), by_field="named" if own.has("find_by_field") else False
+def _table(text: str) -> str:
+    if not all(map(_NAME.match, text.split("."))):
+        raise ValueError("'table' is no name of a table")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class SqlModelKeys(ModelKeys):
+    """One data model of a database: its table, or queries of the operator's own."""
+
+    table: str = setting(
+        parsed(_table, "name", "write a name, or SCHEMA.NAME; a query is find_by_phone"),
+        "",
+        "the table or view that is searched, also `SCHEMA.NAME`",
+    )
+    find_by_phone: YamlValue | None = setting(_QUERY, None, "a search by the caller", usual="made from `table`")
+    find_by_field: Mapping[str, YamlValue] = setting(
+        mapping_of(_QUERY, "the query '{}'").called("mapping, field of ours to [query](#queries-of-your-own)"),
+        {},
+        "searches by anything else, by the `field` of the route's search",
+        usual="made from `table`",
     )
 
+    def check(self, section: Section, what: str) -> None:
+        """Note a model that is nowhere, and fields that are no columns."""
+        ModelKeys.check(self, section, what)
+        if not any(section.has(key) for key in _OWN):
+            section.note("table", f"nothing says where {what} is", "add for example table: customers")
+        fields = section.section("fields")
+        for ours, one in self.fields.items():
+            theirs = one.field or ours
+            if fields is not None and (not _NAME.match(theirs) or theirs.startswith("$")):
+                remedy = "write a column's name; a query of your own may compute more"
+                fields.note(ours, f"'{theirs[:80]}' is no name of a column", remedy)
 
-def _model_section(models: Section | None, name: str) -> Section | None:
-    node = models.take(name) if models is not None else None
-    return Section(node, models.notes) if models is not None and isinstance(node, yaml.MappingNode) else None
+
+@dataclass(frozen=True, slots=True)
+class SqlKeys(IntegrationKeys):
+    """An integration with `provider: sql`."""
+
+    models: Mapping[str, SqlModelKeys] = required(
+        mapping_of(nested(SqlModelKeys), "the model '{}'", bare=SqlModelKeys()).called(
+            "mapping, name to [model](#keys-of-a-model)"
+        ),
+        {},
+        "the data models that routes search",
+        example="{contact: {table: customers}}",
+    )
+    database: str = required(
+        filled("address"), "", "where the database is, see below", example="postgresql://reader@db.example.com/crm"
+    )
+    password: str = setting(secret(), "", "of the user in the address")
+    tls: TlsKeys | Literal["none"] | None = setting(
+        _TLS.called("[mapping](integrations.md#tls), or `none`"),
+        None,
+        "how the server proves who it is. `none` speaks in the clear",
+        usual="encrypted and checked; not for this machine",
+    )
+    number_match: Match = setting(
+        choice("exact_then_digits", "digits", "exact"),
+        "exact_then_digits",
+        "[how a caller's number is searched](#numbers) in a `table`",
+    )
+    at_most: int = setting(whole(1, 1000, "rows"), 50, "so many of one search")
+    time_limit_s: float = setting(
+        number(0.1, 60, "seconds"),
+        5.0,
+        "that a query may take; then the database ends it. What bounds the whole is the source's `timeout_s`",
+    )
+    connect_timeout_s: float = setting(
+        CONNECT_TIMEOUT, CONNECT_TIMEOUT_S, "how long connecting may take, TLS and log-in included"
+    )
+    connections: int = setting(
+        whole(1, 200),
+        10,
+        "so many at a time. They are kept; a look-up that finds none free waits, within its source's time",
+    )
+
+    def check(self, section: Section, what: str) -> None:
+        """Note a model that has nothing below it."""
+        IntegrationKeys.check(self, section, what)
+        models = section.section("models")
+        for name in self.models:
+            if models is not None and not models.has(name):
+                remedy = f"add for example {name}: {{table: customers}}"
+                models.note(name, f"nothing says where the model '{name}' is", remedy)
+
+
+def read_models(section: Section) -> Mapping[str, Model]:
+    """Read `models` and `number_form`, and how each model can be searched: a route that cannot be is refused."""
+    keys = read(section, SqlKeys, "the integration", only=("models", "number_form"))
+    return {name: _searchable(model, keys.models[name]) for name, model in models_of(keys).items()}
+
+
+def _searchable(model: Model, own: SqlModelKeys) -> Model:
+    if own.table or (own.find_by_phone is None and not own.find_by_field):
+        return model
+    return replace(model, attempts=int(own.find_by_phone is not None), by_field="named" if own.find_by_field else False)
 
 
 def read_settings(section: Section, name: str, folder: Path | None = None) -> SqlSettings:
-    """Take and close all keys of a database's integration; those of every integration were taken before."""
-    section.require("database", f"database: {_EXAMPLE}")
-    text, place = section.plain("database"), folder_of(section, folder)
-    kind, found = _read_file(section, text, place) if text.startswith("sqlite:") else _read_server(section, text, place)
-    at_most = section.whole("at_most", 50, 1, 1000)
-    settings = SqlSettings(
+    """Read an integration's file whole."""
+    keys, place = read(section, SqlKeys, f"the integration '{name}'"), folder_of(section, folder)
+    is_file = keys.database.startswith("sqlite:")
+    kind, found = _read_file(section, keys, place) if is_file else _read_server(section, keys, place)
+    return SqlSettings(
         kind,
         found,
-        section.secret("password"),
-        cast(Match, section.choice("number_match", ("exact_then_digits", "digits", "exact"), "exact_then_digits")),
-        at_most,
-        section.number("time_limit_s", 5, 0.1, 60),
-        section.whole("connections", 10, 1, 200),
-        _read_wheres(section, kind, at_most + 1),
+        keys.password,
+        keys.number_match,
+        keys.at_most,
+        keys.time_limit_s,
+        keys.connections,
+        {model: _queries(own, kind, keys.at_most + 1) for model, own in keys.models.items()},
     )
-    section.close(f"the integration '{name}'")
-    return settings
 
 
 # ---------------------------------------------------------------------------------------------------- the place
 
 
-def _read_file(section: Section, text: str, folder: Path) -> tuple[Kind, Path]:
+def _read_file(section: Section, keys: SqlKeys, folder: Path) -> tuple[Kind, Path]:
     for key in ("password", "tls", "connect_timeout_s"):
-        if section.take(key) is not None:
+        if section.has(key):
             section.note(key, f"'{key}' does nothing with a file", "remove it")
-    path = text.removeprefix(_FILE)
-    if not text.startswith(_FILE) or not path:
+    path = keys.database.removeprefix(_FILE)
+    if not keys.database.startswith(_FILE) or not path:
         section.note("database", "a file is written sqlite:///NAME, with three slashes", "write sqlite:///customers.db")
         return "sqlite", Path()
     file = folder / unquote(path)
@@ -136,18 +235,16 @@ def _read_file(section: Section, text: str, folder: Path) -> tuple[Kind, Path]:
     return "sqlite", file
 
 
-def _read_server(section: Section, text: str, folder: Path) -> tuple[Kind, SqlServer]:
+def _read_server(section: Section, keys: SqlKeys, folder: Path) -> tuple[Kind, SqlServer]:
     """Read the address of a server. It is not repeated in a problem: a password may stand in it."""
-    found = _ADDRESS.match(text)
-    timeout_s = section.number("connect_timeout_s", 1.5, 0.05, 60)
-    scheme = found["scheme"] if found is not None else ""
-    host = found["host"].strip("[]") if found is not None else ""
-    tls = _read_tls(section, host, folder)
+    found = _ADDRESS.match(keys.database)
+    scheme, host = (found["scheme"], found["host"].strip("[]")) if found is not None else ("", "")
+    tls = _context(section, keys, host, folder)
     if found is None or scheme not in _SERVERS or not 0 < int(found["port"] or 1) < 65536:
-        if text:
+        if keys.database:
             remedy = f"write for example {_EXAMPLE}, mysql://... or sqlite:///customers.db"
             section.note("database", "'database' is no address of a database", remedy)
-        return "postgresql", SqlServer("", 0, "", "", None, timeout_s)
+        return "postgresql", SqlServer("", 0, "", "", None, keys.connect_timeout_s)
     if found["password"]:
         section.note("database", "a password stands in the address", "write password: '${DB_PASSWORD}' beside it")
     if not found["user"]:
@@ -157,69 +254,32 @@ def _read_server(section: Section, text: str, folder: Path) -> tuple[Kind, SqlSe
         remedy = f"install it: pip install 'routing-engine[{kind}]'"
         section.note("database", f"{scheme}:// needs the Python package {package}", remedy)
     user, database = unquote(found["user"] or ""), unquote(found["database"])
-    return kind, SqlServer(host, int(found["port"] or port), user, database, tls, timeout_s)
+    return kind, SqlServer(host, int(found["port"] or port), user, database, tls, keys.connect_timeout_s)
 
 
-def _read_tls(section: Section, host: str, folder: Path) -> ssl.SSLContext | None:
-    """Take `tls`. Without it what stays on this machine is not encrypted, and all else is, and checked."""
-    node = section.take("tls")
-    if isinstance(node, yaml.ScalarNode) and node.value == "none":
+def _context(section: Section, keys: SqlKeys, host: str, folder: Path) -> ssl.SSLContext | None:
+    """Return how TLS is spoken; without `tls` what stays on this machine is in the clear, and all else is checked."""
+    if keys.tls == "none" or (keys.tls is None and (not host or is_this_machine(host))):
         return None
-    if node is None and (not host or is_this_machine(host)):
-        return None
-    return read_context(section, folder)
+    return tls_context(section, keys.tls if isinstance(keys.tls, TlsKeys) else None, folder)
 
 
 # --------------------------------------------------------------------------------------------------- the models
 
 
-def _read_wheres(section: Section, kind: Kind, most: int) -> Mapping[str, SqlModel]:
-    models, found = section.section("models"), dict[str, SqlModel]()
-    for name in models.names() if models is not None else ():
-        own = _model_section(models, name)
-        if own is not None:
-            found[name] = _read_where(own, name, kind, most)
-        elif models is not None and not models.has(name):
-            models.note(
-                name, f"nothing says where the model '{name}' is", f"add for example {name}: {{table: customers}}"
-            )
-    return found
+def _queries(keys: SqlModelKeys, kind: Kind, most: int) -> SqlModel:
+    by_phone = None if keys.find_by_phone is None else _statement(keys.find_by_phone, kind, OF_THE_CALLER, most)
+    by_field = {ours: _statement(value, kind, OF_A_VALUE, most) for ours, value in keys.find_by_field.items()}
+    return SqlModel(keys.table, by_phone, {ours: one for ours, one in by_field.items() if one is not None})
 
 
-def _read_where(section: Section, name: str, kind: Kind, most: int) -> SqlModel:
-    if not any(section.has(key) for key in _OWN):
-        section.note("table", f"nothing says where the model '{name}' is", "add for example table: customers")
-    table = section.text("table")
-    if table and not all(map(_NAME.match, table.split("."))):
-        section.note("table", "'table' is no name of a table", "write a name, or SCHEMA.NAME; a query is find_by_phone")
-    _check_columns(section)
-    by_phone = _read_statement(section, "find_by_phone", kind, OF_THE_CALLER, most)
-    fields, by_field = section.section("find_by_field"), dict[str, SqlStatement]()
-    for ours in fields.names() if fields is not None else ():
-        statement = None if fields is None else _read_statement(fields, ours, kind, OF_A_VALUE, most)
-        if statement is not None:
-            by_field[ours] = statement
-    return SqlModel(table, by_phone, by_field)
-
-
-def _check_columns(section: Section) -> None:
-    fields = section.section("fields")
-    for ours in fields.names() if fields is not None else ():
-        assert fields is not None
-        node = fields.take(ours)
-        inner = Section(node, section.notes) if isinstance(node, yaml.MappingNode) else None
-        theirs = inner.text("field", ours) if inner is not None else fields.text(ours)
-        if theirs and (not _NAME.match(theirs) or theirs.startswith("$")):
-            remedy = "write a column's name; a query of your own may compute more"
-            fields.note(ours, f"'{theirs[:80]}' is no name of a column", remedy)
-
-
-def _read_statement(section: Section, key: str, kind: Kind, known: tuple[str, ...], most: int) -> SqlStatement | None:
-    text = section.text(key)
+def _statement(value: YamlValue, kind: Kind, known: tuple[str, ...], most: int) -> SqlStatement | None:
+    text = value.text()
     if not text:
         return None
     try:
         return read_statement(text, kind, known, most)
     except StatementFault as fault:
-        section.note(key, f"the query '{key}': {fault.sentence}", fault.remedy)
+        called = value.what if value.what.startswith("the query") else f"the query {value.what}"
+        value.note(f"{called}: {fault.sentence}", fault.remedy)
         return None

@@ -6,15 +6,14 @@ import json
 from contextlib import suppress
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine.errors import ProviderRefused
 from routing_engine.providers.crm.filters import FILTERS, Unsearchable
-from routing_engine.providers.crm.read_requests import take_request
+from routing_engine.providers.crm.read_requests import read_request
 from routing_engine.providers.crm.templates import read_text
-from routing_engine.settings.yaml_reader import Problems, Section
+from routing_engine.settings.yaml_reader import Problems, read_yaml
 from tests.examples import examples
 
 #: Arguments for those that need some.
@@ -46,9 +45,9 @@ def test_a_filter_gives_a_value_or_says_that_nothing_can_be_asked(name: str, val
 def test_a_value_stays_in_its_place_in_addresses_and_bodies(value: str) -> None:
     known = {"found": None, "auth": None}
     text = "{get: '/a/{found.id}', query: {q: '{found.id}'}, json: {j: '{found.id}'}, headers: {X-H: '{found.id}'}}"
-    node = yaml.compose(text, yaml.SafeLoader)
-    assert isinstance(node, yaml.MappingNode)
-    request = take_request(Section(node, Problems("x")), known)
+    section = read_yaml(text, Problems("x"))
+    assert section is not None
+    request = read_request(section, "a request", known)
     assert request is not None
     with suppress(ProviderRefused):
         built = request.build({"found": {"id": value}}, "https://crm.example.com")

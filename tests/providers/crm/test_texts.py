@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from routing_engine.core.phone import read_number, spellings
 from routing_engine.providers.answers.path import read_path
 from routing_engine.providers.crm.filters import FILTERS, Unsearchable
-from routing_engine.providers.crm.read_requests import take_request
+from routing_engine.providers.crm.read_requests import read_request
 from routing_engine.providers.crm.requests import BuiltRequest
 from routing_engine.providers.crm.templates import read_text
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml
@@ -132,7 +132,7 @@ def request_of(text: str) -> tuple[object, list[str]]:
     notes = Problems("providers/x.yaml")
     section = read_yaml(text, notes)
     assert isinstance(section, Section)
-    return take_request(section, KNOWN), [problem.sentence for problem in notes.problems]
+    return read_request(section, "a request", KNOWN), [problem.sentence for problem in notes.problems]
 
 
 def built(text: str, **scope: object) -> BuiltRequest:

@@ -12,8 +12,9 @@ import aiohttp
 import pytest
 
 from routing_engine.providers.net.credential import Credential
+from routing_engine.providers.oauth.plan import read_plan
 from routing_engine.providers.oauth.refresh import began_with, made_for, open_credential
-from routing_engine.providers.oauth.settings import OAuthSettings, read_oauth, read_plan
+from routing_engine.providers.oauth.settings import OAuthSettings, read_oauth
 from routing_engine.providers.oauth.tokens import StoredToken, TokenStore, make_key
 from routing_engine.settings.yaml_reader import Problems, read_yaml
 from tests.fakes import FakeClock

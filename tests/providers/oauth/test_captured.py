@@ -6,7 +6,7 @@ import pytest
 
 from routing_engine.errors import ProviderMisread, ProviderRefused
 from routing_engine.providers.oauth.client import read_captured
-from routing_engine.providers.oauth.settings import OAuthPlan
+from routing_engine.providers.oauth.plan import OAuthPlan
 
 PLAN = OAuthPlan("", capture=(("api", "instance_url"),), hosts=("*.salesforce.com", "api.zoho.com", "127.0.0.1"))
 

@@ -142,7 +142,7 @@ import asyncio, sys, time
 from pathlib import Path
 import aiohttp
 from routing_engine.providers.oauth.refresh import open_credential
-from routing_engine.providers.oauth.settings import OAuthPlan
+from routing_engine.providers.oauth.plan import OAuthPlan
 from routing_engine.providers.oauth.settings import OAuthSettings
 
 async def main(folder, address, client, secret):
