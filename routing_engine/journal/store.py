@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, select
 
 from routing_engine.journal.entry import Row
-from routing_engine.journal.tables import CALLS, bytes_of, open_engine, prepare, translate_errors, use_log
+from routing_engine.journal.tables import CALLS, bytes_of, open_engine, prepare, translate_errors, use_log, write_rows
 from routing_engine.storage import sqlite
 from routing_engine.storage.files import SHARED_FOLDER, make_folder
 
@@ -50,7 +50,7 @@ class JournalStore:
     def save(self, rows: Sequence[Row]) -> None:
         """Write calls, all or none. Raises `JournalError` when trying again may help, and others when it will not."""
         with self._connected() as connection, connection.begin():
-            connection.execute(insert(CALLS), rows)
+            write_rows(connection, rows)
 
     def expire(self, before_ms: int, most_bytes: int) -> int:
         """Delete some calls that are older, or the oldest while there is too much; return how many. Again until 0.
