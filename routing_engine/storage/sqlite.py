@@ -65,7 +65,7 @@ def connect(path: Path, *, write: bool = True, wait_s: float = WAIT_S, durable: 
 
 def open_only(path: Path, mode: str, wait_s: float) -> sqlite3.Connection:
     """Open a file without making it or setting anything; `mode` is `rw` or `ro`. So are databases of others opened."""
-    address = f"file:{quote(str(path))}?mode={mode}"
+    address = f"file:{quote(os.fsencode(path))}?mode={mode}"  # as bytes: a name need not be UTF-8
     return sqlite3.connect(address, timeout=wait_s, isolation_level=None, check_same_thread=False, uri=True)
 
 

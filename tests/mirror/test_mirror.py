@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ import pytest
 from providers import contract
 from structlog.testing import capture_logs
 
-from routing_engine.core.ports import Listing
+from routing_engine.core.ports import Batch, Listing
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderThrottled, ProviderUnreachable
 from routing_engine.lookup.limiter import Limiter
 from routing_engine.mirror.provider import MirrorProvider
@@ -318,6 +319,22 @@ async def test_records_without_an_id_are_refused(tmp_path: Path, clock: Clock) -
     async with mirroring(tmp_path, crm, clock) as mirror:
         await mirror.pull_due()
         assert "map the field 'id'" in mirror.states["contact"].failing
+
+
+class Losing(Crm):
+    """A system that loses a record while its pages are read, and says so on the last one."""
+
+    async def page(self, model: str, since: datetime | None, cursor: str) -> Batch:
+        batch = await super().page(model, since, cursor)
+        return batch if batch.cursor else replace(batch, gone=["1"])
+
+
+async def test_a_record_that_goes_during_a_full_pull_is_not_in_it(tmp_path: Path, clock: Clock) -> None:
+    async with mirroring(tmp_path, Losing(clock), clock) as mirror:
+        await mirror.pull_due()
+        state = mirror.states["contact"]
+        assert state.held is not None
+        assert (state.held.records, await mirror.find(by_field("id", "1"))) == (2, [])
 
 
 async def test_pages_that_go_round_in_a_circle_end(tmp_path: Path, clock: Clock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -62,6 +63,14 @@ def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError, match="unable to open"):
         sqlite.connect(tmp_path / "one.db")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [b"a?mode=ro#b%20", "kündbar".encode(), b"\xff"])
+def test_whatever_its_name_a_file_is_opened(tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / os.fsdecode(name)
+    with closing(opened(path)) as connection:
+        connection.execute("CREATE TABLE words (word TEXT)")
+    assert os.listdir(os.fsencode(tmp_path)) == [name]
 
 
 def test_who_reads_changes_nothing(file: sqlite3.Connection, tmp_path: Path) -> None:
