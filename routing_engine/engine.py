@@ -200,6 +200,7 @@ def _speech(before: ActiveConfig | None, configuration: Configuration) -> Comman
     sayings = (prompt for route in configuration.routes.values() for prompt in prompts_of(route))
     if not any(isinstance(prompt, SpokenTemplate) and prompt.kind == "speech" for prompt in sayings):
         return None
+    # Kept, with the synthesis under way: a reload must not make a caller wait for a text anew.
     if before is not None and before.speech and before.configuration.settings.speech == settings:
         return before.speech
     return CommandSpeech(settings)

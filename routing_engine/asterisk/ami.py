@@ -7,7 +7,6 @@ connection broke, or whose time was up, may have been done or not, and only who 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import random
 import secrets
@@ -16,23 +15,21 @@ import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import structlog
 
-from routing_engine.asterisk.ami_wire import AmiMessage, AmiWire, FieldValue, log_in_key, write_action
+from routing_engine.asterisk.ami_link import AmiLink
+from routing_engine.asterisk.ami_wire import AmiMessage, FieldValue, log_in_key, write_action
 from routing_engine.errors import AmiRefused
 from routing_engine.storage.single_flight import SingleFlight
 
-#: A connection that has said nothing for so long when an action is given up is not trusted with the next one.
-SILENT_S = 0.5
 #: After a refused log-in nobody tries again for so long: one try a call more would soon lock the account.
 REFUSED_S = 60.0
 #: The pause before a connection is made anew: so long at first, twice as long each time, and never longer.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 #: Events that wait for their reader, some minutes of a busy Asterisk. What comes then is dropped, and said (`AmiGap`).
 MOST_EVENTS = 20_000
-_GOODBYE_S = 0.2
 
 _log = structlog.get_logger(__name__)
 
@@ -77,12 +74,13 @@ class AmiClient:
     ) -> None:
         self._server, self._sleep = server, sleep
         self._events = _EventQueue(most_events)
-        self._link: _AmiLink | None = None
-        self._opening: SingleFlight[_AmiLink] = SingleFlight()
+        self._link: AmiLink | None = None
+        self._opening: SingleFlight[AmiLink] = SingleFlight()
         # Nobody who writes a value into Asterisk can write the answer to another one's action.
         self._mark, self._numbers = secrets.token_hex(8), itertools.count(1)
         self._refused: AmiRefused | None = None
         self._again_at = 0.0
+        self._keeping: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
         """Connect and log in, unless that is done.
@@ -107,17 +105,21 @@ class AmiClient:
         With `again` a broken connection is made anew, whatever it takes; without, it is the end.
         """
         keeping = asyncio.create_task(self._keep_connected() if again else self._hold_connection())
+        self._keeping = keeping
         keeping.add_done_callback(lambda _: self._events.end())
         try:
             while (event := await self._events.get()) is not None:
                 yield event
-            await keeping  # says why it is over, when it did not end by itself
+            if not keeping.cancelled():  # as `close` does
+                await keeping  # says why it is over, when it did not end by itself
         finally:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
 
     async def close(self) -> None:
-        """Log off and close the connection, also one that is just being made."""
+        """Log off and close the connection, also one that is just being made; who reads events comes to the end."""
+        if self._keeping is not None:
+            self._keeping.cancel()  # first: it would make the connection anew
         await self._opening.close()
         if self._link is not None:
             await self._link.close(write_action("Logoff", self._number(), {}))
@@ -127,28 +129,26 @@ class AmiClient:
     def _number(self) -> str:
         return f"{self._mark}-{next(self._numbers)}"
 
-    async def _ask(
-        self, link: _AmiLink, name: str, timeout_s: float, fields: dict[str, FieldValue]
-    ) -> list[AmiMessage]:
+    async def _ask(self, link: AmiLink, name: str, timeout_s: float, fields: dict[str, FieldValue]) -> list[AmiMessage]:
         number = self._number()
         messages = await link.ask(number, write_action(name, number, fields), timeout_s)
         if messages[0].get("Response") == "Error":
             raise AmiRefused(messages[0].get("Message", ""))
         return messages
 
-    async def _connected(self) -> _AmiLink:
+    async def _connected(self) -> AmiLink:
         if self._link is not None and self._link.usable:
             return self._link
         if self._refused is not None and asyncio.get_running_loop().time() < self._again_at:
             raise AmiRefused(str(self._refused))
         return await self._opening.run(self._open)  # who hangs up leaves it to the next
 
-    async def _open(self) -> _AmiLink:
+    async def _open(self) -> AmiLink:
         server, loop = self._server, asyncio.get_running_loop()
         self._refused = None
         async with asyncio.timeout(server.connect_timeout_s):
             transport, link = await loop.create_connection(
-                lambda: _AmiLink(self._hear), server.host, server.port, ssl=server.tls
+                lambda: AmiLink(self._hear), server.host, server.port, ssl=server.tls
             )
             try:
                 transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -165,7 +165,7 @@ class AmiClient:
         if self._server.hears != "off":  # else nobody would ever empty the queue
             self._events.put(event)
 
-    async def _log_in(self, link: _AmiLink) -> None:
+    async def _log_in(self, link: AmiLink) -> None:
         server, timeout_s = self._server, self._server.connect_timeout_s
         try:
             (asked,) = await self._ask(link, "Challenge", timeout_s, {"AuthType": "MD5"})
@@ -248,104 +248,3 @@ class _EventQueue:
         if self._lost:
             self._waiting.append(AmiGap(self._lost))
             self._lost = 0
-
-
-class _AmiLink(asyncio.Protocol):
-    """One connection: its bytes, who waits for an answer, and why it is over. `hear` takes what answers nobody."""
-
-    def __init__(self, hear: Callable[[AmiEvent], None]) -> None:
-        self._hear = hear
-        self._wire = AmiWire()
-        self._asked: dict[str, tuple[list[AmiMessage], asyncio.Future[list[AmiMessage]]]] = {}
-        self._heard = 0
-        self._broken: Exception | None = None
-        self._transport: asyncio.Transport | None = None
-        self.greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.gone = asyncio.Event()
-
-    # ---------------------------------------------------------------------------- what asyncio calls
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection."""
-        self._transport = transport  # type: ignore[assignment]  # uvloop's is an asyncio.Transport without saying so
-
-    def data_received(self, data: bytes) -> None:
-        """Take what came; end the connection when no Asterisk would send it."""
-        try:
-            messages = self._wire.feed(data)
-        except ValueError as error:
-            self.drop(error)
-            return
-        if self._wire.banner and not self.greeted.done():
-            self.greeted.set_result(None)
-        for message in messages:
-            self._take(message)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Let everybody know who waits."""
-        self.drop(exc or ConnectionResetError("Asterisk closed the connection"))
-
-    # ------------------------------------------------------------------------- what the client calls
-
-    @property
-    def usable(self) -> bool:
-        """Whether an action may be sent."""
-        return self._broken is None
-
-    async def ask(self, number: str, action: bytes, timeout_s: float) -> list[AmiMessage]:
-        """Send an action and return all of its answer. Raises `OSError`, or `ValueError` for what no Asterisk sends."""
-        if self._broken is not None or self._transport is None:
-            raise self._broken or ConnectionResetError("the connection is closed")
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[list[AmiMessage]] = loop.create_future()
-        self._asked[number] = ([], answer)
-        heard, began = self._heard, loop.time()
-        self._transport.write(action)
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await answer
-        except (asyncio.CancelledError, TimeoutError):
-            # A frozen Asterisk, or a firewall that forgot us, swallows everything: the next must not wait on it too.
-            if heard == self._heard and loop.time() - began >= SILENT_S:
-                self.drop(ConnectionResetError("the connection has fallen silent"))
-            raise
-        finally:
-            self._asked.pop(number, None)
-
-    def drop(self, why: Exception) -> None:
-        """Close it now; all who wait on it hear `why`."""
-        if self._broken is not None:
-            return
-        self._broken = why
-        self.gone.set()
-        if self._transport is not None:
-            self._transport.abort()
-        answers = (answer for _, answer in self._asked.values())
-        everybody: list[asyncio.Future[Any]] = [self.greeted, *answers]
-        for waiting in (one for one in everybody if not one.done()):
-            waiting.set_exception(why)
-            waiting.exception()  # looked at: else asyncio complains when nobody waits any more
-
-    async def close(self, goodbye: bytes) -> None:
-        """Say goodbye and close it."""
-        if self._transport is not None and self.usable:
-            self._transport.write(goodbye)
-            self._transport.close()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_GOODBYE_S):
-                    await self.gone.wait()
-        self.drop(ConnectionResetError("the connection is closed"))
-
-    def _take(self, message: AmiMessage) -> None:
-        self._heard += 1
-        messages, answer = self._asked.get(message.number, ([], None))
-        if answer is None:
-            if "Event" in message:  # a response that nobody waits for any more is dropped
-                self._hear(message)
-            return
-        messages.append(message)
-        if message.is_last:
-            # Taken off at once: an `OriginateResponse` with the same number may lie right behind it.
-            del self._asked[message.number]
-            if not answer.done():
-                answer.set_result(messages)

@@ -68,7 +68,9 @@ class Traces:
         await asyncio.to_thread(sender.join, timeout_s)
 
     def _make(self, began_ns: int, moments: Sequence[Moment], event: CallEnded, plain: bool) -> None:
+        # All of it now, behind the call: what a span costs falls to nobody who waits.
         now_ns = time.time_ns()
+        # An empty context: a call has no parent, whatever happens to be current in its task.
         call = self._tracer.start_span(
             "call", Context(), SpanKind.SERVER, _attributes(_of_call(event, plain)), start_time=began_ns
         )
@@ -81,7 +83,7 @@ class Traces:
             part = self._tracer.start_span(one.name, within, kind, _attributes(one.attributes), start_time=one.began_ns)
             if one.fault:
                 part.set_status(Status(StatusCode.ERROR, visible(one.fault, _LONGEST)))
-            part.end(one.ended_ns or now_ns)
+            part.end(one.ended_ns or now_ns)  # one that was cancelled goes on to the end of its call
         call.end(now_ns)
 
 

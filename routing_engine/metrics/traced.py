@@ -53,6 +53,7 @@ class TracedLookup:
         try:
             answer = await self._lookup.find(ask, left_s)
         except asyncio.CancelledError:
+            # The caller has gone, or the look-up was begun ahead and its turn never came.
             moment.end(outcome="dropped")
             raise
         if isinstance(answer, SourceDown):
@@ -76,6 +77,7 @@ class TracedChannel:
         """The other's."""
         return self._channel.caller
 
+    # The port has an attribute: who sets the caller's means the channel that knows him.
     @caller.setter
     def caller(self, caller: Caller) -> None:
         self._channel.caller = caller
@@ -120,6 +122,7 @@ class TracedChannel:
 
     async def fill(self, filler: Filler | None) -> None:
         """Fill a look-up, as a moment from its begin to its end."""
+        # The steps of a filler replace one another: keys are kept before anything is heard.
         if self._filling is not None:
             self._filling.end()
             self._filling = None

@@ -27,6 +27,7 @@ def open_traces(variables: Mapping[str, str], version: str) -> Traces | None:
     off = variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     if off or not endpoint or (variables.get("OTEL_TRACES_EXPORTER") or "otlp") != "otlp":
         return None
+    # Said at the start: the SDK would fail with each batch, in a thread of its own.
     protocol = _first(variables, _PROTOCOLS) or PROTOCOL
     if protocol != PROTOCOL:
         _log.warning("traces.unavailable", why=f"the protocol '{protocol[:40]}' is not spoken here, {PROTOCOL} is")

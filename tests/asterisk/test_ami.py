@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from routing_engine.asterisk.ami import SILENT_S, AmiClient, AmiEvent, AmiGap
+from routing_engine.asterisk.ami import AmiClient, AmiEvent, AmiGap
+from routing_engine.asterisk.ami_link import SILENT_S
 from routing_engine.asterisk.ami_wire import AmiMessage
 from routing_engine.errors import AmiRefused
 
@@ -299,3 +300,30 @@ async def test_without_again_the_end_of_the_connection_is_the_end(manager: Manag
     assert names(heard) == ["gap of 0", "Shutdown"]
     assert isinstance(heard[0], AmiGap)
     await client.close()
+
+
+async def test_closing_ends_the_reader_and_nothing_is_made_anew(manager: Manager) -> None:
+    client = AmiClient(manager.server(hears="on"), sleep=Pauses().sleep)
+    reading = asyncio.create_task(_all(client.events()))
+    await client.connect()
+    await client.close()
+    assert names(await reading) == ["gap of 0"]
+    assert manager.log_ins == 1
+
+
+async def test_closing_ends_a_pause_before_the_next_try(manager: Manager, unused_tcp_port: int) -> None:
+    paused = asyncio.Event()
+
+    async def pause(_: float) -> None:
+        paused.set()
+        await asyncio.Event().wait()
+
+    client = AmiClient(manager.server(port=unused_tcp_port, hears="on"), sleep=pause)
+    reading = asyncio.create_task(_all(client.events()))
+    await paused.wait()
+    await client.close()
+    assert await reading == []
+
+
+async def _all(events: AsyncIterator[AmiEvent]) -> list[AmiEvent]:
+    return [event async for event in events]

@@ -93,6 +93,7 @@ class AgiChannel:
 
     async def begin(self, longest_s: float, language: str, variables: Sequence[str]) -> Caller:
         """Move the dialplan's watchdog to `longest_s`, set the language, read channel variables."""
+        # Two watchdogs: the dialplan's ends a call that we forgot, ours a connection that Asterisk forgot.
         self._session.give_up_after(longest_s + self._session.reply_timeout_s)
         await self._command("SET VARIABLE", WATCHDOG, f"{longest_s:.0f}")
         language = self._language or language
@@ -140,6 +141,7 @@ class AgiChannel:
         while digits and len(digits) < one.max and not (one.accept_early and not why_invalid(one, digits)):
             want = _how_many(one, len(digits))
             more, ended = await self._get_data("", one.inter_digit_timeout_s, want)
+            # GET DATA ends at # whatever the input's terminator is, and does not say so in its digits.
             if not ended and len(more) < want and one.terminator != "#":
                 more = "#"
             if more == one.terminator:
@@ -202,6 +204,7 @@ class AgiChannel:
         The watchdog's limit goes first: a dialplan that does not clear it itself would cut a long conversation.
         """
         variables = [(WATCHDOG, "0"), *variables]
+        # All at once: behind the last of them the dialplan goes on, so nobody waits for a reply in between.
         lines = [command("SET VARIABLE", name, value) for name, value in variables]
         replies = await self._session.burst(lines)
         refused = [name for (name, _), reply in zip(variables, replies, strict=False) if reply.code != 200]
@@ -216,6 +219,7 @@ class AgiChannel:
         key, missing = await self._stream(before, KEYS)
         if key:
             return key, missing
+        # Sound and wait in one command: a key that is pressed between two would be lost.
         for sound in (*self._names(last), "") if last else ("",):
             digits, ended = await self._get_data(sound, ask.input.first_digit_timeout_s, 1)
             if digits != "-1":
