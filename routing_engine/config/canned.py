@@ -19,6 +19,8 @@ _ATTESTED = ("A", "B", "C", "failed", "none")
 #: What a source answers: its records (none is an empty tuple), or that it is down.
 Canned: TypeAlias = tuple[Record, ...] | SourceDown
 
+_DOWN = SourceDown("the canned answer says so")
+
 
 def states_of(section: Section) -> Mapping[Operand, Value]:
     """Take every key of a section as the state of a live left side: `device.200: busy`, `last_agent: [200, DATE]`."""
@@ -57,8 +59,41 @@ def live_operand(name: str) -> Operand:
 
 def read_records(text: str, notes: Problems) -> Mapping[str, Canned]:
     """Read a file of canned answers (YAML or JSON): `source: record`, a list of records, `down` or `none`."""
+    found = _read_json(text)
+    if found is not None:
+        return found
     section = read_yaml(text, notes)
     return {} if section is None else records_of(section)
+
+
+def _read_json(text: str) -> Mapping[str, Canned] | None:
+    """Return the answers of a file that is JSON from end to end; None leaves it to YAML, which names what is wrong.
+
+    Programs write numbers that are traps in YAML, such as `1e-07`: in JSON, and from a real system, they are numbers.
+    """
+    try:
+        found = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+        return {name: _of_json(answer) for name, answer in found.items()}
+    except (ValueError, AttributeError, RecursionError):
+        return None
+
+
+def _of_json(answer: Any) -> Canned:
+    if answer in ("down", "none"):
+        return _DOWN if answer == "down" else ()
+    records = answer if isinstance(answer, list) else [answer]
+    return tuple(Record({name: _flat(value) for name, value in record.items()}) for record in records)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def records_of(section: Section) -> Mapping[str, Canned]:
@@ -81,7 +116,7 @@ def _read_canned(value: YamlValue) -> Canned:
         return (_read_record(value),)
     if word not in ("down", "none"):
         value.note(f"{value.what} cannot answer '{word[:80]}'", _ANSWERS)
-    return SourceDown("the canned answer says so") if word == "down" else ()
+    return _DOWN if word == "down" else ()
 
 
 def _read_record(value: YamlValue) -> Record:
@@ -94,7 +129,10 @@ def _read_record(value: YamlValue) -> Record:
 def _read_field(section: Section, name: str) -> Value:
     """Read a field as providers read JSON: a list of values as a tuple, anything deeper as its JSON text."""
     value = section.value(name)
-    found = None if value is None else _read_value(value)
+    return None if value is None else _flat(_read_value(value))
+
+
+def _flat(found: Any) -> Value:
     if isinstance(found, dict) or (isinstance(found, list) and any(isinstance(one, dict | list) for one in found)):
         return json.dumps(found, ensure_ascii=False)
     return tuple(found) if isinstance(found, list) else found

@@ -96,10 +96,18 @@ def test_canned_answers_are_records_none_or_an_outage() -> None:
     assert records["c"] == records["d"] == ()
 
 
-def test_a_file_of_canned_answers_that_is_wrong_is_noted() -> None:
+@pytest.mark.parametrize("text", ["a: {phone: 0664}\nb: gone\nc:\n", '{"a": 1,\n"b": "gone",\n"c": {"x": 1, "x": 2}}'])
+def test_a_file_of_canned_answers_that_is_wrong_is_noted(text: str) -> None:
     notes = Problems("records.yaml")
-    read_records("a: {phone: 0664}\nb: gone\nc:\n", notes)
+    read_records(text, notes)
     assert [one.line for one in notes.problems] == [1, 2, 3]
+
+
+def test_numbers_of_a_json_file_are_those_of_json() -> None:
+    notes = Problems("records.json")
+    records = read_records('{"a": [{"x": 1e-07, "y": 12345678901234567890, "z": ["\\ud800", {"n": 1}]}]}', notes)
+    assert notes.problems == []
+    assert records["a"] == (Record({"x": 1e-07, "y": 12345678901234567890, "z": '["\ud800", {"n": 1}]'}),)
 
 
 def test_an_example_may_name_the_caller() -> None:

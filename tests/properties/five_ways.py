@@ -79,8 +79,8 @@ def write(folder: Path, call: Call, port: int) -> Path:
         text = as_yaml({**call.crm, "address": f"http://127.0.0.1:{port}/{number}"})
         (folder / "integrations" / f"crm{number}.yaml").write_text(text)
     (folder / "routes" / "support.yaml").write_text(as_yaml({**call.route, "examples": [call.example()]}))
-    canned = folder / "canned.yml"
-    canned.write_text(as_yaml(dict(call.answers)))
+    canned = folder / "canned.json"
+    canned.write_text(json.dumps(call.answers))
     return canned
 
 
