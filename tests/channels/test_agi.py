@@ -3,103 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 import pytest
 from core.build import GOLD, NUMBER, SALES, route, source
-from fakes import CLOSE, DEAD, RESET, SILENCE, Asterisk, FakeLookup, environment
+from fakes import CLOSE, DEAD, RESET, Asterisk, FakeLookup, environment
 
 from routing_engine.call import Call
-from routing_engine.channels.agi.channel import SharedFacts
-from routing_engine.channels.agi.server import AgiChannel, AgiServer, AgiSettings
+from routing_engine.channels.agi.server import AgiChannel
 from routing_engine.core.asks import Collect, Play, Typed
 from routing_engine.core.destinations import PROFILES
-from routing_engine.core.model import Filler, Input, Operand, Value
+from routing_engine.core.model import Input
 from routing_engine.core.ports import Channel
 from routing_engine.errors import CallerHungUp, ChannelBroken
 
 from .contract import LiveChannelContract, Scenario, Seen, Talk
+from .serving import NUM, Handler, finished, functions, held, holding, port, serving, waiting
 
 pytestmark = pytest.mark.io
-
-NOW = datetime(2026, 11, 18, 10, 30, tzinfo=ZoneInfo("Europe/Vienna"))
-Handler = Callable[[AgiChannel], Awaitable[None]]
-
-
-@contextlib.asynccontextmanager
-async def serving(handler: Handler, site: SharedFacts | None = None, **limits: float) -> AsyncIterator[AgiServer]:
-    """Run a server, and see that no task and no session is left of it."""
-    about = (
-        {} if site is None else {"fallback_language": site.fallback_language, "extension_state": site.extension_state}
-    )
-    server = AgiServer(handler, AgiSettings("AT", lambda: NOW, **limits, **about))  # type: ignore[arg-type]
-    await server.listen("127.0.0.1", 0)
-    async with asyncio.timeout(10):  # what waits for ever is a failure, not a hanging test
-        try:
-            yield server
-        finally:
-            await server.stop(0)
-            while server._sessions:
-                await asyncio.sleep(0)
-    assert asyncio.all_tasks() == {asyncio.current_task()}
-
-
-def port(server: AgiServer) -> int:
-    return int(server.addresses[0].rpartition(":")[2])
-
-
-async def held(talk: Talk, asterisk: Asterisk, site: SharedFacts | None = None, **changed: str) -> Seen:
-    """Hold a talk on one call, to the end of its connection."""
-    seen = Seen()
-    async with serving(holding(talk, seen), site) as server:
-        await asterisk.call(port(server), **changed)
-        await seen.over.wait()
-    return seen
-
-
-def holding(talk: Talk, seen: Seen) -> Handler:
-    async def carry(channel: AgiChannel) -> None:
-        seen.begun.set()
-        try:
-            seen.gave = await talk(channel)
-        except BaseException as error:
-            seen.raised = error
-            raise
-        finally:
-            seen.lost = channel.lost
-            seen.over.set()
-
-    return carry
-
-
-async def waiting(_: Channel) -> object:
-    return await asyncio.Event().wait()
-
-
-async def finished(channel: Channel) -> None:
-    await channel.hand_back([("ROUTE_STATUS", "OK")])
-
-
-def functions(states: Mapping[Operand, Value]) -> dict[str, str]:
-    """Return what Asterisk's functions tell when the states are these."""
-    found = {"QUEUE_EXISTS(sales)": "1"} if any(left.scope == "queue" for left in states) else {}
-    for left, value in states.items():
-        if left.scope == "device":
-            found[f"DEVICE_STATE(PJSIP/{left.name})"] = str(value).upper()
-        elif left.scope == "last_agent":
-            found["DB(routing-engine-agent/+436641234567)"] = "201%2C1793523600"
-        elif left.scope == "call":
-            found |= {"STIR_SHAKEN(count)": "1", "STIR_SHAKEN(0,verify_result)": "success"}
-            found["STIR_SHAKEN(0,attestation)"] = str(value)
-    members, waiting = states.get(Operand("queue", "sales.members")), states.get(Operand("queue", "sales.waiting"))
-    found |= {"QUEUE_MEMBER(sales,logged)": str(members), "QUEUE_WAITING_COUNT(sales)": str(waiting)}
-    return found | {"QUEUE_MEMBER(sales,free)": str(states.get(Operand("queue", "sales.free")))}
 
 
 class TestAgiChannel(LiveChannelContract):
@@ -125,7 +48,6 @@ class TestAgiChannel(LiveChannelContract):
 # Collecting digits: settled detail 7, in the commands that Asterisk gets
 
 
-NUM = Input(min=4, max=6, first_digit_timeout_s=5, inter_digit_timeout_s=2.5)
 STAR, NONE = replace(NUM, terminator="*"), replace(NUM, terminator="")
 EARLY = replace(NUM, accept_early=True, pattern=re.compile("1.*|9.{5}"))
 
@@ -275,132 +197,6 @@ async def test_a_variable_is_read_whole_and_percent_encoded() -> None:
     seen = await held(lambda channel: channel.begin(60, "", ("X",)), asterisk)
     assert getattr(seen.gave, "variables", None) == {"X": "a\nb) ü"}
     assert asterisk.commands[-1] == ["GET", "FULL", "VARIABLE", "${URIENCODE(${X})}"]
-
-
-LISTEN, CUT = "WAIT FOR DIGIT -1", "GET FULL VARIABLE CUT-1"
-FILLERS = [
-    (Filler(0, "music", "jazz"), ["SET MUSIC ON jazz", LISTEN, CUT, "SET MUSIC OFF"]),
-    (Filler(0, "ringing", ""), ["EXEC Playtones ring", LISTEN, CUT, "EXEC StopPlaytones "]),
-    (Filler(0, "sound", "wait"), ["STREAM FILE wait 0123456789*#", CUT]),
-    (Filler(0, "none", ""), [LISTEN, CUT]),
-]
-#: What goes on until it is cut, and then answers nothing.
-UNTIL_CUT = {"STREAM FILE": SILENCE, "WAIT FOR": SILENCE}
-
-
-@pytest.mark.parametrize(("filler", "commands"), FILLERS)
-async def test_fillers(filler: Filler, commands: list[str]) -> None:
-    async def talk(channel: Channel) -> None:
-        await channel.answer("before_prompts")
-        await channel.fill(filler)
-        await channel.fill(None)
-        await channel.fill(None)
-
-    asterisk = Asterisk(on=UNTIL_CUT)
-    await held(talk, asterisk)
-    assert asterisk.lines == ["ANSWER", *commands]
-
-
-@pytest.mark.parametrize(("filler", "commands"), FILLERS)
-async def test_a_call_that_nobody_answered_rings_instead(filler: Filler, commands: list[str]) -> None:
-    async def talk(channel: Channel) -> None:
-        await channel.fill(filler)
-        await channel.fill(None)
-
-    asterisk = Asterisk()
-    await held(talk, asterisk)
-    assert asterisk.lines == (["EXEC Ringing ", "EXEC StopPlaytones "] if filler.kind != "none" else [])
-
-
-@pytest.mark.parametrize("answered", [True, False], ids=["it had ended", "it is cut"])
-async def test_a_filler_sound_never_shifts_the_replies(answered: bool) -> None:
-    async def talk(channel: Channel) -> object:
-        await channel.answer("before_prompts")
-        await channel.fill(Filler(0, "sound", "wait"))
-        await channel.fill(None)
-        return (await channel.begin(60, "", ("X",))).variables
-
-    asterisk = Asterisk(known={"X": "1"}, on={} if answered else {"STREAM FILE": SILENCE})
-    assert (await held(talk, asterisk)).gave == {"X": "1"}
-
-
-@dataclass
-class Pressing(Asterisk):
-    """One whose caller presses these keys, one for each command that listens; then nothing more is answered."""
-
-    presses: str = ""
-
-    def _text(self, words: list[str]) -> str:
-        if words[0] not in ("STREAM", "WAIT") or words[3:] == [""]:
-            return super()._text(words)
-        key, self.presses = self.presses[:1], self.presses[1:]
-        return f"200 result={ord(key)} endpos={8000 * len(self.commands)}" if key else SILENCE
-
-
-def filled(kind: str, then: Callable[[Channel], Awaitable[object]]) -> Talk:
-    """Fill a wait until all keys are pressed, then go on."""
-
-    async def talk(channel: Channel) -> object:
-        await channel.answer("before_prompts")
-        await channel.fill(Filler(0, kind, "wait"))  # type: ignore[arg-type]
-        await asyncio.sleep(0.05)
-        await channel.fill(None)
-        return await then(channel)
-
-    return talk
-
-
-@pytest.mark.parametrize("kind", ["music", "ringing", "sound", "none"])
-@pytest.mark.parametrize(
-    ("pressed", "given"), [("123456", "123456"), ("1234#", "1234"), ("#1234#", "1234"), ("1234567", "123456")]
-)
-async def test_digits_pressed_during_a_look_up_are_those_of_the_next_input(kind: str, pressed: str, given: str) -> None:
-    seen = await held(filled(kind, lambda channel: channel.collect(Collect(NUM, ("a",)))), Pressing(presses=pressed))
-    assert seen.gave == Typed(given)
-
-
-@pytest.mark.parametrize("kind", ["music", "sound"])
-async def test_what_is_too_much_belongs_to_the_input_behind(kind: str) -> None:
-    async def two(channel: Channel) -> object:
-        return [(await channel.collect(Collect(NUM, ("a",)))).digits for _ in range(2)]
-
-    assert (await held(filled(kind, two), Pressing(presses="1234#5678#"))).gave == ["1234", "5678"]
-
-
-async def test_digits_pressed_during_a_look_up_skip_the_next_instruction_and_nothing_else() -> None:
-    async def both(channel: Channel) -> object:
-        announced = await channel.play(Play(("gold",), barge_in=False))
-        return announced, await channel.play(Play(("welcome",)))
-
-    asterisk = Pressing(presses="12", on={"STREAM FILE": "200 result=0 endpos=8000"})
-    seen = await held(filled("music", both), asterisk)
-    assert seen.gave == (Typed(""), Typed("12"))
-
-
-async def test_a_first_digit_of_a_look_up_is_gone_on_from() -> None:
-    asterisk = Pressing(typed=["2345 (timeout)"], presses="1")
-    seen = await held(filled("music", lambda channel: channel.collect(Collect(NUM, ("a",)))), asterisk)
-    assert (seen.gave, asterisk.lines[-1]) == (Typed("12345"), "GET DATA  2500 5")
-
-
-async def test_a_sound_goes_on_behind_a_key_and_begins_anew_at_its_end() -> None:
-    asterisk = Pressing(presses="1")
-    await held(filled("sound", lambda channel: channel.play(Play(()))), asterisk)
-    assert asterisk.lines[1:3] == ["STREAM FILE wait 0123456789*#", "STREAM FILE wait 0123456789*# 16000"]
-
-
-async def test_a_filler_sound_that_is_missing_is_looked_for_in_the_fallback_language_once() -> None:
-    asterisk = Asterisk(missing=["wait", "fr/wait"], on={"WAIT FOR": SILENCE})
-    await held(filled("sound", lambda channel: channel.play(Play(()))), asterisk, SharedFacts("fr"))
-    keys = "0123456789*#"
-    assert asterisk.lines[1:] == [f"STREAM FILE wait {keys}", f"STREAM FILE fr/wait {keys}", LISTEN, CUT]
-
-
-async def test_a_cut_that_asterisk_read_with_the_line_before_is_repeated() -> None:
-    asterisk = Asterisk(on={**UNTIL_CUT, CUT: SILENCE})
-    seen = await held(filled("sound", lambda channel: channel.switch("de")), asterisk)
-    assert [line for line in asterisk.lines if "CUT" in line] == [CUT, "GET FULL VARIABLE CUT-2"]
-    assert seen.raised is None
 
 
 ANSWERS = [("before_prompts", ["ANSWER"]), ("early_media", ["EXEC Progress "]), ("never", [])]

@@ -14,7 +14,7 @@ from routing_engine.core.model import Input, Operand, Spoken
 from routing_engine.errors import CallerHungUp
 
 from .contract import Seen
-from .test_agi import NOW, held, holding, port, serving
+from .serving import NOW, held, holding, port, serving
 
 pytestmark = pytest.mark.io
 

@@ -15,7 +15,8 @@ from routing_engine.core.ports import Channel
 from routing_engine.errors import CallerHungUp, ChannelBroken
 
 from .contract import Seen
-from .test_agi import NOW, WANTED, finished, holding, port, serving, waiting
+from .serving import NOW, finished, holding, port, serving, waiting
+from .test_agi import WANTED
 
 pytestmark = pytest.mark.io
 

@@ -10,7 +10,7 @@ from routing_engine.core.model import Caller, Filler, Input, Operand, Spoken
 from routing_engine.core.ports import Channel
 
 from .contract import Seen, Talk
-from .test_agi import holding, port, serving
+from .serving import holding, port, serving
 
 pytestmark = pytest.mark.io
 

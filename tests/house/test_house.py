@@ -14,20 +14,14 @@ BROKEN = {
         "functions of more than 30 lines of code",
         "files of more than 500 lines",
         "comments per 100 lines of code",
-        "docstrings beginning 'Give' or 'Tell whether'",
         "class names with several meanings",
         "Any, object, cast, assert isinstance",
         "Any alone",
         "modules with YAML outside settings/",
         "import cycles, with those for types",
-        "lines of YAML over 100 columns",
     },
     "rig": set[str](),
-    "tests": {
-        "docstrings beginning 'Give' or 'Tell whether'",
-        "files of more than 500 lines",
-        "lines of YAML over 100 columns",
-    },
+    "tests": set[str](),
     ".": {"lines of Markdown over 160 columns", "lines of YAML over 100 columns"},
 }
 STRICT = [
