@@ -10,10 +10,9 @@ from yarl import URL
 from routing_engine.core.ports import Clock
 from routing_engine.errors import ProviderMisread, ProviderRefused
 from routing_engine.providers.crm.login import LoginSession
-from routing_engine.providers.crm.model import OutcomeRule
 from routing_engine.providers.crm.outcome import failure, outcome_of, read_body
 from routing_engine.providers.crm.records import ReadAnswer
-from routing_engine.providers.crm.requests import BuiltRequest, RequestTemplate
+from routing_engine.providers.crm.requests import BuiltRequest, OutcomeRule, RequestTemplate
 from routing_engine.providers.crm.settings import CrmSettings
 from routing_engine.providers.crm.templates import Scope
 from routing_engine.providers.net.credential import Credential, FixedCredential, ask_with

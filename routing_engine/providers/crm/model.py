@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from routing_engine.providers.answers.path import WHOLE, Path
-from routing_engine.providers.crm.requests import RequestTemplate
+from routing_engine.providers.crm.requests import OutcomeRule, RequestTemplate, Where
 from routing_engine.providers.crm.templates import TextTemplate
 from routing_engine.providers.oauth.plan import OAuthPlan
 from routing_engine.settings.integration import FieldInfo, RateLimits
-
-#: A condition on an answer or on a scope: paths, each with the texts that it may hold; None is anything but nothing.
-Where: TypeAlias = tuple[tuple[Path, frozenset[str] | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +25,6 @@ class OperatorSetting:
     def fits(self, value: str) -> bool:
         """Return whether it can have this value."""
         return not self.pattern or re.fullmatch(self.pattern, value) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class OutcomeRule:
-    """What an answer means: the first rule whose status and members fit says it."""
-
-    statuses: frozenset[int]
-    where: Where
-    then: str
-    wait_s: float | None = None
-    wait_header: str = ""
-    wait_path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

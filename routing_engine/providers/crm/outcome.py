@@ -10,8 +10,8 @@ from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderError
 from routing_engine.providers.answers.outcome import error_of, outcome_of_status
 from routing_engine.providers.answers.values import read_json
-from routing_engine.providers.crm.model import Description, OutcomeRule, Where
-from routing_engine.providers.crm.requests import RequestTemplate
+from routing_engine.providers.crm.model import Description
+from routing_engine.providers.crm.requests import OutcomeRule, RequestTemplate, Where
 from routing_engine.providers.net.headers import header_value, names_header, seconds_until
 from routing_engine.providers.net.http_client import HttpAnswer
 

@@ -10,14 +10,7 @@ from dataclasses import dataclass, replace
 from routing_engine.core.phone import SPELLINGS
 from routing_engine.providers.answers.path import WHOLE, Path
 from routing_engine.providers.crm.checks import check_field, check_models, check_usual, check_whole
-from routing_engine.providers.crm.model import (
-    Attempt,
-    AuthMethod,
-    Description,
-    KnownModel,
-    OperatorSetting,
-    OutcomeRule,
-)
+from routing_engine.providers.crm.model import Attempt, AuthMethod, Description, KnownModel, OperatorSetting
 from routing_engine.providers.crm.read_parts import (
     read_check,
     read_describe,
@@ -29,7 +22,7 @@ from routing_engine.providers.crm.read_parts import (
 )
 from routing_engine.providers.crm.read_requests import compiled, read_marked, read_members
 from routing_engine.providers.crm.read_rules import RULES, NextKeys, path
-from routing_engine.providers.crm.requests import Known, RequestTemplate
+from routing_engine.providers.crm.requests import Known, OutcomeRule, RequestTemplate
 from routing_engine.providers.crm.templates import TextSlot, TextTemplate
 from routing_engine.providers.oauth.plan import HOSTS, OAuthPlan, PlanKeys
 from routing_engine.settings.integration import FIELDS, FieldKeys, LimitKeys, RateLimits, fields_of

@@ -9,19 +9,10 @@ from typing import Literal
 
 from routing_engine.providers.answers.path import WHOLE, Path, read_path
 from routing_engine.providers.crm.checks import check_sent, names
-from routing_engine.providers.crm.model import (
-    Attempt,
-    DescribeRequest,
-    FollowUp,
-    ListRequest,
-    OutcomeRule,
-    Paging,
-    RequestStep,
-    Where,
-)
+from routing_engine.providers.crm.model import Attempt, DescribeRequest, FollowUp, ListRequest, Paging, RequestStep
 from routing_engine.providers.crm.read_requests import INSTEAD, RequestKeys, read_marked, read_request, request_of
 from routing_engine.providers.crm.read_rules import CONDITION, RULES, STATUSES, NextKeys, joined, path
-from routing_engine.providers.crm.requests import Known, RequestTemplate
+from routing_engine.providers.crm.requests import Known, OutcomeRule, RequestTemplate, Where
 from routing_engine.providers.crm.templates import TextTemplate
 from routing_engine.providers.net.headers import names_header
 from routing_engine.settings.spec import nested, read, required, setting

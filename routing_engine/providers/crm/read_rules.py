@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from routing_engine.core.templates import as_text
 from routing_engine.providers.answers.outcome import OUTCOMES
 from routing_engine.providers.answers.path import Path, read_path
-from routing_engine.providers.crm.model import OutcomeRule, Where
+from routing_engine.providers.crm.requests import OutcomeRule, Where
 from routing_engine.providers.net.headers import names_header
 from routing_engine.settings.spec import nested, required, setting
 from routing_engine.settings.value_types import (

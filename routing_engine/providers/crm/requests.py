@@ -9,17 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from yarl import URL
 
 from routing_engine.errors import ProviderRefused
+from routing_engine.providers.answers.path import Path
 from routing_engine.providers.crm.filters import FILTERS, as_words
 from routing_engine.providers.crm.templates import TRUSTED, Scope, TextSlot, TextTemplate
-
-if TYPE_CHECKING:
-    from routing_engine.providers.crm.model import OutcomeRule
 
 METHODS = ("get", "post", "put", "patch", "delete")
 _NO_PART = frozenset({".", ".."})
@@ -56,6 +54,22 @@ class Repeated:
 Node: TypeAlias = (
     "TextTemplate | Constant | Repeated | EncodedJson | tuple[tuple[TextTemplate, Node], ...] | list[Node]"
 )
+
+
+#: A condition on an answer or on a scope: paths, each with the texts that it may hold; None is anything but nothing.
+Where: TypeAlias = tuple[tuple[Path, frozenset[str] | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRule:
+    """What an answer means: the first rule whose status and members fit says it."""
+
+    statuses: frozenset[int]
+    where: Where
+    then: str
+    wait_s: float | None = None
+    wait_header: str = ""
+    wait_path: Path | None = None
 
 
 class BuiltRequest(NamedTuple):

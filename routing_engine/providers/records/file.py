@@ -8,11 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-import yaml
-
 from routing_engine.providers.answers.values import read_json
 from routing_engine.providers.records import sheet as table_sheet
-from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, value_of
+from routing_engine.settings.yaml_reader import Problems, YamlValue, read_yaml
 
 #: A row: column name -> what stands there. Cells of a CSV are texts, whatever they look like.
 Row: TypeAlias = Mapping[str, object]
@@ -93,7 +91,7 @@ def _read_yaml(text: str) -> list[Row]:
     section = read_yaml(f"records:\n{text}" if _starts_a_list(text) else text, notes)
     if section is None:
         raise ValueError("it is not a YAML list of records")
-    rows = _rows({name: _plain(section.take(name), notes) for name in section.names()})
+    rows = _rows({name: _plain(section.value(name)) for name in section.names()})
     if any("stands here twice" in problem.sentence for problem in notes.problems):
         raise ValueError("a record has the same key twice")
     return rows
@@ -104,16 +102,16 @@ def _starts_a_list(text: str) -> bool:
     return next((line for line in lines if line and not line.startswith("#")), "").startswith("-")
 
 
-def _plain(node: yaml.Node | None, notes: Problems) -> object:
-    """Return a node as plain values. YAML's traps (`+43...`, `0664...`, `no`) are read as the texts they look like."""
-    if node is None:
+def _plain(value: YamlValue | None) -> object:
+    """Return a value of YAML as plain ones; its traps (`+43...`, `0664...`, `no`) as the texts they look like."""
+    if value is None:
         return None
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, notes) for item in node.value]
-    if isinstance(node, yaml.MappingNode):
-        section = Section(node, notes)
-        return {name: _plain(section.take(name), notes) for name in section.names()}
-    return value_of(node, notes, "a value")
+    if value.is_list:
+        return [_plain(item) for item in value.entries()]
+    section = value.section() if value.is_mapping else None
+    if section is not None:
+        return {name: _plain(section.value(name)) for name in section.names()}
+    return value.scalar()
 
 
 def columns_of(rows: Iterable[Row]) -> frozenset[str]:
