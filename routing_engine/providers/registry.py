@@ -74,6 +74,7 @@ def known_providers() -> Kinds:
 
     Raises whatever the import of a broken package raises: that is for the person who installed it.
     """
+    # Loaded all: an entry point that is no ProviderKind is somebody's mistake, and passed over.
     installed = {entry.name: entry.load() for entry in entry_points(group=_GROUP)}
     return {**{name: kind for name, kind in installed.items() if isinstance(kind, ProviderKind)}, **PROVIDERS}
 
@@ -81,6 +82,7 @@ def known_providers() -> Kinds:
 def readers(kinds: Kinds, folder: Path) -> Mapping[str, Callable[[Section, str], ProviderSetup]]:
     """Return what the store of the configuration in `folder` reads each kind's integrations with."""
     described = {name: reader_of_shipped(name, folder) for name in shipped()}
+    # A kind in code goes before a description of the same name.
     return {**described, **{name: _reader(kind, folder) for name, kind in kinds.items()}}
 
 

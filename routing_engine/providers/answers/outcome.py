@@ -41,6 +41,7 @@ def outcome_of_status(status: int, asks_to_wait: bool) -> str:
         return "no_record" if status == 204 else "fine"
     if status == 401:
         return "login"
+    # 503 alone is an outage and feeds the breaker; with a time to wait it is a polite refusal, and does not.
     if status == 429 or (status == 503 and asks_to_wait):
         return "throttled"
     if status in _GATEWAY:
@@ -66,5 +67,6 @@ def error_of(outcome: str, who: str, status: int, code: str = "", wait_s: float 
     if 300 <= status < 400:
         # It would carry the caller's number and our credentials to an address that nobody configured.
         return ProviderRefused(f"{said}: a redirect, which is never followed")
+    # 407 comes from a proxy that wants a log-in: that is credentials too.
     ours = outcome == "login" or status in (401, 403, 407)
     return ProviderRefused(f"{said}: it refused {'our credentials' if ours else 'the request'}")

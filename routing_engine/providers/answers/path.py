@@ -37,6 +37,7 @@ class Path:
             return _walk(tree, self.ground)
         if self.json is not None:
             return _find_all(self.json, tree)
+        # A member may have dots in its own name: the whole name goes before its parts.
         if len(self.names) > 1 and isinstance(tree, dict) and self.text in tree:
             return [tree[self.text]]
         found = [tree]
@@ -93,6 +94,7 @@ def read_path(text: str) -> Path:
         raise ValueError(f"this is no JSONPath: '{text[:80]}'") from None
     if not isinstance(found, JSONPath):
         raise ValueError(f"this is more than one path: '{text[:80]}'")
+    # Worked out once: a call must not look at the syntax of a path again.
     ground = _ground(found)
     above = (JSONPath(env=found.env, segments=found.segments[:end]) for end in range(1, len(found.segments)))
     return Path(text, (), found, ground, len(ground) == len(found.segments) > 0, tuple(above))

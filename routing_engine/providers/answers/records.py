@@ -51,6 +51,7 @@ def shape_of(integration: str, model: Model) -> RecordShape:
     """Compile a model's field map. Raises `ValueError` for a path that `check_paths` would have noted."""
     fields = tuple((ours, _compiled(theirs)) for ours, theirs in model.fields.items())
     plain = frozenset(theirs for _, theirs in fields if isinstance(theirs, str))
+    # What is asked for are the names as PBXware writes them: a JSONPath without its `$.`.
     wanted = dict.fromkeys(re.sub(r"\A\$\.?", "", theirs) for theirs in model.fields.values())
     return RecordShape(integration, fields, plain, ",".join(wanted), model.record_url)
 
@@ -119,11 +120,13 @@ def _candidates(answer: object, shape: RecordShape) -> list[tuple[object, object
 def _unwrap(answer: dict[str, object], shape: RecordShape) -> list[object]:
     """Return the objects that hold plain fields. A single key is a wrapper unless the field map names it."""
     inner = {key: value for key, value in answer.items() if key != "found" or key in shape.theirs}
+    # `{"customer": {...}}` and `{"name": "Anna"}` look alike: only the field map tells a wrapper from a field.
     if len(inner) != 1 or not shape.theirs.isdisjoint(inner):
         return [answer]
     (value,) = inner.values()
     if is_nothing(value):
         return []
+    # All fields are paths, and paths look at the whole answer: there is nothing to unwrap for.
     if shape.fields and not shape.theirs:
         return [answer]
     if isinstance(value, list) and all(isinstance(item, dict) for item in value):
@@ -145,6 +148,7 @@ def _read_record(answer: object, flat: object, shape: RecordShape) -> Record | N
     nodes = [(ours, _look(answer, flat, theirs)) for ours, theirs in shape.fields]
     if any(found for _, found in nodes):
         return record_of({ours: value_of(found) for ours, found in nodes}, shape.record_url)
+    # Nothing found is "nobody" only where the paths break off at something empty; else the field map is wrong.
     if all(not isinstance(theirs, str) and theirs.leads_to_nothing(answer) for _, theirs in shape.fields):
         return None
     raise shape.misread("the answer has none of the fields of the field map")
@@ -178,6 +182,7 @@ def record_of(fields: Mapping[str, Value], record_url: Template | None, instead_
 def id_of(fields: Mapping[str, Value]) -> str:
     """Return the id of a record as text; "" when it has none, for a list, and for true and false."""
     found = fields.get("id")
+    # `true` and a list are no id: two records would seem to be the same one.
     return "" if isinstance(found, (bool, tuple)) else as_text(found)
 
 

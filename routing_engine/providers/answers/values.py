@@ -27,6 +27,7 @@ def read_value(raw: object) -> Value:
 def _read_scalar(raw: object) -> Scalar:
     if isinstance(raw, str):
         return clean_text(raw)
+    # Python has no limit, JavaScript and databases have: as text all digits survive.
     if isinstance(raw, int) and not -_WIDEST <= raw < _WIDEST:
         return str(raw)
     return raw if raw is None or isinstance(raw, (bool, int, float)) else str(raw)

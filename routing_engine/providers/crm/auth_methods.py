@@ -53,6 +53,7 @@ def _chosen(section: Section, description: Description) -> tuple[Section | None,
     if value is None:
         section.note("auth", "'auth' is missing", f"add for example: {example}")
         return None, None
+    # `auth: token` is what people write where there is one way: it needs what the way needs.
     if value.word() is not None:
         section.note("auth", f"'auth' names a way of '{description.name}', and what it needs", f"write {example}")
         return None, None
@@ -87,6 +88,7 @@ def _plan(own: OwnAddressKeys, plan: OAuthPlan, hosts: tuple[str, ...]) -> OAuth
     """Return the plan with the operator's own addresses, for a sandbox or a test."""
     return replace(
         plan,
+        # Who writes an address of their own allows it: a sandbox lies elsewhere.
         hosts=(*plan.hosts, *hosts, *host_of(own.token_url)),
         token_url=own.token_url or plan.token_url,
         authorize_url=own.authorize_url or plan.authorize_url,
@@ -97,6 +99,7 @@ def _read_needs(auth: Section, way: AuthMethod) -> Mapping[str, str]:
     """Take what a way needs. A way with one need may have it beside its own name: `auth: {token: '${TOKEN}'}`."""
     value = auth.value(way.name)
     alone = next(iter(way.needs), "") if len(way.needs) == 1 else ""
+    # `{file: PATH}` is a secret as well, and no mapping of needs.
     if alone and value is not None and (not value.is_mapping or _is_file(value)):
         return {alone: _given(auth, way.name, way.needs[alone])}
     inside = auth.section(way.name)

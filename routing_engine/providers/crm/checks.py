@@ -53,9 +53,11 @@ def _check_hosts(section: Section, found: Description) -> None:
     """Credentials follow an address that is captured: it must be known where it may lead."""
     host = _host_of(found.address)
     for way in found.ways.values():
+        # Both ways to capture lead to the same place: an address that requests are sent to.
         captured = {key for step in way.login for key, _ in step.capture}
         captured |= {key for key, _ in way.plan.capture} if way.plan is not None else set()
         allowed = (*found.hosts, *(way.plan.hosts if way.plan is not None else ()))
+        # A captured path below a fixed host is harmless; a captured host is not.
         if not allowed and isinstance(host, TextSlot) and set(host.path[1:]) & captured:
             sentence = f"the address that '{way.name}' captures could lead anywhere, and our credentials with it"
             section.note("address", sentence, "add hosts: ['*.example.com'], the only ones that it may lead to")
@@ -71,6 +73,7 @@ def check_usual(section: Section, usual: Attempt, found: Description) -> None:
     """Note a `next` of the description itself that no request asks for: only first pages would ever be read."""
     problems = section.notes.problems
     attempts = (*found.find_by_phone, *found.find_by_field, *(one.attempt for one in found.listings))
+    # Said only when all else is well: a request that could not be compiled asks for nothing.
     if usual.paging is not None and attempts and not any(attempt.paging for attempt in attempts) and not problems:
         kind = usual.paging.kind
         section.note(

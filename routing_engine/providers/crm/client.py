@@ -68,6 +68,7 @@ class CrmClient:
             return ReadAnswer(NOTHING, answer.headers)
         if rule.then != "fine":
             raise failure(self._name, self._description, rule, answer, tree)
+        # An empty body may be a good answer (an update); one that is no JSON is not.
         if tree is None and answer.body.strip() not in (b"", b"null"):
             raise ProviderMisread(f"{self._name}: the answer is not JSON")
         return ReadAnswer(tree, answer.headers)
@@ -78,6 +79,7 @@ class CrmClient:
         await self._client.close()
 
     async def _send(self, request: RequestTemplate, scope: Scope, values: Mapping[str, str], link: str) -> _Understood:
+        # Kept for the addresses of records' pages, which may hold a captured server.
         self.known = {**self._settings.given, **values}
         built = self._build(request, {**scope, "auth": self.known}, link)
         self.sent += 1
@@ -96,6 +98,7 @@ class CrmClient:
         """Return the address of a next page; one on another server is refused: our credentials would go there."""
         try:
             found = url.join(URL(link, encoded=True))
+            # Scheme, host and port: `http` on the same host would send the token in the clear.
             same = found.origin() == url.origin() and found.user is None and found.password is None
         except ValueError:  # `javascript:` and `mailto:` have no origin
             raise ProviderMisread(f"{self._name}: the address of the next page is none") from None

@@ -53,6 +53,7 @@ class LoginSession:
 
     def refused(self, values: Mapping[str, str]) -> bool:
         """Drop a session that was refused, unless a newer one is here already."""
+        # Refused were older values; who asks again gets the newer ones.
         if self._values is not values:
             return True
         if self._again and self._clock() < self._began_at + _HOPELESS_S:
@@ -84,6 +85,7 @@ class LoginSession:
         try:
             return await self._steps(under)
         except _LoginRefused:
+            # Another log-in is worth it only where what it stands on can be had anew.
             if not self._under.refused(under):
                 raise
         return await self._steps(await self._under.values())
@@ -117,6 +119,7 @@ class LoginSession:
             text = as_text(raw) if isinstance(raw, (str, int, float)) and not isinstance(raw, bool) else ""
             if not text or not text.isprintable():
                 raise ProviderMisread(f"{self._name}: the log-in answered without '{name}'")
+            # A session's id has dots too: only what the address is made of is judged by its looks.
             leads = "://" in text or (name in self._leading and looks_like_address(text))
             if leads and not may_lead_to(text, self._settings.hosts):
                 raise ProviderRefused(f"{self._name}: '{name}' of the log-in leads to a host that is not allowed")

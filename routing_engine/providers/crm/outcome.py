@@ -25,6 +25,7 @@ def holds(where: Where, tree: object, headers: Mapping[str, str] | None = None) 
     for path, wanted in where:
         named = headers is not None and names_header(path.text)
         nodes = _values_of(headers or {}, path.text) if named else path.nodes(tree)
+        # `any` is anything but nothing: `{error: any}` must not match `{"error": null}`.
         if not (any(nodes) if wanted is None else wanted & {_word(node) for node in nodes if node is not None}):
             return False
     return True
@@ -44,6 +45,7 @@ def _word(node: object) -> str:
 def read_body(answer: HttpAnswer) -> object:
     """Return the JSON of an answer; None for an empty body, and for one that is no JSON."""
     try:
+        # What is no JSON counts as nothing here: rules look at the status, and `client` says what it was.
         return read_json(_in_utf8(answer)) if answer.body.strip() else None
     except (ValueError, LookupError):
         return None

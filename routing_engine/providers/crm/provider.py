@@ -57,6 +57,7 @@ class CrmProvider:
 
     async def find(self, query: Query) -> Sequence[Record]:
         """Return the records of a caller, by one of the description's attempts, or with a value in a field."""
+        # No system holds a control character in a field, and some queries would end at it.
         if not query.value.isprintable():
             return ()
         try:
@@ -92,6 +93,7 @@ class CrmProvider:
 
     async def _asks_something(self, model: str) -> bool:
         """Search for nobody, or list, with the first request that is sent at all: an attempt may leave it out."""
+        # A number that no customer has: the answer must be nobody, and a right must be there for it.
         number, before = read_number("+12025550100", self._region), self._client.sent  # reserved for fiction
         for attempt in range(len(self._description.attempts_for(model))):
             await self.find(Query(model, "", number.e164 if number else "", True, number, attempt=attempt))
@@ -147,6 +149,7 @@ class CrmProvider:
         theirs = mapped.theirs(query.field)
         scope = self._scope(query.model, field=theirs, value=query.value)
         found = await self._pages(attempt, {**scope, "fields": _with(mapped.wanted, theirs)}, query.model)
+        # The description says that the system compares as it should: nothing is known better here.
         if not attempt.exact:
             return found
         return [record for record in found if self._is_sought(record, query)]
@@ -164,6 +167,7 @@ class CrmProvider:
     async def _pages(self, attempt: Attempt, scope: Scope, model: str) -> list[Record]:
         found: list[Record] = []
         cursor = ""
+        # A caller waits meanwhile: more pages than these are not read for one number.
         for _ in range(_PAGES):
             here = {**scope, **where_from(attempt.paging, cursor)}
             heard, nodes = await self._ask(attempt, here, cursor)
@@ -199,6 +203,7 @@ class CrmProvider:
                 continue
             tree = await self._client.ask(step.request, {**scope, "found": node})
             more = None if tree is NOTHING else step.record.first(tree)
+            # The answer goes before the search: it is the whole record, the search a part of it.
             if isinstance(more, dict):
                 node = {**node, **({step.under: more} if step.under else more)}
         return node

@@ -294,6 +294,7 @@ class _DescriptionReader:
         self.section, self.name, self.notes = section, name, section.notes
         self.keys = read(section, DescriptionKeys, "a description", instead=INSTEAD)
         self.settings = {name: one.made for name, one in self.keys.settings.items()}
+        # Before the requests: they may name constants and fields of any model.
         self.constants, self.fields = self._names()
         self.values: Known = {"settings": frozenset(self.settings)} if self.settings else {}
         for host in self.keys.hosts:
@@ -369,6 +370,7 @@ class _DescriptionReader:
 
     def _way(self, section: Section, name: str) -> AuthMethod:
         plan, what = None, f"the way '{name}'"
+        # What OAuth2 needs stands beside what every way has, so that a log-in may stand on top of it.
         if section.has("token_url"):
             keys = read(section, WayKeys, what, only=("needs", "headers", "query", "login"))
             plan = self._plan(section, what)
@@ -379,6 +381,7 @@ class _DescriptionReader:
         login = read_steps(_sections(keys.login), {**known, "step": _ANYTHING})
         known = {**known, "auth": frozenset(names | {key for step in login for key, _ in step.capture})}
         headers = read_members(keys.headers, known)
+        # RFC 6750, 2.1: what every vendor takes, unless the description says otherwise.
         if plan is not None and keys.headers is None and not login:
             headers = ((TextTemplate(("Authorization",)), _BEARER),)
         carry = RequestTemplate("", TextTemplate(()), read_members(keys.query, known), headers=headers)
@@ -444,6 +447,7 @@ def _model(section: Section, name: str, record: Known, common: TextTemplate | No
         if fields is not None and one not in ours:
             section.note("numbers", f"the model has no field '{one}'", suggest(one, ours))
     url = common if keys.record_url is None else read_marked(keys.record_url, record, path=True)
+    # Every other key is a constant: that is how a description names what differs between models.
     constants = {key: section.text(key) for key in section.names() if key not in _OF_MODEL}
     return KnownModel(name, keys.label or name, {"name": name, **constants}, ours, keys.numbers, url, about)
 

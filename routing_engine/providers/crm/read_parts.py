@@ -140,6 +140,7 @@ def read_phone_attempts(sections: list[Section], known: Known, usual: Attempt) -
 def _phone_attempts(section: Section, known: Known, usual: Attempt) -> list[Attempt]:
     keys = read(section, PhoneAttemptKeys, "an attempt", instead=INSTEAD)
     attempt = replace(_attempt(section, keys, known, usual), each=_each(keys.each, known), when=keys.when)
+    # It would be sent empty: a search for nothing finds anybody.
     if names(section, "spelling") and not keys.spellings:
         sentence = "{spelling} is sent, and there are no spellings"
         section.note("spellings", sentence, "add spellings: ['{number.e164}', '{number.national}']")
@@ -206,6 +207,7 @@ def _own_paging(section: Section, own: NextKeys | None, usual: Paging | None) ->
         check_sent(section, paging.kind, example)
     elif paging is None and usual is not None and (usual.kind == "link" or names(section, usual.kind)):
         paging = usual
+    # A link holds its own limit; everywhere else the request says whether it sends one.
     return paging if paging is None or paging.kind == "link" else replace(paging, limited=names(section, "limit"))
 
 

@@ -76,6 +76,7 @@ def read_request(section: Section, what: str, known: Known) -> RequestTemplate |
 def request_of(section: Section, keys: RequestKeys, known: Known) -> RequestTemplate | None:
     """Compile the request of a section; None, with the problem noted, where there is not exactly one."""
     if len(keys.chosen) != 1:
+        # A request under another tool's word is one fault, and that word has its remedy.
         if keys.chosen or not set(_INSTEAD_OF_METHOD) & set(section.names()):  # which is noted itself
             remedy = "write get: /path, or post: /path with json:"
             section.notes.note(section.line, "exactly one request is needed here", remedy)
@@ -118,6 +119,7 @@ def read_node(value: YamlValue, known: Known) -> Node:
         return [read_node(item, known) for item in value.entries()]
     section = value.section() if value.is_mapping else None
     if section is not None:
+        # YAML reads {number.e164} without quotes as a mapping: the commonest slip of all.
         if value.lone_name:
             value.note("this is a mapping, and no value", f"write '{{{value.lone_name}}}' in quotes")
         return _read_mapping(section, known)
@@ -163,6 +165,7 @@ def read_marked(value: YamlValue | None, known: Known, path: bool = False, langu
     if value is None or written is None:
         return TextTemplate(())
     text = compiled(value, written, known)
+    # Nothing stands beside it, or nobody reads it as a language: there is nothing to break out of.
     if path or not language or text.alone:
         return text
     for slot in text.slots:

@@ -59,6 +59,7 @@ def _read_condition(value: YamlValue, _: str) -> Where | None:
 def _wanted(section: Section, name: str) -> frozenset[str] | None:
     value = section.value(name)
     entries = value.entries() if value is not None else []
+    # Compared as texts: `{code: 0}` must match "0" and 0 alike, as APIs send both.
     found = frozenset(as_text(one.scalar()) for one in entries)
     return None if found == {"any"} else found
 

@@ -83,6 +83,7 @@ def _nodes_at(attempt: Attempt, tree: object) -> list[object]:
 
 
 def _members(found: list[object]) -> list[tuple[str, object]]:
+    # PHP writes an empty object as a list: then there are no members.
     return [member for node in found if isinstance(node, dict) for member in node.items()]
 
 
@@ -95,6 +96,7 @@ def read_record(node: dict[str, object], mapped: MappedModel, scope: Scope) -> R
 
 def _value(node: object, inside: object, paths: tuple[Path, ...], mapped: MappedModel) -> Value:
     found = [_one(node, inside, path, mapped) for path in paths]
+    # One path keeps its type; several are joined as people write a name.
     if len(found) == 1:
         return found[0]
     return " ".join(filter(None, map(as_text, found))) or None
@@ -162,6 +164,7 @@ def following(paging: Paging | None, heard: ReadAnswer, count: int, cursor: str,
         return "" if text == cursor or (paging.more is not None and not paging.more.first(tree)) else text
     whole = min(paging.size, limit) if paging.limited else paging.size
     more = bool(paging.more.first(tree)) if paging.more is not None else count >= whole
+    # A page without a record is the last one, whatever it says: asking on would never end.
     if not more or not count:
         return ""
     return str(int(cursor or paging.start) + (1 if paging.kind == "page" else count))

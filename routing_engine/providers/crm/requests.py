@@ -101,6 +101,7 @@ class RequestTemplate:
         if pairs:
             address += "?" + _encoded(pairs)
         headers = dict(_pairs((*(more.headers if more is not None else ()), *self.headers), scope))
+        # A line break would begin a header of the caller's own.
         if not all(value.isprintable() for value in headers.values()):
             raise ProviderRefused("a header would hold signs that no header can hold")
         return BuiltRequest(self.method, _url(address), *self._body(scope, headers))
@@ -130,6 +131,7 @@ def _part(slot: TextSlot, scope: Scope) -> str:
     value = as_words(slot.value(scope))
     if slot.path[0] in TRUSTED:
         return value
+    # `..` would lead to another resource of the same server, with our credentials.
     if value in _NO_PART or not value:
         raise ProviderRefused("a part of the address would be empty, or lead elsewhere")
     return _quoted(value)
@@ -150,6 +152,7 @@ def _pairs(members: tuple[tuple[TextTemplate, Node], ...], scope: Scope) -> Iter
             yield from ((name, as_words(item)) for item in value)
         elif isinstance(value, (dict, list)):
             yield name, json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=as_words)
+        # `None` as text would search for the word.
         elif value is not None:
             yield name, str(value).lower() if isinstance(value, bool) else as_words(value)
 

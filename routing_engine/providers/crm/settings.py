@@ -108,6 +108,7 @@ def read_crm(description: Description, section: Section, name: str, folder: Path
     if section.value("number_form") is not None:
         section.note("number_form", f"'{description.name}' knows itself how its numbers are spelled", "remove it")
     limits = read_limits(section, description.limits)
+    # First: addresses and hosts may be made of them.
     values = _read_values(section, description)
     models, constants, urls = _read_models(section, description)
     own = read(section, CrmKeys, f"the integration '{name}'", only=("address", "hosts"))
@@ -167,6 +168,7 @@ def _read_model(own: Section | None, name: str, description: Description) -> tup
     usual = description.models.get(name) or KnownModel(name, name, {"name": name}, {}, (), None)
     attempts = len(description.attempts_for(name))
     model = Model(name, usual.fields, numbers=usual.numbers, attempts=attempts, about=usual.about, must_show=True)
+    # A search by a field needs its name: the system cannot guess where to look.
     model = replace(model, by_field="named" if description.search_for(name) is not None else False)
     if own is None:
         return model, usual.constants

@@ -44,6 +44,7 @@ class TextSlot:
         found: object = scope
         for name in self.path:
             found = found.get(name) if isinstance(found, Mapping) else None
+        # A missing value stays missing through every filter: `append` would make a key of nothing.
         for apply, arguments in self.filters:
             if found is None and apply is not _DEFAULT:
                 return None

@@ -58,6 +58,7 @@ class RequestSigner:
     def sign(self, payload: bytes, at: float) -> dict[str, str]:
         """Return the two headers for a payload sent at the Unix time `at`."""
         stamp = str(int(at))
+        # The dot keeps digits of the time from being moved into the payload.
         signature = hmac.new(self.secret, stamp.encode() + b"." + payload, self.algorithm)
         return {self.timestamp_header: stamp, self.header: signature.hexdigest()}
 
@@ -149,6 +150,7 @@ def _read_headers(value: YamlValue, _: str) -> Pairs | None:
     pairs = []
     for name in section.names():
         content = section.value(name)
+        # By its name: a plain text in YAML that is a key would end up in a repository.
         is_secret = _SECRET_NAME.search(name) or (content is not None and content.is_mapping)
         header = (section.secret(name) if is_secret else section.plain(name)) if content is not None else ""
         _check_header(section.key(name), name, header)

@@ -61,6 +61,7 @@ class HttpProvider:
         self._client = HttpClient(
             name, settings.tls, settings.connect_timeout_s, settings.max_answer_bytes, unix_time=unix_time
         )
+        # One mapping for all requests: signing and tokens copy it, everybody else shares it.
         self._headers = CIMultiDict(settings.auth.headers)
         if settings.method == "POST":
             self._headers["Content-Type"] = "application/json"
@@ -93,6 +94,7 @@ class HttpProvider:
     def _request(self, pairs: Mapping[str, str]) -> _MiddlewareRequest:
         if self._settings.method == "POST":
             body = json.dumps(pairs, separators=(",", ":")).encode()
+            # Signed are the bytes as they are sent; written again they might differ in a space.
             return _MiddlewareRequest(URL(self._address, encoded=True), body, body)
         address = with_query(self._address, pairs.items())
         return _MiddlewareRequest(URL(address, encoded=True), None, address.partition("?")[2].encode())
@@ -127,6 +129,7 @@ def parameters(query: Query, settings: HttpSettings, shape: RecordShape) -> dict
     names, number = settings.parameters, query.number
     searched = "" if query.by_caller else query.value
     field = "" if query.by_caller or not query.field else shape.their_name(query.field)
+    # Without what is searched the answer would be anybody's record.
     asked = bool(number if query.by_caller else searched)
     if not asked or not ((names.customer_id and number) or (names.customer_input and searched)):
         return {}
@@ -147,6 +150,7 @@ def with_query(address: str, pairs: Iterable[tuple[str, str]]) -> str:
     query = "&".join([f"{_encoded_name(name)}={_encoded(value)}" for name, value in pairs])
     if not query:
         return address
+    # The operator's own query stays in front: middlewares are found by it.
     if "?" not in address:
         return f"{address}?{query}"
     return address + query if address[-1] in "?&" else f"{address}&{query}"

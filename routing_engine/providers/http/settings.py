@@ -151,6 +151,7 @@ class HttpKeys(IntegrationKeys):
         IntegrationKeys.check(self, section, what)
         check_paths(section)
         names = [getattr(self.parameters.names, name) for name in _NAMES]
+        # A body and a query are different places: with POST nothing can collide.
         if self.method == "GET":
             names += [name for name, _ in parse_qsl(urlsplit(self.address).query, keep_blank_values=True)]
             names += [self.auth.api_key.name] if self.auth.api_key and self.auth.api_key.in_ == "query" else []

@@ -161,10 +161,12 @@ class AstdbStore:
 
     async def _value(self, path: str) -> str | None:
         """Return the value; None when there is no such key."""
+        # The family ends at the first slash; whatever follows is the key.
         family, _, key = path.partition("/")
         try:
             messages = await self._ami.action("DBGet", Family=family, Key=key)
         except AmiRefused as error:
+            # Asterisk answers "Error" for a key that is not there: only the text tells it from a refusal.
             if str(error) == _NOT_THERE:
                 return None
             if str(error) == _NO_RIGHT:

@@ -31,6 +31,7 @@ class KeyTemplate:
         That is one with the sign that stands beside the value in the template: `customer:{value}` with the value
         `42:orders` would be a key of another kind. So are control characters, and more than 200 characters.
         """
+        # Typed values come with spaces; a key never begins with one.
         text = value.strip()
         if not text or len(text) > _LONGEST or not text.isprintable() or not self._beside.isdisjoint(text):
             return None
@@ -60,7 +61,9 @@ class Keys:
         Raises `ProviderRefused` when there is no value, or no key for such a search.
         """
         text = query.number if query.by_caller else query.value
+        # A route that names a field means the key of that field, also for a search by the caller.
         template = self.by_field.get(query.field) or (self.by_caller if query.by_caller else None)
+        # A key that ends in nothing may exist, and would be the same record for everybody.
         if not text:
             raise ProviderRefused(f"{integration}: there is nothing to search by")
         if template is None:

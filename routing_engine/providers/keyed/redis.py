@@ -179,6 +179,7 @@ def _client(settings: RedisSettings) -> Redis:
 
     address = settings.address
     kind: type[AbstractConnection] = Connection if address.tls is None else _within(address.tls)
+    # A pool of our own: the client's would build TLS contexts, and try again behind our back.
     pool = ConnectionPool(
         connection_class=kind,
         host=address.host,
@@ -212,6 +213,7 @@ def _translated(name: str, error: RedisError | OSError) -> ProviderError:
     """Say in words what went wrong. The server's own text is not repeated: it may hold the key."""
     from redis import exceptions as redis
 
+    # A refused log-in is a ConnectionError as well: the narrow kinds are asked for first.
     if isinstance(error, (redis.AuthenticationError, redis.AuthorizationError)):
         return ProviderRefused(f"{name}: the server refused the user or the password")
     if isinstance(error, redis.AuthenticationWrongNumberOfArgsError):
@@ -224,6 +226,7 @@ def _translated(name: str, error: RedisError | OSError) -> ProviderError:
         return ProviderRefused(f"{name}: the server's certificate is not trusted; look at 'tls'")
     if isinstance(error, (redis.ConnectionError, redis.TimeoutError, OSError)):
         return ProviderUnreachable(f"{name}: the connection cannot be made, or broke before the answer", again=True)
+    # The one message that is told apart by its text, which the protocol fixes (RESP, error prefixes).
     if str(error).startswith("WRONGTYPE"):
         return ProviderMisread(f"{name}: what lies under the key is of another kind than 'value' says")
     return ProviderMisread(f"{name}: the server answered with an error")

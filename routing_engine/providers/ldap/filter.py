@@ -53,6 +53,7 @@ def read_filter(text: str) -> bytes:
 
 
 def _read(text: str, at: int, depth: int) -> tuple[bytes, int]:
+    # Filters are the operator's, and recursion is ours: a slip must not end the process.
     if depth > _DEEPEST:
         raise ValueError("its brackets are nested too deeply")
     if text[at : at + 1] != "(":
@@ -81,6 +82,7 @@ def _read_item(text: str, at: int) -> tuple[bytes, int]:
     attribute, within_dn, rule, extended, sign, value = found.groups()
     if extended:
         return _extended(attribute, rule, _plain(value), bool(within_dn)), found.end()
+    # Before the escapes are undone: a star that is meant as a star is written \2a.
     if sign == "=" and "*" in value:
         return _pieces(attribute, value), found.end()
     return tlv(_COMPARED[sign], octets(attribute), octets(_plain(value))), found.end()

@@ -56,6 +56,7 @@ class LdapProvider:
             self._settings.at_most,
             self._settings.time_limit_s,
         )
+        # Entries and the result come as messages of one id; referrals between them are passed over.
         messages = await self._kept.ask(str(number), search)
         self._check(messages[-1], query)
         return [_record(entry, model) for entry in messages if isinstance(entry, LdapEntry)]
@@ -83,6 +84,7 @@ class LdapProvider:
         attributes = self._attributes(query, model)
         if not _can_be_sent(text):
             return None
+        # Directories store `+43 664/123 45-67` as it was typed, and compare it as text.
         if query.by_caller and not self._settings.exact:
             return one_of(_holds_number(attribute, text) for attribute in attributes)
         return one_of(equal(attribute, text) for attribute in attributes)
@@ -99,6 +101,7 @@ class LdapProvider:
     def _check(self, end: LdapEntry | LdapResult | None, query: Query) -> None:
         """Raise when the search has failed. Too many entries are an answer, unless the caller may be among the rest."""
         assert isinstance(end, LdapResult)
+        # The caller may be among those that were cut off; of a value any match is as good.
         if end.code == wire.TOO_MANY and query.by_caller:
             raise ProviderMisread(f"{self._name}: more entries fit the caller's number than the search may give")
         if end.code not in (wire.SUCCESS, wire.TOO_MANY):
@@ -112,6 +115,7 @@ class LdapProvider:
     ) -> OpenLink[LdapEntry | LdapResult | None]:
         """Go on within TLS where that is wanted, then log in: in this order, or the password would be in the clear."""
         settings = self._settings
+        # Before the log-in: a password must not cross the network in the clear.
         if settings.start_tls is not None:
             await self._do(reader, writer, wire.start_tls(self._kept.number()))
             await _refuse_more(reader)
@@ -142,6 +146,7 @@ async def _refuse_more(reader: asyncio.StreamReader) -> None:
 
 def _can_be_sent(text: str) -> bool:
     """Return whether an entry can hold it: no value is empty, and half a surrogate pair is no character."""
+    # Spaces are not significant (RFC 4518, 2.6.1): nothing would be left to compare.
     return not text.isspace() and not re.search(r"[\ud800-\udfff]", text)
 
 
@@ -160,6 +165,7 @@ def _record(entry: LdapEntry, model: Model) -> Record:
     """Return the record of an entry. What it does not have, or does not show us, is None."""
     names = model.fields or {name: name for name in entry.values}
     fields = {ours: _value(theirs.lower(), entry.values.get(theirs.lower(), [])) for ours, theirs in names.items()}
+    # Without an id of the operator's choice the DN names the entry: it is unique by definition.
     identity = as_text(fields.get("id")) if not isinstance(fields.get("id"), tuple) else ""
     return Record(fields, identity or entry.dn, page_url(model.record_url, {**fields, "id": identity or entry.dn}))
 

@@ -105,6 +105,7 @@ class BindKeys:
 
         RFC 4513, 5.1.2. A secret that cannot be read is empty too, and was noted itself.
         """
+        # A variable that is not set has been named itself: one fault, one sentence.
         noted = any(one.line == section.line_of("password") for one in section.notes.problems)
         if section.has("password") and not self.password and not noted:
             section.note(
@@ -168,6 +169,7 @@ def read_settings(section: Section, name: str, folder: Path | None = None) -> Ld
     """Read an integration's file whole."""
     keys = read(section, LdapKeys, f"the integration '{name}'")
     place = folder_of(section, folder)
+    # With ldaps:// the connection is within TLS already; `check` has said that start_tls does nothing.
     begins = keys.start_tls and keys.address is not None and keys.address.scheme == "ldap"
     where = LdapModel(keys.base, keys.scope, keys.filter)
     return LdapSettings(
@@ -184,11 +186,13 @@ def read_settings(section: Section, name: str, folder: Path | None = None) -> Ld
 
 
 def _where(own: LdapModelKeys, usual: LdapModel) -> LdapModel:
+    # Empty is "not written": a base, a scope and a filter are never empty themselves.
     return LdapModel(own.base or usual.base, own.scope or usual.scope, own.filter or usual.filter)
 
 
 def _check_tls(section: Section, keys: LdapKeys) -> None:
     place = keys.address
+    # An address that cannot be read says nothing about TLS: only what is known is judged.
     secure = place is not None and place.scheme == "ldaps"
     if secure and keys.start_tls:
         section.note("start_tls", "'start_tls' does nothing with ldaps://", "remove it, or use ldap://")

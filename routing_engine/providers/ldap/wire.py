@@ -142,6 +142,7 @@ def _entry(body: bytes) -> LdapEntry:
         found = elements(attribute)
         if len(found) != 2:
             raise ValueError("the directory's answer holds an attribute of another shape")
+        # Attributes compare without case (RFC 4512, 2.5), and servers answer in the case of their schema.
         values[found[0][1].decode("utf-8", "replace").lower()] = [value for _, value in elements(found[1][1])]
     return LdapEntry(parts[0][1].decode("utf-8", "replace"), values)
 
@@ -186,6 +187,7 @@ def elements(content: bytes) -> list[tuple[int, bytes]]:
 def _length(content: bytes, at: int) -> tuple[int, int]:
     """Return a length, and where its content begins."""
     first = content[at] if at < len(content) else 0x80
+    # Short form: the length itself. Long form: the low bits say how many bytes of length follow (X.690, 8.1.3).
     if first < 0x80:
         return first, at + 1
     end = at + 1 + (first & 0x7F)

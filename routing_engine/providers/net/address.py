@@ -152,6 +152,7 @@ def tls_context(
         section.note("tls", "a certificate or key cannot be used", "give PEM files, the key without a password")
         return ssl.create_default_context()
     if tls is not None and not tls.verify:
+        # In this order: Python refuses to drop the check of certificates while it checks names.
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
 

@@ -54,6 +54,7 @@ async def ask_with(
     """
     values = await credential.values()
     answer = await ask(values)
+    # Once more and no further: a system that refuses fresh credentials would lock the account.
     if not is_refused(answer) or not credential.refused(values):
         return answer
     return await ask(await credential.values())

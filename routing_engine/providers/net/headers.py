@@ -25,6 +25,7 @@ def header_value(headers: Mapping[str, str], name: str) -> str:
     kind, _, name = name.partition(":")
     name = name.strip()
     if kind == "cookie":
+        # Only the value is wanted: path, age and flags of a cookie are the browser's business.
         pairs = (one.partition(";")[0].partition("=") for one in _all(headers, "Set-Cookie"))
         return next((value.strip() for key, _, value in pairs if key.strip() == name), "")
     if name.lower() != "link":
@@ -46,6 +47,7 @@ def seconds_until(text: str, now: float) -> float | None:
     """
     text = text.strip()
     if _NUMBER.match(text):
+        # Vendors send both "wait 30" and "until 1795251900" under one name: no wait is as long as a Unix time.
         number = float(text)
         return number if number < _MOMENT else max(0.0, (number if number < _MOMENT_MS else number / 1000) - now)
     if found := _RESET.search(text):

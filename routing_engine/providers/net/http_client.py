@@ -91,6 +91,7 @@ class HttpClient:
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         """Read as much as an answer may hold, counted after decompression; of a refusal only its beginning."""
+        # The rest of a refusal's body is not worth waiting for; its connection is closed with it.
         refused = response.status >= 300 and response.status != 404  # which is "no record", and leaves the connection
         if refused and not self._error_bytes:
             return b""
@@ -99,6 +100,7 @@ class HttpClient:
         while chunk := await response.content.readany():
             chunks.append(chunk)
             size += len(chunk)
+            # Counted after decompression: a small answer may unfold to gigabytes.
             if size > most:
                 response.close()
                 if refused:
@@ -119,11 +121,13 @@ class HttpClient:
         """Forget where the name led; tell whether it led to somebody until now, so that asking anew may help."""
         if self._client is not None and isinstance(self._client.connector, aiohttp.TCPConnector):
             self._client.connector.clear_dns_cache()
+        # A server that moved is found at once by asking anew; one that never answered is not worth a second try.
         answered, self._answered = self._answered, False
         return answered
 
     def _open_session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
+            # How many requests are under way is the business of `limits`, which calls share across connections.
             limit=0,
             ssl=self._tls or True,
             keepalive_timeout=_KEEP_ALIVE_S,
@@ -132,8 +136,10 @@ class HttpClient:
         return aiohttp.ClientSession(
             connector=connector,
             headers={"Accept": "application/json", "User-Agent": f"routing-engine/{__version__}"},
+            # A cookie would tie one caller's look-up to the next one's.
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout_s),
+            # HTTP_PROXY of some shell must not see callers' numbers.
             trust_env=False,
         )
 

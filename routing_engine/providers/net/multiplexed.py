@@ -73,6 +73,7 @@ class OpenLink(Generic[Message]):
             raise ConnectionResetError("the connection is closed")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[list[Message]] = loop.create_future()
+        # Before it is sent: an answer may come before the next line runs.
         self._asked[number] = ([], answer)
         heard, began = self._heard, loop.time()
         self._writer.write(question)
@@ -80,6 +81,7 @@ class OpenLink(Generic[Message]):
             return await answer
         except asyncio.CancelledError:
             # A firewall that forgot us swallows everything: the next look-up must not wait on it too.
+            # Silence of the whole connection, not of this answer: a slow search with others answering is no fault.
             if heard == self._heard and loop.time() - began >= _SILENT_S:
                 self.drop(ConnectionResetError("the connection has fallen silent"))
             elif self.usable:
@@ -97,6 +99,7 @@ class OpenLink(Generic[Message]):
 
     def _take(self, heard: IncomingMessage[Message]) -> None:
         self._heard += 1
+        # Late answers of look-ups that were given up, and messages that nobody asked for.
         if heard.id not in self._asked:
             return
         messages, answer = self._asked[heard.id]
@@ -106,8 +109,10 @@ class OpenLink(Generic[Message]):
 
     def drop(self, why: Exception) -> None:
         """Close it now; all who wait on it hear `why`."""
+        # The first reason is the true one; what follows comes of the closing.
         self._broken = self._broken or why
         self._listening.cancel()
+        # Not `close`: it would wait for a peer that may be gone.
         self._writer.transport.abort()
         for _, answer in self._asked.values():
             if not answer.done():

@@ -98,6 +98,7 @@ async def ask(
 ) -> TokenGrant:
     """Ask for a token. `known` are the captured values so far: an answer may leave them out. Raises `ProviderError`."""
     try:
+        # Not the look-up's own time: whoever hangs up must not lose a refresh token that was used.
         async with asyncio.timeout(PATIENCE_S):
             status, wait_s, body = await _send_twice(settings, session, form)
     except (aiohttp.ClientError, OSError, ValueError):  # TimeoutError is an OSError
@@ -129,6 +130,7 @@ async def _send(
     settings: OAuthSettings, session: aiohttp.ClientSession, form: Mapping[str, str]
 ) -> tuple[int, float | None, bytes]:
     plan, headers = settings.plan, {"Accept": "application/json"}
+    # Ours last: a description cannot replace the grant or the code.
     whole = dict(plan.token) | dict(form)
     # An app without a secret says its id in the form (RFC 6749, 3.2.1), and an assertion is a proof itself.
     if plan.client_in == "header" and settings.client_secret and settings.grant != "jwt_bearer":
@@ -188,6 +190,7 @@ def _code_of(answer: object) -> str:
 def _granted(name: str, settings: OAuthSettings, answer: object, known: Mapping[str, str]) -> TokenGrant:
     if not isinstance(answer, dict):
         raise ProviderMisread(f"{name}: the token address answered without an access token")
+    # Some vendors answer 200 with an error page of JSON: only a token is a success.
     token, refresh = answer.get("access_token"), answer.get("refresh_token")
     if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
         raise ProviderMisread(f"{name}: the token address answered without an access token")
@@ -218,6 +221,7 @@ def read_captured(
     found = {}
     for ours, theirs in plan.capture:
         raw = answer.get(theirs)
+        # A renewal may leave out what the first answer said: what is known stays.
         text = str(raw) if isinstance(raw, str | int) and not isinstance(raw, bool) else known.get(ours, "")
         if not text or len(text) > _LONGEST_VALUE or not (text.isascii() and text.isprintable()):
             raise ProviderMisread(f"{name}: the token address answered without '{theirs}'")

@@ -72,6 +72,7 @@ HOSTS = one_or_more(
 
 def _read_scopes(value: YamlValue, _: str) -> Mapping[str, tuple[str, ...]] | None:
     """Read one list for all grants, or a mapping of grants to lists."""
+    # One list is for every grant that sends scopes.
     if not value.is_mapping:
         scopes = _SCOPES_OF.read(value, "")
         return dict.fromkeys(_SCOPED, scopes) if scopes else {}

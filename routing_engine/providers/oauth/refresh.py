@@ -61,6 +61,7 @@ class TokenRefresh:
         kept = await self._read(store)
         if kept is not None and not self.unsaved and self._usable(kept, ending):
             return kept
+        # Read again behind the lock: another process may have renewed while we waited for it.
         async with self._alone(store):
             kept = await self._read(store)
             if kept is None or not self._usable(kept, ending):
@@ -103,6 +104,7 @@ class TokenRefresh:
             return None  # nobody is needed for new ones
 
     def _usable(self, kept: StoredToken, ending: str) -> bool:
+        # A token that was refused a moment ago is not worth a second try, whatever its clock says.
         if kept.access_token in ("", ending, self.refused_token):
             return False
         lives = kept.expires_at is None or self._unix_time() < kept.expires_at - kept.early_s
@@ -256,6 +258,7 @@ class OAuthCredential:
 
     def refused(self, values: Mapping[str, str]) -> bool:
         """Drop values that the system refused, unless newer ones are here already. True when newer ones may help."""
+        # Values may be those of an older token, whose refusal says nothing about this one.
         held, now = self._held, self._clock()
         if held is None or held.values.get("access_token") != values.get("access_token"):
             return True

@@ -160,6 +160,7 @@ class OwnAddressKeys:
 def read_oauth(section: Section, plan: OAuthPlan, fill: Callable[[str], str], folder: Path, name: str) -> OAuthSettings:
     """Read `auth: {oauth2: ...}` whole; `fill` fills `{settings.NAME}` in the plan's texts."""
     keys = read(section, OAuthAppKeys, "'oauth2'")
+    # Checked against the vendor's grants, which the type does not know.
     grant = keys.grant if keys.grant in plan.grants else plan.grants[0]
     if keys.grant not in ("", *plan.grants):
         section.note("grant", f"'grant' cannot be '{keys.grant}'", suggest(keys.grant, plan.grants))
@@ -200,6 +201,7 @@ def _filled(section: Section, plan: OAuthPlan, fill: Callable[[str], str], grant
         token=tuple((key, fill(text)) for key, text in plan.token),
         hosts=tuple(map(fill, plan.hosts)),
     )
+    # A setting that is wrong makes both addresses wrong: it has been named itself.
     known = len(section.notes.problems)
     addresses: Mapping[str, str] = {"token": found.token_url} | (
         {"authorize": found.authorize_url} if grant == "authorization_code" else {}

@@ -48,6 +48,7 @@ def read_table(path: Path, form: str, sheet: str = "") -> Sequence[Row]:
 def _read_csv(text: str) -> list[Row]:
     """Read a CSV whose separator is the one of `,`, `;` and tab that its header line has most often."""
     first = text.partition("\n")[0]
+    # The header is the one line that has no numbers with commas in them.
     separator = max(_SEPARATORS, key=first.count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
@@ -79,6 +80,7 @@ def _read_json(text: str) -> list[Row]:
 
 
 def _rows(found: object) -> list[Row]:
+    # `{"customers": [...]}` is how many exports begin.
     if isinstance(found, dict) and len(found) == 1:
         (found,) = found.values()
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):

@@ -160,6 +160,7 @@ class RecordsProvider:
         """
         if self._table is None:
             await self._looking.run(self._look)
+        # One look a second for all calls: a file is not polled by each of them.
         elif not self._looking.under_way() and self._clock() - self._looked_at >= _LOOK_AGAIN_S:
             await self._looking.join(self._look, timeout_s=_PATIENCE_S)
         assert self._table is not None
@@ -190,8 +191,10 @@ class RecordsProvider:
         return frozenset(shape.their_name(name) for shape in shapes for name in self._settings.phone_fields)
 
     def _broken(self, why: str) -> None:
+        # Nothing was ever read: nobody can be found, and the route must hear that the source is down.
         if self._table is None:
             raise ProviderMisread(f"{self._name}: the file of records cannot be read: {why}")
+        # Once for each fault: a file that stays broken would fill the log.
         if why != self._complained:
             self._complained = why
             _log.warning("records.broken", integration=self._name, why=why, in_force="the last good table")

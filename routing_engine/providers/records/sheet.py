@@ -39,6 +39,7 @@ def read_sheet(path: Path, form: str, sheet: str) -> list[dict[str, object]]:
         pass
     rows = _lines(path, form, sheet)
     header = [as_text(read_value(cell)).strip() for cell in next(rows, [])]
+    # Columns that were cleared keep their place in the file.
     while header and not header[-1]:
         header.pop()
     if not header:

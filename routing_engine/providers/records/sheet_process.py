@@ -25,6 +25,7 @@ MOST_CELLS = 20_000_000
 def main() -> None:
     """Print the rows of a sheet."""
     form, path, sheet = sys.argv[1], Path(sys.argv[2]), "".join(sys.argv[3:4])
+    # Before the package is imported: whatever it does counts.
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_S, MOST_CPU_S))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -37,6 +38,7 @@ def _check_archive(path: Path, form: str) -> None:
     """End where the archive is none, or would unfold to more than anybody's customers need."""
     try:
         with zipfile.ZipFile(path) as archive:
+            # The directory of the archive says so before anything is unpacked.
             unpacked = sum(one.file_size for one in archive.infolist())
     except (zipfile.BadZipFile, OSError, NotImplementedError):
         _end(f"it is no .{form} file")
@@ -61,6 +63,7 @@ def _rows(path: Path, sheet: str) -> Iterator[Sequence[object]]:
 
 def _plain(cell: object) -> object:
     """Return a cell as JSON: whole numbers with all their digits, never 4.4E+11, and dates as ISO 8601 writes them."""
+    # Spreadsheets keep every number as a float: 4.366e11 is a telephone number.
     if isinstance(cell, float) and cell.is_integer():
         whole = int(cell)
         return whole if abs(whole) < 1 << 53 else str(whole)

@@ -128,6 +128,7 @@ class Mysql:
         """Let the session only read, and end what takes too long: MariaDB counts seconds, MySQL milliseconds."""
         limit = f"max_execution_time = {round(self._time_limit_s * 1000)}"
         if "MariaDB" in opened.get_server_info():
+            # MariaDB knows no max_execution_time, and MySQL no max_statement_time: each refuses the other's.
             limit = f"max_statement_time = {self._time_limit_s:g}"
         await opened.query("SET SESSION TRANSACTION READ ONLY")
         await opened.query(f"SET SESSION {limit}")
@@ -163,6 +164,7 @@ class MysqlConnection:
             async with asyncio.timeout(_ENDING_S):
                 other = await self._open_another()
                 try:
+                    # The server goes on with a query whose client has gone.
                     await other.query(f"KILL {self._thread:d}")
                 finally:
                     other.close()

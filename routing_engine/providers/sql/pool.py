@@ -95,6 +95,7 @@ class SqlPool:
 
     async def _take(self) -> SqlConnection:
         while self._free:
+            # The last one used is the warmest, and lets the others grow idle and be closed.
             connection, since = self._free.pop()
             if not connection.is_closed and self._clock() - since < _IDLE_S:
                 return connection
@@ -115,6 +116,7 @@ class SqlPool:
 
     def _failed(self, connection: SqlConnection, error: BaseException) -> None:
         """Put the connection where it belongs after an error, and raise what the error means."""
+        # What the server is still doing for nobody must be stopped there too.
         if not isinstance(error, Exception):  # cancelled
             self._behind(connection.end(running=True))
             raise error

@@ -73,6 +73,7 @@ def bound(value: str | None, kind: str) -> object:
     if value is None or kind not in _OF_TYPE:
         return value
     try:
+        # asyncpg binds by type and raises for a text where a number is wanted: nobody has such a value.
         found = _OF_TYPE[kind](value)
     except (ValueError, KeyError, InvalidOperation):
         return None

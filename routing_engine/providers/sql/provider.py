@@ -102,6 +102,7 @@ class SqlProvider:
     async def _by_value(self, query: Query) -> Sequence[Row]:
         """Compare exactly, whatever the database takes for equal: case, accents, `42` and `0042`."""
         wanted, columns = query.value.strip(), self._columns(query)
+        # Asked loosely, compared exactly: MySQL finds `0042` by 42, and `é` by e.
         found = await self._ask(self._made(query.model, columns, "equal", 1), [wanted])
         return [row for row in found if wanted in texts_in(row.get(columns[0]))]
 
@@ -114,6 +115,7 @@ class SqlProvider:
             return await self._look(query.model, columns, "equal", [query.number])
         if query.form != next(form for form in self._models[query.model].forms if not last_digits(form)):
             return ()  # every spelling was asked for with the first one
+        # An index answers the first question; the second reads the whole table.
         if self._settings.number_match == "exact_then_digits":
             found = await self._look(query.model, columns, "equal", spellings(number, query.number))
             if any(self._is_of(row, number, columns, query.form) for row in found):

@@ -196,6 +196,7 @@ def read_models(section: Section) -> Mapping[str, Model]:
 
 
 def _searchable(model: Model, own: SqlModelKeys) -> Model:
+    # A table can be searched in every way; own queries only in those that were written.
     if own.table or (own.find_by_phone is None and not own.find_by_field):
         return model
     return replace(model, attempts=int(own.find_by_phone is not None), by_field="named" if own.find_by_field else False)
@@ -204,6 +205,7 @@ def _searchable(model: Model, own: SqlModelKeys) -> Model:
 def read_settings(section: Section, name: str, folder: Path | None = None) -> SqlSettings:
     """Read an integration's file whole."""
     keys, place = read(section, SqlKeys, f"the integration '{name}'"), folder_of(section, folder)
+    # By the scheme alone: what is wrong with the rest has a sentence of its own.
     is_file = keys.database.startswith("sqlite:")
     kind, found = _read_file(section, keys, place) if is_file else _read_server(section, keys, place)
     return SqlSettings(
@@ -250,9 +252,11 @@ def _read_server(section: Section, keys: SqlKeys, folder: Path) -> tuple[Kind, S
     if not found["user"]:
         section.note("database", "the address names no user", f"write for example {_EXAMPLE}")
     kind, port, package = _SERVERS[scheme]
+    # Said at reload, not on the first call.
     if importlib.util.find_spec(package) is None:
         remedy = f"install it: pip install 'routing-engine[{kind}]'"
         section.note("database", f"{scheme}:// needs the Python package {package}", remedy)
+    # Names may hold @ and /: they are percent-encoded in an address.
     user, database = unquote(found["user"] or ""), unquote(found["database"])
     return kind, SqlServer(host, int(found["port"] or port), user, database, tls, keys.connect_timeout_s)
 

@@ -47,6 +47,7 @@ class Sqlite:
 
     async def connect(self) -> SqliteConnection:
         """Open the file: it must be there, and is never written."""
+        # Opening may wait for a slow disk: it is no reason to hold up every call.
         opening = self._run(self._connect)
         try:
             return await asyncio.shield(opening)
@@ -100,6 +101,7 @@ class SqliteConnection:
     def is_closed(self) -> bool:
         """Return whether another file lies there by now: who replaces it wants the new one to be read."""
         try:
+            # Device and inode, not the time: `mv new.db customers.db` brings another file, writing does not.
             return _stamp(self._file) != self._stamp
         except OSError:
             return True
@@ -122,6 +124,7 @@ class SqliteConnection:
         self._running = self._run(work)
         self._running.add_done_callback(_look_at)
         try:
+            # The thread goes on until SQLite notices the interrupt: the connection is not given back before.
             async with asyncio.timeout(self._time_limit_s):
                 return await asyncio.shield(self._running)
         except TimeoutError:

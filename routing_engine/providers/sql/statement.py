@@ -72,6 +72,7 @@ def read_statement(text: str, kind: Kind, known: Collection[str], most: int) -> 
 
     Raises `StatementFault`.
     """
+    # Text and parameters alternate: what is bound can never become text.
     parts, names, words, pattern = [""], list[str](), list[str](), False
     for token in _tokens(text.strip().removesuffix(";"), kind, known):
         if token.lastgroup == "name":
@@ -85,6 +86,7 @@ def read_statement(text: str, kind: Kind, known: Collection[str], most: int) -> 
         parts[-1] += token[0]
         if token.lastgroup == "word":
             words.append(token[0].upper())
+            # LIKE reaches to the next word that ends a comparison: `LIKE CONCAT('%', :value)` is one too.
             pattern = words[-1] in _PATTERNS or (pattern and words[-1] not in _ENDS_PATTERN)
         elif token[0] == "~" and kind == "postgresql":
             pattern = True
