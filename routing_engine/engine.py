@@ -161,7 +161,7 @@ def new_call(
     speech: Speech | None = None,
 ) -> Call:
     """Return what carries one call."""
-    places = configuration.settings.dialplan.places
+    places = configuration.settings.places
     return Call(channel, lookup, configuration.routes.get, places, time.monotonic, report, speech)
 
 

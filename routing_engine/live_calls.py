@@ -24,6 +24,7 @@ from routing_engine.core.events import (
     Reading,
 )
 from routing_engine.core.ports import Channel, Lookup
+from routing_engine.core.redact import visible
 from routing_engine.engine import ActiveConfig, activate, mirror_readings, new_call
 from routing_engine.errors import CallerHungUp, ChannelError, traceback_frames
 from routing_engine.event_bus import EventBus
@@ -34,6 +35,12 @@ from routing_engine.speech.command import ObservedSpeech
 #: Stands around the channel and the look-ups of each call, as traces do: gives what the call uses instead.
 Around: TypeAlias = Callable[[Channel, Lookup], tuple[Channel, Lookup]]
 
+#: What asks for a script believes that it talks to a server of scripts, as FreePBX's ring groups do on port 4573.
+_SCRIPTS = (".agi", ".php", ".pl", ".py", ".sh")
+_FOREIGN = (
+    "this is a request for a script, not for a route: the engine has the port of another FastAGI server (FreePBX's "
+    "is 4573); give the engine another one in listeners and in ROUTING_ENGINE_1"
+)
 _log = structlog.get_logger(__name__)
 
 
@@ -70,6 +77,8 @@ class LiveCalls:
 
     async def serve(self, channel: AgiChannel) -> None:
         """Decide one call. Raises `ChannelError` or `CancelledError` when it was over before its decision."""
+        if channel.route.endswith(_SCRIPTS):
+            _log.error("agi.foreign_script", script=visible(channel.route[:80]), remedy=_FOREIGN)
         active, began = self.newest, time.monotonic()
         active.calls += 1
         surrounded, lookup = self._surrounded(channel, active.lookup)

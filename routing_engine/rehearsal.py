@@ -108,7 +108,7 @@ async def rehearse(
 ) -> DryRun:
     """Play a call through without a telephone. `report` hears of errors of ours, which become the route's default."""
     channel = DryChannel(caller_of(configuration.settings, wanted), wanted.inputs, wanted.variables, wanted.states)
-    places = configuration.settings.dialplan.places
+    places = configuration.settings.places
     decision = await Call(channel, lookup, configuration.routes.get, places, clock, report).run(wanted.route)
     return DryRun(decision, channel.handed_back, channel.played)
 

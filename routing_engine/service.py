@@ -226,4 +226,5 @@ def _agi_settings(settings: EngineSettings) -> AgiSettings:
         environment_timeout_s=settings.limits.environment_timeout_s,
         fallback_language=settings.fallback_language,
         extension_state=settings.dialplan.state,
+        kept_presentation="CALLINGNUMPRES_SV" if settings.dialplan.profile == "freepbx" else "",
     )

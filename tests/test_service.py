@@ -196,6 +196,17 @@ async def test_an_unknown_route_is_warned_of_with_the_reason(
     assert (event["level"], event["why"]) == ("warning", "route: there is no route 'suport'")
 
 
+async def test_a_request_for_a_script_is_told_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_log("info", "json", None)
+    try:
+        async with middleware() as (_, address), serving(write(tmp_path, address)) as (_, port):
+            found = await call(port, network_script="dialparties.agi")
+    finally:
+        structlog.reset_defaults()
+    event = next(json.loads(line) for line in capsys.readouterr().err.splitlines() if "agi.foreign_script" in line)
+    assert (event["level"], event["script"], found["ROUTE_STATUS"]) == ("error", "dialparties.agi", "FALLBACK")
+
+
 class UnreadableStore(ConfigStore):
     """A store whose folder cannot be looked at once it is loaded: a file system that has gone."""
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from routing_engine.cli.common import Commands, add_command, misuse
 from routing_engine.cli.schema import add_modelines, write_schemas
+from routing_engine.config.engine_sections import FASTAGI, FREEPBX_FASTAGI
+from routing_engine.core.destinations import PROFILES
 
 
 def add(commands: Commands) -> None:
@@ -17,6 +19,7 @@ def add(commands: Commands) -> None:
         commands, "init", "write a folder with a working route, its records, the dialplan and the sounds"
     )
     parser.add_argument("folder", metavar="DIR", type=Path)
+    parser.add_argument("--profile", choices=sorted(PROFILES), default="plain", help="the dialplan around it")
     parser.set_defaults(run=run)
 
 
@@ -30,9 +33,20 @@ def run(options: argparse.Namespace) -> int:
         write_schemas(folder)
         add_modelines(folder)
         shutil.copytree(starter / "dialplan", folder / "dialplan")
+        if options.profile == "freepbx":
+            _fit_freepbx(folder)
         shutil.copytree(starter / "sounds", folder / "sounds", ignore=shutil.ignore_patterns("make", "*.csv", "*.md"))
     print(_WHAT_NEXT.format(folder=folder))
     return 0
+
+
+def _fit_freepbx(folder: Path) -> None:
+    """Move both engines away from the port of FreePBX's own FastAGI server, wherever it is written."""
+    engine = folder / "engine.yaml"
+    first, second = (f"127.0.0.1:{FREEPBX_FASTAGI.port + more}" for more in (0, 1))
+    text = engine.read_text().replace(f"127.0.0.1:{FASTAGI.port}", first).replace("profile: plain", "profile: freepbx")
+    engine.write_text(text)
+    (folder / "dialplan" / "globals_custom.conf").write_text(f"ROUTING_ENGINE_1={first}\nROUTING_ENGINE_2={second}\n")
 
 
 _WHAT_NEXT = """{folder} is ready:

@@ -51,7 +51,7 @@ def _listener(example: str) -> ValueType[ListenerAddress]:
 
 def _place(text: str) -> str:
     try:
-        check_target("dialplan", text.replace("{target}", "11"))
+        check_target("dialplan", text.replace("{target}", "11").replace("{dialled}", "11"))
     except ValueError:
         raise ValueError(f"'{text[:80]}' is not a place in the dialplan") from None
     return text
@@ -76,6 +76,12 @@ class ListenerAddress:
 
 
 FASTAGI = ListenerAddress("127.0.0.1", 4573)
+#: Port 4573 is that of FreePBX's own FastAGI server, which its ring groups, follow-me and queue log-ins ask.
+FREEPBX_FASTAGI = ListenerAddress("127.0.0.1", 4583)
+TAKEN_BY_FREEPBX = (
+    "port 4573 belongs to FreePBX's own FastAGI server: with the engine there FreePBX's ring groups ring nobody",
+    "write listeners: {fastagi: 127.0.0.1:4583}, and ROUTING_ENGINE_1=127.0.0.1:4583 in globals_custom.conf",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from routing_engine.config.calendars.read import (
 )
 from routing_engine.config.engine_sections import (
     FASTAGI,
+    FREEPBX_FASTAGI,
+    TAKEN_BY_FREEPBX,
     Dialplan,
     Listeners,
     LogSettings,
@@ -28,6 +30,7 @@ from routing_engine.config.engine_sections import (
 )
 from routing_engine.config.folder import FolderTexts, UnreadableFile
 from routing_engine.config.number_lists import NAMED_LISTS, ListKeys, make_lists
+from routing_engine.core.destinations import PROFILES, places_in
 from routing_engine.core.model import Site
 from routing_engine.core.prompts import LANGUAGE
 from routing_engine.errors import ConfigError, Problem
@@ -72,7 +75,7 @@ class EngineSettings:
         nested(Listeners).called("[mapping](#listeners)"),
         Listeners(FASTAGI),
         "where Asterisk finds the engine",
-        usual="FastAGI on `127.0.0.1:4573`",
+        usual="FastAGI on `127.0.0.1:4573`; in the profile `freepbx` on `127.0.0.1:4583`",
         in_force="restart",
         filled=True,
     )
@@ -159,6 +162,8 @@ class EngineSettings:
         in_force="reload",
     )
     site: Site = field(default_factory=Site)
+    #: Where each kind of destination begins: the dialplan's places, for numbers as they are dialled in `region`.
+    places: Mapping[str, str] = field(default_factory=lambda: PROFILES["plain"])
     remarks: tuple[Problem, ...] = ()
     folder: Path = Path()
 
@@ -174,15 +179,31 @@ def read_settings(
     section = read_yaml(text, notes)
     if section is None:
         return None
+    listens = section.has("listeners")
     written = read(section, EngineSettings, "engine.yaml")
     calendars = make_calendars(written.calendars, texts or {}, written.timezone, now or datetime.now(), notes)
     lists = make_lists(written.lists, texts or {}, written.region, notes)
     if notes.problems:
         return None
+    if written.dialplan.profile == "freepbx" and not listens:
+        written = replace(written, listeners=Listeners(FREEPBX_FASTAGI))
     # what they were made of holds the YAML of the whole file: it is not kept
     return replace(
-        written, calendars={}, lists={}, site=Site(calendars.by_name, lists), remarks=calendars.remarks, folder=folder
+        written,
+        calendars={},
+        lists={},
+        site=Site(calendars.by_name, lists),
+        places=places_in(written.dialplan.places, written.region),
+        remarks=(*calendars.remarks, *_taken_ports(written, notes.file)),
+        folder=folder,
     )
+
+
+def _taken_ports(written: EngineSettings, file: str) -> list[Problem]:
+    address = written.listeners.fastagi
+    if written.dialplan.profile != "freepbx" or address is None or address.port != FASTAGI.port:
+        return []
+    return [Problem(file, 0, *TAKEN_BY_FREEPBX)]
 
 
 def read_part(text: str, notes: Problems, keys: Collection[str]) -> EngineSettings | None:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from routing_engine.core.compare import as_number
 from routing_engine.core.model import Decision, Destination, Value
+from routing_engine.core.phone import dialled_from
 from routing_engine.core.redact import mask_number, visible
 from routing_engine.core.reserved_variables import is_reserved
 
@@ -139,7 +140,7 @@ KINDS: Mapping[str, DestinationKind] = {
         "a number outside, over a trunk",
         "external",
         form=_without_separators,
-        freepbx="from-internal,{target},1",
+        freepbx="from-internal,{dialled},1",
         rings=True,
         is_number=True,
     ),
@@ -293,10 +294,22 @@ def clean_value(text: str) -> str:
     return _EVALUATED.sub("", visible(text[:MAX_VALUE]))
 
 
+#: `{dialled}` of a place, once the site's region is in it: a number as it is dialled there.
+_DIALLED = re.compile(r"\{dialled(?::([A-Z]{2}))?\}")
+
+
+def places_in(places: Mapping[str, str], region: str) -> Mapping[str, str]:
+    """Return places with the region that their `{dialled}` numbers are dialled in."""
+    dialled = f"{{dialled:{region}}}" if region else "{dialled}"
+    return {kind: place.replace("{dialled}", dialled) for kind, place in places.items()}
+
+
 def dialplan_location(destination: Destination, profile: Mapping[str, str]) -> tuple[str, str, str]:
     """Return context, exten and priority of a destination in a dialplan profile."""
-    where = KINDS[destination.kind].fixed or profile[destination.kind]
-    context, exten, priority = where.replace("{target}", destination.target).split(",")
+    where, target = KINDS[destination.kind].fixed or profile[destination.kind], destination.target
+    if "{dialled" in where:
+        where = _DIALLED.sub(lambda found: dialled_from(target, found[1] or ""), where)
+    context, exten, priority = where.replace("{target}", target).split(",")
     return context, exten, priority
 
 

@@ -224,6 +224,17 @@ def country_of(number: Number) -> str:
         return ""
 
 
+def dialled_from(text: str, region: str) -> str:
+    """Return a number with a + as it is dialled in a region: `06641234567` in AT, `00436641234567` in DE.
+
+    Any other text, and any where there is no region, stays as it is.
+    """
+    parsed = _parse(text, region) if region and text.startswith("+") else None
+    if parsed is None:
+        return text
+    return re.sub(r"[^0-9]", "", phonenumbers.format_out_of_country_calling_number(parsed, region)) or text
+
+
 def same_number(one: Number | None, other: Number | None) -> bool:
     """Return whether two numbers are the same line: equal in E.164, never by their last digits."""
     return one is not None and other is not None and one.e164 == other.e164

@@ -19,7 +19,7 @@ ROUTES = {f"to_{kind}": f"default: {{to: {{{kind}: '{TARGETS.get(kind, '7')}'}}}
 ROUTES |= {"to_busy": "default: {to: {hangup: busy}}", "to_news": "default: {to: {announcement: news}}"}
 SETTINGS = "dialplan: {profile: freepbx}"
 OWN = "dialplan: {destinations: {queue: 'my-queues,{target},1', ivr: 'desk-of-the-day,s,1', voicemail: 'gone,1,1'}}"
-EXTENSIONS = {"ivr": "s", "voicemail": "vmu7"}
+EXTENSIONS = {"ivr": "s", "voicemail": "vmu7", "external": "015550000"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -25,9 +25,8 @@ Handler = Callable[[AgiChannel], Awaitable[None]]
 @contextlib.asynccontextmanager
 async def serving(handler: Handler, site: SharedFacts | None = None, **limits: float) -> AsyncIterator[AgiServer]:
     """Run a server, and see that no task and no session is left of it."""
-    about = (
-        {} if site is None else {"fallback_language": site.fallback_language, "extension_state": site.extension_state}
-    )
+    shared = ("fallback_language", "extension_state", "kept_presentation")
+    about = {} if site is None else {name: getattr(site, name) for name in shared}
     server = AgiServer(handler, AgiSettings("AT", lambda: NOW, **limits, **about))  # type: ignore[arg-type]
     await server.listen("127.0.0.1", 0)
     async with asyncio.timeout(10):  # what waits for ever is a failure, not a hanging test

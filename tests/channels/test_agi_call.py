@@ -135,3 +135,32 @@ async def test_extensions_are_looked_at_as_the_site_says() -> None:
     left, site = Operand("device", "201"), SharedFacts(extension_state="EXTENSION_STATE({target}@ext-local)")
     asterisk = Asterisk(known={"EXTENSION_STATE(201@ext-local)": "INUSE"})
     assert (await held(lambda channel: channel.observe((left,)), asterisk, site)).gave == {left: "inuse"}
+
+
+# A presentation that the dialplan keeps elsewhere (FreePBX)
+
+
+KEPT = SharedFacts(kept_presentation="CALLINGNUMPRES_SV")
+
+
+async def begun(value: str, site: SharedFacts, **changed: str) -> tuple[Seen, Asterisk]:
+    asterisk = Asterisk(known={"CALLINGNUMPRES_SV": value})
+    return await held(lambda channel: channel.begin(10, "", ()), asterisk, site, **changed), asterisk
+
+
+@pytest.mark.parametrize("value", ["prohib_not_screened", "prohib_passed_screen", "prohib", "unavailable"])
+async def test_a_number_that_was_withheld_before_the_dialplan_allowed_it_is_dropped(value: str) -> None:
+    seen, _ = await begun(value, KEPT)
+    assert (seen.gave.number, seen.gave.name, seen.gave.hidden) == (None, "", True)
+
+
+@pytest.mark.parametrize("value", ["", "allowed_not_screened", "allowed"])
+async def test_a_number_that_may_be_shown_stays(value: str) -> None:
+    seen, _ = await begun(value, KEPT)
+    assert seen.gave.number is not None
+
+
+async def test_nothing_is_asked_of_a_dialplan_that_keeps_nothing_or_of_a_hidden_caller() -> None:
+    for site, changed in ((SharedFacts(), {}), (KEPT, {"callingpres": "32"})):
+        _, asterisk = await begun("prohib", site, **changed)
+        assert not [line for line in asterisk.lines if "CALLINGNUMPRES_SV" in line]

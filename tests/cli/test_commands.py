@@ -199,3 +199,12 @@ def test_inside_the_folder_no_config_is_needed(run: Run, config: Path, monkeypat
 def test_nobody_listening_is_told_with_the_remedy(run: Run, config: Path, unused_tcp_port: int) -> None:
     code, _, err = run("call", "support", "--engine", f"127.0.0.1:{unused_tcp_port}", "--config", str(config))
     assert (code, "nobody answers" in err, "routing-engine serve" in err) == (1, True, True)
+
+
+def test_init_for_freepbx_keeps_both_engines_off_its_port(run: Run, tmp_path: Path) -> None:
+    assert run("init", str(tmp_path / "new"), "--profile", "freepbx")[0] == 0
+    engine = (tmp_path / "new" / "engine.yaml").read_text()
+    assert ("fastagi: 127.0.0.1:4583" in engine, "profile: freepbx" in engine, "4573" in engine) == (True, True, False)
+    said = (tmp_path / "new" / "dialplan" / "globals_custom.conf").read_text()
+    assert said == "ROUTING_ENGINE_1=127.0.0.1:4583\nROUTING_ENGINE_2=127.0.0.1:4584\n"
+    assert run("--config", str(tmp_path / "new"), "check")[0] == 0

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 from routing_engine.config.engine_sections import ListenerAddress, Listeners, LogSettings, RouteDefaults, ServiceLimits
 from routing_engine.config.engine_yaml import EngineSettings, read_settings
 from routing_engine.config.load import configure
-from routing_engine.core.destinations import PROFILES
+from routing_engine.core.destinations import PROFILES, dialplan_location
+from routing_engine.core.model import Destination
 from routing_engine.settings.yaml_reader import Problems
 
 from .folders import ROUTE, snapshot
@@ -60,3 +61,26 @@ def test_routes_take_what_they_leave_out_from_the_defaults() -> None:
     texts = {"engine.yaml": "defaults: {deadline_s: 4, filler: {ringing: true}}\n", "routes/support.yaml": ROUTE}
     found = configure(snapshot(texts), {}).routes["support"]
     assert (found.deadline_s, found.filler.kind) == (4, "ringing")
+
+
+def test_inside_freepbx_the_usual_port_is_not_that_of_freepbx() -> None:
+    assert settings("dialplan: {profile: freepbx}").listeners == Listeners(ListenerAddress("127.0.0.1", 4583))
+
+
+def test_inside_freepbx_its_own_port_is_remarked() -> None:
+    profile = "dialplan: {profile: freepbx}\n"
+    [remark] = settings(f"{profile}listeners: {{fastagi: 127.0.0.1:4573}}").remarks
+    assert "belongs to FreePBX's own FastAGI server" in remark.sentence
+    assert settings(f"{profile}listeners: {{fastagi: 127.0.0.1:4583}}").remarks == ()
+
+
+def test_numbers_outside_are_dialled_as_in_the_region_inside_freepbx() -> None:
+    places = settings("{region: AT, dialplan: {profile: freepbx}}").places
+    assert dialplan_location(Destination("external", "+436641234567"), places) == ("from-internal", "06641234567", "1")
+    assert dialplan_location(Destination("external", "+498912345678"), places)[1] == "00498912345678"
+    assert dialplan_location(Destination("external", "0664123"), places)[1] == "0664123"
+
+
+def test_a_table_of_ones_own_may_dial_as_people_do() -> None:
+    places = settings("{region: US, dialplan: {destinations: {external: 'out,9{dialled},1'}}}").places
+    assert dialplan_location(Destination("external", "+12155550142"), places) == ("out", "912155550142", "1")

@@ -63,12 +63,14 @@ class SharedFacts:
     """What the calls of one Asterisk share: settings, and what one call found out so that the next need not ask.
 
     `fallback_language` has the sounds that another language lacks; `extension_state` is the dialplan function that
-    tells a `{target}`'s state. `voices` holds, by sample and language, the language that has its sounds; `absent` the
-    functions that are not loaded there.
+    tells a `{target}`'s state. `kept_presentation` is the channel variable that keeps how callers want to be shown
+    where the dialplan changes the channel's own, "" for none. `voices` holds, by sample and language, the language
+    that has its sounds; `absent` the functions that are not loaded there.
     """
 
     fallback_language: str = "en"
     extension_state: str = EXTENSION_STATE
+    kept_presentation: str = ""
     voices: dict[tuple[str, str], str] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
 
@@ -84,6 +86,7 @@ class AgiChannel:
         self._language = arrival.language
         self._filling: AgiFiller | None = None
         self._audible = False
+        self._presentation_read = False
         self._stray = self._pressed = ""
 
     @property
@@ -96,6 +99,8 @@ class AgiChannel:
         # Two watchdogs: the dialplan's ends a call that we forgot, ours a connection that Asterisk forgot.
         self._session.give_up_after(longest_s + self._session.reply_timeout_s)
         await self._command("SET VARIABLE", WATCHDOG, f"{longest_s:.0f}")
+        if self._site.kept_presentation and not self.caller.hidden and not self._presentation_read:
+            await self._heed_kept_presentation()
         language = self._language or language
         if language and language != self.caller.language:
             await self._command("SET VARIABLE", LANGUAGE, language)
@@ -103,6 +108,13 @@ class AgiChannel:
         if language or found:
             self.caller = replace(self.caller, language=language or self.caller.language, variables=found)
         return self.caller
+
+    async def _heed_kept_presentation(self) -> None:
+        """Drop a number that its owner withholds, though the dialplan has let the channel show it."""
+        self._presentation_read = True
+        kept = await self._variable(self._site.kept_presentation)
+        if kept.startswith(("prohib", "unavailable")):
+            self.caller = replace(self.caller, number=None, name="", hidden=True)
 
     async def answer(self, how: Literal["before_prompts", "early_media", "never"]) -> None:
         """Make prompts audible. ANSWER on a call that is up changes nothing."""

@@ -184,7 +184,7 @@ class AgiSettings:
 
     `now` tells the moment in the site's zone. At most `sessions` connections are served at a time. An Asterisk has
     `environment_timeout_s` for its first lines, and `reply_timeout_s` for a command beyond what the route needs.
-    `fallback_language` and `extension_state` are those of `agi_call.SharedFacts`.
+    `fallback_language`, `extension_state` and `kept_presentation` are those of `channel.SharedFacts`.
     """
 
     region: str
@@ -193,6 +193,7 @@ class AgiSettings:
     environment_timeout_s: float = 5.0
     fallback_language: str = "en"
     extension_state: str = EXTENSION_STATE
+    kept_presentation: str = ""
     reply_timeout_s: float = PROMPT_REPLY_S
 
 
@@ -212,7 +213,7 @@ class AgiServer:
     def change(self, settings: AgiSettings) -> None:
         """Take what a reload brings: it counts from the next call on. What was found out of Asterisk is forgotten."""
         self.settings = settings
-        self._site = SharedFacts(settings.fallback_language, settings.extension_state)
+        self._site = SharedFacts(settings.fallback_language, settings.extension_state, settings.kept_presentation)
 
     @property
     def calls(self) -> int:
