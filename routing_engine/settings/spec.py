@@ -14,8 +14,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast, runtime_checkable
+from functools import cache, partial
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from routing_engine.settings.value_types import Definitions, Schema, ValueType, or_empty
 from routing_engine.settings.yaml_reader import Section, YamlValue, plain_number
@@ -65,9 +65,8 @@ class Key:
         return self.usual_words or _written(default)
 
 
-@runtime_checkable
 class Checked(Protocol):
-    """A section with rules that look at several keys."""
+    """A section with rules that look at several keys; `read` finds the method by its name."""
 
     def check(self, section: Section, what: str) -> None:
         """Note what is wrong with the keys together; each alone has been read."""
@@ -112,10 +111,11 @@ def not_yet(meanwhile: str) -> str:
     return field(default="", metadata={_METADATA: make})
 
 
-def keys_of(section: type[DataclassInstance]) -> list[Key]:
+@cache  # a class does not change, and a folder of a thousand rules asks for its keys a thousand times
+def keys_of(section: type[DataclassInstance]) -> tuple[Key, ...]:
     """Return the keys that a section declares, in their order; fields of other kinds are not keys."""
     makers = {one.name: one.metadata[_METADATA] for one in fields(section) if _METADATA in one.metadata}
-    return [cast("Callable[[str], Key]", make)(name) for name, make in makers.items()]
+    return tuple(cast("Callable[[str], Key]", make)(name) for name, make in makers.items())
 
 
 # ------------------------------------------------------------------------------------------- reading
@@ -143,9 +143,8 @@ def read(
     if not only:
         section.close(what, instead)
     found = cast("Callable[..., S]", into)(**values)
-    together: object = found
-    if isinstance(together, Checked) and not only:
-        together.check(section, what)
+    if hasattr(into, "check") and not only:
+        cast("Checked", found).check(section, what)
     return found
 
 
