@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 
 from routing_engine.channels.softphone import Softphone, SoftphoneCaller
 from routing_engine.cli.common import Commands, add_command, add_variables, misuse, paint, print_json
+from routing_engine.config.engine_yaml import load_part
 from routing_engine.core.destinations import say_destination
 from routing_engine.core.model import Destination
-from routing_engine.engine import open_store
+from routing_engine.errors import ConfigError
 
 
 def add(commands: Commands) -> None:
@@ -60,7 +62,10 @@ def _show(sound: str) -> None:
 
 
 def _configured(options: argparse.Namespace) -> str:
-    address = open_store(options.config).load().settings.listeners.fastagi
+    settings, problems = load_part(options.config, ("listeners",), os.environ.get)
+    if problems:
+        raise ConfigError(problems)
+    address = settings.listeners.fastagi
     return f"{address.host}:{address.port}" if address is not None else ""
 
 

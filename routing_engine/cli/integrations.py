@@ -50,7 +50,7 @@ def _add_action(actions: Commands, name: str, gives: str) -> argparse.ArgumentPa
 
 def show(options: argparse.Namespace) -> int:
     """Print every integration."""
-    configuration = open_store(options.config).load()
+    configuration = open_store(options.config).load_integrations()
     found = [_state(one) for one in configuration.integrations.values()]
     if options.json:
         print_json({"integrations": found})
@@ -64,7 +64,7 @@ def show(options: argparse.Namespace) -> int:
 
 def run_check(options: argparse.Namespace) -> int:
     """Ask one system; 1 when it is not fine."""
-    configuration = open_store(options.config).load()
+    configuration = open_store(options.config).load_integrations(options.name)
     found = _find(configuration, options.name)
     if isinstance(found, int):
         return found
@@ -80,14 +80,14 @@ def run_check(options: argparse.Namespace) -> int:
 
 def show_fields(options: argparse.Namespace) -> int:
     """Print one integration's data models."""
-    configuration = open_store(options.config).load(examples=False)
+    configuration = open_store(options.config).load_integrations(options.name)
     found = _find(configuration, options.name)
     return found if isinstance(found, int) else fields.run_fields(options, configuration, found)
 
 
 def run_login(options: argparse.Namespace) -> int:
     """Log in; 2 where nobody has to, 1 when it did not work."""
-    found = _find(open_store(options.config).load(), options.name)
+    found = _find(open_store(options.config).load_integrations(options.name), options.name)
     if isinstance(found, int):
         return found
     oauth = oauth_of(found)

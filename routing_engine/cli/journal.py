@@ -12,14 +12,12 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
-from routing_engine.config.engine_yaml import EngineSettings, read_part
-from routing_engine.config.folder import ENGINE
+from routing_engine.config.engine_yaml import load_part
 from routing_engine.core.destinations import say_destination
 from routing_engine.errors import ConfigError, JournalError
 from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.stored_call import StoredCall
 from routing_engine.settings.stores import JournalSettings, cache_path, journal_path, mirror_folder
-from routing_engine.settings.yaml_reader import Problems
 
 _AGO = re.compile(r"([0-9]{1,6})([smhdw])\Z", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -70,7 +68,10 @@ def find_journal(options: argparse.Namespace, key: bool = False) -> JournalPlace
 
     With `key` its key must be there, too. Raises `ConfigError` or `JournalError`.
     """
-    settings = _read_engine(options.config, key)
+    keys = ("region", "timezone", "journal", "cache", "mirror")
+    settings, problems = load_part(options.config, keys, os.environ.get)
+    if key and problems:
+        raise ConfigError(problems)
     if options.journal is None and not options.config.is_dir():
         raise JournalError(f"there is no folder {options.config}; name it with --config, or the file with --journal")
     return JournalPlace(
@@ -82,22 +83,6 @@ def find_journal(options: argparse.Namespace, key: bool = False) -> JournalPlace
         cache=cache_path(settings.cache, options.config),
         mirror=mirror_folder(settings.mirror, options.config),
     )
-
-
-def _read_engine(folder: Path, key: bool) -> EngineSettings:
-    """Read what says where calls are kept; with `key`, whatever is wrong with that is raised."""
-    file = next((folder / name for name in ENGINE if (folder / name).is_file()), None)
-    if file is None:
-        return EngineSettings()
-    notes = Problems(file.name, os.environ.get)
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise JournalError(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'not text'}") from None
-    settings = read_part(text, notes, ("region", "timezone", "journal", "cache", "mirror"))
-    if settings is None or (key and notes.problems):
-        raise ConfigError(notes.problems)
-    return settings
 
 
 def exit_on_journal_error(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:

@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show, or pull and then show; 1 when something cannot be used or a pull failed."""
-    configuration = open_store(options.config).load(examples=False)
+    configuration = open_store(options.config).load_integrations(options.name)
     mirrored = [name for name, one in configuration.integrations.items() if one.mirror is not None]
     if options.name and options.name not in mirrored:
         return misuse(f"no integration '{options.name}' is mirrored; mirrored are: {', '.join(mirrored) or 'none'}")

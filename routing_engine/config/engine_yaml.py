@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from routing_engine.config.engine_sections import (
     RouteDefaults,
     ServiceLimits,
 )
-from routing_engine.config.folder import FolderTexts, UnreadableFile
+from routing_engine.config.folder import FolderTexts, UnreadableFile, read_engine_file
 from routing_engine.config.number_lists import NAMED_LISTS, ListKeys, make_lists
 from routing_engine.core.destinations import PROFILES, places_in
 from routing_engine.core.model import Site
@@ -213,6 +213,27 @@ def read_part(text: str, notes: Problems, keys: Collection[str]) -> EngineSettin
     """
     section = read_yaml(text, notes)
     return None if section is None else read(section, EngineSettings, "engine.yaml", only=keys)
+
+
+def load_part(
+    folder: Path, keys: Collection[str], environment: Callable[[str], str | None]
+) -> tuple[EngineSettings, list[Problem]]:
+    """Read some keys of the engine.yaml of a folder; return them and their problems, whatever else is wrong.
+
+    A folder without the file, or no folder at all, has the defaults. Raises `ConfigError` when the file cannot be read
+    or is not YAML.
+    """
+    file = read_engine_file(folder)
+    if file is None:
+        return EngineSettings(folder=folder), []
+    name, text = file
+    if isinstance(text, UnreadableFile):
+        raise ConfigError([Problem(name, 0, text.why, text.remedy)])
+    notes = Problems(name, environment)
+    found = read_part(text, notes, keys)
+    if found is None:
+        raise ConfigError(notes.problems)
+    return replace(found, folder=folder), notes.problems
 
 
 def calendars_of(snapshot: FolderTexts, now: datetime) -> Calendars:

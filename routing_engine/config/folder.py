@@ -74,6 +74,12 @@ def read_folder(folder: Path) -> FolderTexts:
     return FolderTexts(texts, _revision(written), _revision(contents))
 
 
+def read_engine_file(folder: Path) -> tuple[str, str | UnreadableFile] | None:
+    """Return the name and text of engine.yaml alone; None when it is missing."""
+    found = next((name for name in ENGINE if os.path.lexists(folder / name)), None)
+    return None if found is None else (found, _as_text(_read_bytes(folder / found, _LARGEST)))
+
+
 def signature(folder: Path) -> Signature:
     """Return a sign of the folder's state; as cheap as one `stat` a file."""
     paths = [("", folder), *((name, folder / name) for name in _ROOMS), *sorted(_files(folder))]

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from routing_engine.config.engine_sections import Listeners
-from routing_engine.config.engine_yaml import EngineSettings, read_settings
+from routing_engine.config.engine_yaml import EngineSettings, load_part, read_settings
 from routing_engine.config.examples import Example, failures
 from routing_engine.config.folder import INTEGRATIONS, PROVIDERS, ROUTES, FolderTexts, UnreadableFile, read_folder
 from routing_engine.config.lint import lint
@@ -35,6 +35,8 @@ RunExamples: TypeAlias = "Callable[[Configuration], Mapping[str, Sequence[Decisi
 Environment: TypeAlias = Callable[[str], str | None]
 
 _INTEGRATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}\Z", re.ASCII)
+#: What of engine.yaml matters to an integration that is asked by itself.
+_FOR_INTEGRATIONS = ("region", "timezone", "cache", "mirror")
 _LISTENER = "add listeners: {fastagi: 127.0.0.1:4573}"
 
 
@@ -80,14 +82,29 @@ def configure(
     `examples` it stands in `failing` instead. Relative paths begin in `folder`; `now` is for remarks on what has
     expired, and for calendars; `describe` reads `providers/`.
     """
-    if snapshot.missing:
-        sentence, remedy = "there is no such folder", "create it with 'routing-engine init'"
-        raise ConfigError([Problem(snapshot.missing, 0, sentence, remedy)])
-    return _FolderReader(snapshot, providers, environment, folder, now(), describe).finish(examples, run_examples)
+    reader = _FolderReader(snapshot, providers, environment, folder, now(), describe)
+    reader.read_whole()
+    return reader.finish(examples, run_examples)
+
+
+def configure_integrations(
+    snapshot: FolderTexts,
+    providers: Mapping[str, ReadProvider],
+    environment: Environment,
+    folder: Path,
+    describe: ReadDescription | None,
+    name: str = "",
+) -> Configuration:
+    """Make a configuration of the integrations alone, whatever is wrong with routes.
+
+    With `name`, whatever is wrong with other integrations, too. Raises `ConfigError` with the problems that are left.
+    """
+    reader = _FolderReader(snapshot, providers, environment, folder, datetime.now(), describe)
+    return reader.read_integrations(name)
 
 
 class _FolderReader:
-    """One reading of a snapshot: collects problems over all files."""
+    """One reading of a folder's texts: collects problems over all files. Raises `ConfigError` for no folder at all."""
 
     def __init__(
         self,
@@ -98,14 +115,40 @@ class _FolderReader:
         now: datetime,
         describe: ReadDescription | None,
     ) -> None:
+        if snapshot.missing:
+            sentence, remedy = "there is no such folder", "create it with 'routing-engine init'"
+            raise ConfigError([Problem(snapshot.missing, 0, sentence, remedy)])
         self.snapshot, self.environment = snapshot, environment
         self.folder, self.now = folder, now
+        self.describe = describe
         self.problems: list[Problem] = []
         self.file_of: dict[str, str] = {}
+        self.settings: EngineSettings | None = None
+        self.providers: Mapping[str, ReadProvider | None] = providers
+        self.integrations: Mapping[str, Integration | None] = {}
+        self.routes: Mapping[str, RouteFile | None] = {}
+
+    def read_whole(self) -> None:
+        """Read every file: each kind after those that it may name."""
         self.settings = self._read_settings()
-        self.providers: Mapping[str, ReadProvider | None] = {**providers, **self._read_descriptions(describe)}
+        self.providers = {**self.providers, **self._read_descriptions()}
         self.integrations = self._read_integrations()
         self.routes = self._read_routes()
+
+    def read_integrations(self, name: str) -> Configuration:
+        """Read what one integration needs, or all of them where `name` is "". Raises `ConfigError`."""
+        self.settings, problems = load_part(self.folder, _FOR_INTEGRATIONS, self.environment)
+        self.providers = {**self.providers, **self._read_descriptions()}
+        self.integrations = self._read_integrations()
+        if not name:
+            problems += self.problems
+        elif self.integrations.get(name, ...) is None:
+            own = [one for one in self.problems if PurePosixPath(one.file).stem == name]
+            problems += own or self.problems  # its description is broken, and says so itself
+        if problems:
+            raise ConfigError(problems)
+        good = {name: one for name, one in self.integrations.items() if one is not None}
+        return Configuration(self.settings, good, {}, {}, self.snapshot.revision)
 
     def finish(self, examples: bool, run_examples: RunExamples | None) -> Configuration:
         if self.problems or self.settings is None:
@@ -150,15 +193,15 @@ class _FolderReader:
             found[name] = file, text
         return found
 
-    def _read_descriptions(self, describe: ReadDescription | None) -> dict[str, ReadProvider | None]:
-        if describe is None:
+    def _read_descriptions(self) -> dict[str, ReadProvider | None]:
+        if self.describe is None:
             return {}
         found: dict[str, ReadProvider | None] = {}
         for name, (file, content) in self._named(PROVIDERS).items():
             notes, text = self._open(file, content)
             if not _INTEGRATION_NAME.match(name):
                 notes.note(0, f"a provider cannot be called '{name}'", "name the file with a-z A-Z 0-9 - and _")
-            found[name] = None if text is None else describe(text, notes, name)
+            found[name] = None if text is None else self.describe(text, notes, name)
             self.problems += notes.problems
         return found
 

@@ -15,6 +15,7 @@ from routing_engine.config.load import (
     ReadProvider,
     RunExamples,
     configure,
+    configure_integrations,
     read_configuration,
 )
 from routing_engine.errors import ConfigError, Problem
@@ -67,6 +68,14 @@ class ConfigStore:
                 raise
             self._good = snapshot
             return self._in_force
+
+    def load_integrations(self, name: str = "") -> Configuration:
+        """Read the integrations alone, or one of them; nothing is put in force. Raises `ConfigError`.
+
+        For commands that ask a system: a route that is broken just now, or another integration, does not matter there.
+        """
+        snapshot = read_folder(self.folder)
+        return configure_integrations(snapshot, self._providers, self._environment, self.folder, self._describe, name)
 
     def _configure(self, snapshot: FolderTexts, examples: bool) -> Configuration:
         return configure(

@@ -152,9 +152,27 @@ def test_a_state_that_no_channel_tells_is_misuse(run: Run, config: Path, state: 
 
 def test_a_broken_folder_is_told_by_every_command(run: Run, config: Path) -> None:
     (config / "engine.yaml").write_text("regin: AT\n")
-    for command in (("run-test", "support"), ("test",), ("serve",), ("call", "support")):
+    for command in (("run-test", "support"), ("test",), ("serve",)):
         code, _, err = run(*command, "--config", str(config))
         assert (code, err) == (1, "engine.yaml:1: engine.yaml has no key 'regin'; did you mean 'region'?\n")
+
+
+def test_what_is_broken_elsewhere_locks_no_command_that_does_not_need_it(run: Run, config: Path) -> None:
+    """The running engine has its last good configuration, and so these are wanted just then."""
+    (config / "engine.yaml").write_text("regin: AT\nlisteners: {fastagi: 127.0.0.1:1}\n")
+    (config / "routes" / "support.yaml").write_text("[")
+    (config / "integrations" / "erp.yaml").write_text("provider: nothing\n")
+    assert "127.0.0.1:1" in run("call", "support", "--input", "1", "--config", str(config))[2]
+    assert run("integrations", "check", "customers", "--config", str(config))[0] == 0
+    assert run("integrations", "fields", "customers", "--config", str(config))[0] == 0
+    assert run("calendar", "--config", str(config))[0] == 0
+
+
+def test_what_is_broken_of_an_integration_itself_is_told(run: Run, config: Path) -> None:
+    (config / "integrations" / "erp.yaml").write_text("provider: nothing\n")
+    for command in (("integrations",), ("integrations", "check", "erp"), ("mirror", "erp")):
+        code, _, err = run(*command, "--config", str(config))
+        assert (code, err.startswith("integrations/erp.yaml:1: there is no provider 'nothing'; ")) == (1, True)
 
 
 def test_test_names_every_example_that_holds(run: Run, config: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run
 
 
@@ -38,6 +40,7 @@ def test_a_folder_that_is_not_there_is_misuse(run: Run, tmp_path: Path) -> None:
     assert (code, "there is no folder" in err) == (2, True)
 
 
+@pytest.mark.io
 def test_the_schemas_are_not_part_of_the_revision(run: Run, config: Path) -> None:
     before = run("--config", str(config), "check")[1]
     (config / "schema" / "route.json").write_text("{}")
