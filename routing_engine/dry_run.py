@@ -20,6 +20,7 @@ async def dry_run(configuration: Configuration, wanted: DryCall) -> DryRun:
         return await rehearse_canned(configuration, wanted, _raise)
     settings = configuration.settings
     providers = {name: open_provider(one, settings) for name, one in configuration.integrations.items()}
+    # No cache and no limits: a test shows what the systems say now, and takes no place of a live call.
     try:
         return await rehearse(configuration, wanted, search(configuration, providers), time.monotonic, _raise)
     finally:

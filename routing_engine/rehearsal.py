@@ -85,6 +85,7 @@ class CannedLookup:
         provider = CannedProvider(self._answers.get(source.name, ()), model)
         searching = {source.integration: provider}
         models_of = {source.integration: models}
+        # The way of a live look-up, not a shorter one: types, whose record it is, and texts are its business.
         # An answer that is there already takes no time: with a clock that stands still no deadline passes either.
         search = Search(searching, models_of, self._region, left_s or 1, _standing_still, logs=False)
         return self._dated(await search.find(ask, left_s))
@@ -140,6 +141,7 @@ def run_examples(configuration: Configuration) -> Mapping[str, Sequence[Decision
     wanted = [(name, example) for name, every in configuration.examples.items() for example in every]
     if not wanted:
         return dict.fromkeys(configuration.examples, ())
+    # One loop for all: to make one costs as much as twenty examples.
     with ThreadPoolExecutor(1, "examples") as thread:
         decisions = iter(thread.submit(asyncio.run, _play(configuration, wanted)).result())
     return {name: [next(decisions) for _ in every] for name, every in configuration.examples.items()}

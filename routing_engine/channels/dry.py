@@ -31,7 +31,7 @@ class DryChannel:
         self.caller = caller
         self.played: list[str] = []
         self.handed_back: list[tuple[str, str]] = []
-        self._inputs = iter(inputs)
+        self._inputs = iter(inputs)  # one for each try, of whatever input: the next input takes the next of them
         self._variables = variables
         self._states = states or {}
 
@@ -59,7 +59,7 @@ class DryChannel:
         self.played += map(str, ask.prompt)
         typed = ask.typed + keys_of(next(self._inputs, ""))
         if ask.input.terminator:
-            typed = typed.split(ask.input.terminator, 1)[0]
+            typed = typed.split(ask.input.terminator, 1)[0]  # keys behind it are of no try
         return Typed(_earliest(ask.input, typed) if ask.input.accept_early else typed)
 
     async def switch(self, language: str) -> None:

@@ -185,7 +185,7 @@ def _environment(host: str, port: int, route: str, caller: SoftphoneCaller) -> b
         "callerid": "unknown" if withheld else caller.number,
         "calleridname": caller.name or "unknown",
         "callingpres": "32" if withheld else "0",
-        # Without a dialled number the engine takes the extension: there is none here, and a route's name is no number.
+        # Without a dialled number the engine takes the extension: here that would be the route's name.
         "dnid": caller.called or "unknown",
         "extension": "",
         "priority": "1",

@@ -72,6 +72,7 @@ def _configured(options: argparse.Namespace) -> str:
 class _Keyboard:
     async def __call__(self) -> str | None:
         try:
+            # In a thread: the service may hang up while somebody thinks, and the loop must hear it.
             return (await asyncio.to_thread(input, "  digits (Enter: none, Ctrl-D: hang up)> ")).strip()
         except EOFError:
             print()
@@ -84,14 +85,14 @@ class _Prepared:
         self._quiet = quiet
 
     async def __call__(self) -> str | None:
-        typed = next(self._inputs, "")
+        typed = next(self._inputs, "")  # behind the last one there is silence, as in run-test
         if not self._quiet:
             print(f"  digits> {typed}")
         return typed
 
 
 def _print_end(found: dict[str, str]) -> int:
-    status = found.get("ROUTE_STATUS", "")
+    status = found.get("ROUTE_STATUS", "")  # it is set last: without it the call broke off
     if not status:
         print(paint("You hung up, or the engine did: no destination was set.", "bad"))
         return 1

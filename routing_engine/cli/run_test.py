@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
     """Try the call; 0 when a rule matched, 1 otherwise."""
     set_up_log("error", "auto")
     configuration = open_store(options.config).load(examples=False)
+    # An example that fails is no reason to refuse: this command is how people find out why it does.
     for problem in configuration.failing:
         print(problem, file=sys.stderr)
     if options.route not in configuration.routes:
@@ -90,7 +91,7 @@ def _call(options: argparse.Namespace, configuration: Configuration) -> DryCall 
             notes.note(0, f"the file cannot be read: {error}", "write the answers by source: customers: {tier: gold}")
         else:
             records = read_records(text, notes)
-            _note_strangers(records, notes, configuration)
+            _note_unknown(records, notes, configuration)
         if notes.problems:
             print(*notes.problems, sep="\n", file=sys.stderr)
             return None
@@ -108,7 +109,8 @@ def _call(options: argparse.Namespace, configuration: Configuration) -> DryCall 
     )
 
 
-def _note_strangers(records: Iterable[str], notes: Problems, configuration: Configuration) -> None:
+def _note_unknown(records: Iterable[str], notes: Problems, configuration: Configuration) -> None:
+    # Of all routes, not of this one: a call may go on with another.
     known = {source.name for route in configuration.routes.values() for source in route.sources}
     for name in records:
         if name not in known:
@@ -117,6 +119,7 @@ def _note_strangers(records: Iterable[str], notes: Problems, configuration: Conf
 
 def _moment(text: str) -> datetime | time:
     try:
+        # A time of day stays one here: which day is today, only the site's zone can say, and that is not read yet.
         return time.fromisoformat(text) if len(text) <= 8 else read_moment(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"'{text}' is not a time; write 2026-12-24T18:00 or 18:00") from error
@@ -138,6 +141,7 @@ def _state(text: str) -> tuple[Operand, Value]:
     name, value = pair(text)
     try:
         left = live_operand(name)
+        # Only the first comma parts: what follows is a date, and the reader says what it thinks of another one.
         return left, state_of(left, tuple(value.split(",", 1)) if left.scope == "last_agent" else value)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
@@ -165,6 +169,7 @@ def as_json(found: DryRun) -> dict[str, Any]:
 
 
 def _ms(step: TrailStep) -> float | None:
+    # Nobody compares microseconds, and whole milliseconds would make nothing of most steps.
     return None if step.took_ms is None else round(step.took_ms, 1)
 
 

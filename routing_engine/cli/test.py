@@ -25,6 +25,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the examples; 1 when one fails."""
+    # Loading plays the examples: what fails is among the results here, and would refuse a reload.
     found = open_store(options.config).load(examples=False)
     unknown = [name for name in options.routes if name not in found.routes]
     if unknown:

@@ -38,6 +38,7 @@ def states_of(section: Section) -> Mapping[Operand, Value]:
 def state_of(left: Operand, value: Value) -> Value:
     """Return a state in the shape in which a channel tells it. Raises `ValueError` with a sentence."""
     text = as_text(value).strip()
+    # Asterisk writes them in capitals, the channel does not: a state in capitals would hold in no rule.
     if left.scope == "device" and _STATE.match(text.lower()):
         return text.lower()
     if left.scope == "queue" and text.isascii() and text.isdigit() and len(text) < 10:
@@ -88,7 +89,7 @@ def _of_json(answer: Any) -> Canned:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key stands there twice")
+        raise ValueError("a key stands there twice")  # JSON would silently take the last one; YAML names the line
     return found
 
 
@@ -97,7 +98,7 @@ def _refuse(constant: str) -> None:
 
 
 def records_of(section: Section) -> Mapping[str, Canned]:
-    """Take every key of a section as a source's canned answer; what is none of them is noted."""
+    """Take every key of a section as a source's canned answer; any other answer is noted."""
     found = {}
     for name in section.names():
         value = section.value(name)
@@ -133,6 +134,7 @@ def _read_field(section: Section, name: str) -> Value:
 
 
 def _flat(found: Any) -> Value:
+    # A rule may look into a list of values. What lies deeper has no name in a condition, so it is a text.
     if isinstance(found, dict) or (isinstance(found, list) and any(isinstance(one, dict | list) for one in found)):
         return json.dumps(found, ensure_ascii=False)
     return tuple(found) if isinstance(found, list) else found

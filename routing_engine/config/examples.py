@@ -82,7 +82,7 @@ def failures(example: Example, decision: Decision) -> list[str]:
     ):
         if wanted and wanted != got:
             found.append(f"{what} should be '{wanted}', but is {_or_none(got)}{_because(decision)}")
-    gone = [decision.destination, *decision.chain]
+    gone = [decision.destination, *decision.chain]  # what an example leaves out at the end may be anything
     for place, to in enumerate(expect.to):
         there = gone[place] if place < len(gone) else None
         if not _same_place(to, there):
@@ -97,7 +97,7 @@ def _or_none(got: str) -> str:
 
 
 def _because(decision: Decision) -> str:
-    """The last step before the end says most about why."""
+    # The last step before the end says most about why.
     return f" ({decision.trail[-1].step}: {decision.trail[-1].outcome})" if decision.trail else ""
 
 
