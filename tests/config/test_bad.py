@@ -1,7 +1,8 @@
-"""One bad file per fault: its first line says which problem must be found, on which line."""
+"""One bad file per fault: its first line, and those set in below it, say which problem must be found, on which line."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ ACME = (HERE / "acme.yaml").read_text(encoding="utf-8")
 
 def check(path: Path, file: str, others: dict[str, str]) -> None:
     text = path.read_text(encoding="utf-8")
-    line, _, part = text.splitlines()[0].removeprefix("# expect: ").partition(": ")
+    head = re.match(r"# expect: (.+(?:\n#    .+)*)", text)
+    assert head
+    line, _, part = head[1].replace("\n#    ", " ").partition(": ")
     found = problems_of({**others, file: text})
     assert any(one.startswith(f"{line}: ") and part in one for one in found), found
     assert len(found) == 1, found

@@ -73,6 +73,7 @@ def test_the_tutorial_prints_what_it_says(tmp_path, monkeypatch, capsys):
     assert ran >= 5
 
 
+@pytest.mark.io
 def test_the_readme_shows_what_run_test_prints(tmp_path, capsys):
     main(["init", str(tmp_path / "my-config")])
     capsys.readouterr()
