@@ -10,7 +10,7 @@ SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 help:      ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo:      ## real calls through a real Asterisk on demo data: where each landed, and why (fetches 100 MB once)
+demo:      ## real calls through a real Asterisk on demo data: where each landed, and why (fetches 70 MB once)
 	@rig/get-all demo
 	@.venv/bin/python -m demo
 
@@ -18,7 +18,7 @@ unit:      ## the tests that open no socket, process or thread: some seconds
 	@rig/get-python dev
 	@EXAMPLES=10 $(PYTEST) --unit -n 2 --ignore=tests/docs --ignore=tests/house
 
-test:      ## all tests, with real calls and real databases: at most 6 minutes (fetches 320 MB once)
+test:      ## all tests, with real calls and real databases: at most 6 minutes (fetches 250 MB once)
 	@rig/get-all test
 	@$(PYTEST) $(SIDE_BY_SIDE) -m 'not containers and not odoo and not soak'
 

@@ -14,7 +14,8 @@ from .stage import Stage, hears, told
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 
-WAITS = "first_digit_timeout_s: 0.6, inter_digit_timeout_s: 0.5"
+#: Longer than a busy machine is late with a key: what came after its time would be the first key of another try.
+WAITS = "first_digit_timeout_s: 2, inter_digit_timeout_s: 2.5"
 INPUT = f"prompt: prompt, retry_prompt: retry, digits: {{min: 4, max: 6}}, {WAITS}"
 #: The digits become the extension, behind an x, so that nothing typed is a place too.
 DEFAULT = "default: {to: {dialplan: 'office,x{input},1'}}\n"
@@ -28,7 +29,7 @@ ROUTES = {
     "star_ends": f"input: {{{INPUT}, terminator: '*'}}\n{DEFAULT}",
     "nothing_ends": f"input: {{{INPUT}, terminator: '', attempts: 1}}\n{DEFAULT}",
     "luhn": f"input: {{{INPUT}, check: luhn, attempts: 1}}\n{DEFAULT}",
-    "patient": f"input: {{{INPUT.replace('0.5', '20')}}}\n{DEFAULT}",
+    "patient": f"input: {{{INPUT.replace('2.5', '20')}}}\n{DEFAULT}",
     "one_key": f"input: {{{INPUT.replace('{min: 4, max: 6}', '{min: 1, max: 1}')}}}\n{DEFAULT}",
     "no_sounds": f"""
 instruction: no-such-instruction
@@ -111,7 +112,7 @@ async def test_enough_digits_go_on_after_the_time_between_two(stage: Stage) -> N
     loop = asyncio.get_running_loop()
     typed_at = loop.time()
     assert await arrives(stage, call) == "1234"
-    assert loop.time() - typed_at > 0.3
+    assert loop.time() - typed_at > 2
 
 
 @pytest.mark.parametrize("route", ["long_instruction", "long_prompt"])
@@ -121,7 +122,7 @@ async def test_a_key_ends_the_sound_that_is_playing(stage: Stage, route: str) ->
     await call.press("12345#")
     await arrives(stage, call)
     cut = await call.hears(sound(hz=HZ["long"]))
-    assert cut.lasts_s < 1
+    assert cut.lasts_s < 2.5, "it lasts 3 s"
 
 
 async def test_too_few_digits_are_asked_for_again(stage: Stage) -> None:

@@ -14,8 +14,8 @@ INPUT = """
 input:
   prompt: prompt
   digits: {min: 4, max: 6}
-  first_digit_timeout_s: 0.6
-  inter_digit_timeout_s: 0.5
+  first_digit_timeout_s: 2
+  inter_digit_timeout_s: 2
   retry_prompt: retry
   final_prompt: final
 """
