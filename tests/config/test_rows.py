@@ -15,7 +15,15 @@ from core.build import ANNA, Told, converse
 from docs import test_names
 from routing_engine.config.lint import lint
 from routing_engine.config.route.read import RouteFile
-from routing_engine.core.destinations import KINDS, WRITTEN, DestinationKind, Reach, dialplan_places, variables
+from routing_engine.core.destinations import (
+    KINDS,
+    PROFILES,
+    WRITTEN,
+    DestinationKind,
+    Reach,
+    dialplan_places,
+    variables,
+)
 from routing_engine.core.events import CallRouted
 from routing_engine.core.field_types import FIELD_TYPES, FieldType, apply_types
 from routing_engine.core.model import Destination, Record, Value
@@ -112,6 +120,8 @@ def fax(monkeypatch: pytest.MonkeyPatch) -> None:
         reach=Reach("device", "fax-{target}", lambda state: "" if state != "busy" else "it sends"),
     )
     add(monkeypatch, "fax", row, KINDS, WRITTEN)
+    for profile, places in PROFILES.items():  # made of the rows when the module is read
+        add(monkeypatch, "fax", dialplan_places(profile)["fax"], places)
 
 
 @pytest.mark.usefixtures("fax")
@@ -153,7 +163,7 @@ class TestDestinationKind:
     @pytest.mark.parametrize(("profile", "context"), [("plain", "routing-engine-fax"), ("freepbx", "ext-fax")])
     def test_the_dialplan_finds_it_in_every_profile(self, profile: str, context: str) -> None:
         decision = decide("gold", to="{fax: '123'}").decision
-        assert dict(variables(decision, "1", dialplan_places(profile)))["ROUTE_CONTEXT"] == context
+        assert dict(variables(decision, "1", PROFILES[profile]))["ROUTE_CONTEXT"] == context
 
     def test_the_reference_must_have_it(self) -> None:
         with pytest.raises(AssertionError):
