@@ -124,14 +124,14 @@ def _start_mirrors(configuration: Configuration, providers: Mapping[str, Provide
             mirror.start()
 
 
-def mirror_readings(providers: Mapping[str, Provider]) -> Iterator[Reading]:
+def mirror_readings(providers: Mapping[str, Provider], now: Callable[[], float] = time.time) -> Iterator[Reading]:
     """Yield how the mirrors are, for metrics; nothing for one whose first pull is not complete."""
     for name, mirror in providers.items():
         for model, state in mirror.states.items() if isinstance(mirror, MirrorProvider) else ():
             if (held := state.held) is not None:
                 source = name, model
                 yield Reading("mirror_records", held.records, source)
-                yield Reading("mirror_age_seconds", max(0.0, time.time() - held.as_of), source)
+                yield Reading("mirror_age_seconds", max(0.0, now() - held.as_of), source)
                 yield Reading("mirror_full_timestamp_seconds", held.full_at, source)
                 yield Reading("mirror_failing", bool(state.failing), source)
 

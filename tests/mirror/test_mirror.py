@@ -14,6 +14,7 @@ from providers import contract
 from structlog.testing import capture_logs
 
 from routing_engine.core.ports import Batch, Listing
+from routing_engine.engine import mirror_readings
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderThrottled, ProviderUnreachable
 from routing_engine.lookup.limiter import Limiter
 from routing_engine.mirror.provider import MirrorProvider
@@ -388,3 +389,20 @@ async def test_a_clock_that_was_set_back_stops_nothing(tmp_path: Path, crm: Crm,
         crm.save({**PEOPLE[0], "name": "Changed"})
         await mirror.pull_due()
         assert (await everybody(mirror, "1"))["1"]["name"] == "Changed"
+
+
+async def test_metrics_are_told_how_a_mirror_is_once_its_first_pull_is_complete(
+    tmp_path: Path, crm: Crm, clock: Clock
+) -> None:
+    async with mirroring(tmp_path, crm, clock) as mirror:
+        assert list(mirror_readings({"crm": mirror}, clock)) == []
+        await mirror.pull_due()
+        pulled = clock.now
+        clock.now += 240
+        told = {reading.metric: reading.value for reading in mirror_readings({"crm": mirror, "erp": crm}, clock)}
+    assert told == {
+        "mirror_records": 3,
+        "mirror_age_seconds": 240,
+        "mirror_full_timestamp_seconds": pulled,
+        "mirror_failing": 0,
+    }
