@@ -6,7 +6,7 @@ They differ from it in the channel and, where their answers are given beforehand
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -134,17 +134,23 @@ def caller_of(settings: EngineSettings, wanted: DryCall) -> Caller:
 
 
 def run_examples(configuration: Configuration) -> Mapping[str, Sequence[Decision]]:
-    """Return what the examples of each route come to, in their order.
-
-    All of them share one event loop in a thread of its own, because whoever reloads may be running one already.
-    """
+    """Return what the examples of each route come to, in their order. Waits for them, also where a loop is running."""
     wanted = [(name, example) for name, every in configuration.examples.items() for example in every]
     if not wanted:
         return dict.fromkeys(configuration.examples, ())
     # One loop for all: to make one costs as much as twenty examples.
-    with ThreadPoolExecutor(1, "examples") as thread:
-        decisions = iter(thread.submit(asyncio.run, _play(configuration, wanted)).result())
+    decisions = iter(_in_a_loop(_play(configuration, wanted)))
     return {name: [next(decisions) for _ in every] for name, every in configuration.examples.items()}
+
+
+def _in_a_loop(playing: Coroutine[None, None, list[Decision]]) -> list[Decision]:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(playing)
+    # A loop cannot wait within itself: whoever loads a folder inside one waits for a thread with another.
+    with ThreadPoolExecutor(1, "examples") as thread:
+        return thread.submit(asyncio.run, playing).result()
 
 
 async def _play(configuration: Configuration, wanted: Sequence[tuple[str, Example]]) -> list[Decision]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
+from routing_engine.config.examples import Example
 from routing_engine.config.route.read import RouteFile
 from routing_engine.config.route.walk import branches_of, operands_of, operands_of_rule, rules_of
 from routing_engine.core.destinations import WRITTEN
 from routing_engine.core.model import Action, Comparison, Condition, Route, Rule, Source
 from routing_engine.errors import Problem
-from routing_engine.settings.integration import IntegrationFacts
+from routing_engine.settings.integration import IntegrationFacts, Model
 from routing_engine.settings.yaml_reader import suggest
 
 
@@ -30,6 +31,7 @@ def lint(
     for source in route.sources:
         remarks += _hidden_rules(file, source.rules)
         remarks += _unmapped_fields(file, source, integrations)
+        remarks += _unmapped_answers(file, source, found.examples, integrations)
     for rule in rules_of(route):
         remarks += _asleep(file, rule, now)
     if found.examples and proven is not None:
@@ -87,10 +89,31 @@ def _text(condition: Condition) -> str:
     return f"{condition.join}({', '.join(sorted(_text(part) for part in condition.conditions))})"
 
 
-def _unmapped_fields(file: str, source: Source, integrations: Mapping[str, IntegrationFacts]) -> Iterator[Problem]:
+def _unmapped_answers(
+    file: str, source: Source, examples: Collection[Example], integrations: Mapping[str, IntegrationFacts]
+) -> Iterator[Problem]:
+    """Yield what examples give a source that its system never would: it is passed over when they run."""
+    model = _mapped_model(source, integrations)
+    if model is None:
+        return
+    for example in examples:
+        answer = example.records.get(source.name, ())
+        given = {name for record in answer for name in record.fields} if isinstance(answer, tuple) else set[str]()
+        for name in sorted(given - {*model.fields, "id"}):
+            sentence = f"the example '{example.name}' gives '{name}', which the model '{model.name}' does not map"
+            yield Problem(file, example.line, sentence, suggest(name, model.fields))
+
+
+def _mapped_model(source: Source, integrations: Mapping[str, IntegrationFacts]) -> Model | None:
+    """Return the model that a source searches; None where it takes fields as they come, or is not known."""
     models = integrations.get(source.integration)
     model = models.get(source.model) if models else None
-    if model is None or not model.fields:
+    return model if model is not None and model.fields else None
+
+
+def _unmapped_fields(file: str, source: Source, integrations: Mapping[str, IntegrationFacts]) -> Iterator[Problem]:
+    model = _mapped_model(source, integrations)
+    if model is None:
         return
     for rule in source.rules:
         for name in sorted(_fields(rule) - {*model.fields, "id"}):

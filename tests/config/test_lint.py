@@ -12,7 +12,7 @@ from routing_engine.config.load import configure
 from routing_engine.config.route.read import read_route
 from routing_engine.settings.yaml_reader import Problems
 
-from .folders import PROVIDERS, configuration, snapshot
+from .folders import CRM, PROVIDERS, configuration, configured, snapshot
 from .test_read import SUPPORT
 
 SOURCE = (
@@ -179,3 +179,13 @@ def test_an_input_is_used_wherever_it_is_named(use: str) -> None:
 def test_a_default_must_lead_somewhere_for_sure(default: str, sure: bool) -> None:
     found = [one for one in sleeping(f"default: {{to: {default}}}\n") if "the default's target" in one]
     assert bool(found) is not sure
+
+
+def test_an_example_that_gives_a_field_which_no_system_would_is_named() -> None:
+    crm = CRM.replace("contact: {}", "contact: {fields: {id: id, tier: tier}}")
+    example = "{name: typo, records: {crm.contact: {tire: gold}}, expect: {source: crm.contact}}"
+    route = f"{SOURCE}{{to: {{queue: q}}}}]}}\nexamples: [{example}]\n"
+    found = configured({"routes/support.yaml": route, "integrations/crm.yaml": crm})
+    assert [(one.line, one.sentence, one.remedy) for one in found.remarks] == [
+        (4, "the example 'typo' gives 'tire', which the model 'contact' does not map", "did you mean 'tier'?")
+    ]
