@@ -30,7 +30,7 @@ from routing_engine.config.engine_sections import (
 )
 from routing_engine.config.folder import FolderTexts, UnreadableFile, read_engine_file
 from routing_engine.config.number_lists import NAMED_LISTS, ListKeys, make_lists
-from routing_engine.core.destinations import PROFILES, places_in
+from routing_engine.core.destinations import dialplan_places, places_in
 from routing_engine.core.model import Site
 from routing_engine.core.prompts import LANGUAGE
 from routing_engine.errors import ConfigError, Problem
@@ -163,7 +163,7 @@ class EngineSettings:
     )
     site: Site = field(default_factory=Site)
     #: Where each kind of destination begins: the dialplan's places, for numbers as they are dialled in `region`.
-    places: Mapping[str, str] = field(default_factory=lambda: PROFILES["plain"])
+    places: Mapping[str, str] = field(default_factory=lambda: dialplan_places("plain"))
     remarks: tuple[Problem, ...] = ()
     folder: Path = Path()
 
