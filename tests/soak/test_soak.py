@@ -53,7 +53,7 @@ async def test_nothing_is_lost_and_nothing_is_left(tmp_path: Path, faulty: int, 
         told = await crowd(port, calls, SEED + 1)
         assert await settle(service) == []
         after = books()
-        assert len(service._cache) <= 200
+        assert len(service.calls.cache) <= 200
     everybody_landed(told, calls)
     the_books_agree(before, after)
     gone = books()
