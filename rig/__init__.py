@@ -1,6 +1,7 @@
 """A real Asterisk of our own and a telephone to call it with, for tests, demo and benchmarks.
 
 `get-asterisk` fetches the program, `asterisk` runs one private instance of it, `sip` is the telephone. `manager` and
-`conf` serve the first, `sip_wire`, `media` and `ear` the second. Nothing here is part of the engine; of the engine only
-the client of the manager interface is used here, so that there is one.
+`conf` serve the first, `sip_wire`, `media` and `ear` the second. Every other server (`databases`, `directories`,
+`odoo`, `tryton`) is a `process.Server` with a command of its own; `get-all` fetches them all, side by side. Nothing
+here is part of the engine; of the engine only the client of the manager interface is used here, so that there is one.
 """
