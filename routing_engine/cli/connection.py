@@ -37,7 +37,7 @@ _REMEDIES: Mapping[Who, str] = {
     "network": "Who runs the network or the other system must act: it cannot be reached from this machine.",
     "developer": "Who wrote the other side, or the description of it, must act: its answers have an unknown shape.",
 }
-_WAIT = "Nobody has to do anything: it asks to be left alone for a while. Try again in {wait_s:.0f} seconds."
+_WAIT = "Nobody has to act: the system asked for a pause. Try again in {wait_s:.0f} seconds."
 
 
 @dataclass(frozen=True, slots=True)

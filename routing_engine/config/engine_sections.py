@@ -127,12 +127,12 @@ class Dialplan:
     extension_state: str = setting(
         matching(
             _EXPRESSION,
-            "'{}' tells no state",
+            "'{}' does not ask for a state",
             f"write a dialplan function with {{target}}, such as {EXTENSION_STATES['plain']}",
             "a dialplan function with `{target}`",
         ),
         "",
-        "what tells the state of an extension, for `device.EXT` and chains",
+        "the function that has the state of an extension, for `device.EXT` and chains",
         usual=f"`{EXTENSION_STATES['plain']}`; in `freepbx` `{EXTENSION_STATES['freepbx']}`",
         example=f"'{EXTENSION_STATES['plain']}'",
     )

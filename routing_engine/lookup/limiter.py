@@ -128,7 +128,7 @@ class Limiter:
         now = self._clock()
         if now < self._told_to_wait_until:
             raise ProviderSkipped(
-                f"{self._name}: not asked, it wants to be left alone for {_s(self._told_to_wait_until - now)}"
+                f"{self._name}: not asked, it asked for a pause of {_s(self._told_to_wait_until - now)}"
             )
         if not self.open:
             return

@@ -208,7 +208,7 @@ async def test_a_system_that_asks_to_wait_is_left_alone_for_as_long(
     plain.behaviours[name] = good
     asked = [one for one in plain.asked if one.path == name]
     assert first.source == f"down: {name}: the server answered with status {429 if 'thro' in name else 503}"
-    assert second.source.startswith(f"down: {name}: not asked, it wants to be left alone for ")
+    assert second.source.startswith(f"down: {name}: not asked, it asked for a pause of ")
     assert (len(asked), told(second.landing, "REASON")) == (1, ("source_down",))
     await until(asked[0].at + wait_s - 0.2)
     assert not (await comes(stage, name)).found

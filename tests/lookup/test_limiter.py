@@ -82,7 +82,7 @@ async def test_being_asked_to_wait_is_no_failure() -> None:
     one, clock = limiter(failures=1)
     await fail(one, retry_after_s=30)
     assert not one.open
-    with pytest.raises(ProviderSkipped, match="wants to be left alone for 30 s"):
+    with pytest.raises(ProviderSkipped, match="asked for a pause of 30 s"):
         await one.enter()
     clock.now_s += 30
     await one.enter()
@@ -197,7 +197,7 @@ async def raising(error: BaseException) -> None:
     ("came", "then"),
     [
         (ProviderUnreachable("crm: gone"), "it failed 1 times in a row"),
-        (ProviderThrottled("crm: too many", 30.0), "it wants to be left alone for 30 s"),
+        (ProviderThrottled("crm: too many", 30.0), "it asked for a pause of 30 s"),
         (ProviderRefused("crm: wrong key"), ""),
         (ProviderMisread("crm: no JSON"), ""),
         (ZeroDivisionError(), ""),

@@ -35,12 +35,12 @@ class CacheKeys:
     negative_ttl_s: float = setting(
         number(0, _LONGEST_S, "seconds"),
         0.0,
-        'the same for "no record". 0: whom nobody knows is asked for at each call, so a new customer is known at once',
+        'the same for "no record". 0: an unknown caller is looked up at each call, so a new customer is known at once',
     )
     refresh_s: float = setting(
         number(0, _LONGEST_S, "seconds"),
         0.0,
-        "for so much longer the answer is used at once, and asked for anew behind the caller's back",
+        "for that much longer the answer is used at once, and renewed in the background",
     )
     sensitive: bool = setting(
         flag(),
