@@ -32,6 +32,7 @@ class DryChannel:
         self.played: list[str] = []
         self.handed_back: list[tuple[str, str]] = []
         self._inputs = iter(inputs)  # one for each try, of whatever input: the next input takes the next of them
+        self._stray = ""
         self._variables = variables
         self._states = states or {}
 
@@ -56,11 +57,20 @@ class DryChannel:
 
     async def collect(self, ask: Collect) -> Typed:
         """Return the next input, up to its terminator, or as soon as it is valid where the input says so."""
+        one, typed = ask.input, ask.typed + self._press(ask)
+        if one.terminator:
+            typed = typed.split(one.terminator, 1)[0]  # keys behind it are of no try
+        typed = _earliest(one, typed) if one.accept_early else typed
+        full = len(typed) >= one.max or (one.accept_early and not why_invalid(one, typed))
+        self._stray = one.terminator if full else ""
+        return Typed(typed)
+
+    def _press(self, ask: Collect) -> str:
         self.played += map(str, ask.prompt)
-        typed = ask.typed + keys_of(next(self._inputs, ""))
-        if ask.input.terminator:
-            typed = typed.split(ask.input.terminator, 1)[0]  # keys behind it are of no try
-        return Typed(_earliest(ask.input, typed) if ask.input.accept_early else typed)
+        keys = keys_of(next(self._inputs, ""))
+        # The terminator of an input that did not wait for it has cut this prompt, which is played again: as in AGI.
+        stray, self._stray = self._stray, ""
+        return self._press(ask) if stray and keys[:1] == stray else keys
 
     async def switch(self, language: str) -> None:
         """Remember the language."""

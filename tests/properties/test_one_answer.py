@@ -97,6 +97,10 @@ ONCE: Mapping[str, tuple[Call, dict[str, object]]] = {
         {"kind": "queue", "target": "on"},
     ),
     "the next input": (keyed("1", "2345", terminator="*"), {"kind": "extension", "target": "2345"}),
+    "a terminator that nobody waited for": (
+        keyed("123456", "#", "42", pattern="42"),
+        {"kind": "extension", "target": "42"},
+    ),
     "keys behind the last": (keyed("1#99", "2345"), {"kind": "extension", "target": "2345"}),
     "a zone": (of_the_call({"call.date": "2026-03-28"}, at="2026-03-27T23:30Z"), {"kind": "queue", "target": "on"}),
     "a text": (recorded({"name": "a\tb\u202e"}), {"kind": "queue", "target": "clean"}),
