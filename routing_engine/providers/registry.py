@@ -74,7 +74,7 @@ def known_providers() -> Kinds:
 
     Raises whatever the import of a broken package raises: that is for the person who installed it.
     """
-    # Loaded all: an entry point that is no ProviderKind is somebody's mistake, and passed over.
+    # Loaded all: an entry point that is not a ProviderKind is somebody's mistake, and passed over.
     installed = {entry.name: entry.load() for entry in entry_points(group=_GROUP)}
     return {**{name: kind for name, kind in installed.items() if isinstance(kind, ProviderKind)}, **PROVIDERS}
 
@@ -94,12 +94,13 @@ def describe(
 
 
 def kind_of(provider: str, kinds: Kinds) -> Callable[..., Provider]:
-    """Return what opens integrations of a provider; what is no code is a description."""
+    """Return what opens integrations of a provider; what is not code is a description."""
     return kinds[provider].open if provider in kinds else open_crm
 
 
 def _reader(kind: ProviderKind[S], folder: Path) -> Callable[[Section, str], ProviderSetup]:
     def read(section: Section, name: str) -> ProviderSetup:
+        # Models first: what they need beyond the common keys is the kind's own affair.
         models, limits = kind.read_models(section), read_limits(section)
         return ProviderSetup(kind.read_settings(section, name, folder), models, limits)
 

@@ -187,7 +187,7 @@ def id_of(fields: Mapping[str, Value]) -> str:
 
 
 def page_url(template: Template | None, fields: Mapping[str, Value]) -> str:
-    """Return the address of a record's page, its values percent-encoded; "" when one is missing or it is no http(s).
+    """Return the address of a record's page, its values percent-encoded; "" when one is missing or it is not http(s).
 
     A template that is one field alone, `{link}`, holds an address already: it is taken as it is.
     """
@@ -211,4 +211,4 @@ def url_part(value: str, as_it_is: bool) -> str | None:
     """Return a value as one part of an address, encoded unless `as_it_is`; None where it would lead elsewhere."""
     if value in _NO_PART:
         return None
-    return value if as_it_is else quote(value, safe="", errors="replace")  # half a surrogate pair is no text
+    return value if as_it_is else quote(value, safe="", errors="replace")  # half a surrogate pair is not a text

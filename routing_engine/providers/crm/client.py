@@ -68,7 +68,7 @@ class CrmClient:
             return ReadAnswer(NOTHING, answer.headers)
         if rule.then != "fine":
             raise failure(self._name, self._description, rule, answer, tree)
-        # An empty body may be a good answer (an update); one that is no JSON is not.
+        # An empty body may be a good answer (an update); one that is not JSON is not.
         if tree is None and answer.body.strip() not in (b"", b"null"):
             raise ProviderMisread(f"{self._name}: the answer is not JSON")
         return ReadAnswer(tree, answer.headers)

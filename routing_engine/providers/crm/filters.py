@@ -84,6 +84,7 @@ def _strict(value: object) -> str:
 def _zoho(value: object) -> str:
     """Zoho says how brackets and commas are escaped, and nothing of backslashes."""
     text = as_words(value)
+    # What its documentation does not say is not tried with a caller's text.
     if "\\" in text:
         raise Unsearchable("the value holds a backslash")
     return _ZOHO.sub(r"\\\g<0>", text)
@@ -103,11 +104,12 @@ def _last(value: object, count: str) -> str:
 
 
 def _mask(value: object, mask: object) -> str:
-    """Put the digits of a value where a mask has `#`; with another count of them it is no such number."""
+    """Put the digits of a value where a mask has `#`; with another count of them it is not such a number."""
     digits = iter([char for char in as_words(value) if char.isascii() and char.isdigit()])
     try:
         found = "".join(next(digits) if char == "#" else char for char in as_words(mask))
     except RuntimeError:
+        # RuntimeError: a generator expression turns the end of the digits into one.
         raise Unsearchable("the number has fewer digits than the mask") from None
     if not found or next(digits, ""):
         raise Unsearchable("the number has more digits than the mask")

@@ -179,5 +179,6 @@ class Description:
 
     def listing_for(self, model: str, changes: bool = False) -> ListRequest | None:
         """Return how a model's records are listed: all, or the changes. One way may do both, or each has its own."""
+        # Better all records than none: a mirror can live on full pulls.
         fits = [one for one in self.listings if one.attempt.models is None or model in one.attempt.models]
         return next((one for one in fits if one.changes is changes), fits[0] if fits else None)

@@ -43,9 +43,9 @@ def _word(node: object) -> str:
 
 
 def read_body(answer: HttpAnswer) -> object:
-    """Return the JSON of an answer; None for an empty body, and for one that is no JSON."""
+    """Return the JSON of an answer; None for an empty body, and for one that is not JSON."""
     try:
-        # What is no JSON counts as nothing here: rules look at the status, and `client` says what it was.
+        # What is not JSON counts as nothing here: rules look at the status, and `client` says what it was.
         return read_json(_in_utf8(answer)) if answer.body.strip() else None
     except (ValueError, LookupError):
         return None

@@ -82,7 +82,7 @@ class CrmProvider:
         )
 
     async def check(self) -> str:
-        """Ask something cheap. Gives a sentence; raises what `find` raises."""
+        """Ask something cheap, and return a sentence; raises what `find` raises."""
         if self._description.check is not None:
             await self._client.ask(self._description.check, self._scope(next(iter(self._mapped))))
             return f"{self._description.title} answers, and knows us"
@@ -179,7 +179,7 @@ class CrmProvider:
         return found
 
     def _known(self, attempt: Attempt, records: list[Record]) -> list[Record]:
-        """Leave out what is no record: without an id it would be anybody's. A search may have told ids alone."""
+        """Leave out what is not a record: without an id it would be anybody's. A search may have told ids alone."""
         if not attempt.each and not all(record.id for record in records):
             raise ProviderMisread(f"{self._name}: a record has no id; look at 'fields' of the model")
         return [record for record in records if record.id]

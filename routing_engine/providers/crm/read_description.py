@@ -112,6 +112,7 @@ class SettingKeys:
         "what the whole value must look like",
         usual="anything",
     )
+    # `default:` with nothing behind it could mean either: the operator must write it, or it is empty.
     default: str | None = setting(
         text(),
         None,
@@ -142,6 +143,7 @@ def _setting_name(name: str) -> str:
 class WayKeys:
     """One way to prove who we are."""
 
+    # What is only a name is a secret: nobody should have to remember to say so.
     needs: Mapping[str, str] = setting(
         mapping_of(_NEED, bare="secret").called("mapping, name to `secret` or `text`"),
         {},
@@ -164,6 +166,7 @@ class WayKeys:
 class KnownModelKeys:
     """A model of a description, beside the constants of its requests."""
 
+    # Without `id` no mirror can tell two records apart, and no page can be linked.
     fields: Mapping[str, FieldKeys] = required(
         FIELDS.called("mapping, our name to theirs"),
         {},
@@ -222,9 +225,11 @@ class DescriptionKeys:
         "where a record's fields lie in it, such as `properties`",
         usual="the record itself",
     )
+    # Odoo writes false for an empty field: to a rule that would be a value.
     nothing: tuple[YamlValue, ...] = setting(
         list_of(raw("values", {})).called("list"), (), "values that mean no value, such as `[false, '']`"
     )
+    # Raw: all keys of a model but four are names that only this description knows.
     models: YamlValue | None = required(
         raw("mapping, name to [model](#a-model)", {"type": "object"}),
         None,
@@ -332,6 +337,7 @@ class _DescriptionReader:
     def _with_requests(self, found: Description, usual: Attempt, record: Known) -> Description:
         """Return the description with all that is asked."""
         keys = self.keys
+        # What may be named differs by where it stands: a list has no caller, a search no date.
         asking: Known = {**self.values, "model": self.constants, "fields": _BARE, "limit": _BARE, **_PAGING}
         phone: Known = {**asking, "number": frozenset(SPELLINGS), "spelling": _BARE}
         writing: Known = {**record, "record": _ANYTHING, "call": CALL_VALUES, "step": _ANYTHING, "field": _BARE}

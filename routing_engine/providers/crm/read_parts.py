@@ -42,6 +42,7 @@ class AttemptKeys(RequestKeys):
     models: tuple[str, ...] = setting(
         one_or_more(text()).called("a model, or a list"), (), "for which models it is", usual="all"
     )
+    # Most APIs answer every search in one shape: it is said once, for the whole description.
     records: Path | None = setting(path("results"), None, "where the records are", usual="the description's")
     next: NextKeys | None = setting(
         nested(NextKeys).called("[mapping](#next)"), None, "where the next page begins", usual="the description's"
@@ -49,6 +50,7 @@ class AttemptKeys(RequestKeys):
     errors: tuple[OutcomeRule, ...] = setting(
         RULES, (), "what answers to this request mean, before the rules of the description"
     )
+    # Loose by default, checked behind: most systems compare without case, some by parts of words.
     exact: bool = setting(
         flag(),
         True,
@@ -85,6 +87,7 @@ class PhoneAttemptKeys(AttemptKeys):
     """A search by the caller's number."""
 
     each: YamlValue | None = setting(_EACH, None, _EACH_MEANS)
+    # In their order, one request each: the spelling most records have goes first.
     spellings: tuple[YamlValue, ...] = setting(
         list_of(raw("texts with [values](#values)", TEXT)), (), "one attempt for each, with `{spelling}`"
     )
@@ -165,6 +168,7 @@ def read_list(sections: list[Section], known: Known, usual: Attempt) -> tuple[Li
     for section in sections:
         keys = read(section, ListKeys, "an attempt", instead=INSTEAD)
         attempt = _attempt(section, keys, known, usual)
+        # The request itself says it: who sends {since} lists changes, everybody else all.
         found.append(ListRequest(attempt, names(section, "since"), keys.gone))
     return tuple(found)
 
@@ -186,6 +190,7 @@ def _attempt(section: Section, keys: AttemptKeys, known: Known, usual: Attempt) 
 
 def _each(value: YamlValue | None, known: Known) -> tuple[FollowUp, ...]:
     """Read one request for each record, or a list of them."""
+    # One mapping or a list of them: most descriptions need one request more.
     sections = [entry.called("an entry of 'each'").section() for entry in value.entries()] if value is not None else []
     return tuple(_follow_up(section, known) for section in sections if section is not None)
 
@@ -249,6 +254,7 @@ class DescribeKeys(RequestKeys):
     name: Path | None = setting(path("name"), None, "a field's name", usual="the member's key")
     label: Path | None = setting(path("label"), None, "what people call it")
     type: Path | None = setting(path("type"), None, "its type, in the system's own words")
+    # Some systems list custom fields only: what is missing there is no slip of the operator.
     partial: bool = setting(
         flag(),
         False,

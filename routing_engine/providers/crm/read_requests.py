@@ -23,7 +23,7 @@ from routing_engine.settings.yaml_reader import Section, YamlValue
 _CODES = ("base64url", "json")
 _GRAPHQL = re.compile(r"\s*(query|mutation)\b[^{]*\{", re.ASCII)
 _AS_WRITTEN = "write {as_written: '...'} around a query of GraphQL, and send values as its variables"
-#: What a member is called that holds a secret, and how long one is at least: `Basic` and `none` are none.
+#: What a member is called that holds a secret, and how long one is at least: `Basic` and `none` are not secrets.
 _SECRET = re.compile(r"(authorization|cookie|token|(api|access|auth|private)[-_ ]?key|secret|password)\Z", re.I)
 _LONG = re.compile(r"\S{12}")
 _METHOD = "write the method in small letters as the key, and the address behind it: get: /contacts"

@@ -96,6 +96,7 @@ class RuleKeys:
         "the page of a log-in form: `{'header:Content-Type': text/html}`",
         usual="anything",
     )
+    # Refused where it is misspelt: an administrator looks, and no breaker opens.
     then: str = required(
         choice(*OUTCOMES).called("[meaning](#meanings)"), "refused", "what it means", example="refused"
     )

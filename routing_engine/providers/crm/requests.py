@@ -96,6 +96,7 @@ class RequestTemplate:
     def build(self, scope: Scope, base: str, more: RequestTemplate | None = None) -> BuiltRequest:
         """Return the request for these values, below the address `base`; `more` has further headers and parameters."""
         path = _path(self.address, scope)
+        # A whole address stands for itself: next links and a log-in elsewhere.
         address = path if not path.startswith("/") else base.rstrip("/") + path
         pairs = [*_pairs(self.query, scope), *(_pairs(more.query, scope) if more is not None else ())]
         if pairs:
@@ -129,6 +130,7 @@ def _path(text: TextTemplate, scope: Scope) -> str:
 
 def _part(slot: TextSlot, scope: Scope) -> str:
     value = as_words(slot.value(scope))
+    # The description's own words may hold slashes; a caller's text is one part of the path, whatever it holds.
     if slot.path[0] in TRUSTED:
         return value
     # `..` would lead to another resource of the same server, with our credentials.
@@ -142,7 +144,7 @@ def _encoded(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def _quoted(text: str) -> str:
-    return quote(text, safe="", errors="replace")  # half a surrogate pair out of JSON is no text
+    return quote(text, safe="", errors="replace")  # half a surrogate pair out of JSON is not a text
 
 
 def _pairs(members: tuple[tuple[TextTemplate, Node], ...], scope: Scope) -> Iterator[tuple[str, str]]:
@@ -170,5 +172,6 @@ def build_node(node: Node, scope: Scope) -> object:
         return inside if node.code == "json" else FILTERS[node.code].apply(inside)
     if isinstance(node, list):
         return [build_node(item, scope) for item in node]
+    # A null that is written is sent; a value that is missing is left out.
     built = ((key.text(scope), build_node(value, scope), value) for key, value in node)
     return {key: value for key, value, of in built if value is not None or isinstance(of, Constant)}

@@ -105,6 +105,7 @@ class CrmKeys:
 def read_crm(description: Description, section: Section, name: str, folder: Path | None = None) -> ProviderSetup:
     """Read the file of an integration whose provider is a description. What the description asks for comes first."""
     place = folder_of(section, folder)
+    # A description says for each search how the number is spelled; one form for all could only be worse.
     if section.value("number_form") is not None:
         section.note("number_form", f"'{description.name}' knows itself how its numbers are spelled", "remove it")
     limits = read_limits(section, description.limits)
@@ -176,7 +177,9 @@ def _read_model(own: Section | None, name: str, description: Description) -> tup
     for ours, theirs in given.items():
         check_field(own.section("fields") or own, ours, theirs)
     fields = {**usual.fields, **given}
+    # Added, never replaced: a field that tells callers apart must not be lost to a slip.
     numbers = tuple(dict.fromkeys((*usual.numbers, *read_numbers(own, fields))))
+    # An operator may point a model at another object of the CRM: `object: leads`.
     constants = {**usual.constants, **{key: own.text(key) for key in sorted(description.constants) if own.has(key)}}
     for key in sorted(description.constants - set(constants)):
         example = f"{key}: as the other models of '{description.name}' have it"

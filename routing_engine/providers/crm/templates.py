@@ -88,6 +88,7 @@ def read_text(text: str, known: Mapping[str, frozenset[str] | None]) -> TextTemp
 
     Raises `ValueError` with a sentence, and `LookupError` with a sentence and a remedy.
     """
+    # Before anything is compiled: `${name}` would be sent as it stands.
     _check_foreign(text)
     try:
         pieces = split_braces(text)
@@ -109,6 +110,7 @@ def _check_foreign(text: str) -> None:
 def _slot(inside: str, known: Mapping[str, frozenset[str] | None]) -> TextSlot:
     first, *steps = (part.strip() for part in inside.split("|"))
     filters = tuple(_filter(step, known) for step in steps)
+    # The last filter decides: what follows an escape would undo it.
     escaped = bool(steps) and FILTERS[steps[-1].split()[0]].escapes
     return TextSlot(_path(first, known), filters, escaped)
 

@@ -213,6 +213,7 @@ class AuthKeys:
     @property
     def way(self) -> str:
         """The names of what is used, for people."""
+        # For people only, so in the order of the reference and not of the file.
         used = (self.basic, self.bearer, self.oauth2, self.api_key, self.headers, self.hmac, self.mtls)
         names = ("basic", "bearer", "oauth2", "api_key", "headers", "hmac", "mtls")
         return " and ".join(name for name, value in zip(names, used, strict=True) if value) or "none"
@@ -256,6 +257,7 @@ def _oauth_of(keys: OAuthKeys) -> OAuthSettings:
         scopes={grant: (keys.scope,)} if keys.scope else {},
         client_in=keys.credentials_in,
         grants=(grant,),
+        # Without it a token would be used until it is refused: a caller would wait for that.
         lifetime_s=_LIFETIME_S,
     )
     return OAuthSettings(plan, keys.client_id, keys.client_secret, grant)

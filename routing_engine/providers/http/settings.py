@@ -104,6 +104,7 @@ class ParameterKeys:
     @property
     def names(self) -> ParameterNames:
         """The names that are sent."""
+        # A preset is where a section begins; every name may be written over it.
         usual = PRESETS[self.preset]
         return ParameterNames(
             usual.customer_id if self.customer_id is None else self.customer_id,
@@ -175,6 +176,7 @@ def read_settings(section: Section, name: str, folder: Path | None = None) -> Ht
 
 
 def _context(section: Section, tls: TlsKeys | None, auth: HttpAuth, folder: Path) -> ssl.SSLContext | None:
+    # One context for both: who we are, and who signed the server's certificate.
     own = auth.certificate
     if own is None:
         return context_or_usual(section, tls, folder)

@@ -151,6 +151,7 @@ class AstdbStore:
         """Log off."""
         await self._ami.close()
 
+    # Before the question, so that a refused log-in is told from a refused question.
     async def _connect(self) -> None:
         try:
             await self._ami.connect()
@@ -177,6 +178,7 @@ class AstdbStore:
             raise ProviderUnreachable(f"{self._name}: the connection broke before the answer", again=True) from None
         except ValueError as error:
             raise ProviderMisread(f"{self._name}: {error}") from None
+        # A value may be empty, and is one: only a message without it is not an answer.
         values = [message["Val"] for message in messages if "Val" in message]
         if not values:
             raise ProviderMisread(f"{self._name}: Asterisk's answer holds no value")
@@ -186,6 +188,7 @@ class AstdbStore:
 def _row(value: str) -> dict[str, object]:
     """Return the fields of a value: itself, and the members of a JSON object."""
     try:
+        # Most values are plain; JSON is tried where it can be, and never refused.
         found = read_json(value.encode()) if value.startswith("{") else None
     except ValueError:
         found = None

@@ -220,6 +220,7 @@ def _translated(name: str, error: RedisError | OSError) -> ProviderError:
         return ProviderRefused(f"{name}: the server knows no users: remove 'user'")
     if isinstance(error, redis.NoPermissionError):
         return ProviderRefused(f"{name}: the user may not read this key", theirs=True)
+    # A server that has just been started: it is worth waiting for, unlike the rest.
     if isinstance(error, redis.BusyLoadingError):
         return ProviderUnreachable(f"{name}: the server is still reading its data")
     if isinstance(error.__cause__ or error.__context__, ssl.SSLCertVerificationError):

@@ -145,7 +145,7 @@ async def _refuse_more(reader: asyncio.StreamReader) -> None:
 
 
 def _can_be_sent(text: str) -> bool:
-    """Return whether an entry can hold it: no value is empty, and half a surrogate pair is no character."""
+    """Return whether an entry can hold it: no value is empty, and half a surrogate pair is not a character."""
     # Spaces are not significant (RFC 4518, 2.6.1): nothing would be left to compare.
     return not text.isspace() and not re.search(r"[\ud800-\udfff]", text)
 
@@ -156,6 +156,7 @@ def _holds_number(attribute: str, number: str) -> bytes:
     Too much is found that way, and checked behind us. A short number would find everything: it must be the whole value.
     """
     digits = re.sub(r"[^0-9]", "", plain_text(number))
+    # With so few digits "in their order, with anything between" is nearly every number.
     if len(digits) < LAST_FEWEST:
         return equal(attribute, number)
     return holds_in_order(attribute, digits)
@@ -171,7 +172,7 @@ def _record(entry: LdapEntry, model: Model) -> Record:
 
 
 def _value(attribute: str, raw: Sequence[bytes]) -> Value:
-    """Return the text of a value, a tuple of several; what is no text, such as a picture, is left out."""
+    """Return the text of a value, a tuple of several; what is not text, such as a picture, is left out."""
     found = tuple(text for value in raw if (text := _text(attribute, value)) is not None)
     return found if len(found) > 1 else found[0] if found else None
 

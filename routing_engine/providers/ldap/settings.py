@@ -194,6 +194,7 @@ def _check_tls(section: Section, keys: LdapKeys) -> None:
     place = keys.address
     # An address that cannot be read says nothing about TLS: only what is known is judged.
     secure = place is not None and place.scheme == "ldaps"
+    # TLS within TLS: no directory speaks it.
     if secure and keys.start_tls:
         section.note("start_tls", "'start_tls' does nothing with ldaps://", "remove it, or use ldap://")
     if not secure and not keys.start_tls:
@@ -205,7 +206,7 @@ def _check_tls(section: Section, keys: LdapKeys) -> None:
 
 
 def _check_attributes(section: Section, keys: LdapKeys) -> None:
-    """Note every field that is no attribute's name, such as a JSONPath."""
+    """Note every field that is not an attribute's name, such as a JSONPath."""
     models = section.section("models")
     for name, model in keys.models.items():
         own = models.section(name) if models is not None else None

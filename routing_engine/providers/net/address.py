@@ -183,7 +183,7 @@ def refuse_tls(section: Section, plain: str, secure: str) -> None:
 
 
 def folder_of(section: Section, folder: Path | None) -> Path:
-    """Return the configuration folder: the one that is told, else the one above the folder of the YAML file."""
+    """Return the configuration folder: the one that is given, else the one above the folder of the YAML file."""
     return folder if folder is not None else Path(section.notes.file).parent.parent
 
 

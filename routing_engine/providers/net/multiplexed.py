@@ -65,7 +65,7 @@ class OpenLink(Generic[Message]):
         return self._broken is None and not self._writer.is_closing()
 
     async def ask(self, number: str, question: bytes) -> list[Message]:
-        """Send a question and give the messages of its answer.
+        """Send a question and return the messages of its answer.
 
         Raises `OSError` or `EOFError` when the connection broke, `ValueError` when the other side speaks otherwise.
         """
@@ -217,7 +217,7 @@ async def open_link(
     address: ServerAddress,
     greet: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[OpenLink[Message]]],
 ) -> OpenLink[Message]:
-    """Connect and let `greet` log in and give the link, within the address's time. A failure leaves nothing open."""
+    """Connect and let `greet` log in and return the link, within the address's time. A failure leaves nothing open."""
     async with asyncio.timeout(address.timeout_s):
         reader, writer = await _open_stream(address)
         try:

@@ -113,7 +113,7 @@ class Login:
 
 
 def prepare_key(name: str, settings: OAuthSettings) -> str:
-    """See to it that there is a key for the tokens; give the sentence on a new one, "" when there was one."""
+    """See to it that there is a key for the tokens; return the sentence on a new one, "" when there was one."""
     assert settings.folder is not None, "who logs in has a folder"
     try:
         path = make_key(settings.folder, settings.key)
@@ -151,7 +151,7 @@ Take = Callable[[Mapping[str, str]], Awaitable[None]]
 
 
 class CallbackPage:
-    """Takes answers until one is ours. `stranger` hears of each that is not."""
+    """Takes answers until one is ours. `stranger` is called for each that is not."""
 
     def __init__(self, path: str, take: Take, stranger: Callable[[str], None]) -> None:
         self._path, self._take, self._stranger = path, take, stranger

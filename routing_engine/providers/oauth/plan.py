@@ -188,6 +188,7 @@ class PlanKeys:
             self.pkce,
             self.client_in,
             self.body,
+            # The order counts: the first is the default of every integration.
             tuple(dict.fromkeys(self.grants)) or usual.grants,
             tuple(self.capture.items()),
             self.hosts,

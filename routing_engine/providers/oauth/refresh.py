@@ -180,7 +180,7 @@ def kept_of(settings: OAuthSettings, granted: TokenGrant, now: float, refresh_to
 
 
 def made_for(settings: OAuthSettings) -> str:
-    """Tell settings apart whose tokens are not each other's: another app, another account, another address."""
+    """Return a mark that differs for settings whose tokens are not each other's: another app, account or address."""
     parts = [settings.grant, settings.plan.token_url, settings.client_id, settings.user, settings.username]
     if not settings.by_person:
         parts += settings.plan.scopes.get(settings.grant, ())
@@ -188,7 +188,7 @@ def made_for(settings: OAuthSettings) -> str:
 
 
 def began_with(settings: OAuthSettings) -> str:
-    """Tell one refresh token of the YAML file from the next; "" where it has none."""
+    """Return a mark that differs with the refresh token of the YAML file; "" where it has none."""
     token = settings.refresh_token
     return hashlib.sha256(token.encode()).hexdigest()[:16] if token else ""
 

@@ -162,6 +162,7 @@ def read_oauth(section: Section, plan: OAuthPlan, fill: Callable[[str], str], fo
     keys = read(section, OAuthAppKeys, "'oauth2'")
     # Checked against the vendor's grants, which the type does not know.
     grant = keys.grant if keys.grant in plan.grants else plan.grants[0]
+    # Empty is "not written": the vendor's first grant.
     if keys.grant not in ("", *plan.grants):
         section.note("grant", f"'grant' cannot be '{keys.grant}'", suggest(keys.grant, plan.grants))
     _check_grant(section, grant)

@@ -67,7 +67,7 @@ class TokenStore:
         return state_folder(self.folder) / "tokens" / self.name
 
     def stamp(self) -> Stamp:
-        """Tell one content from the next without reading it."""
+        """Return a mark that differs with the content, without reading it; None when there is no file."""
         try:
             found = self.path.stat()
         except OSError:
@@ -187,7 +187,7 @@ def _read_file(name: str, path: Path) -> str:
 
 
 def make_key(folder: Path, variable: str) -> Path | None:
-    """Write a new key where there is none; give its file, or None when there was a key. Raises `OSError`."""
+    """Write a new key where there is none; return its file, or None when there was a key. Raises `OSError`."""
     if has_key(folder, variable):
         return None
     from cryptography.fernet import Fernet

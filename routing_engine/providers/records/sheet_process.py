@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _check_archive(path: Path, form: str) -> None:
-    """End where the archive is none, or would unfold to more than anybody's customers need."""
+    """End where the file is not an archive, or would unfold to more than anybody's customers need."""
     try:
         with zipfile.ZipFile(path) as archive:
             # The directory of the archive says so before anything is unpacked.

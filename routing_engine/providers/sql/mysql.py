@@ -83,7 +83,7 @@ class Mysql:
         return MysqlConnection(opened, self._open, self._most)
 
     def judge(self, error: BaseException) -> Fault:
-        """Tell what an error means."""
+        """Return what an error means."""
         from asyncmy.errors import InterfaceError, MySQLError
 
         wrong = error.__cause__ if isinstance(error, MySQLError) else error

@@ -46,7 +46,7 @@ class SqlDriver(Protocol):
         """Open a connection that can only read."""
 
     def judge(self, error: BaseException) -> Fault:
-        """Tell what an error of `connect` or of a connection means."""
+        """Return what an error of `connect` or of a connection means."""
 
     def close(self) -> None:
         """Release what all connections share."""
@@ -64,6 +64,7 @@ class SqlPool:
 
     async def ask(self, statement: SqlStatement, values: Sequence[str | None]) -> QueryResult:
         """Return the rows of a query; none for values that no row can have. Raises `ProviderError`s only."""
+        # Waited for within the source's own time: no queue grows behind a slow database.
         async with self._places:
             connection = await self._take()
             try:

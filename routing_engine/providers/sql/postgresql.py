@@ -140,7 +140,7 @@ class Postgresql:
         return PostgresqlConnection(cast(_AsyncpgConnection, opened), self._most)
 
     def judge(self, error: BaseException) -> Fault:
-        """Tell what an error means."""
+        """Return what an error means."""
         import asyncpg
 
         if isinstance(error, asyncpg.PostgresError):

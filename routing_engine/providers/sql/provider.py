@@ -64,6 +64,7 @@ class SqlProvider:
         text = query.number if query.by_caller else query.value
         if not text:
             raise ProviderRefused(f"{self._name}: there is nothing to search by")
+        # No column holds it, and PostgreSQL raises for a NUL where others find somebody.
         if not text.strip() or _CANNOT_BE_SENT.search(text):
             return ()
         rows = await self._rows(query, where)

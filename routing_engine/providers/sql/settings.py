@@ -127,6 +127,7 @@ class SqlModelKeys(ModelKeys):
     def check(self, section: Section, what: str) -> None:
         """Note a model that is nowhere, and fields that are no columns."""
         ModelKeys.check(self, section, what)
+        # Written, though wrong, is somewhere: its own problem has been noted.
         if not any(section.has(key) for key in _OWN):
             section.note("table", f"nothing says where {what} is", "add for example table: customers")
         fields = section.section("fields")
@@ -224,6 +225,7 @@ def read_settings(section: Section, name: str, folder: Path | None = None) -> Sq
 
 
 def _read_file(section: Section, keys: SqlKeys, folder: Path) -> tuple[Kind, Path]:
+    # Refused rather than passed over: who writes a password believes that the file has one.
     for key in ("password", "tls", "connect_timeout_s"):
         if section.has(key):
             section.note(key, f"'{key}' does nothing with a file", "remove it")
@@ -263,6 +265,7 @@ def _read_server(section: Section, keys: SqlKeys, folder: Path) -> tuple[Kind, S
 
 def _context(section: Section, keys: SqlKeys, host: str, folder: Path) -> ssl.SSLContext | None:
     """Return how TLS is spoken; without `tls` what stays on this machine is in the clear, and all else is checked."""
+    # On this machine the socket is as safe as the file; everywhere else the default must be.
     if keys.tls == "none" or (keys.tls is None and (not host or is_this_machine(host))):
         return None
     return tls_context(section, keys.tls if isinstance(keys.tls, TlsKeys) else None, folder)

@@ -56,7 +56,7 @@ class Sqlite:
             raise
 
     def judge(self, error: BaseException) -> Fault:
-        """Tell what an error means."""
+        """Return what an error means."""
         if isinstance(error, TimeoutError):
             return "slow"
         if isinstance(error, OSError):
