@@ -5,22 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from routing_engine.cli.common import Commands, add_command, misuse
 from routing_engine.config.folder import ENGINE, INTEGRATIONS, PROVIDERS, ROUTES
 from routing_engine.config.schema import (
-    SchemaOf,
     common_keys_schema,
     engine_schema,
+    file_schema,
     integration_schema,
-    keys_schema,
     route_schema,
 )
+from routing_engine.providers.crm.read_description import DescriptionKeys
 from routing_engine.providers.crm.settings import shipped
 from routing_engine.providers.registry import known_providers
-from routing_engine.settings.integration import IntegrationKeys
-from routing_engine.settings.value_types import Schema
+from routing_engine.providers.registry import schema_of as schema_of_provider
+from routing_engine.settings.spec import schema_of
+from routing_engine.settings.value_types import Schema, SchemaOf
 
 #: The folder of the schemas, below the configuration's.
 FOLDER = "schema"
@@ -55,15 +57,15 @@ def schemas(folder: Path) -> Mapping[str, Callable[[], Schema]]:
     return {
         "engine": engine_schema,
         "integration": lambda: integration_schema(_providers(folder)),
+        "provider": lambda: file_schema("a description of Routing Engine", partial(schema_of, DescriptionKeys)),
         "route": route_schema,
     }
 
 
 def _providers(folder: Path) -> Mapping[str, SchemaOf]:
-    code = {name: kind.keys for name, kind in known_providers().items()}
-    declared = {name: keys_schema(keys) for name, keys in code.items() if keys is not IntegrationKeys}
+    kinds = known_providers()
     own = [file.stem for file in (folder / PROVIDERS).glob("*.y*ml")]
-    return {**dict.fromkeys((*shipped(), *own, *code), common_keys_schema), **declared}
+    return {name: schema_of_provider(name, kinds, folder) or common_keys_schema for name in (*shipped(), *own, *kinds)}
 
 
 def write_schemas(folder: Path) -> list[Path]:

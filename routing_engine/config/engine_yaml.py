@@ -29,7 +29,7 @@ from routing_engine.config.engine_sections import (
     ServiceLimits,
 )
 from routing_engine.config.folder import FolderTexts, UnreadableFile, read_engine_file
-from routing_engine.config.number_lists import NAMED_LISTS, ListKeys, make_lists
+from routing_engine.config.number_lists import NAMED_LISTS, NumberListKeys, make_lists
 from routing_engine.core.destinations import dialplan_places, places_in
 from routing_engine.core.model import Site
 from routing_engine.core.prompts import LANGUAGE
@@ -98,7 +98,7 @@ class EngineSettings:
         "opening hours, holidays, overrides: `call.calendar` in conditions",
         in_force="reload",
     )
-    lists: Mapping[str, ListKeys] = setting(
+    lists: Mapping[str, NumberListKeys] = setting(
         NAMED_LISTS.called("mapping, name to [list](lists.md)"),
         {},
         "who is blocked, who is allowed: `list.NAME` in conditions",

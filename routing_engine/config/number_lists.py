@@ -27,7 +27,7 @@ _FILES = one_or_more(raw("a file", TEXT)).called("a file or a list of files")
 
 
 @dataclass(frozen=True, slots=True)
-class ListKeys:
+class NumberListKeys:
     """One list as it is written: the names of its files."""
 
     block: tuple[YamlValue, ...] = setting(
@@ -45,7 +45,7 @@ class ListKeys:
 
 #: `lists`, by name.
 NAMED_LISTS = mapping_of(
-    nested(ListKeys),
+    nested(NumberListKeys),
     "the list '{}'",
     matching(_NAME, "a list cannot be called '{}'", "begin with a letter; use a-z A-Z 0-9 - and _"),
     ("has no files", f"write for example {_EXAMPLE}"),
@@ -53,7 +53,7 @@ NAMED_LISTS = mapping_of(
 
 
 def make_lists(
-    written: Mapping[str, ListKeys], texts: Mapping[str, str | UnreadableFile], region: str, notes: Problems
+    written: Mapping[str, NumberListKeys], texts: Mapping[str, str | UnreadableFile], region: str, notes: Problems
 ) -> Mapping[str, NumberList]:
     """Return the lists of engine.yaml, read from the files that they name; every problem of these is noted.
 

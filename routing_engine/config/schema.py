@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Mapping
 
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.route.read import RouteKeys
 from routing_engine.settings.integration import IntegrationKeys
-from routing_engine.settings.spec import properties_of, refer_to, schema_of
-from routing_engine.settings.value_types import Definitions, Json, Schema
-
-#: Writes the schema of the files of one provider's integrations; what recurs in it goes to the definitions.
-SchemaOf: TypeAlias = Callable[[Definitions], Schema]
+from routing_engine.settings.spec import properties_of, schema_of
+from routing_engine.settings.value_types import Definitions, Json, Schema, SchemaOf
 
 #: Draft 7 is the newest that the YAML language server knows well.
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -20,12 +16,12 @@ _DRAFT = "http://json-schema.org/draft-07/schema#"
 
 def engine_schema() -> Schema:
     """Return the schema of engine.yaml."""
-    return _document("engine.yaml of Routing Engine", lambda definitions: schema_of(EngineSettings, definitions))
+    return file_schema("engine.yaml of Routing Engine", lambda definitions: schema_of(EngineSettings, definitions))
 
 
 def route_schema() -> Schema:
     """Return the schema of a file of `routes/`."""
-    return _document("a route of Routing Engine", lambda definitions: schema_of(RouteKeys, definitions))
+    return file_schema("a route of Routing Engine", lambda definitions: schema_of(RouteKeys, definitions))
 
 
 def integration_schema(providers: Mapping[str, SchemaOf]) -> Schema:
@@ -42,12 +38,7 @@ def integration_schema(providers: Mapping[str, SchemaOf]) -> Schema:
         ]
         return {"type": "object", "properties": {"provider": provider}, "required": ["provider"], "allOf": ways}
 
-    return _document("an integration of Routing Engine", body)
-
-
-def keys_schema(keys: type[IntegrationKeys]) -> SchemaOf:
-    """Return what writes the schema of a provider whose keys are declared."""
-    return lambda definitions: refer_to(keys, definitions)
+    return file_schema("an integration of Routing Engine", body)
 
 
 def common_keys_schema(definitions: Definitions) -> Schema:
@@ -60,7 +51,8 @@ def common_keys_schema(definitions: Definitions) -> Schema:
     return definitions.refer("AnyIntegration", write)
 
 
-def _document(title: str, body: SchemaOf) -> Schema:
+def file_schema(title: str, body: SchemaOf) -> Schema:
+    """Return the schema of a whole file, with the definitions that it refers to."""
     definitions = Definitions()
     written = body(definitions)
     return {"$schema": _DRAFT, "title": title, **written, "definitions": definitions.by_name}

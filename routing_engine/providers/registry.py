@@ -12,7 +12,14 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from routing_engine.core.ports import Clock, Provider
 from routing_engine.providers.crm.provider import open_crm
-from routing_engine.providers.crm.settings import reader_of_own, reader_of_shipped, shipped
+from routing_engine.providers.crm.schema import crm_schema
+from routing_engine.providers.crm.settings import (
+    own_description,
+    reader_of_own,
+    reader_of_shipped,
+    shipped,
+    shipped_description,
+)
 from routing_engine.providers.http import settings as http_settings
 from routing_engine.providers.http.provider import open_http
 from routing_engine.providers.keyed import astdb, redis
@@ -22,6 +29,8 @@ from routing_engine.providers.records import provider as records
 from routing_engine.providers.sql import settings as sql_settings
 from routing_engine.providers.sql.provider import open_sql
 from routing_engine.settings.integration import IntegrationKeys, Model, ProviderSetup, read_limits, read_models
+from routing_engine.settings.spec import refer_to
+from routing_engine.settings.value_types import SchemaOf
 from routing_engine.settings.yaml_reader import Problems, Section
 
 _GROUP = "routing_engine.providers"
@@ -49,7 +58,7 @@ class ProviderKind(Generic[S]):
     read_settings: ReadSettings[S]
     open: Callable[[str, S, Mapping[str, Model], str, Clock], Provider]
     read_models: Callable[[Section], Mapping[str, Model]] = read_models
-    #: All keys of the integration's YAML, for editors; those of every integration alone where they are not declared.
+    #: All keys of the integration's YAML, for editors. As it is, unknown keys pass there: they are not declared.
     keys: type[IntegrationKeys] = IntegrationKeys
 
 
@@ -59,12 +68,12 @@ Kinds: TypeAlias = Mapping[str, ProviderKind[Any]]
 #: What ships with the engine.
 PROVIDERS: Kinds = MappingProxyType(
     {
-        "astdb": ProviderKind(astdb.read_settings, astdb.open_astdb),
-        "http": ProviderKind(http_settings.read_settings, open_http),
-        "ldap": ProviderKind(ldap_settings.read_settings, open_ldap),
-        "redis": ProviderKind(redis.read_settings, redis.open_redis),
-        "records": ProviderKind(records.read_settings, records.open_records),
-        "sql": ProviderKind(sql_settings.read_settings, open_sql, sql_settings.read_models),
+        "astdb": ProviderKind(astdb.read_settings, astdb.open_astdb, keys=astdb.AstdbKeys),
+        "http": ProviderKind(http_settings.read_settings, open_http, keys=http_settings.HttpKeys),
+        "ldap": ProviderKind(ldap_settings.read_settings, open_ldap, keys=ldap_settings.LdapKeys),
+        "redis": ProviderKind(redis.read_settings, redis.open_redis, keys=redis.RedisKeys),
+        "records": ProviderKind(records.read_settings, records.open_records, keys=records.RecordsKeys),
+        "sql": ProviderKind(sql_settings.read_settings, open_sql, sql_settings.read_models, keys=sql_settings.SqlKeys),
     }
 )
 
@@ -96,6 +105,20 @@ def describe(
 def kind_of(provider: str, kinds: Kinds) -> Callable[..., Provider]:
     """Return what opens integrations of a provider; what is not code is a description."""
     return kinds[provider].open if provider in kinds else open_crm
+
+
+def schema_of(provider: str, kinds: Kinds, folder: Path) -> SchemaOf | None:
+    """Return what writes the JSON Schema of a provider's integrations; None where its keys are not declared.
+
+    A description of the operator's own lies in `providers/` of the configuration's folder.
+    """
+    if provider in kinds:
+        keys = kinds[provider].keys
+        return None if keys is IntegrationKeys else lambda definitions: refer_to(keys, definitions)
+    description = own_description(folder, provider) or (
+        shipped_description(provider) if provider in shipped() else None
+    )
+    return None if description is None else lambda definitions: crm_schema(description, definitions)
 
 
 def _reader(kind: ProviderKind[S], folder: Path) -> Callable[[Section, str], ProviderSetup]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from routing_engine.core.field_types import FIELD_TYPES
@@ -360,66 +360,11 @@ def limits_of(keys: IntegrationKeys, usual: RateLimits = RateLimits()) -> RateLi
     )
 
 
-# ----------------------------------------------------------------------------------- providers that read by hand
-
-
-def read_models(section: Section, more: Collection[str] = ()) -> Mapping[str, Model]:
-    """Take `models` and `number_form` from an integration's section; `more` are keys that its provider takes itself."""
-    keys = read(section, IntegrationKeys, "the integration", only=("number_form",))
-    section.require("models", "models: {contact: {fields: {id: id, name: name}}}")
-    models, found = section.section("models"), {}
-    for name in models.names() if models is not None else ():
-        value = models.value(name) if models is not None else None
-        own = None if value is None else value.called(f"the model '{name}'").section()
-        found[name] = ModelKeys() if own is None else read_model(own, name, more)
-    keys = replace(keys, models=found)
-    keys.check(section, "the integration")
-    return models_of(keys)
-
-
-def read_model(section: Section, name: str, more: Collection[str] = ()) -> ModelKeys:
-    """Read one model whole, but for the keys in `more`."""
-    keys = read(section, ModelKeys, f"the model '{name}'", only=("fields", "record_url", "numbers"))
-    for key in more:
-        section.take(key)
-    keys.check(section, f"the model '{name}'")
-    section.close(f"the model '{name}'")
-    return keys
+def read_models(section: Section) -> Mapping[str, Model]:
+    """Read `models` and `number_form` of an integration whose models have the keys of every integration."""
+    return models_of(read(section, IntegrationKeys, "the integration", only=("models", "number_form")))
 
 
 def read_limits(section: Section, usual: RateLimits = RateLimits()) -> RateLimits:
-    """Take `limits` and `breaker` from an integration's section; what is left out is as `usual`."""
+    """Read `limits` and `breaker` of an integration; what is left out is as `usual`."""
     return limits_of(read(section, IntegrationKeys, "the integration", only=("limits", "breaker")), usual)
-
-
-def read_fields(
-    section: Section, usual: Mapping[str, str] | None = None
-) -> tuple[Mapping[str, str], Mapping[str, FieldInfo]]:
-    """Take `fields` of a model: our names, each with theirs, and what more is said of them."""
-    return fields_of(_part(section, "fields").fields, usual)
-
-
-def read_field(fields: Section, name: str, usual: Mapping[str, str]) -> tuple[str, FieldInfo]:
-    """Read one field: what the other side calls it, or `{field, label, type, shown}`."""
-    value = fields.value(name)
-    found = None if value is None else FIELD.read(value.called(f"the field '{name}'"), "")
-    keys = found or FieldKeys()
-    return keys.field or usual.get(name, name), keys.info
-
-
-def read_numbers(section: Section, fields: Mapping[str, str]) -> tuple[str, ...]:
-    """Take `numbers` of a model; `fields` are those it has."""
-    keys = _part(section, "numbers")
-    check_names(section, keys, fields)
-    return keys.numbers
-
-
-def read_record_url(section: Section, fields: Mapping[str, str]) -> Template | None:
-    """Take `record_url` of a model; None when it is left out."""
-    keys = _part(section, "record_url")
-    check_names(section, keys, fields)
-    return keys.record_url
-
-
-def _part(section: Section, key: str) -> ModelKeys:
-    return read(section, ModelKeys, "a model", only=(key,))

@@ -164,7 +164,7 @@ def _read_key(section: Section, key: Key, usual: DataclassInstance | None, told:
 
 def _refuse_later(section: Section, key: Key) -> None:
     if key.name in section.names():
-        section.take(key.name)
+        section.value(key.name)
         sentence = f"'{key.name}' is part of the route language, but this version cannot do it yet"
         section.note(key.name, sentence, key.later)
 

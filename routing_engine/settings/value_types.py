@@ -39,6 +39,10 @@ class Definitions:
         return {"$ref": f"#/definitions/{name}"}
 
 
+#: Writes a schema; what recurs in it goes to the definitions.
+SchemaOf: TypeAlias = Callable[[Definitions], Schema]
+
+
 @dataclass(frozen=True, slots=True)
 class ValueType(Generic[T_co]):
     """A kind of value.
@@ -49,7 +53,7 @@ class ValueType(Generic[T_co]):
     """
 
     read: Callable[[YamlValue, str], T_co | None]
-    schema: Callable[[Definitions], Schema]
+    schema: SchemaOf
     words: str
     hidden: bool = False
 
@@ -72,7 +76,7 @@ def or_empty(schema: Schema) -> Schema:
     return {"anyOf": [*(ways if isinstance(ways, list) else [schema]), {"type": "null"}]}
 
 
-def _plain(schema: Schema) -> Callable[[Definitions], Schema]:
+def _plain(schema: Schema) -> SchemaOf:
     return lambda _: schema
 
 
@@ -199,7 +203,7 @@ def parsed(parse: Callable[[str], T], words: str, remedy: str, schema: Schema = 
     return ValueType(read, _plain(schema), words)
 
 
-def raw(words: str, schema: Schema | Callable[[Definitions], Schema]) -> ValueType[YamlValue]:
+def raw(words: str, schema: Schema | SchemaOf) -> ValueType[YamlValue]:
     """Return the type of a value that has many shapes: whoever needs it reads it himself, after its neighbours."""
     return ValueType(lambda value, _: value, schema if callable(schema) else _plain(schema), words)
 

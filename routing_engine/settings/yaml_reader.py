@@ -43,9 +43,8 @@ class Problems:
         self.environment = environment
         self.problems: list[Problem] = []
 
-    def note(self, node: yaml.Node | int, sentence: str, remedy: str) -> None:
-        """Remember a problem at a node (or at a line that counts from 1)."""
-        line = node if isinstance(node, int) else node.start_mark.line + 1
+    def note(self, line: int, sentence: str, remedy: str) -> None:
+        """Remember a problem at a line, counted from 1; 0 is the whole file."""
         problem = Problem(self.file, line, sentence, remedy)
         if problem not in self.problems:
             self.problems.append(problem)
@@ -67,7 +66,7 @@ def read_yaml(text: str, notes: Problems) -> Section | None:
     if node is None:
         notes.note(0, "the file is empty", "write the keys of the reference, or remove the file")
         return None
-    return section_of(node, notes, "the file")
+    return YamlValue(node, notes, "the file").section()
 
 
 def _is_plain(text: str, notes: Problems) -> bool:
@@ -128,62 +127,6 @@ def plain_number(number: float) -> str:
     return str(int(number)) if number == int(number) else str(number)
 
 
-def section_of(node: yaml.Node, notes: Problems, what: str) -> Section | None:
-    """Return the section that a node is; None, with the problem noted, when it is no mapping."""
-    if isinstance(node, yaml.MappingNode):
-        return Section(node, notes)
-    notes.note(node, f"{what} must be a mapping of keys", "write 'key: value' lines")
-    return None
-
-
-def is_null(node: yaml.Node) -> bool:
-    """Return whether a node is written as nothing: empty, `~` or `null`."""
-    return isinstance(node, yaml.ScalarNode) and not node.style and node.value in _NULLS
-
-
-def text_of(node: yaml.Node, notes: Problems, what: str) -> str | None:
-    """Return a scalar as it is written, whatever YAML would make of it: `+43 664...`, `0664`, `no` are texts here."""
-    if not isinstance(node, yaml.ScalarNode):
-        braces = isinstance(node, yaml.MappingNode) and node.flow_style
-        notes.note(
-            node, f"{what} must be a text", "put a template in quotes: '{name}'" if braces else "write one value"
-        )
-        return None
-    if is_null(node):
-        notes.note(node, f"{what} has no value", "write a value, or remove the key")
-        return None
-    if _CONTROL.search(node.value):
-        notes.note(node, f"{what} holds a control character", "remove it")
-        return None
-    return str(node.value)
-
-
-def value_of(node: yaml.Node, notes: Problems, what: str) -> str | int | float | bool | None:
-    """Return a scalar by its meaning; where YAML 1.1 and people read it differently, the problem is noted."""
-    if not isinstance(node, yaml.ScalarNode):
-        notes.note(node, f"{what} must be one value", "write a text, a number, true or false")
-        return None
-    raw: str = node.value
-    if node.style:  # quoted; plain is None or "", as the loader likes
-        return raw
-    if raw in _NULLS:
-        return None
-    if raw in _TRUE or raw in _FALSE:
-        return raw in _TRUE
-    if _INTEGER.match(raw) and len(raw) < 19:
-        return int(raw)
-    if _DECIMAL.match(raw) and len(raw) < 19:
-        return float(raw)
-    trap = _trap(raw)
-    if trap:
-        notes.note(
-            node,
-            f"{what}: {raw} without quotes is read as {trap} by YAML",
-            f"write '{raw}' in quotes, or the number or true/false that you mean",
-        )
-    return raw
-
-
 def _trap(raw: str) -> str:
     if raw.lower() in _YES_NO:
         return "true or false"
@@ -237,7 +180,7 @@ class YamlValue:
     @property
     def is_empty(self) -> bool:
         """Whether it is written as nothing: empty, `~` or `null`."""
-        return is_null(self._node)
+        return isinstance(self._node, yaml.ScalarNode) and not self._node.style and self._node.value in _NULLS
 
     def note(self, sentence: str, remedy: str) -> None:
         """Remember a problem at this place."""
@@ -253,15 +196,49 @@ class YamlValue:
 
     def text(self) -> str | None:
         """Return a scalar as it is written, whatever YAML would make of it: `+43 664...`, `0664`, `no`."""
-        return text_of(self._node, self.notes, self.what)
+        if not isinstance(self._node, yaml.ScalarNode):
+            # {name} without quotes is a mapping to YAML, and a template to whoever wrote it
+            braces = isinstance(self._node, yaml.MappingNode) and self._node.flow_style
+            remedy = "put a template in quotes: '{name}'" if braces else "write one value"
+            self.note(f"{self.what} must be a text", remedy)
+            return None
+        if self.is_empty:
+            self.note(f"{self.what} has no value", "write a value, or remove the key")
+            return None
+        if _CONTROL.search(self._node.value):
+            self.note(f"{self.what} holds a control character", "remove it")
+            return None
+        return str(self._node.value)
 
     def scalar(self) -> str | int | float | bool | None:
         """Return a scalar by its meaning; where YAML 1.1 and people read it differently, that is a problem."""
-        return value_of(self._node, self.notes, self.what)
+        if not isinstance(self._node, yaml.ScalarNode):
+            self.note(f"{self.what} must be one value", "write a text, a number, true or false")
+            return None
+        raw: str = self._node.value
+        if self._node.style:  # quoted; plain is None or "", as the loader likes
+            return raw
+        if raw in _NULLS:
+            return None
+        if raw in _TRUE or raw in _FALSE:
+            return raw in _TRUE
+        # 18 digits fit every number of a database; a longer one is a text that happens to have digits only
+        if _INTEGER.match(raw) and len(raw) < 19:
+            return int(raw)
+        if _DECIMAL.match(raw) and len(raw) < 19:
+            return float(raw)
+        trap = _trap(raw)
+        if trap:
+            sentence = f"{self.what}: {raw} without quotes is read as {trap} by YAML"
+            self.note(sentence, f"write '{raw}' in quotes, or the number or true/false that you mean")
+        return raw
 
     def section(self) -> Section | None:
         """Return the mapping that it must be."""
-        return section_of(self._node, self.notes, self.what)
+        if isinstance(self._node, yaml.MappingNode):
+            return Section(self._node, self.notes)
+        self.note(f"{self.what} must be a mapping of keys", "write 'key: value' lines")
+        return None
 
     def entries(self) -> list[YamlValue]:
         """Return the entries of a list; a value that stands alone is its own only entry."""
@@ -363,151 +340,73 @@ def _secret_file(section: Section) -> str:
 
 
 class Section:
-    """A mapping of a YAML file. Take its keys one by one, then `close` it: what is left over is a problem."""
+    """A mapping of a YAML file. Its keys are asked for one by one; what is left over when it is closed is a problem."""
 
     def __init__(self, node: yaml.MappingNode, notes: Problems) -> None:
-        self.node = node
         self.notes = notes
-        self.line: int = node.start_mark.line + 1
-        self._nodes: dict[str, yaml.Node] = {}
-        self._keys: dict[str, yaml.Node] = {}
+        self.itself = YamlValue(node, notes, "a section")
+        self._values: dict[str, YamlValue] = {}
+        self._keys: dict[str, YamlValue] = {}
         self._known: list[str] = []
         for key, value in node.value:
-            self._enter(key, value)
+            self._enter(YamlValue(key, notes, "a key"), value)
 
-    def _enter(self, key: yaml.Node, value: yaml.Node) -> None:
-        name = text_of(key, self.notes, "a key")
+    def _enter(self, key: YamlValue, value: yaml.Node) -> None:
+        name = key.text()
         if name is None:
             return
         if name == "<<":
-            self.notes.note(key, "merge keys (<<) are not used here", "write the keys out")
-        elif name in self._nodes:
-            first = self._keys[name].start_mark.line + 1
-            self.notes.note(key, f"'{name}' stands here twice (first on line {first})", "keep one of them")
+            key.note("merge keys (<<) are not used here", "write the keys out")
+        elif name in self._values:
+            key.note(f"'{name}' stands here twice (first on line {self._keys[name].line})", "keep one of them")
         else:
-            self._nodes[name], self._keys[name] = value, key
+            self._keys[name] = key.called(f"'{name}'")
+            self._values[name] = YamlValue(value, self.notes, f"'{name}'")
 
     @property
-    def itself(self) -> YamlValue:
-        """The whole section as a value, for its place and its texts."""
-        return YamlValue(self.node, self.notes, "a section")
+    def line(self) -> int:
+        """The line it begins on, counted from 1."""
+        return self.itself.line
 
     def names(self) -> list[str]:
         """Return the keys as written, in their order."""
-        return list(self._nodes)
+        return list(self._values)
 
     def has(self, key: str) -> bool:
         """Return whether the key is there with a value."""
-        return key in self._nodes and not is_null(self._nodes[key])
+        return key in self._values and not self._values[key].is_empty
+
+    def key(self, key: str) -> YamlValue:
+        """Return the key itself as a value, for its place; the section when the key is not there."""
+        return self._keys.get(key) or self.itself.called(f"'{key}'")
 
     def line_of(self, key: str) -> int:
         """Return the line of a key, or the section's own when it is not there."""
-        return int(self._keys[key].start_mark.line) + 1 if key in self._keys else self.line
-
-    def key_node(self, key: str) -> yaml.Node:
-        """Return the node of a key itself, or of the section when it is not there."""
-        return self._keys.get(key, self.node)
+        return self.key(key).line
 
     def note(self, key: str, sentence: str, remedy: str) -> None:
         """Remember a problem at a key (at the section itself when the key is not there)."""
-        self.notes.note(self.line_of(key), sentence, remedy)
-
-    def take(self, key: str) -> yaml.Node | None:
-        """Take a key's node; None when it is missing or has no value."""
-        self._known.append(key)
-        return self._nodes[key] if self.has(key) else None
-
-    def require(self, key: str, example: str) -> yaml.Node | None:
-        """Take a key that must be there; its absence is noted with an example as the remedy."""
-        node = self.take(key)
-        if node is None:
-            self.note(key, f"'{key}' is missing", f"add for example: {example}")
-        return node
+        self.key(key).note(sentence, remedy)
 
     def value(self, key: str) -> YamlValue | None:
-        """Take a key's value; None when it is missing or has no value."""
-        node = self.take(key)
-        return None if node is None else YamlValue(node, self.notes, f"'{key}'")
-
-    def key(self, key: str) -> YamlValue:
-        """Return the key itself as a value, for its place; the section's when the key is not there."""
-        return YamlValue(self.key_node(key), self.notes, f"'{key}'")
+        """Return a key's value; None when it is missing or has no value. The key is known from then on."""
+        self._known.append(key)
+        return self._values[key] if self.has(key) else None
 
     def text(self, key: str, default: str = "") -> str:
-        """Take a text as it is written."""
+        """Return a key's text as it is written; the default when it is missing or cannot be used."""
         value = self.value(key)
         found = None if value is None else value.text()
         return default if found is None else found
 
-    def texts(self, key: str) -> tuple[str, ...]:
-        """Take one text or a list of texts."""
-        value = self.value(key)
-        found = [] if value is None else [entry.text() for entry in value.entries()]
-        return tuple(text for text in found if text is not None)
-
-    def choice(self, key: str, allowed: Sequence[str], default: str) -> str:
-        """Take a text that must be one of `allowed`."""
-        value = self.value(key)
-        return (None if value is None else value.choice(allowed)) or default
-
-    def number(self, key: str, default: float, low: float, high: float, usual: str = "") -> float:
-        """Take a number between `low` and `high`; `usual` says what holds without the key, where that is no number."""
-        value = self.value(key)
-        found = None if value is None else value.number(low, high, usual or plain_number(default))
-        return default if found is None else found
-
-    def whole(self, key: str, default: int, low: int, high: int) -> int:
-        """Take a whole number between `low` and `high`."""
-        value = self.value(key)
-        found = None if value is None else value.whole(low, high, str(default))
-        return default if found is None else found
-
-    def flag(self, key: str, default: bool) -> bool:
-        """Take `true` or `false`."""
-        value = self.value(key)
-        found = None if value is None else value.flag()
-        return default if found is None else found
-
     def section(self, key: str) -> Section | None:
-        """Take a nested mapping."""
+        """Return a section within this one; None when it is missing or no mapping."""
         value = self.value(key)
         return None if value is None else value.section()
 
-    def items(self, key: str) -> list[yaml.Node]:
-        """Take a list's nodes; a problem when it is no list."""
-        node = self.take(key)
-        if node is None:
-            return []
-        if isinstance(node, yaml.SequenceNode):
-            return list(node.value)
-        self.note(key, f"'{key}' must be a list", f"write its entries below '{key}:', each with '- '")
-        return []
-
-    def sections(self, key: str) -> list[Section]:
-        """Take a list of mappings."""
-        found = (section_of(node, self.notes, f"an entry of '{key}'") for node in self.items(key))
-        return [section for section in found if section is not None]
-
-    def secret(self, key: str) -> str:
-        """Take a secret, as `YamlValue.secret` reads it."""
-        value = self.value(key)
-        return (None if value is None else value.secret()) or ""
-
-    def plain(self, key: str, default: str = "") -> str:
-        """Take a text in which `${NAME}` may stand, such as an address."""
-        value = self.value(key)
-        found = None if value is None else value.filled()
-        return default if found is None else found
-
-    def part(self, wanted: Callable[[str], bool]) -> Section:
-        """Return the keys that are wanted as a section of their own; here they count as taken."""
-        pairs = [(self._keys[name], node) for name, node in self._nodes.items() if wanted(name)]
-        self._known += [name for name in self._nodes if wanted(name)]
-        return Section(yaml.MappingNode(self.node.tag, pairs, self.node.start_mark, self.node.end_mark), self.notes)
-
     def close(self, what: str, instead: Mapping[str, str] | None = None) -> None:
         """Note every key that nobody took. `instead` has remedies for words that people bring from elsewhere."""
-        for name in self._nodes:
+        for name in self._values:
             if name not in self._known:
                 remedy = (instead or {}).get(name) or suggest(name, self._known)
                 self.note(name, f"{what} has no key '{name}'", remedy)

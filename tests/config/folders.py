@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,19 +14,26 @@ from routing_engine.errors import ConfigError
 from routing_engine.providers.registry import PROVIDERS as SHIPPED
 from routing_engine.providers.registry import describe, readers
 from routing_engine.rehearsal import run_examples
-from routing_engine.settings.integration import ProviderSetup, read_limits, read_models
+from routing_engine.settings.integration import IntegrationKeys, ProviderSetup, limits_of, models_of
+from routing_engine.settings.spec import read, setting
+from routing_engine.settings.value_types import secret
 from routing_engine.settings.yaml_reader import Section
 
 CRM = "provider: fake\ntoken: '${TOKEN}'\nmodels:\n  contact: {}\n  lead: {}\n"
 ROUTE = "default: {to: {queue: sales}}\n"
 
 
+@dataclass(frozen=True, slots=True)
+class FakeKeys(IntegrationKeys):
+    """The keys of a provider that exists in tests only."""
+
+    token: str = setting(secret(), "", "for nobody")
+
+
 def read_fake(section: Section, name: str) -> ProviderSetup:
     """Read the keys of a provider that exists in tests only."""
-    models, limits = read_models(section), read_limits(section)
-    settings = (name, section.secret("token"))
-    section.close(f"the integration '{name}'")
-    return ProviderSetup(settings, models, limits)
+    keys = read(section, FakeKeys, f"the integration '{name}'")
+    return ProviderSetup((name, keys.token), models_of(keys), limits_of(keys))
 
 
 class Listing:

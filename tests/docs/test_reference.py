@@ -11,19 +11,13 @@ from routing_engine.providers.crm.read_parts import (
     DescribeKeys,
     EachKeys,
     FieldAttemptKeys,
-    ListKeys,
+    ListAttemptKeys,
     PhoneAttemptKeys,
     StepKeys,
 )
-from routing_engine.providers.http.settings import HttpKeys
-from routing_engine.providers.keyed.astdb import AstdbKeys
-from routing_engine.providers.keyed.redis import RedisKeys
-from routing_engine.providers.ldap.settings import LdapKeys
 from routing_engine.providers.oauth.plan import PlanKeys
 from routing_engine.providers.oauth.settings import OAuthAppKeys, OwnAddressKeys
-from routing_engine.providers.records.provider import RecordsKeys
 from routing_engine.providers.registry import PROVIDERS
-from routing_engine.providers.sql.settings import SqlKeys
 from routing_engine.settings.integration import IntegrationKeys
 from routing_engine.settings.reference import refreshed, sections_of
 from routing_engine.settings.spec import schema_of
@@ -35,17 +29,10 @@ PAGES = sorted(REFERENCE.glob("*.md"))
 #: Shapes that have no keys of their own, or one, and are described in words.
 BY_HAND = {"Condition", "Operators", "Prompt", "Destination", "NamedInputKeys", "PreferKeys"}
 #: The file of an integration, by its provider.
-INTEGRATIONS = {
-    "astdb": AstdbKeys,
-    "http": HttpKeys,
-    "ldap": LdapKeys,
-    "records": RecordsKeys,
-    "redis": RedisKeys,
-    "sql": SqlKeys,
-}
+INTEGRATIONS = {name: kind.keys for name, kind in PROVIDERS.items()}
 #: Parts of a description that are read one by one, because what a text in them may name depends on the rest.
 DESCRIBED = [WayKeys, PlanKeys, OAuthAppKeys, OwnAddressKeys, KnownModelKeys, PhoneAttemptKeys, FieldAttemptKeys]
-DESCRIBED += [ListKeys, EachKeys, DescribeKeys, StepKeys]
+DESCRIBED += [ListAttemptKeys, EachKeys, DescribeKeys, StepKeys]
 #: What a whole file holds, one for each kind of file.
 FILES = [EngineSettings, IntegrationKeys, RouteKeys, *INTEGRATIONS.values(), DescriptionKeys, *DESCRIBED]
 

@@ -129,6 +129,6 @@ def _read(text: str, folder: Path):  # type: ignore[no-untyped-def]
     notes = Problems("integrations/erp.yaml", SECRETS.get)
     section = read_yaml(text, notes)
     assert section is not None
-    section.take("provider")
+    section.value("provider")
     models = read_models(section) if section.has("models") else {}
     return read_settings(section, "erp", folder), models, notes

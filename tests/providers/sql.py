@@ -70,7 +70,7 @@ def read(text: str, folder: Path, password: str = PASSWORD) -> tuple[ProviderSet
     notes = Problems("integrations/shop.yaml", {"PASSWORD": password}.get)
     section = read_yaml(f"provider: sql\n{text}" if "provider:" not in text else text, notes)
     assert section is not None
-    section.take("provider")
+    section.value("provider")
     connection = readers(PROVIDERS, folder)["sql"](section, "shop")
     return connection, [f"{one.line}: {one.sentence}; {one.remedy}" for one in notes.problems]
 

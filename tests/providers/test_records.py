@@ -178,7 +178,7 @@ def read(folder: Path, text: str) -> tuple[RecordsSettings, list[str]]:
     notes = Problems("integrations/shop.yaml")
     section = read_yaml(f"provider: records\nmodels: {{contact: {{}}}}\n{text}", notes)
     assert section is not None
-    section.take("provider")
+    section.value("provider")
     read_models(section)
     return read_settings(section, "shop", folder), [problem.sentence for problem in notes.problems]
 

@@ -205,7 +205,7 @@ def test_what_an_integration_says_of_a_spreadsheet(tmp_path: Path, text: str, se
     notes = Problems("integrations/shop.yaml")
     section = read_yaml(f"provider: records\nmodels: {{contact: {{}}}}\n{text}", notes)
     assert section is not None
-    section.take("provider")
+    section.value("provider")
     read_models(section)
     read_settings(section, "shop", tmp_path)
     assert [problem.sentence for problem in notes.problems] == sentences

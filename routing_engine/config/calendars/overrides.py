@@ -45,7 +45,9 @@ def _entries(text: str | UnreadableFile | None, notes: Problems) -> Iterator[tup
         notes.note(0, text.why, text.remedy)
         return
     top = read_yaml(text, notes)
-    for entry in top.sections("overrides") if top is not None else ():
+    written = top.value("overrides") if top is not None else None
+    found = [] if written is None else [value.called("an override").section() for value in written.entries()]
+    for entry in (section for section in found if section is not None):
         override = _read_entry(entry)
         if override is not None:
             yield entry.text("name"), override, entry.line

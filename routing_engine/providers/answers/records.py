@@ -15,8 +15,8 @@ from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread
 from routing_engine.providers.answers.path import Path, is_nothing, read_path
 from routing_engine.providers.answers.values import read_json, read_value
-from routing_engine.settings.integration import Model, read_field
-from routing_engine.settings.yaml_reader import Section, section_of
+from routing_engine.settings.integration import Model, ModelKeys
+from routing_engine.settings.yaml_reader import Section
 
 _WEB = re.compile(r"https?://[^\s\"<>\\^`{|}]+\Z", re.I)
 #: What a part of an address's path cannot be: a browser goes up a folder for two dots, also for encoded ones.
@@ -61,25 +61,23 @@ def _compiled(theirs: str) -> str | Path:
     return read_path(theirs) if theirs.startswith("$") else theirs
 
 
-def check_paths(section: Section) -> None:
-    """Note every field of an integration's models whose JSONPath cannot be compiled."""
-    models = section.section("models")
-    for name in models.names() if models is not None else ():
-        node = models.take(name) if models is not None else None
-        model = None if node is None else section_of(node, section.notes, f"the model '{name}'")
-        fields = None if model is None else model.section("fields")
-        for ours in fields.names() if fields is not None else ():
-            _check_path(fields, ours)
+def check_paths(section: Section, models: Mapping[str, ModelKeys]) -> None:
+    """Note every field of an integration's models whose JSONPath cannot be compiled. `section` is the whole file."""
+    written = section.section("models")
+    for name, model in models.items():
+        own = None if written is None else written.section(name)
+        fields = None if own is None else own.section("fields")
+        for ours, one in model.fields.items() if fields is not None else ():
+            if fields is not None and not _is_path(one.field or ours):
+                fields.note(ours, f"the field '{ours}' is no JSONPath: '{one.field or ours}'", _EXAMPLE_PATH)
 
 
-def _check_path(fields: Section | None, ours: str) -> None:
-    if fields is None:
-        return
-    theirs, _ = read_field(fields, ours, {})
+def _is_path(theirs: str) -> bool:
     try:
         _compiled(theirs)
     except ValueError:
-        fields.note(ours, f"the field '{ours}' is no JSONPath: '{theirs}'", _EXAMPLE_PATH)
+        return False
+    return True
 
 
 # ------------------------------------------------------------------------------------------------- JSON

@@ -123,7 +123,8 @@ def _needs_of(inside: Section, way: AuthMethod) -> Mapping[str, str]:
 
 
 def _given(section: Section, name: str, secret: bool) -> str:
-    return section.secret(name) if secret else section.plain(name)
+    value = section.value(name)
+    return (value.secret() if secret else value.filled()) or "" if value is not None else ""
 
 
 def fill(values: Mapping[str, str]) -> Callable[[str], str]:

@@ -100,7 +100,7 @@ class PhoneAttemptKeys(AttemptKeys):
 
 
 @dataclass(frozen=True, slots=True)
-class ListKeys(AttemptKeys):
+class ListAttemptKeys(AttemptKeys):
     """How all records are listed."""
 
     gone: Where = setting(CONDITION, (), "tells records that were deleted")
@@ -166,7 +166,7 @@ def read_list(sections: list[Section], known: Known, usual: Attempt) -> tuple[Li
     """Read how all records are listed; `{since}` in the request makes changes listable."""
     found = []
     for section in sections:
-        keys = read(section, ListKeys, "an attempt", instead=INSTEAD)
+        keys = read(section, ListAttemptKeys, "an attempt", instead=INSTEAD)
         attempt = _attempt(section, keys, known, usual)
         # The request itself says it: who sends {since} lists changes, everybody else all.
         found.append(ListRequest(attempt, names(section, "since"), keys.gone))

@@ -86,7 +86,7 @@ def joined(statuses: tuple[frozenset[int], ...]) -> frozenset[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleKeys:
+class OutcomeRuleKeys:
     """What an answer means: the first rule that fits says it."""
 
     status: tuple[frozenset[int], ...] = setting(STATUSES, (), "the answer's status", usual="any")
@@ -128,7 +128,7 @@ class RuleKeys:
         return OutcomeRule(statuses, self.where, self.then, self.wait_s, self.wait_header, self.wait_path)
 
 
-_RULE = nested(RuleKeys)
+_RULE = nested(OutcomeRuleKeys)
 
 
 def _read_rule(value: YamlValue, usual: str) -> OutcomeRule | None:

@@ -28,11 +28,11 @@ from routing_engine.providers.oauth.plan import HOSTS
 from routing_engine.providers.oauth.settings import OAuthSettings
 from routing_engine.settings.integration import (
     Model,
+    ModelKeys,
     ProviderSetup,
-    read_fields,
+    check_names,
+    fields_of,
     read_limits,
-    read_numbers,
-    read_record_url,
 )
 from routing_engine.settings.spec import nested, read, setting
 from routing_engine.settings.yaml_reader import Problems, Section
@@ -138,7 +138,8 @@ def _read_values(section: Section, description: Description) -> Mapping[str, str
     for name, wanted in description.settings.items():
         if wanted.default is None and not section.has(name):
             section.note(name, f"'{name}' is missing", f"add for example: {name}: {wanted.example}")
-        value = section.plain(name, wanted.default or "")
+        written = section.value(name)
+        value = (wanted.default or "") if written is None else written.filled() or ""
         value = value.rstrip("/") if "://" in value else value  # as a browser copies it; addresses below begin with /
         if value and not wanted.fits(value):
             section.note(name, f"'{name}' cannot be '{value[:80]}'", f"write for example {name}: {wanted.example}")
@@ -173,12 +174,14 @@ def _read_model(own: Section | None, name: str, description: Description) -> tup
     model = replace(model, by_field="named" if description.search_for(name) is not None else False)
     if own is None:
         return model, usual.constants
-    given, about = read_fields(own, usual.fields)
+    keys = read(own, ModelKeys, f"the model '{name}'", only=("fields", "record_url", "numbers"))
+    given, about = fields_of(keys.fields, usual.fields)
     for ours, theirs in given.items():
         check_field(own.section("fields") or own, ours, theirs)
     fields = {**usual.fields, **given}
+    check_names(own, keys, fields)
     # Added, never replaced: a field that tells callers apart must not be lost to a slip.
-    numbers = tuple(dict.fromkeys((*usual.numbers, *read_numbers(own, fields))))
+    numbers = tuple(dict.fromkeys((*usual.numbers, *keys.numbers)))
     # An operator may point a model at another object of the CRM: `object: leads`.
     constants = {**usual.constants, **{key: own.text(key) for key in sorted(description.constants) if own.has(key)}}
     for key in sorted(description.constants - set(constants)):
@@ -188,8 +191,8 @@ def _read_model(own: Section | None, name: str, description: Description) -> tup
         own.note("fields", f"the model '{name}' has no id", "add for example fields: {id: id}")
     for key in description.constants:
         own.value(key)  # known, also where it is left out
-    url, about = read_record_url(own, fields), {**usual.about, **about}
-    model = replace(model, fields=fields, numbers=numbers, record_url=url, about=about)
+    about = {**usual.about, **about}
+    model = replace(model, fields=fields, numbers=numbers, record_url=keys.record_url, about=about)
     own.close(f"the model '{name}'")
     return model, constants
 
@@ -210,6 +213,16 @@ def shipped_description(name: str) -> Description:
     found = read_description((_ROOM / f"{name}.yaml").read_text(encoding="utf-8"), notes, name)
     assert found is not None, "\n".join(map(str, notes.problems))
     return found
+
+
+def own_description(folder: Path, name: str) -> Description | None:
+    """Return an operator's own description, out of a configuration's folder; None when it is missing or broken."""
+    for file in sorted((folder / "providers").glob(f"{name}.y*ml")):
+        try:
+            return read_description(file.read_text(encoding="utf-8-sig"), Problems(file.name), name)
+        except (OSError, UnicodeDecodeError):
+            return None
+    return None
 
 
 def reader_of_shipped(name: str, folder: Path) -> Callable[[Section, str], ProviderSetup]:

@@ -152,7 +152,7 @@ def _read_headers(value: YamlValue, _: str) -> Pairs | None:
         content = section.value(name)
         # By its name: a plain text in YAML that is a key would end up in a repository.
         is_secret = _SECRET_NAME.search(name) or (content is not None and content.is_mapping)
-        header = (section.secret(name) if is_secret else section.plain(name)) if content is not None else ""
+        header = "" if content is None else (content.secret() if is_secret else content.filled()) or ""
         _check_header(section.key(name), name, header)
         pairs.append((name, header))
     return tuple(pairs)

@@ -150,7 +150,7 @@ class HttpKeys(IntegrationKeys):
     def check(self, section: Section, what: str) -> None:
         """Note paths that cannot be compiled, and two parameters of one name: which one would be believed?"""
         IntegrationKeys.check(self, section, what)
-        check_paths(section)
+        check_paths(section, self.models)
         names = [getattr(self.parameters.names, name) for name in _NAMES]
         # A body and a query are different places: with POST nothing can collide.
         if self.method == "GET":

@@ -104,7 +104,7 @@ class AstdbKeys(IntegrationKeys):
     def check(self, section: Section, what: str) -> None:
         """Note what cannot work together."""
         IntegrationKeys.check(self, section, what)
-        check_paths(section)
+        check_paths(section, self.models)
         check_keys(section, self.models)
         if self.address is None or self.address.scheme == "ami":
             refuse_tls(section, "ami://", "amis://")

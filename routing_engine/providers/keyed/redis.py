@@ -114,7 +114,7 @@ class RedisKeys(IntegrationKeys):
     def check(self, section: Section, what: str) -> None:
         """Note what cannot work together."""
         IntegrationKeys.check(self, section, what)
-        check_paths(section)
+        check_paths(section, self.models)
         check_keys(section, self.models)
         if importlib.util.find_spec("redis") is None:
             section.note("provider", "'provider: redis' needs the Python package redis", _INSTALL)

@@ -79,7 +79,8 @@ def _read_scopes(value: YamlValue, _: str) -> Mapping[str, tuple[str, ...]] | No
     by_grant = value.section()
     if by_grant is None:
         return None
-    found = {grant: by_grant.texts(grant) for grant in GRANTS}
+    values = {grant: by_grant.value(grant) for grant in GRANTS}
+    found = {grant: () if one is None else _SCOPES_OF.read(one, "") or () for grant, one in values.items()}
     by_grant.close(value.what)
     return found
 

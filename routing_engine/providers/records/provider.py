@@ -73,7 +73,7 @@ class RecordsKeys(IntegrationKeys):
     def check(self, section: Section, what: str) -> None:
         """Note paths that cannot be compiled."""
         IntegrationKeys.check(self, section, what)
-        check_paths(section)
+        check_paths(section, self.models)
 
 
 def read_settings(section: Section, name: str, folder: Path | None = None) -> RecordsSettings:

@@ -44,7 +44,7 @@ def connection(provider: str, text: str, folder: Path) -> ProviderSetup:
     notes = Problems("integrations/crm.yaml", lambda name: SECRETS.get(name) or None)
     section = read_yaml(text, notes)
     assert section is not None
-    section.take("provider")
+    section.value("provider")
     found = reader_of_shipped(provider, folder)(section, "crm")
     assert notes.problems == []
     return found
