@@ -90,7 +90,7 @@ class Asked:
 
     async def send(self, request: RequestTemplate, scope: Scope) -> object:
         """Send a request with the integration's own credentials."""
-        return await self.provider._talk.ask(request, scope)
+        return await self.provider._client.ask(request, scope)
 
 
 @asynccontextmanager

@@ -47,6 +47,11 @@ def test_a_record_may_lie_like_this(answer: object, names: list[object]) -> None
     assert [record["name"] for record in read(answer, PLAIN)] == names
 
 
+def test_a_wrapper_is_opened_also_where_no_field_map_names_what_is_in_it() -> None:
+    assert read({"customer": ANNA}, {}) == [ANNA]
+    assert read({"customer": [ANNA, PAUL]}, {}) == [ANNA, PAUL]
+
+
 @pytest.mark.parametrize("fields", [PLAIN, {}, {"name": "$.customer.name"}, {"id": "id", "name": "$.items[0].name"}])
 @pytest.mark.parametrize(
     "answer",

@@ -20,6 +20,7 @@ PLAN = OAuthPlan("", capture=(("api", "instance_url"),), hosts=("*.salesforce.co
         "acme.salesforce.com",
         "http://127.0.0.1:8080",
         "00D-org_id",
+        "x" * 4096,
         12345,
     ],
 )
@@ -57,7 +58,7 @@ def test_these_would_take_our_credentials_elsewhere(bad: str) -> None:
     assert bad not in str(caught.value)
 
 
-@pytest.mark.parametrize("missing", [None, "", True, [], {}, "a\r\nb", "ä", "x" * 5000])
+@pytest.mark.parametrize("missing", [None, "", True, [], {}, "a\r\nb", "ä", "x" * 4097])
 def test_a_value_that_cannot_be_used_is_misread_unless_there_was_one(missing: object) -> None:
     with pytest.raises(ProviderMisread, match="without 'instance_url'"):
         read_captured("crm", PLAN, {"instance_url": missing}, {})
