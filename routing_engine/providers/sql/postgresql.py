@@ -165,7 +165,7 @@ class PostgresqlConnection:
 
     def __init__(self, opened: _AsyncpgConnection, most: int) -> None:
         self._opened, self._most = opened, most
-        self._prepared: dict[SqlStatement, _Prepared] = {}
+        self._prepared: dict[SqlStatement, _PreparedStatement] = {}
 
     @property
     def is_closed(self) -> bool:
@@ -186,13 +186,13 @@ class PostgresqlConnection:
                 return
         self._opened.terminate()
 
-    async def _prepare(self, statement: SqlStatement) -> _Prepared:
-        found = _Prepared(await self._opened.prepare(statement.text(lambda count: f"${count}")))
+    async def _prepare(self, statement: SqlStatement) -> _PreparedStatement:
+        found = _PreparedStatement(await self._opened.prepare(statement.text(lambda count: f"${count}")))
         self._prepared[statement] = found
         return found
 
 
-class _Prepared:
+class _PreparedStatement:
     """A query that the server knows: its columns, and the types of its parameters."""
 
     def __init__(self, statement: _PostgresqlStatement) -> None:
