@@ -1,7 +1,7 @@
 """One kept connection for many questions: opened when it is needed, shared by all, opened anew when it has broken.
 
-For protocols whose questions and answers carry an id (LDAP, Asterisk's manager): a look-up that is cancelled leaves the
-connection to the others, and its late answer is dropped.
+For protocols whose questions and answers carry an id, such as LDAP: a look-up that is cancelled leaves the connection
+to the others, and its late answer is dropped.
 """
 
 from __future__ import annotations

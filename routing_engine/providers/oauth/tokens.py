@@ -181,7 +181,7 @@ def _read_file(name: str, path: Path) -> str:
         with open(path, encoding="ascii") as file:
             return file.read(_LONGEST_KEY)
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no text"
+        why = getattr(error, "strerror", None) or "it is not text"
         remedy = f"let the engine's user read it, restore it, or set {KEY_VARIABLE}"
         raise ProviderRefused(f"{name}: the key of the tokens, {path}, cannot be read: {why}; {remedy}") from None
 
