@@ -130,6 +130,7 @@ def caller_of(settings: EngineSettings, wanted: DryCall) -> Caller:
         called=wanted.called,
         language=wanted.language or USUAL_LANGUAGE,
         call_id=wanted.call_id,
+        plus=settings.numbers.plus,
     )
 
 

@@ -226,5 +226,6 @@ def _agi_settings(settings: EngineSettings) -> AgiSettings:
         environment_timeout_s=settings.limits.environment_timeout_s,
         fallback_language=settings.fallback_language,
         extension_state=settings.dialplan.state,
+        plus=settings.numbers.plus,
         kept_presentation="CALLINGNUMPRES_SV" if settings.dialplan.profile == "freepbx" else "",
     )

@@ -19,11 +19,11 @@ from routing_engine.config.store import Configuration
 from routing_engine.core.caller import read_moment
 from routing_engine.core.destinations import say_destination
 from routing_engine.core.model import Decision, Destination, Operand, TrailStep, Value
-from routing_engine.core.phone import read_number
 from routing_engine.core.redact import visible
 from routing_engine.dry_run import DryCall, DryRun, dry_run
 from routing_engine.engine import open_store
 from routing_engine.log import set_up_log
+from routing_engine.rehearsal import caller_of
 from routing_engine.settings.integration import FieldInfo
 from routing_engine.settings.yaml_reader import Problems, suggest
 
@@ -70,8 +70,8 @@ def run(options: argparse.Namespace) -> int:
     call = _call(options, configuration)
     if call is None:
         return 1
-    if read_number(options.caller, configuration.settings.region) is None and options.caller != "anonymous":
-        print(f"'{options.caller}' is not a telephone number: the caller counts as hidden", file=sys.stderr)
+    if unread := caller_of(configuration.settings, call).unread:
+        print(f"'{unread}' is not a telephone number: the caller counts as hidden", file=sys.stderr)
     found = asyncio.run(dry_run(configuration, call))
     if options.json:
         print_json(as_json(found))

@@ -237,6 +237,20 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberKeys:
+    """How the carrier writes numbers; `plus` "" leaves it to be seen from each number."""
+
+    plus: Literal["", "expected", "missing"] = setting(
+        choice("expected", "missing"),
+        "",
+        "how the carrier writes international numbers: `expected` with their `+`, so that digits without one are "
+        "national; `missing` as country code and digits (`4366412345`)",
+        usual="digits that begin with the region's own country code, or cannot be read otherwise, are international",
+        example="missing",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceLimits:
     """Bounds of the service: calls at a time, seconds for AGI's first lines."""
 

@@ -25,6 +25,7 @@ from routing_engine.config.engine_sections import (
     Dialplan,
     Listeners,
     LogSettings,
+    NumberKeys,
     RouteDefaults,
     ServiceLimits,
 )
@@ -62,6 +63,13 @@ class EngineSettings:
         "how numbers without country code are read. Without it only numbers with a `+` are brought into E.164",
         in_force="reload",
         example="AT",
+    )
+    numbers: NumberKeys = setting(
+        nested(NumberKeys).called("[mapping](#numbers)"),
+        NumberKeys(),
+        "how the carrier writes the numbers of callers, and the numbers that they dialled",
+        usual="as each number shows",
+        in_force="reload",
     )
     timezone: ZoneInfo | None = setting(
         ZONE,

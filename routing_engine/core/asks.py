@@ -84,13 +84,15 @@ class Typed:
 class Found:
     """Answer: the records that were found, in the source's order; none is an empty tuple.
 
-    `mismatches` counts those left out because their number is not the caller's; `note` says where they come from when
-    that is not the system itself, now; `origin` and `age_s` say it to programs.
+    `mismatches` counts those left out because their number is not the caller's, `unreadable` those whose number cannot
+    be read; `note` says where they come from when that is not the system itself, now; `origin` and `age_s` say it to
+    programs.
     """
 
     records: tuple[Record, ...] = ()
     took_ms: float | None = None
     mismatches: int = 0
+    unreadable: int = 0
     note: str = ""
     origin: Origin = "live"
     age_s: float = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 
 from routing_engine.core.model import Caller
-from routing_engine.core.phone import HIDDEN_WORDS, WITHHELD_WORDS, read_number
+from routing_engine.core.phone import HIDDEN_WORDS, WITHHELD_WORDS, Plus, is_placeholder, read_number, user_part
 
 #: The language of a channel that nobody has told another one: Asterisk's own default.
 USUAL_LANGUAGE = "en"
@@ -20,23 +20,32 @@ def arrived(
     language: str = USUAL_LANGUAGE,
     call_id: str = "",
     withheld: bool = False,
+    plus: Plus = "",
 ) -> Caller:
     """Return the caller of a call as it arrives.
 
     `number`, `name` and `called` are texts as the telephone sends them; `withheld` says that the signalling forbids
-    their use, as the words of `WITHHELD_WORDS` do instead of a number. `at` is the moment at the site.
+    their use, as the words of `WITHHELD_WORDS` and placeholders do instead of a number. `at` is the moment at the site.
+    `plus` is how the carrier writes international numbers.
     """
-    word = number.strip().lower()
+    user, dialled = user_part(number), user_part(called)
+    word, withheld = user.lower(), withheld or is_placeholder(user)
+    read = None if withheld else read_number(user, region, plus)
     # Who withholds the number withholds the name too. A number that is only not known, as that of a door, hides nobody.
     nameless = withheld or word in WITHHELD_WORDS or name.lower() in HIDDEN_WORDS
+    # Telephone systems lend a number as a name where there is none.
+    lent = read is not None and name.strip() in (user, read.received, read.e164)
+    line = read_number(dialled, region, plus)
     return Caller(
-        number=None if withheld else read_number(number, region),
-        called=called,
-        name="" if nameless else name,
+        number=read,
+        called=dialled,
+        name="" if nameless or lent else name,
         language=language,
         at=at,
         call_id=call_id,
         hidden=withheld or word in HIDDEN_WORDS,
+        called_line=line.line if line is not None and line.e164.startswith("+") else "",
+        unread="" if withheld or read is not None or word in HIDDEN_WORDS else user,
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias, cast
 
-from routing_engine.core.model import Comparison, Condition, ConditionGroup, Operand, Scalar, Template
+from routing_engine.core.model import Comparison, Condition, ConditionGroup, Operand, Scalar, Template, Value
 from routing_engine.core.operators import OPERATORS, Expected, Operator, differs, loose
 from routing_engine.core.templates import Facts, as_text, render
 
 _LONGEST_QUOTE = 80
+_CALLED = Operand("call", "called")
 #: Which left sides must not be quoted: digits marked sensitive.
 Hide: TypeAlias = Callable[[Operand], bool]
 
@@ -38,7 +39,8 @@ def _none_why_not(group: ConditionGroup, facts: Facts, hide: Hide) -> str:
 
 
 def _test_why_not(test: Comparison, facts: Facts, hide: Hide) -> str:
-    actual, expected, now = facts.value_of(test.left), _expected(test, facts), facts.caller.at
+    expected, now = _expected(test, facts), facts.caller.at
+    actual = _actual(test, facts, expected)
     if expected == "" and isinstance(test.expected, Template):
         return f"{test.left} is compared with '{test.expected}', which is empty"
     operator = OPERATORS[test.operator]
@@ -53,6 +55,19 @@ def _test_why_not(test: Comparison, facts: Facts, hide: Hide) -> str:
         return f"the record has no '{test.left}'" if test.left.scope == "record" else f"{test.left} is not known"
     near = "" if test.loosely else operator.compares.near(operator.holds, actual, expected, now)
     return f"{test.left} is {_quoted(actual)}: it {_fails(operator, expected)}{near}"
+
+
+def _actual(test: Comparison, facts: Facts, expected: Expected) -> Value:
+    """Return the left side. A number dialled is compared as a line with what is written as one, with its +.
+
+    Carriers send `12155550100` or `2155550100` for +12155550100; as it arrived it can be compared, too.
+    """
+    value = facts.value_of(test.left)
+    if test.left != _CALLED or not facts.caller.called_line:
+        return value
+    every = expected if isinstance(expected, tuple) else (expected,)
+    written_as_line = any(isinstance(item, str) and item.startswith("+") for item in every)
+    return facts.caller.called_line if written_as_line and value not in every else value
 
 
 def _fails(operator: Operator, expected: Expected, shown: str = "") -> str:
@@ -83,7 +98,8 @@ def _overlooked(test: Comparison, facts: Facts, hide: Hide) -> str:
     operator, now = OPERATORS[test.operator], facts.caller.at
     if test.loosely or not operator.compares.loosely or any(map(hide, _operands_of(test))):
         return ""
-    actual, expected = facts.value_of(test.left), _expected(test, facts)
+    expected = _expected(test, facts)
+    actual = _actual(test, facts, expected)
     held = operator.holds(actual, expected, now)
     if held is not operator.compares.negative:
         return ""

@@ -34,7 +34,7 @@ from routing_engine.core.model import (
     Value,
 )
 from routing_engine.core.prefetch import prefetch_before_prompts, prefetch_before_turn
-from routing_engine.core.redact import mask_secrets
+from routing_engine.core.redact import mask_digits, mask_secrets, visible
 from routing_engine.core.resolve import default_of, resolve_destination, resolve_nowhere
 from routing_engine.core.state import CallState, Conversation, fill_prompts, observe, play, switch
 from routing_engine.core.templates import render
@@ -97,7 +97,7 @@ def _follow(state: CallState) -> Conversation[Decision]:
     if decision is not None:
         return decision
     if state.caller.number is None and route.anonymous is not None:
-        state.log_step("caller", "the number is hidden or no number")
+        state.log_step("caller", _without_number(state.caller))
         return (yield from resolve_destination(state, route.anonymous, "anonymous"))
     yield from prefetch_before_prompts(state)
     failed = yield from _ask_inputs(state)
@@ -169,7 +169,7 @@ def _search(state: CallState, source: Source) -> Conversation[Decision | None]:
     """Ask one source; None sends the search on to the next."""
     step = f"source {source.name}"
     if source.by_caller and state.caller.number is None:
-        state.log_step(step, "skipped: the caller's number is hidden or no number")
+        state.log_step(step, f"skipped: {_without_number(state.caller)}")
         return None
     value = render(source.by, state.facts().value_of)
     if not value:
@@ -186,8 +186,16 @@ def _search(state: CallState, source: Source) -> Conversation[Decision | None]:
     return (yield from _choose(state, source, answer))
 
 
+def _without_number(caller: Caller) -> str:
+    if not caller.unread:
+        return "the caller's number is hidden"
+    return f"what arrived as the caller's number is not one: '{mask_digits(visible(caller.unread[:40]))}'"
+
+
 def _mismatches(answer: Found) -> str:
-    return f" ({answer.mismatches} more with another number than the caller's)" if answer.mismatches else ""
+    left_out = [f"{answer.mismatches} more with another number than the caller's"] if answer.mismatches else []
+    left_out += [f"{answer.unreadable} more whose number cannot be read"] if answer.unreadable else []
+    return f" ({', '.join(left_out)})" if left_out else ""
 
 
 def _when_down(state: CallState, source: Source, answer: SourceDown) -> Conversation[Decision | None]:

@@ -36,6 +36,8 @@ class Caller:
 
     `number` is None when it is hidden or malformed; a hidden number is dropped at the edge and stands nowhere here.
     `at` is the moment of the call in the site's time zone. `variables` holds the channel variables the route reads.
+    `called` is the number dialled as it arrived, `called_line` the same as a line in E.164, "" for an extension;
+    `unread` is what arrived instead of a number that can be read.
     """
 
     number: Number | None
@@ -46,6 +48,8 @@ class Caller:
     call_id: str = ""
     hidden: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
+    called_line: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from routing_engine.core.phone import HIDDEN_WORDS, Number, plain_text, read_line
+from routing_engine.core.phone import HIDDEN_WORDS, Number, is_rounded, plain_text, read_line, without_text_mark
 
 #: The entry that stands for every caller whose number is hidden or malformed.
 ANONYMOUS = "anonymous"
@@ -17,7 +17,6 @@ _SEPARATORS = re.compile(r"[\s\-./()]+")
 #: `+4390` and `0900` are not numbers but what numbers begin with. Extensions (`100`) and `112` begin with 1 to 9.
 _STUMP = re.compile(r"(\+|0)[0-9\s\-./()]*\Z", re.ASCII)
 _SHORTEST = 7
-_ROUNDED = re.compile(r"[0-9][.,]?[0-9]*E\+?[0-9]+\Z", re.I | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,9 @@ class NumberSet:
         """Return whether a caller is among them: a look into two sets, however many there are."""
         if number is None:
             return self.anonymous
-        line = number.e164
-        return line in self.lines or any(line[:length] in self.prefixes for length in self.lengths)
+        if number.line in self.lines:
+            return True
+        return any(number.e164[:length] in self.prefixes for length in self.lengths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def gather(entries: Iterable[str]) -> NumberSet:
 
 def read_entry(text: str, region: str) -> str | EntryFault:
     """Read an entry as people write it: a number (in E.164 then), `+4390*`, or `anonymous`."""
-    text = plain_text(text).strip()
+    text = without_text_mark(plain_text(text).strip())
     line = read_line(text, region)
     if line is not None:
         return line if len(line) > _SHORTEST or not _STUMP.match(text) else _TOO_SHORT
@@ -95,6 +95,6 @@ def _read_word(word: str) -> str | EntryFault:
         return EntryFault(
             "this is not a telephone number", f"write {ANONYMOUS}: it stands for every caller without a number"
         )
-    if _ROUNDED.match(word):
+    if is_rounded(word):
         return EntryFault("a spreadsheet has rounded this number", "make the column a text there, and enter it again")
     return EntryFault("this is not a telephone number", "write one number on each line; put everything else behind a #")

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal, TypeAlias
+from urllib.parse import unquote
 
 import phonenumbers
 from phonenumbers.phonemetadata import PhoneMetadata
@@ -26,6 +28,16 @@ WHOLE_FORMATS = ("e164", "digits", "national", "significant", "international", "
 PHONE_FORMATS = (*WHOLE_FORMATS, "received", *(f"last_{count}" for count in range(LAST_FEWEST, LAST_MOST + 1)))
 
 _LAST = re.compile(r"last[_ ]?(0|[1-9][0-9]{0,3})\Z")
+#: How a carrier writes international numbers: with their +, or as country code and digits. "" is not known.
+Plus: TypeAlias = Literal["", "expected", "missing"]
+#: What gateways and services send for a caller who hides: any count of zeros, and ANONYMOUS on a keypad. CRMs hold the
+#: zeros where no number was known; nobody is found by them.
+_PLACEHOLDER = re.compile(r"\+?(?:0+|266696687)\Z", re.ASCII)
+#: Argentina's 9 behind +54 marks a mobile, Mexico's 1 behind +52 did so until 2019. Neither belongs to the line:
+#: carriers and CRMs mix both ways of writing it.
+_MOBILE_MARK = re.compile(r"(\+54)9([0-9]{10})\Z|(\+52)1([0-9]{10})\Z", re.ASCII)
+#: What a spreadsheet puts around digits so that they stay a text: `'0664...` and `="0664..."`.
+_AS_TEXT = re.compile(r"""\s*(?:'\s*(.*?)|=\s*"(.*?)")\s*\Z""", re.S)
 _SEPARATORS = re.compile(r"[\s\-./()\u00a0]+")
 _DIALLED = re.compile(r"\+?[0-9]{1,20}\Z", re.ASCII)
 #: Without + or trunk prefix no public number is that short; libphonenumber would make `+43217` of extension 217.
@@ -40,9 +52,12 @@ _BEHIND = re.compile(
     r"[\s.:=\-]*[0-9]{1,7}\s*\)?\s*\Z",
     re.I | re.ASCII,
 )
+_ADDRESS = re.compile(r"<?(?:tel|sips?):", re.I)
 _LOCAL = re.compile(r";\s*phone-context\s*=", re.I)  # RFC 3966: a number of somewhere else's numbering
 _BETWEEN = re.compile(r"[;|\r\n]+")
+_ROUNDED = re.compile(r"\s*[0-9]+(?:[.,][0-9]+)?E\+?[0-9]+\s*\Z", re.I | re.ASCII)
 _LONGEST_TEXT, _LONGEST_PIECE = 1000, 80
+_SHORTEST_FOREIGN, _MARKED = 9, 14
 _LOOKS_LIKE = {"\u2212": "-", "\uff0b": "+", "\uff08": "(", "\uff09": ")", "\uff0f": "/", "\uff0e": ".", "\u00b7": "."}
 
 
@@ -59,6 +74,11 @@ class Number:
     digits: str
     e164: str
     national: str
+
+    @property
+    def line(self) -> str:
+        """What tells lines apart: E.164 without what two ways of writing one line differ in."""
+        return _line(self.e164)
 
     def form(self, name: str) -> str:
         """Return the number in one of `PHONE_FORMATS`; "" for the last digits of one that has fewer than six."""
@@ -86,16 +106,17 @@ def last_digits(form: str) -> int:
 
 
 @lru_cache(maxsize=4096)
-def read_number(text: str, region: str) -> Number | None:
-    """Read a number as people, CRMs and carriers write it; None for one that is hidden or no number at all.
+def read_number(text: str, region: str, plus: Plus = "") -> Number | None:
+    """Read a number as people, CRMs and carriers write it; None for one that is hidden or not a number at all.
 
-    `region` (ISO 3166, `AT`) says how a number without country code is read. Formats follow libphonenumber.
+    `region` (ISO 3166, `AT`) says how a number without country code is read, `plus` how the one who wrote it writes
+    international numbers. Formats follow libphonenumber.
     """
     received = text.strip()
     digits = _dialled(received)
     if digits is None:
         return None
-    parsed = _parse(digits, region)
+    parsed = _parse(digits, region, plus)
     if parsed is None:
         return Number(received, digits, digits, digits)
     national = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
@@ -103,12 +124,16 @@ def read_number(text: str, region: str) -> Number | None:
 
 
 def read_line(text: str, region: str) -> str | None:
-    """Return the E.164 of `read_number` alone: made for long tables, many times faster for what is E.164 already."""
+    """Return the `line` of `read_number` alone: made for long tables, many times faster for what is E.164 already."""
     digits = _dialled(text.strip())
-    if digits is None or _is_e164(digits):
-        return digits
-    parsed = _parse(digits, region)
-    return digits if parsed is None else _e164(parsed)
+    if digits is None:
+        return None
+    parsed = None if _is_e164(digits) else _parse(digits, region)
+    return _line(digits if parsed is None else _e164(parsed))
+
+
+def _line(e164: str) -> str:
+    return e164[:3] + e164[4:] if len(e164) == _MARKED and _MOBILE_MARK.match(e164) else e164
 
 
 def _dialled(received: str) -> str | None:
@@ -116,18 +141,40 @@ def _dialled(received: str) -> str | None:
     if received.startswith("+") and not _KEEPS_ZERO.match(received):
         received = received.replace("(0)", "")
     digits = _SEPARATORS.sub("", received)
-    return digits if _DIALLED.match(digits) else None
+    return digits if _DIALLED.match(digits) and not _PLACEHOLDER.match(digits) else None
 
 
-def _parse(digits: str, region: str) -> phonenumbers.PhoneNumber | None:
+def _parse(digits: str, region: str, plus: Plus = "") -> phonenumbers.PhoneNumber | None:
     """Return the public number; None for an extension and for what no numbering plan knows."""
     if _EXTENSION.match(digits):
         return None
+    national = _possible(digits, region)
+    if digits[0] in "+0" or plus == "expected":
+        return national
+    return _without_plus(digits, region, plus, national is None) or national
+
+
+def _possible(digits: str, region: str) -> phonenumbers.PhoneNumber | None:
     try:
         parsed = phonenumbers.parse(digits, region)
     except phonenumbers.NumberParseException:
         return None
     return parsed if phonenumbers.is_possible_number(parsed) else None
+
+
+def _without_plus(digits: str, region: str, plus: Plus, unread: bool) -> phonenumbers.PhoneNumber | None:
+    """Return the number that digits are as country code and number; None where they are not meant so.
+
+    Carriers, tables and CRMs leave the + out. libphonenumber takes such digits for a national number wherever the plan
+    allows one that begins so, in Germany for nearly every mobile. Digits that begin with the region's own country code,
+    and those that cannot be read otherwise, are international when that makes a *valid* number; those of a carrier that
+    always leaves the + out, whatever they begin with.
+    """
+    own = str(phonenumbers.country_code_for_region(region)) if region else ""
+    if plus != "missing" and not (own and (unread or digits.startswith(own))):
+        return None
+    found = _possible(f"+{digits}", "")
+    return found if found is not None and phonenumbers.is_valid_number(found) else None
 
 
 def _e164(parsed: phonenumbers.PhoneNumber) -> str:
@@ -159,7 +206,7 @@ def _trunk_prefix(country: str) -> re.Pattern[str] | None:
 
 
 def lines_in(text: str, region: str) -> tuple[str, ...]:
-    """Return the E.164 of every number in a text of a record, in its order; none for what cannot be read.
+    """Return the `Number.line` of every number in a text of a record, in its order; none for what cannot be read.
 
     Several numbers have `;`, `,`, `|` or a line break between them. Read are also `tel:` before a number, an extension
     behind it (`ext. 12`, `x12`, `DW 12`: the line itself counts), and digits, spaces and dashes of all of Unicode.
@@ -167,20 +214,21 @@ def lines_in(text: str, region: str) -> tuple[str, ...]:
     return tuple(line for piece in _pieces(text) if (line := read_line(piece, region)))
 
 
-def holds_line(text: str, number: Number, region: str, form: str = "e164") -> bool:
-    """Return whether a text of a record holds a number: the same line in E.164, never the same last digits.
+def holds_line(text: str, number: Number, region: str) -> bool:
+    """Return whether a text of a record holds a number: the same line, never the same last digits.
 
-    What a search by the form `digits` has found may also be written as it was asked for: `436641234567`, which
-    without its + would be read as a national number.
+    Written without its + it is the same line too: `12155550142`, which is read as a national number elsewhere.
     """
-    if number.e164 in lines_in(text, region):
+    if number.line in lines_in(text, region):
         return True
-    return form == "digits" and any(_dialled(piece) == number.form(form) for piece in _pieces(text))
+    digits = number.e164.lstrip("+")
+    # Digits of another country without their + look like a national number; found by the whole one, they are that.
+    return len(digits) >= _SHORTEST_FOREIGN and any(_dialled(piece) == digits for piece in _pieces(text))
 
 
 def _pieces(text: str) -> Iterator[str]:
     """Return each number of a text, as it is written but in ASCII and without what stands around it."""
-    if len(text) > _LONGEST_TEXT or _LOCAL.search(text):
+    if len(text) > _LONGEST_TEXT or _LOCAL.search(text) or is_rounded(text):
         return
     for part in _BETWEEN.split(plain_text(text)):
         first, *others = [_bare(piece) for piece in part.split(",")]
@@ -193,7 +241,35 @@ def _pieces(text: str) -> Iterator[str]:
 def _bare(piece: str) -> str:
     if len(piece) > _LONGEST_PIECE:
         return ""
-    return _BEHIND.sub("", _SCHEME.sub("", piece, count=1), count=1)
+    return _BEHIND.sub("", _SCHEME.sub("", without_text_mark(piece), count=1), count=1)
+
+
+def without_text_mark(text: str) -> str:
+    """Return a text without what a spreadsheet puts around digits so that they stay a text: `'0664`, `="0664"`."""
+    found = _AS_TEXT.match(text)
+    return text if found is None else found[1] if found[1] is not None else found[2]
+
+
+def user_part(text: str) -> str:
+    """Return the number of a SIP address or a `tel:` link as carriers send it, without parameters and host.
+
+    `+12155550142;verstat=TN-Validation-Passed` and `sip:+12155550142@carrier.example` are `+12155550142` (RFC 3261
+    section 19.1.1, RFC 3966); Asterisk leaves the parameters in unless `ignore_uri_user_options` is set.
+    """
+    if text.isalnum() or text[1:].isdigit():
+        return text  # nearly all are a number and nothing else
+    bare = _ADDRESS.sub("", text.strip(), count=1)
+    return unquote(bare.partition(";")[0].partition("@")[0]).strip()
+
+
+def is_rounded(text: str) -> bool:
+    """Return whether a spreadsheet has made a power of ten of a number, `4,36641E+11`: its digits are lost."""
+    return _ROUNDED.match(text) is not None
+
+
+def is_placeholder(text: str) -> bool:
+    """Return whether a text is what is sent for a caller who hides: zeros, or ANONYMOUS on a keypad."""
+    return _PLACEHOLDER.match(_SEPARATORS.sub("", text)) is not None
 
 
 def plain_text(text: str) -> str:
@@ -236,8 +312,8 @@ def dialled_from(text: str, region: str) -> str:
 
 
 def same_number(one: Number | None, other: Number | None) -> bool:
-    """Return whether two numbers are the same line: equal in E.164, never by their last digits."""
-    return one is not None and other is not None and one.e164 == other.e164
+    """Return whether two numbers are the same line, never by their last digits."""
+    return one is not None and other is not None and one.line == other.line
 
 
 @lru_cache(maxsize=4096)

@@ -46,6 +46,14 @@ def visible(text: str, longest: int = 0) -> str:
     return text if text.isprintable() else _UNSEEN.sub(" ", text)
 
 
+#: A line that is a number and nothing else, and the break behind it, before another one.
+_NUMBER_LINE = r"(?:tel:)?[ \t]*[+(]?[0-9](?:[ \t]*[0-9()/.+\-]){4,40}[ \t]*"
+_BETWEEN_NUMBERS = re.compile(
+    rf"(?:(?<=\A)|(?<=[\r\n\v\f\x85\u2028\u2029]))({_NUMBER_LINE})[\r\n\v\f\x85\u2028\u2029]+(?={_NUMBER_LINE}(?:[\r\n\v\f\x85\u2028\u2029]|\Z))",
+    re.ASCII,
+)
+
+
 def escaped(text: str) -> str:
     """Return JSON in which whatever a terminal would obey is written as its escape; line ends stay."""
     return _UNSEEN.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
@@ -59,11 +67,13 @@ def one_line(text: str) -> str:
 def clean_text(text: str) -> str:
     """Return a record's text as every log, terminal and protocol can carry it; spaces around it stay, for rules.
 
-    Line breaks and tabs become one space, other control characters (NUL, and those that turn the direction of
-    writing) vanish, half a surrogate pair becomes U+FFFD.
+    Line breaks and tabs become one space, but `; ` between two numbers: one field may hold several, each on a line of
+    its own, and they must not become one. Other control characters (NUL, and those that turn the direction of writing)
+    vanish, half a surrogate pair becomes U+FFFD.
     """
     if text.isprintable():
         return text
+    text = _BETWEEN_NUMBERS.sub(r"\1; ", text)
     return _HALF.sub("\ufffd", _OTHER_CONTROLS.sub("", _BREAKS.sub(" ", text)))
 
 
@@ -73,6 +83,12 @@ def clean_text(text: str) -> str:
 def mask_number(text: str) -> str:
     """Return a number for a log line: the last three digits stay, `...567`; short ones vanish whole."""
     return "..." + text[-3:] if len(text) > 5 else "..."
+
+
+def mask_digits(text: str) -> str:
+    """Return a text that may hold a number, its digits but the last three as `#`, so that its form shows."""
+    hidden = max(0, sum(map(str.isdigit, text)) - 3)
+    return re.sub(r"\d", "#", text, count=hidden) if hidden else text
 
 
 def shown_caller(caller: Caller, plain: bool) -> str:

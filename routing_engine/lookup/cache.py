@@ -23,12 +23,14 @@ Key: TypeAlias = tuple[str, str, str, str, str, str]
 class CacheEntry:
     """What was answered, `at` in seconds since 1970; no records is an answer too.
 
-    `mismatches` counts the records that were found and are not the caller's.
+    `mismatches` counts the records that were found and are not the caller's, `unreadable` those whose number cannot be
+    read.
     """
 
     records: tuple[Record, ...]
     at: float
     mismatches: int = 0
+    unreadable: int = 0
 
 
 def key_of(ask: Find, print_: str = "") -> Key:

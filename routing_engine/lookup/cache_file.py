@@ -139,14 +139,14 @@ def _text(key: Key) -> str:
 
 def _answer(entry: CacheEntry) -> str:
     records = [[dict(record.fields), record.id, record.url] for record in entry.records]
-    return json.dumps([records, entry.mismatches])
+    return json.dumps([records, entry.mismatches, entry.unreadable])
 
 
 def _read(question: str, at: float, answer: str) -> tuple[Key, CacheEntry]:
     integration, model, field, value, caller, by = json.loads(question)
-    records, mismatches = json.loads(answer)
+    records, *left_out = json.loads(answer)  # files of an older version have one count, later ones two
     found = tuple(Record(dict(_fields(fields.items())), record_id, url) for fields, record_id, url in records)
-    return (integration, model, field, value, caller, by), CacheEntry(found, at, mismatches)
+    return (integration, model, field, value, caller, by), CacheEntry(found, at, *left_out)
 
 
 def _fields(items: Iterable[tuple[str, object]]) -> Iterable[tuple[str, Value]]:

@@ -105,7 +105,7 @@ class CachingLookup:
         answer = await lookup.find(ask, _UNHURRIED_S)
         # What a mirror gives has an age of its own already, and an outage is no answer.
         if isinstance(answer, Found) and answer.origin == "live":
-            self._cache.put(key, CacheEntry(answer.records, self._now(), answer.mismatches))
+            self._cache.put(key, CacheEntry(answer.records, self._now(), answer.mismatches, answer.unreadable))
         return _Shared(answer, ask.early)
 
 
@@ -119,7 +119,7 @@ def _lifetime_s(entry: CacheEntry, policy: CachePolicy) -> float:
 
 def _as_found(entry: CacheEntry, origin: Literal["cache", "snapshot"], age_s: float, note: str) -> Found:
     records = tuple(replace(record, origin=origin, age_s=round(age_s, 3)) for record in entry.records)
-    return Found(records, 0.0, entry.mismatches, note, origin, age_s)
+    return Found(records, 0.0, entry.mismatches, entry.unreadable, note, origin, age_s)
 
 
 def age_in_words(age_s: float) -> str:

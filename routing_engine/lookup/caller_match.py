@@ -6,10 +6,10 @@ Systems search by spellings, by the last digits, or by "contains": among what th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from routing_engine.core.model import Record, Value
-from routing_engine.core.phone import Number, holds_line, last_digits
+from routing_engine.core.phone import holds_line, last_digits, lines_in
 from routing_engine.core.ports import Query
 from routing_engine.core.templates import as_text
 from routing_engine.settings.integration import Model
@@ -32,34 +32,37 @@ def queries(first: Query, model: Model) -> Iterator[Query]:
             yield from (replace(query, attempt=attempt) for attempt in range(model.attempts))
 
 
+@dataclass(frozen=True, slots=True)
+class CallerMatch:
+    """What a search found: the caller's records, those of others, and those whose numbers cannot be read."""
+
+    callers: Sequence[Record]
+    mismatches: Sequence[Record] = ()
+    unreadable: Sequence[Record] = ()
+
+
 def match_caller(
     found: Sequence[Record], query: Query, fields: Sequence[str], region: str, must_show: bool = False
-) -> tuple[list[Record], list[Record]]:
-    """Return the caller's records and the mismatches, those of others; without a search by the caller all are his.
+) -> CallerMatch:
+    """Return whose the records are; without a search by the caller all are his.
 
-    `fields` are those that hold phone numbers, by our names; `must_show` is the model's.
+    `fields` are those that hold phone numbers, by our names; `must_show` is the model's. One of a record's numbers must
+    be the caller's. A record that shows no number at all counts where the whole number was asked for, because some
+    systems do not show numbers; never where only the last digits were, or the model must show one.
     """
     caller = query.caller
     if not query.by_caller or caller is None:
-        return list(found), []
-    callers, mismatches = list[Record](), list[Record]()
+        return CallerMatch(found)
+    believed = not (must_show or last_digits(query.form))
+    callers, mismatches, unreadable = list[Record](), list[Record](), list[Record]()
     for record in found:
-        # A record without a number, found by the whole one, was found by it: some systems do not show numbers.
-        believed = not (must_show or last_digits(query.form))
-        (callers if _is_of(record, caller, query.form, fields, region, believed) else mismatches).append(record)
-    return callers, mismatches
-
-
-def _is_of(record: Record, caller: Number, form: str, fields: Sequence[str], region: str, believed: bool) -> bool:
-    """Return whether a record is the caller's: one of its numbers must be the caller's.
-
-    A record that shows no number at all counts when `believed`: where the whole number was asked for, and never where
-    only the last digits were, or the system says of itself that it compares parts.
-    """
-    held = [text for name in fields for text in _texts(record.fields.get(name))]
-    if not held:
-        return believed
-    return any(holds_line(text, caller, region, form) for text in held)
+        held = [text for name in fields for text in _texts(record.fields.get(name))]
+        if any(holds_line(text, caller, region) for text in held) or (believed and not held):
+            callers.append(record)
+        else:
+            read = not held or any(lines_in(text, region) for text in held)
+            (mismatches if read else unreadable).append(record)
+    return CallerMatch(callers, mismatches, unreadable)
 
 
 def _texts(value: Value) -> list[str]:

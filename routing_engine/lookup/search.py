@@ -103,7 +103,7 @@ class Search:
         except Exception as error:
             return self._is_broken(ask.source, error, self._ms_since(began))
         self._is_up(ask.source)
-        return self._dated(ask.source, Found(answer.records, self._ms_since(began), answer.mismatches))
+        return self._dated(ask.source, replace(answer, took_ms=self._ms_since(began)))
 
     def _dated(self, source: Source, found: Found) -> Found:
         """Say how old an answer is that a mirror has given."""
@@ -126,15 +126,16 @@ class Search:
         ask, source = progress.ask, progress.ask.source
         model = self._models.get(source.integration, {}).get(source.model) or Model(source.model, {})
         fields = model.checked_fields(source.field)
-        mismatches: set[str] = set()
+        others, unread = set[str](), set[str]()
         for query in queries(Query(source.model, source.field, ask.value, source.by_caller, ask.caller), model):
             found = await self._request(provider, query, progress)
-            callers, others = match_caller(found, query, fields, self._region, model.must_show)
-            mismatches.update(map(_identity, others))
-            if callers:
-                records = tuple(apply_types(one, model.about) for one in callers) if model.about else tuple(callers)
-                return Found(records, mismatches=len(mismatches))
-        return Found(mismatches=len(mismatches))
+            match = match_caller(found, query, fields, self._region, model.must_show)
+            others.update(map(_identity, match.mismatches))
+            unread.update(map(_identity, match.unreadable))
+            if match.callers:
+                records = (apply_types(one, model.about) for one in match.callers) if model.about else match.callers
+                return Found(tuple(records), mismatches=len(others), unreadable=len(unread))
+        return Found(mismatches=len(others), unreadable=len(unread))
 
     async def _request(self, provider: Provider, query: Query, progress: _Progress) -> Sequence[Record]:
         """Ask once; a second time where the connection broke and the question may well be answered at once."""

@@ -146,7 +146,7 @@ class MirrorProvider:
         if query.caller is None:
             return columns, []
         also = lines_in(query.number, self._region) if query.form == "digits" else ()
-        return columns, list(dict.fromkeys((query.caller.e164, *also)))
+        return columns, list(dict.fromkeys((query.caller.line, *also)))
 
     def _columns_of(self, model: str, field: str, by_caller: bool) -> tuple[SearchColumn, ...]:
         """Return what a search looks in: the field, else the numbers of the model, or the key of the mirror."""

@@ -122,7 +122,7 @@ async def test_only_keys_are_pressed() -> None:
     [
         (SoftphoneCaller(), (None, "", "", "en", True)),
         (SoftphoneCaller("Anonymous", "Anna", "217", "de"), (None, "", "217", "de", True)),
-        (SoftphoneCaller("+43664", "Anna", " 2 17", "de"), ("+43664", "Anna", " 2 17", "de", False)),
+        (SoftphoneCaller("+43664", "Anna", " 2 17", "de"), ("+43664", "Anna", "2 17", "de", False)),
         (SoftphoneCaller("abc", "Anna\nagi_dnid: 1"), (None, "Anna agi_dnid: 1", "", "en", False)),
     ],
 )

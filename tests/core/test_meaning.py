@@ -165,7 +165,7 @@ def test_when_down_may_have_a_destination_of_its_own() -> None:
 def test_sources_by_caller_are_skipped_without_a_number(caller: Caller) -> None:
     told = converse(route(source("customers", SALES)), caller, found={"customers": GOLD})
     assert (told.searched, told.decision.reason) == ([], "no_record")
-    assert told.outcomes[0] == "skipped: the caller's number is hidden or no number"
+    assert told.outcomes[0] == "skipped: the caller's number is hidden"
 
 
 def test_hidden_callers_are_still_searched_by_what_they_type() -> None:

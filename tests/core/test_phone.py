@@ -11,13 +11,16 @@ from routing_engine.core.phone import (
     HIDDEN_WORDS,
     PHONE_FORMATS,
     Number,
+    Plus,
     holds_line,
+    is_placeholder,
     last_digits,
     lines_in,
     phone_format,
     read_line,
     read_number,
     same_number,
+    user_part,
 )
 
 #: region, as received, E.164, national.
@@ -49,7 +52,7 @@ def test_a_number_is_read(region: str, text: str, e164: str, national: str) -> N
 
 
 @pytest.mark.parametrize("region", ["AT", "DE", "US", "GB"])
-@pytest.mark.parametrize("text", ["0", "10", "100", "217", "1001", "12345", "999999", "112", "911"])
+@pytest.mark.parametrize("text", ["10", "100", "217", "1001", "12345", "999999", "112", "911"])
 def test_an_extension_keeps_its_digits(region: str, text: str) -> None:
     number = read_number(text, region)
     assert number is not None
@@ -191,11 +194,99 @@ def anna(received: str = ANNA) -> Number:
     return number
 
 
-def test_digits_without_a_plus_hold_a_number_only_where_they_were_asked_for() -> None:
+def test_digits_without_a_plus_hold_the_whole_number_in_any_region_and_no_part_of_it() -> None:
     assert holds_line("436641234567", anna(), "AT")
-    assert holds_line("436641234567", anna(), "DE", "digits")
-    assert not holds_line("436641234567", anna(), "DE")
-    assert not holds_line("41234567", anna(), "DE", "digits")
+    assert holds_line("436641234567", anna(), "DE")
+    assert not holds_line("41234567", anna(), "DE")
+
+
+#: Digits without their plus: the region, whether the carrier leaves it out, the digits, and what they are.
+WITHOUT_PLUS: list[tuple[str, Plus, str, str]] = [
+    ("DE", "", "4915112345678", "+4915112345678"),
+    ("DE", "", "492211234567", "+492211234567"),
+    ("DE", "", "0491 512345", "+49491512345"),
+    ("DE", "expected", "4915112345678", "+494915112345678"),
+    ("SE", "", "468123456", "+468123456"),
+    ("XK", "", "38344123456", "+38344123456"),
+    ("IN", "", "91912 34567", "+919191234567"),
+    ("IN", "", "919123456789", "+919123456789"),
+    ("AT", "", "12155550142", "+4312155550142"),
+    ("AT", "missing", "12155550142", "+12155550142"),
+    ("AT", "missing", "06641234567", "+436641234567"),
+    ("AT", "missing", "217", "217"),
+    ("US", "missing", "2155550142", "+12155550142"),
+    ("AR", "", "541123456789", "+541123456789"),
+    ("", "", "4915112345678", "4915112345678"),
+    ("", "missing", "4915112345678", "+4915112345678"),
+]
+
+
+@pytest.mark.parametrize(("region", "plus", "text", "e164"), WITHOUT_PLUS)
+def test_digits_of_country_code_and_number_are_that_number(region: str, plus: Plus, text: str, e164: str) -> None:
+    number = read_number(text, region, plus)
+    assert number is not None
+    assert number.e164 == e164
+    if not plus:
+        assert read_line(text, region) == number.line
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "0000", "0000000000", "+0000000", "00 00", "266696687", "+266696687", "+266 696 687"]
+)
+def test_what_is_sent_for_a_caller_who_hides_is_no_number_and_nobodys(text: str) -> None:
+    assert read_number(text, "US") is None
+    assert (lines_in(text, "US"), is_placeholder(text)) == ((), True)
+
+
+def test_other_numbers_of_that_country_are_numbers() -> None:
+    number = read_number("+26622123456", "US")
+    assert number is not None
+    assert number.e164 == "+26622123456"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "region"),
+    [
+        ("(011) 15-2345-6789", "+541123456789", "AR"),
+        ("+54 9 351 234 5678", "3512345678", "AR"),
+        ("+5493512345678", "+543512345678", "US"),
+        ("+5215512345678", "+525512345678", "MX"),
+    ],
+)
+def test_a_mark_for_mobiles_tells_no_lines_apart(one: str, other: str, region: str) -> None:
+    first, second = read_number(one, region), read_number(other, region)
+    assert first is not None
+    assert second is not None
+    assert same_number(first, second)
+    assert holds_line(one, second, region)
+    assert holds_line(other, first, region)
+    assert read_line(one, region) == read_line(other, region)
+
+
+@pytest.mark.parametrize("text", ["'+436641234569", '="+436641234569"', '= "0664 1234569"', "' 0664 1234569"])
+def test_a_number_that_a_spreadsheet_keeps_as_text_is_read(text: str) -> None:
+    assert lines_in(text, "AT") == ("+436641234569",)
+
+
+USERS = [
+    ("+12155550142;verstat=TN-Validation-Passed", "+12155550142"),
+    ("+12155550142;npdi;rn=+12155550199", "+12155550142"),
+    ("tel:+12155550142", "+12155550142"),
+    ("TEL:+1-215-555-0142;phone-context=+1", "+1-215-555-0142"),
+    ("sip:+12155550142@carrier.example;user=phone", "+12155550142"),
+    ("<sips:+12155550142@carrier.example>", "+12155550142"),
+    ("%2B12155550142", "+12155550142"),
+    ("anonymous;cpc=payphone", "anonymous"),
+    ("anonymous@anonymous.invalid", "anonymous"),
+    ("(215) 555-0142", "(215) 555-0142"),
+    ("s", "s"),
+    ("", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "user"), USERS)
+def test_parameters_scheme_and_host_are_no_part_of_a_number(text: str, user: str) -> None:
+    assert user_part(text) == user
 
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)

@@ -135,13 +135,23 @@ def test_a_record_counts_when_one_of_its_numbers_is_the_callers(
     assert CALLER is not None
     found = find(Crm({CALLER.form(form): [Record(fields, "1")]}), form, numbers=numbers, field=field)
     assert isinstance(found, Found)
-    assert (len(found.records), found.mismatches) == ((1, 0) if counts else (0, 1))
+    assert (len(found.records), found.mismatches + found.unreadable) == ((1, 0) if counts else (0, 1))
 
 
-def test_digits_without_a_plus_are_what_was_asked_for_in_any_region() -> None:
+UNREADABLE = ("see notes", "0664 1234567 (private)", '[{"value": "0664 1234567"}]', "4,36641E+11", "0000000000")
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_a_number_that_cannot_be_read_is_told_apart_from_another_number(text: str) -> None:
+    found = find(Crm({"+436641234567": [Record({"phone": text}, "1"), STRANGER]}))
+    assert isinstance(found, Found)
+    assert (found.records, found.mismatches, found.unreadable) == ((), 1, 1)
+
+
+def test_digits_without_a_plus_are_the_whole_number_in_any_region() -> None:
     record = Record({"phone": "436641234567"}, "1")
     assert find(Crm({"436641234567": [record]}), "digits", region="DE") == Found((record,), 0.0)
-    assert find(Crm({"41234567": [record]}), "last_8", region="DE") == Found((), 0.0, 1)
+    assert find(Crm({"41234567": [record]}), "last_8", region="DE") == Found((record,), 0.0)
 
 
 def test_a_record_that_two_spellings_find_is_one_stranger() -> None:
@@ -154,4 +164,4 @@ def test_a_record_that_two_spellings_find_is_one_stranger() -> None:
 def test_a_record_without_a_number_is_nobodys_where_it_must_show_one(must_show: bool, mismatches: int) -> None:
     assert CALLER is not None
     query = Query("contact", "", CALLER.e164, True, CALLER)
-    assert len(match_caller([Record({}, "1")], query, ("phone",), "AT", must_show)[1]) == mismatches
+    assert len(match_caller([Record({}, "1")], query, ("phone",), "AT", must_show).mismatches) == mismatches

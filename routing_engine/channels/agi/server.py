@@ -17,6 +17,7 @@ from typing import cast
 from routing_engine.channels.agi.channel import AgiChannel, SharedFacts
 from routing_engine.channels.agi.live_state import EXTENSION_STATE
 from routing_engine.channels.agi.wire import AgiWire, Environment, Hangup, Reply, read_call
+from routing_engine.core.phone import Plus
 from routing_engine.core.ports import Now
 from routing_engine.errors import CallerHungUp, ChannelBroken, ChannelError
 
@@ -194,6 +195,7 @@ class AgiSettings:
     fallback_language: str = "en"
     extension_state: str = EXTENSION_STATE
     kept_presentation: str = ""
+    plus: Plus = ""
     reply_timeout_s: float = PROMPT_REPLY_S
 
 
@@ -280,7 +282,7 @@ class AgiServer:
 
     async def _carry(self, session: _AgiConnection, environment: Environment) -> None:
         try:
-            arrival = read_call(environment, self.settings.region, self.settings.now)
+            arrival = read_call(environment, self.settings.region, self.settings.now, self.settings.plus)
             await self._handler(AgiChannel(session, arrival, self._site))
         except asyncio.CancelledError:
             if session.lost is None:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote
 from routing_engine.core.caller import arrived
 from routing_engine.core.check_digits import KEYS
 from routing_engine.core.model import Caller
-from routing_engine.core.phone import HIDDEN_WORDS
+from routing_engine.core.phone import HIDDEN_WORDS, Plus
 from routing_engine.core.ports import Now
 from routing_engine.errors import ChannelBroken
 
@@ -200,7 +200,7 @@ class ArrivingCall:
     language: str = ""
 
 
-def read_call(environment: Environment, region: str, now: Now) -> ArrivingCall:
+def read_call(environment: Environment, region: str, now: Now, plus: Plus = "") -> ArrivingCall:
     """Return the route that is asked for, and the caller.
 
     `agi://host/support?language=de` names the route and may carry `language`, `called`, `caller` and `name`; the same
@@ -209,7 +209,7 @@ def read_call(environment: Environment, region: str, now: Now) -> ArrivingCall:
     """
     route, parameters = _script(environment)
     values = environment.values
-    number = parameters.get("caller", values.get("callerid", ""))
+    number = parameters.get("caller", _with_plus(values.get("callerid", ""), values.get("callington", "")))
     caller = arrived(
         number,
         now(),
@@ -219,6 +219,7 @@ def read_call(environment: Environment, region: str, now: Now) -> ArrivingCall:
         language=values.get("language", ""),
         call_id=re.sub(r"[^A-Za-z0-9_.:\-]", "", values.get("uniqueid", ""))[:80],
         withheld=_is_withheld(values.get("callingpres", "0")),
+        plus=plus,
     )
     return ArrivingCall(route, caller, parameters.get("language", ""))
 
@@ -233,6 +234,12 @@ def _script(environment: Environment) -> tuple[str, dict[str, str]]:
         if equals:
             parameters.setdefault(key.strip(), value.strip())
     return unquote(path).strip("/") or next(iter(plain), ""), parameters
+
+
+def _with_plus(number: str, kind: str) -> str:
+    """Return a number with the + that its type of number, "international" in Q.931 octet 3, stands for."""
+    international = kind in ("16", "17") and number[:1].isdigit() and not number.startswith("0")
+    return f"+{number}" if international else number
 
 
 def _called(values: Mapping[str, str]) -> str:

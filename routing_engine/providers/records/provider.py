@@ -138,7 +138,7 @@ class RecordsProvider:
         if not query.by_caller:
             (index,) = await self._indexes(table, [query.field or self._settings.key], shape, phones=False)
             return table.rows_at([index.get(query.value.strip(), ())])
-        number = query.caller.e164 if query.caller is not None else ""
+        number = query.caller.line if query.caller is not None else ""
         fields = [query.field] if query.field else self._settings.phone_fields
         return table.rows_at(index.get(number, ()) for index in await self._indexes(table, fields, shape, phones=True))
 

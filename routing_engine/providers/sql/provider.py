@@ -135,7 +135,7 @@ class SqlProvider:
 
     def _is_of(self, row: Row, number: Number, columns: Sequence[str], form: str) -> bool:
         texts = (text for column in columns for text in texts_in(row.get(column)))
-        return any(holds_line(text, number, self._region, form) for text in texts)
+        return any(holds_line(text, number, self._region) for text in texts)
 
     def _columns(self, query: Query) -> tuple[str, ...]:
         """Return the columns to look in: that of the route's field, else those of numbers, else that of the id."""
