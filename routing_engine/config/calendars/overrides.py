@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, cast
-
-import yaml
+from typing import Literal
 
 from routing_engine.config.folder import STATE, UnreadableFile
 from routing_engine.core.calendar import Override
 from routing_engine.errors import Problem
-from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, suggest
+from routing_engine.settings.yaml_reader import Problems, Section, as_yaml, read_yaml, suggest
 from routing_engine.storage.files import locked, make_folder, replace_file
 
 OVERRIDES = f"{STATE}/calendars.yaml"
+_STATES: tuple[Literal["open", "closed"], ...] = ("open", "closed")
 _REMEDY = "switch it anew with 'routing-engine calendar'"
 _HEAD = "# Written by 'routing-engine calendar'. An entry counts from 'since' to 'until'.\n"
 
@@ -54,12 +53,13 @@ def _entries(text: str | UnreadableFile | None, notes: Problems) -> Iterator[tup
 
 
 def _read_entry(entry: Section) -> Override | None:
-    state, name = entry.text("state"), entry.text("name")
+    name, written = entry.text("name"), entry.text("state")
+    state: Literal["open", "closed"] | None = next((one for one in _STATES if one == written), None)
     since, until = _moment(entry.text("since")), _moment(entry.text("until"))
-    if not name or state not in ("open", "closed") or since is None or until is None or since >= until:
+    if not name or state is None or since is None or until is None or since >= until:
         entry.notes.note(entry.line, "this override cannot be read and is left out", _REMEDY)
         return None
-    return Override(cast(Literal["open", "closed"], state), since, until)
+    return Override(state, since, until)
 
 
 def _moment(text: str) -> datetime | None:
@@ -81,7 +81,7 @@ def write_override(folder: Path, name: str, override: Override | None, now: date
         ]
         lines = [_as_entry(one, kept_override) for one, kept_override, _ in kept]
         lines += [] if override is None else [_as_entry(name, override)]
-        text = _HEAD + yaml.safe_dump({"overrides": lines}, allow_unicode=True, sort_keys=False)
+        text = _HEAD + as_yaml({"overrides": lines})
         replace_file(path, text.encode(), 0o644)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, cast
+from typing import Literal, TypeAlias, cast
 
 from routing_engine.config.route.context import RouteContext, read_pattern
 from routing_engine.core.compare import as_moment, as_number, is_time
@@ -13,7 +13,8 @@ from routing_engine.core.operators import OPERATORS, SYMBOLS, Operator
 from routing_engine.settings.value_types import TEXT, Definitions, Schema, raw
 from routing_engine.settings.yaml_reader import Section, YamlValue, suggest
 
-_JOINS = ("all", "any", "none")
+Join: TypeAlias = Literal["all", "any", "none"]
+_JOINS: tuple[Join, ...] = ("all", "any", "none")
 
 
 def read_when(value: YamlValue, context: RouteContext, has_record: bool = True) -> Condition | None:
@@ -30,7 +31,7 @@ def read_when(value: YamlValue, context: RouteContext, has_record: bool = True) 
     return _join("all", found)
 
 
-def _join(join: Literal["all", "any", "none"], found: list[Condition]) -> Condition | None:
+def _join(join: Join, found: list[Condition]) -> Condition | None:
     if not found:
         return None
     return found[0] if len(found) == 1 and join != "none" else ConditionGroup(join, tuple(found))
@@ -38,8 +39,9 @@ def _join(join: Literal["all", "any", "none"], found: list[Condition]) -> Condit
 
 def _read_entry(section: Section, name: str, context: RouteContext, has_record: bool) -> list[Condition]:
     value = section.value(name)
-    if name in _JOINS:
-        return _read_group(section, cast(Literal["all", "any", "none"], name), context, has_record)
+    join = next((one for one in _JOINS if one == name), None)
+    if join is not None:
+        return _read_group(section, join, context, has_record)
     left = context.left(section.key(name), name, has_record)
     if value is None:
         section.note(name, f"'{name}' is compared with nothing", f"write {name}: {{is_empty: true}}, or a value")
@@ -83,9 +85,7 @@ def _can_be(place: YamlValue, left: Operand, value: Value | Template) -> bool:
     return True
 
 
-def _read_group(
-    section: Section, join: Literal["all", "any", "none"], context: RouteContext, has_record: bool
-) -> list[Condition]:
+def _read_group(section: Section, join: Join, context: RouteContext, has_record: bool) -> list[Condition]:
     value = section.value(join)
     entries = value.entries() if value is not None and value.is_list else []
     if value is not None and not value.is_list:
