@@ -101,6 +101,9 @@ class Call:
         self._speech = speech
         self._answered = False
         self._early: dict[_Asked, _Early] = {}
+        self._filler: _FillerTimer | None = None
+        #: Since when the caller waits for look-ups; several in a row are one wait, until something is played.
+        self._waiting_since: float | None = None
         self.heard = CallerExperience()
 
     async def run(self, name: str) -> Decision:
@@ -126,9 +129,12 @@ class Call:
             )
         else:
             try:
-                decision = self._with_heard(await self._decide(route))
+                decision = await self._decide(route)
+                await self._end_filler()
+                decision = self._with_heard(decision)
             finally:
                 self._drop_early()
+                self._drop_filler()
         await self._channel.hand_back(variables(decision, self._channel.caller.call_id, self._profile))
         return decision
 
@@ -139,6 +145,7 @@ class Call:
             ask = next(talk)
             while True:
                 if isinstance(ask, Open):
+                    await self._end_filler()
                     opened = self._open_route(ask.route)
                     route = opened or route
                     answer: Answer = Opened(opened, await self._begin(route))
@@ -175,12 +182,14 @@ class Call:
         if isinstance(ask, Prefetch):
             self._begin_early(ask)
             return Typed()
+        await self._end_filler()  # whatever comes now is said to the channel, which has one thing to do at a time
         if isinstance(ask, Observe):
             return Observed(await self._channel.observe(ask.operands))
         if isinstance(ask, Switch):
             await self._channel.switch(ask.language)
             return Typed()
         await self._make_audible(route)
+        self._waiting_since = None
         before = self._clock()
         if isinstance(ask, Play):
             sounds, unsaid = await self._synthesised(ask.sounds)
@@ -260,21 +269,33 @@ class Call:
             known = await self._lookup.find(ask, 0)  # an answer that is kept takes no time
             said = f"not asked: the route's {route.deadline_s:g} s for look-ups have passed"
             return replace(known, why=said) if isinstance(known, SourceDown) else known
-        filling = _FillerTimer(route.filler, lambda filler: self._fill(route, filler))
         before = self._clock()
+        self._begin_filler(route, before)
         try:
-            answer = await self._wait(early, ask, left_s)
+            return await self._wait(early, ask, left_s)
         except asyncio.CancelledError:
             self._forget(early)
-            filling.drop()
-            raise
-        except Exception:
-            await filling.end()
             raise
         finally:
             self.heard.waited_s += self._clock() - before
-        await filling.end()
-        return answer
+
+    def _begin_filler(self, route: Route, now: float) -> None:
+        """Let the route's filler begin in its time, counted from the first look-up of this wait."""
+        if self._waiting_since is None:
+            self._waiting_since = now
+        if self._filler is None:
+            waited_s = now - self._waiting_since
+            self._filler = _FillerTimer(route.filler, lambda filler: self._fill(route, filler), waited_s)
+
+    async def _end_filler(self) -> None:
+        """Stop what fills the wait, before the caller hears something else or is sent on."""
+        filler, self._filler = self._filler, None
+        if filler is not None:
+            await filler.end()
+
+    def _drop_filler(self) -> None:
+        if self._filler is not None:
+            self._filler.drop()
 
     async def _wait(self, early: _Early | None, ask: Find, left_s: float) -> Found | SourceDown:
         """Wait for what was begun early, or ask now; also when what was begun early was not allowed to be sent."""
@@ -315,13 +336,19 @@ def _said_early(found: Found | SourceDown) -> Found | SourceDown:
 
 
 class _FillerTimer:
-    """What the caller hears during one look-up: nothing until it has lasted `after_s`. Keys are kept before that."""
+    """What the caller hears during a wait: nothing until it has lasted `after_s`. Keys are kept before that.
 
-    def __init__(self, filler: Filler, fill: Callable[[Filler | None], Coroutine[None, None, None]]) -> None:
+    `waited_s` of the wait are over already: he was sent on to another route, or asked his telephone system something.
+    """
+
+    def __init__(
+        self, filler: Filler, fill: Callable[[Filler | None], Coroutine[None, None, None]], waited_s: float = 0.0
+    ) -> None:
         self._fill = fill
         self._task: asyncio.Task[None] | None = None
-        self._steps = [LISTENING, filler] if filler.after_s > LISTENING.after_s else [filler]
-        self._timer = asyncio.get_running_loop().call_later(self._steps[0].after_s, self._start)
+        self._steps = [LISTENING, filler] if filler.after_s > max(LISTENING.after_s, waited_s) else [filler]
+        begins_s = max(0.0, self._steps[0].after_s - waited_s)
+        self._timer = asyncio.get_running_loop().call_later(begins_s, self._start)
 
     def _start(self) -> None:
         loop, filler = asyncio.get_running_loop(), self._steps.pop(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -15,7 +15,7 @@ from fakes import FakeChannel, FakeClock, FakeLookup, FakeSpeech
 from routing_engine.call import LONGEST_CALL_S, Call, longest_s
 from routing_engine.core.asks import Found, SourceDown
 from routing_engine.core.destinations import PROFILES
-from routing_engine.core.model import Decision, Filler, Operand, Record, Route, Spoken
+from routing_engine.core.model import Comparison, Decision, Filler, Operand, Record, Route, Spoken, Value
 from routing_engine.errors import CallerHungUp, ChannelBroken
 
 ONE = route(source("customers", SALES))
@@ -236,10 +236,19 @@ async def test_ringing_as_a_filler_leaves_the_call_unanswered() -> None:
 async def test_silence_behind_a_filler_counts_where_the_caller_hears_us(
     answer: Literal["before_prompts", "early_media", "never"], silence: str
 ) -> None:
-    clock, channel = FakeClock(), FakeChannel(ANNA)
-    lookup = FakeLookup(before=channel.filling.wait, clock=clock, spends_s=2.0)  # the second one waits for no filler
-    decision = await carry(replace(TWO, answer=answer, filler=AT_ONCE, deadline_s=9.0), channel, lookup, clock)
-    assert decision.trail[-1].outcome == f"waited 4.00 s for look-ups; the longest silence was {silence} s"
+    clock = FakeClock()
+
+    class SlowState(FakeChannel):
+        async def observe(self, lefts: Sequence[Operand]) -> Mapping[Operand, Value]:
+            clock.now_s += 2.0
+            return await super().observe(lefts)
+
+    channel = SlowState(ANNA)
+    busy = rule("busy", go("queue", "vip"), Comparison(Operand("device", "200"), "is", "busy"))
+    lookup = FakeLookup({"customers": GOLD}, channel.filling.wait, clock=clock, spends_s=2.0)
+    asked = replace(route(source("customers", busy)), answer=answer, filler=AT_ONCE)
+    decision = await carry(asked, channel, lookup, clock)
+    assert decision.trail[-1].outcome == f"waited 2.00 s for look-ups; the longest silence was {silence} s"
 
 
 async def test_a_quick_look_up_has_no_filler() -> None:
@@ -283,15 +292,28 @@ async def test_a_filler_that_is_beginning_goes_with_a_hang_up() -> None:
     assert (channel.of("fill"), asyncio.all_tasks()) == ([], {asyncio.current_task()})
 
 
-async def test_the_filler_begins_again_for_the_next_source() -> None:
+async def test_the_filler_goes_on_over_the_sources() -> None:
+    channel = FakeChannel(ANNA)
+    lookup = FakeLookup(before=channel.filling.wait)
+    await carry(replace(TWO, filler=AT_ONCE), channel, lookup)
+    assert [name for name, _ in lookup.asked] == ["customers", "leads"]
+    assert channel.of("fill") == [AT_ONCE, None]
+
+
+async def test_the_filler_makes_way_for_the_next_route_and_goes_on_at_once_there() -> None:
     channel = FakeChannel(ANNA)
 
     async def until_filled() -> None:
         channel.filling.clear()
         await channel.filling.wait()
 
-    await carry(replace(TWO, filler=AT_ONCE), channel, FakeLookup(before=until_filled))
-    assert channel.of("fill") == [AT_ONCE, None, AT_ONCE, None]
+    later = Filler(after_s=0.05, kind="ringing")
+    routes = {
+        "support": replace(ONE, filler=AT_ONCE, default=go("route", "other")),
+        "other": replace(ONE, name="other", filler=later),
+    }
+    await carry(routes, channel, FakeLookup(before=until_filled))
+    assert channel.of("fill") == [AT_ONCE, None, later, None]
 
 
 async def test_the_filler_ends_when_the_look_up_raises() -> None:

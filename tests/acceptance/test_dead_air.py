@@ -34,6 +34,7 @@ SETTINGS = "logging: {level: debug}\n"
 BY_CALLER, BY_INPUT = "search: {field: phone, by: caller}", "search: {field: number, by: input}"
 SOURCE = "{integration: crm, " + BY_CALLER + ", rules: [{play: gold, to: {dialplan: 'office,found,1'}}]}"
 SECOND = SOURCE.replace("crm,", "erp, name: second,")
+THIRD = SOURCE.replace("crm,", "post, name: third,")
 BY_DIGITS = SOURCE.replace(BY_CALLER, BY_INPUT)
 #: The default's destination, at once.
 WAYS = ("hello", "at_once", "typed")
@@ -54,6 +55,7 @@ ROUTES = {
     **{f"at_once_{name}": f"filler: {{{one}}}\n{asks()}" for name, one in FILLERS.items()},
     **{f"typed_{name}": f"filler: {{{one}}}\n{INPUT}{asks(BY_DIGITS)}" for name, one in FILLERS.items()},
     **{f"chooses_{name}": f"instruction: hello\nfiller: {{{one}}}\n{asks(MANY)}" for name, one in FILLERS.items()},
+    "three": f"instruction: hello\nfiller: {{after_s: 0.7, music: default}}\n{asks(f'{SOURCE}, {SECOND}, {THIRD}')}",
     "hangs": f"instruction: greeting\n{asks(deadline_s=2)}",
     "hangs_twice": f"instruction: greeting\n{asks(f'{SOURCE}, {SECOND}', 2)}",
     "hangs_each": f"instruction: hello\n{asks(f'{SOURCE}, {SECOND}'.replace('rules', 'timeout_s: 1.2, rules'), 2)}",
@@ -155,6 +157,15 @@ def report(what: str, seconds: list[float]) -> None:
     """Show measured times when tests are run with -s."""
     times = ", ".join(f"{one * 1000:.0f}" for one in seconds)
     print(f"\n{what}: median {median(seconds) * 1000:.0f} ms of {times}")
+
+
+async def test_three_sources_that_know_nobody_are_one_wait(stage: Stage, delays: dict[str, float]) -> None:
+    delays.update(crm=0.9, erp=0.9, post=0.9)
+    calls = await asyncio.gather(*(comes(stage, "three", known=False) for _ in range(3)))
+    report("longest silence over three sources of 0.9 s each, filler after 0.7 s", [max(one.silences) for one in calls])
+    # Without a filler that goes on over the sources each of them would begin with 0.7 s of silence once more.
+    assert all(one.line["silence_ms"] < 1500 for one in calls)  # type: ignore[operator]
+    assert all(len([pause for pause in one.silences if pause > 0.4]) == 1 for one in calls)
 
 
 # -------------------------------------------------------------------------------------- behind a greeting
