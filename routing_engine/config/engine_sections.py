@@ -25,6 +25,7 @@ from routing_engine.settings.value_types import (
 from routing_engine.settings.yaml_reader import Section
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_]+):([0-9]{1,5})\Z", re.ASCII)
+# One function with one place for the target: more would be a dialplan in YAML, and a way to run anything.
 _EXPRESSION = re.compile(r"[A-Z_]+\([A-Za-z0-9_/@.\-]*\{target\}[A-Za-z0-9_/@.\-]*\)\Z", re.ASCII)
 _MEANWHILE = "let the dialplan call the engine over fastagi"
 
@@ -42,6 +43,7 @@ LookAhead: TypeAlias = Literal["certain", "next", "all"]
 def _listener(example: str) -> ValueType[ListenerAddress]:
     def read_address(text: str) -> ListenerAddress:
         found = _ADDRESS.match(text)
+        # Port 0 is allowed: tests take any free one.
         if not found or int(found[2]) > 65535:
             raise ValueError(f"'{text[:80]}' is no address")
         return ListenerAddress(found[1].strip("[]"), int(found[2]))
@@ -181,6 +183,7 @@ class FillerKeys:
     def over(self, usual: Filler) -> Filler:
         """Return the filler; what is left out is as `usual`."""
         after_s = usual.after_s if self.after_s is None else self.after_s
+        # `none` is said of the filler, not of the moment: `after_s` stays for whoever inherits it.
         if self.silent:
             return Filler(after_s, "none", "")
         if self.ringing:

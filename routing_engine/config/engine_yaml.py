@@ -43,6 +43,7 @@ from routing_engine.settings.yaml_reader import Problems, read_yaml
 
 
 def _region(text: str) -> str:
+    # `at` and `AT` are the same country to everybody but a computer.
     if text.upper() not in phonenumbers.SUPPORTED_REGIONS:
         raise ValueError(f"'{text[:80]}' is not a region")
     return text.upper()
@@ -191,6 +192,7 @@ def read_settings(
     written = read(section, EngineSettings, "engine.yaml")
     calendars = make_calendars(written.calendars, texts or {}, written.timezone, now or datetime.now(), notes)
     lists = make_lists(written.lists, texts or {}, written.region, notes)
+    # Whole or not at all: a list that was read by half would let callers through.
     if notes.problems:
         return None
     if written.dialplan.profile == "freepbx" and not listens:
@@ -231,6 +233,7 @@ def load_part(
     A folder without the file, or no folder at all, has the defaults. Raises `ConfigError` when the file cannot be read
     or is not YAML.
     """
+    # Without the file, and even without the folder, the defaults hold: as for the service itself.
     file = read_engine_file(folder)
     if file is None:
         return EngineSettings(folder=folder), []

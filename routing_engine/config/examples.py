@@ -242,6 +242,7 @@ def _read_example(section: Section, context: RouteContext, route: Route, positio
 
 
 def _read_records(records: Section, route: Route) -> Mapping[str, Canned]:
+    # A chain of routes may come to any source, which this file alone cannot know.
     if not _leads_on(route):
         names = [source.name for source in route.sources]
         for name in records.names():

@@ -63,6 +63,7 @@ def _is_sure(action: Action) -> bool:
 def _hidden_rules(file: str, rules: tuple[Rule, ...]) -> Iterator[Problem]:
     for position, rule in enumerate(rules):
         always = (one for one in rules[:position] if not one.disabled and one.until is None)
+        # A rule needs no more than another: whoever fulfils the second has fulfilled the first.
         hiding = next((one for one in always if _needs(one.when) <= _needs(rule.when)), None)
         if hiding is not None and not rule.disabled:
             yield Problem(

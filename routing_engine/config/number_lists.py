@@ -82,9 +82,11 @@ class _ListFiles:
         file = value.text()
         if file is None:
             return frozenset()
+        # Only files below lists/: a list is no way to read any file of the machine.
         if file not in self._texts:
             value.note(f"there is no file '{file[:80]}'", self._remedy(file))
             return frozenset()
+        # A file of a hundred thousand numbers may stand in several lists.
         if file not in self._read:
             self._read[file] = self._entries(file, self._texts[file])
         return self._read[file]

@@ -29,6 +29,7 @@ def integration_schema(providers: Mapping[str, SchemaOf]) -> Schema:
 
     def body(definitions: Definitions) -> Schema:
         provider: Schema = {"description": "the kind of system", "enum": sorted(providers)}
+        # `if`/`then` and not `oneOf`: an editor then explains the one that was chosen, not all that were not.
         ways: list[Json] = [
             {
                 "if": {"properties": {"provider": {"const": name}}, "required": ["provider"]},

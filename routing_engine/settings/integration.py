@@ -150,6 +150,7 @@ _FORMS = (*WHOLE_FORMATS, "as_received", "last 8")
 def _form(form: str) -> str:
     if found := phone_format(form):
         return found
+    # What is nearly right gets a remedy of its own, before "did you mean".
     count = last_digits(form)
     if count > LAST_MOST:
         raise WrongValue(f"no number has {count} digits", f"write last {LAST_MOST}, or fewer")
@@ -311,6 +312,7 @@ class IntegrationKeys:
         """Note an integration without a model, and a spelling that would be asked for twice."""
         if (models := section.section("models")) is not None and not models.names():
             section.note("models", "'models' is empty", "add for example: contact: {fields: {id: id, name: name}}")
+        # Each spelling is a request: twice the same would ask twice for nothing.
         for form in sorted({form for form in self.number_form if self.number_form.count(form) > 1}):
             section.note("number_form", f"'number_form' has '{form.replace('_', ' ')}' twice", "keep one of them")
 
@@ -323,6 +325,7 @@ def check_names(section: Section, keys: ModelKeys, fields: Collection[str]) -> N
     for left in keys.record_url.operands if keys.record_url is not None else ():
         if left.scope != "record":
             section.note("record_url", f"'record_url' cannot hold '{left}'", "it is filled from the record only")
+        # Without a field map every field of the answer is there, and none can be called unknown.
         elif fields and left.name not in (*fields, "id"):
             section.note("record_url", f"the model has no field '{left}'", suggest(left.name, [*fields, "id"]))
 
@@ -337,6 +340,7 @@ def fields_of(
 
     `usual` are those that the model has anyway: what is said of one of them need not repeat its name.
     """
+    # What is said of a known field (its label) need not repeat what the other side calls it.
     theirs = {name: one.field or (usual or {}).get(name, name) for name, one in keys.items()}
     return theirs, {name: one.info for name, one in keys.items() if one.info != FieldInfo()}
 
@@ -352,6 +356,7 @@ def models_of(keys: IntegrationKeys) -> Mapping[str, Model]:
 
 def limits_of(keys: IntegrationKeys, usual: RateLimits = RateLimits()) -> RateLimits:
     """Return how an integration is spared; what is left out is as `usual`."""
+    # None is left out, and left out is what the provider, or its description, thinks right.
     return RateLimits(
         usual.at_a_time if keys.limits.at_a_time is None else keys.limits.at_a_time,
         usual.per_second if keys.limits.per_second is None else keys.limits.per_second,

@@ -61,6 +61,7 @@ class MirrorSettings:
 
     def check(self, section: Section, what: str) -> None:
         """Note a mirror that is too old to use most of the time: between two pulls it would count as down."""
+        # With changes in between the index is as fresh as the last of them.
         if self.usable_for_s < self.full_every_s and not self.changes_every_s:
             sentence = "the mirror would be too old to use before it is pulled again"
             section.note("usable_for_s", sentence, "make 'usable_for_s' a few times 'full_every_s'")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 S = TypeVar("S", bound="DataclassInstance")
 
+# Other libraries may keep something in a field's metadata too.
 _METADATA = "routing_engine.key"
 _MARKDOWN_LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
 
@@ -84,6 +85,7 @@ def setting(
     filled: bool = False,
 ) -> T:
     """Declare a key that may be left out. The words are those of `Key`."""
+    # The key's name is the field's, which only the finished class knows: `keys_of` fills it in.
     make = partial(
         Key,
         type=type,
@@ -138,11 +140,13 @@ def read(
     at, each for itself, and whatever else stands there is left alone. The absence of the keys in `told` has been
     noted already. Every problem is noted; what cannot be used is then as if it were left out.
     """
+    # In the order of declaration: the remedy for an unknown key then lists what is known, whoever asked first.
     wanted = [key for key in keys_of(into) if key.name in only or not only]
     values = {key.attribute: _read_key(section, key, usual, told) for key in wanted}
     if not only:
         section.close(what, instead)
     found = cast("Callable[..., S]", into)(**values)
+    # Rules over several keys make sense only where all of them were read.
     if hasattr(into, "check") and not only:
         cast("Checked", found).check(section, what)
     return found
@@ -153,17 +157,20 @@ def _read_key(section: Section, key: Key, usual: DataclassInstance | None, told:
     if key.later:
         _refuse_later(section, key)
         return default  # not taken: an unknown word must not be answered with it
+    # Asked for also when it is missing: an unknown word is answered with every key that there is.
     value = section.value(key.name)
     if value is None:
         if key.name not in told:
             _note_missing(section, key)
         return default
     found = key.type.read(value, without_markdown(key.usual(default)))
+    # A value that cannot be used counts as left out, so that the rest of the file is still checked against something.
     return default if found is None else found
 
 
 def _refuse_later(section: Section, key: Key) -> None:
     if key.name in section.names():
+        # Known from here on: its own sentence is better than "unknown".
         section.value(key.name)
         sentence = f"'{key.name}' is part of the route language, but this version cannot do it yet"
         section.note(key.name, sentence, key.later)
@@ -224,7 +231,9 @@ def properties_of(section: type[DataclassInstance], definitions: Definitions) ->
 def _property(key: Key, definitions: Definitions) -> Schema:
     schema = key.type.schema(definitions)
     usual = "must be there" if key.must else f"default: {without_markdown(key.usual(key.default))}"
-    shown = {"description": f"{without_markdown(key.means)} ({without_markdown(key.type.words)}; {usual})"}
+    words = [without_markdown(key.type.words), usual, *([f"such as {key.example}"] if key.example else [])]
+    shown = {"description": f"{without_markdown(key.means)} ({'; '.join(words)})"}
+    # An editor shows this beside the cursor: what it means, what it may be, and what holds without it.
     return {**(schema if key.must or key.filled else or_empty(schema)), **shown}
 
 

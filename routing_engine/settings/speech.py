@@ -22,6 +22,7 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
 
 #: With the name of a file behind it, it must still be a sound's name.
 _LONGEST_FOLDER = 78
+# Not `-x`: the program would take the voice for an option.
 _VOICE = re.compile(r"[^-\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,199}\Z")
 _QUOTED_TEXT = re.compile(r"[\"']\{text\}|\{text\}[\"']")
 
@@ -44,6 +45,7 @@ def _check_word(before: str, word: str) -> None:
     unknown = [name for name in PLACEHOLDER.findall(word) if name not in PLACEHOLDERS]
     if unknown:
         raise ValueError(f"the command has no placeholder {{{unknown[0]}}}")
+    # `sh -c` makes a program of what a CRM says about a caller.
     if before == "-c" and "{text" in word:
         raise ValueError("a text within a program would be run; leave {text} out and read the text from standard input")
     if _QUOTED_TEXT.search(word):
@@ -51,6 +53,7 @@ def _check_word(before: str, word: str) -> None:
 
 
 def _folder(path: str) -> Path:
+    # Asterisk is told this path, and it starts from another folder than we do.
     if not path.startswith("/") or "\0" in path or ".." in path.split("/"):
         raise ValueError(f"'{path[:80]}' must be an absolute path")
     return Path(path.rstrip("/"))
@@ -119,6 +122,7 @@ class SpeechSettings:
     def voice(self, language: str) -> str:
         """Return the voice of a language: its own, else that of the language without its region, else its letters."""
         base = language.replace("_", "-").partition("-")[0].lower()
+        # Voices of espeak-ng mean nothing to another program.
         voices = self.voices if self.command else {**VOICES, **self.voices}
         return voices.get(language) or voices.get(base) or base
 

@@ -18,6 +18,7 @@ SHORTEST_KEY = 16
 
 
 def _file(path: str) -> str:
+    # SQLite would make a file of the first part, or fail with a sentence that helps nobody.
     if "\0" in path or path.endswith("/"):
         raise ValueError("'path' must name a file")
     return path
@@ -57,6 +58,7 @@ class JournalSettings:
 
     def check(self, section: Section, what: str) -> None:
         """Note that `hashed` was written without a key: without one the hashes could not be made."""
+        # By presence: a key that could not be read has a problem of its own already.
         if self.numbers == "hashed" and not section.has("key"):
             section.note("numbers", "'hashed' needs a key", "add for example: key: '${JOURNAL_KEY}'")
 

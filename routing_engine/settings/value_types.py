@@ -96,6 +96,7 @@ def matching(pattern: re.Pattern[str], fault: str, remedy: str, words: str = "te
             raise ValueError(fault.format(text[:80]))
         return text
 
+    # JSON Schema looks for a pattern anywhere, and has no `\Z`.
     in_json = pattern.pattern.removesuffix(r"\Z")
     return parsed(parse, words, remedy, {**TEXT, "pattern": f"^{in_json}$"})
 
@@ -109,6 +110,7 @@ def secret(words: str = "a [secret](integrations.md#secrets)", shortest: int = 0
     """Return the type of a secret: `'${NAME}'`, or `{file: PATH}`, of `shortest` characters at least."""
 
     def read(value: YamlValue, _: str) -> str | None:
+        # One fault is told once: a variable that is not set is not also "too short".
         known = len(value.notes.problems)
         found = value.secret()
         if found is None or len(found) >= shortest or len(value.notes.problems) > known:
@@ -122,6 +124,7 @@ def secret(words: str = "a [secret](integrations.md#secrets)", shortest: int = 0
         "required": ["file"],
         "additionalProperties": False,
     }
+    # An editor cannot know what is secret, but it can see that a plain text is not this.
     variable: Schema = {"type": "string", "pattern": r"\$\{[^}]*\}"}
     return ValueType(read, _plain({"anyOf": [variable, in_file]}), words, hidden=True)
 
@@ -220,6 +223,7 @@ def word_or(word: str, means: T, other: ValueType[T]) -> ValueType[T]:
     """Return the type of `other`, or of a word that stands for the value `means` (not None): `none`, `default`."""
 
     def read(value: YamlValue, usual: str) -> T | None:
+        # By the word as it is written: `none` in quotes says the same.
         return means if value.word() == word else other.read(value, usual)
 
     def schema(definitions: Definitions) -> Schema:
@@ -266,6 +270,7 @@ def list_of(of: ValueType[T]) -> ValueType[tuple[T, ...]]:
         if not value.is_list:
             value.note(f"{value.what} must be a list", f"write its entries below {value.what[1:-1]}:, each with '- '")
             return None
+        # An entry has no key of its own to be named by.
         found = (of.read(entry.called(f"an entry of {value.what}"), usual) for entry in value.entries())
         return tuple(entry for entry in found if entry is not None)
 
@@ -288,6 +293,7 @@ def mapping_of(
 
     def entry(section: Section, key: str, usual: str) -> T | None:
         value, called = section.value(key), what.format(key[:80])
+        # The value is read all the same: its faults are told beside that of the name.
         usable = name is None or name.read(section.key(key), "") is not None
         if value is not None:
             found = of.read(value.called(called), usual)

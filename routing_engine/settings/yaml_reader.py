@@ -32,7 +32,9 @@ _OTHER_NUMBER = re.compile(
 )
 _ENV = re.compile(r"\$\{([^}]*)\}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# The deepest file that makes sense has a dozen levels; libyaml recurses in C, and a thousand end the process.
 _DEEPEST = 40
+# A key in PEM has some kilobytes. A wrong path may lead to a device that never ends.
 _LONGEST_SECRET = 65_536
 
 
@@ -47,6 +49,7 @@ class Problems:
     def note(self, line: int, sentence: str, remedy: str) -> None:
         """Remember a problem at a line, counted from 1; 0 is the whole file."""
         problem = Problem(self.file, line, sentence, remedy)
+        # Two readers may look at one value; people want to hear of it once.
         if problem not in self.problems:
             self.problems.append(problem)
 
@@ -313,6 +316,7 @@ class YamlValue:
     def _expand(self, text: str) -> str:
         def variable(found: re.Match[str]) -> str:
             got = self.notes.environment(found[1])
+            # An empty variable is set: some secrets are.
             if got is None:
                 remedy = f"set {found[1]} for the engine's process"
                 self.note(f"the environment variable {found[1]} is not set", remedy)
@@ -361,9 +365,11 @@ class Section:
         name = key.text()
         if name is None:
             return
+        # YAML 1.1 would merge silently, and the keys that come so have no line here.
         if name == "<<":
             key.note("merge keys (<<) are not used here", "write the keys out")
         elif name in self._values:
+            # YAML takes the last one silently; which of the two is meant, only its author knows.
             key.note(f"'{name}' stands here twice (first on line {self._keys[name].line})", "keep one of them")
         else:
             self._keys[name] = key.called(f"'{name}'")

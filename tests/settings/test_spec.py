@@ -159,6 +159,7 @@ def test_the_schema_names_the_keys_their_meaning_and_their_default() -> None:
         "description": "which bread (rye or wheat; default: rye)",
     }
     assert properties["rest_s"]["maximum"] == 60
+    assert properties["name"]["description"] == "what it is called (text; must be there; such as Anna)"
     assert properties["oven"]["description"] == "see there (mapping; default: see its keys)"
     assert "Oven" in definitions.by_name
 

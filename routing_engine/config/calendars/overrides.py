@@ -56,6 +56,7 @@ def _read_entry(entry: Section) -> Override | None:
     name, written = entry.text("name"), entry.text("state")
     state: Literal["open", "closed"] | None = next((one for one in _STATES if one == written), None)
     since, until = _moment(entry.text("since")), _moment(entry.text("until"))
+    # Left out with a remark: a file that commands write must never make a configuration unusable.
     if not name or state is None or since is None or until is None or since >= until:
         entry.notes.note(entry.line, "this override cannot be read and is left out", _REMEDY)
         return None

@@ -106,6 +106,7 @@ class CalendarKeys:
     def check(self, section: Section, what: str) -> None:
         """Note a day that is named twice: which of the two would hold?"""
         hours, seen = section.section("hours"), set[int]()
+        # Asked after reading, when every key is known to be days.
         for key, day, _ in self.days():
             if day in seen and hours is not None:
                 hours.note(key, f"{DAYS[day]} stands in 'hours' twice", "name each day once; several hours: '..., ...'")
@@ -148,6 +149,7 @@ def make_calendars(
     """
     if not written:
         return Calendars()
+    # Read with the calendars: one that names a calendar which is gone is a remark, no fault.
     overrides, remarks = read_overrides(texts.get(OVERRIDES), [*written])
     reading = _CalendarReader(texts, zone, now, overrides, notes)
     found = {name: reading.calendar(name, keys) for name, keys in written.items()}
@@ -201,6 +203,7 @@ class _CalendarReader:
                 )
 
                 agenda = read_ical(text, notes, zone, self.now)
+                # The file that is named first wins a day that two of them name.
                 days, events = {**agenda.days, **days}, [*events, *agenda.events]
             self.notes.problems += (problem for problem in notes.problems if problem not in self.notes.problems)
         return days, in_order(events)

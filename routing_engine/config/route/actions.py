@@ -36,6 +36,7 @@ def _destination_schema(definitions: Definitions) -> Schema:
         "additionalProperties": False,
         "minProperties": 1,
     }
+    # A chain holds destinations: a name ends the circle.
     itself = {"$ref": "#/definitions/Destination"}
     chain: Schema = {"type": "array", "items": itself, "minItems": 1, "maxItems": _LONGEST_CHAIN}
     bare: Schema = {"enum": [name for name, row in WRITTEN.items() if row.bare]}
@@ -83,6 +84,7 @@ def note_misplaced(section: Section) -> Collection[str]:
     if section.has("to"):
         return ()
     kinds = [name for name in section.names() if name in WRITTEN]
+    # One sentence is enough: the second kind has nothing to do with the mistake.
     for kind in kinds[:1]:
         section.note(kind, f"'{kind}' stands where 'to' belongs", f"write to: {{{kind}: ...}}")
     for kind in kinds:
@@ -127,6 +129,7 @@ def _read_chain(value: YamlValue, context: RouteContext, has_record: bool) -> De
         return None
     entries = [_read_entry(entry, context, has_record) for entry in value.entries()]
     chain: DestinationSpec | None = None
+    # From the end: each entry holds the next.
     for entry in reversed(entries):
         if entry is None:
             return None
@@ -216,6 +219,7 @@ def _read_target(section: Section, kind: str, context: RouteContext, has_record:
     text = value.called(f"the target of '{kind}'").text()
     if text is None:
         return None
+    # Days, not a target: who it is, is looked up in the call.
     if row.is_looked_up:
         return _read_days(value, kind, text)
     template = context.template(value, text, has_record, shows=True)

@@ -53,6 +53,7 @@ def policy_of(
     cache: CacheKeys | None, stale_for_s: float, section: Section, context: RouteContext, by: Template
 ) -> CachePolicy | None:
     """Return how long answers of a source are used again; None when none is. `section` is the source's."""
+    # `stale_for` needs no cache: every call asks, and the last answer stands in while the source is down.
     if cache is None:
         found = CachePolicy(stale_for_s=stale_for_s) if stale_for_s else None
         return found if found is not None and _may_keep(section, "stale_for", context, by) else None

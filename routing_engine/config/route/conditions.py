@@ -48,6 +48,7 @@ def _read_entry(section: Section, name: str, context: RouteContext, has_record: 
         return []
     if left is None:
         return []
+    # Other rule languages take a list for "one of"; here it might as well mean "all of".
     if value.is_list:
         section.note(name, f"'{name}' cannot be a list", f"write {name}: {{one_of: [...]}}")
         return []
@@ -88,6 +89,7 @@ def _can_be(place: YamlValue, left: Operand, value: Value | Template) -> bool:
 def _read_group(section: Section, join: Join, context: RouteContext, has_record: bool) -> list[Condition]:
     value = section.value(join)
     entries = value.entries() if value is not None and value.is_list else []
+    # A mapping below `any` reads as "one of these", and would mean "all of these".
     if value is not None and not value.is_list:
         section.note(join, f"'{join}' must be a list", f"write its entries below '{join}:', each with '- '")
     elif not entries:

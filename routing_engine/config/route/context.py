@@ -64,6 +64,7 @@ class RouteContext:
         """Say what is wrong with a left side that names something nobody has made."""
         if left.scope == "input":
             return self._no_input(left)
+        # What could not be read is not called unknown: its own problem says more.
         if self.site is None:
             return None
         if left.scope == "list" and left.name not in self.site.lists:
@@ -93,6 +94,7 @@ class RouteContext:
         if left.live:
             place.note(f"'{left}' can only stand on the left of a condition", "write a rule for it")
             return False
+        # `input` without a name is the first one, and there is only one where that is allowed.
         sensitive = next(iter(self.inputs.values()), False) if not left.name else self.inputs.get(left.name, False)
         if shows and left.scope == "input" and sensitive:
             sentence = f"'{left}' is sensitive and may not leave the engine"
@@ -120,6 +122,7 @@ def read_by(value: YamlValue, context: RouteContext) -> Template:
     if "{" in text or "}" in text:
         return context.template(value, text, has_record=False) or NOTHING
     text = str(_BY.get(text, text))
+    # A search by a field of a record would need the record that it is to find.
     if text.partition(".")[0].strip() not in ("call", "input"):
         value.note(f"'by' cannot be '{text[:80]}'", "write caller, input, called, call.FIELD or '{call.FIELD}'")
         return NOTHING
@@ -162,7 +165,9 @@ def read_pattern(value: YamlValue, _: str = "") -> Pattern | None:
     if text is None:
         return None
     options = re2.Options()
+    # RE2 would write to standard error what is told with its line below.
     options.log_errors = False
+    # A pattern of a route may not take the memory of the service: RE2 refuses what would need more.
     options.max_mem = _NEEDED_BYTES
     try:
         if len(text) > _LONGEST_PATTERN:

@@ -38,6 +38,7 @@ class DigitKeys:
     @property
     def most(self) -> int:
         """At most so many digits."""
+        # `min: 25` alone must not become impossible by a default that nobody wrote.
         return max(self.min, 20) if self.max is None else self.max
 
     def check(self, section: Section, what: str) -> None:
@@ -149,12 +150,14 @@ def _input(keys: InputKeys, name: str, context: RouteContext) -> Input:
         accept_early=keys.accept_early,
         languages=keys.language,
     )
+    # After its own prompts: they cannot say what has not been typed yet.
     context.inputs[name] = found.sensitive
     return found
 
 
 def _read_on_failure(value: YamlValue | None, context: RouteContext) -> Action | None:
     word = None if value is None else value.word()
+    # The word says what holds anyway; people write it to be read.
     if value is None or word == "default":
         return None
     if word is not None:

@@ -40,6 +40,7 @@ def _read_prompt(value: YamlValue, context: RouteContext, has_record: bool) -> P
     if "{" not in text and "}" not in text:
         _check_sound(value, text)
         return text
+    # What is played leaves the engine: sensitive digits have no place in it.
     template = context.template(value, text, has_record, shows=True)
     if template is None:
         return None
@@ -133,6 +134,7 @@ def _read_choice(section: Section, context: RouteContext) -> Languages | None:
     if by is None:
         section.note("by", "'by' is missing", "add for example: by: call.called")
     written = (by.word() or "") if by is not None else ""
+    # The prompts of the input are in that language already.
     if written.partition(".")[0] == "input" or "{input" in written:
         section.note("by", "the language is chosen before the input", "write 'language' in the input itself")
         return None

@@ -151,6 +151,7 @@ class RouteKeys:
 
 
 def _read(name: str, section: Section, context: RouteContext, defaults: RouteDefaults) -> RouteFile:
+    # What engine.yaml says is what a remedy calls the default.
     usual = RouteKeys(deadline_s=defaults.deadline_s, look_ahead=defaults.look_ahead)
     keys = read(section, RouteKeys, "a route", usual=usual)
     language, languages = read_language(keys.language, context)
@@ -159,6 +160,7 @@ def _read(name: str, section: Section, context: RouteContext, defaults: RouteDef
     rules = read_rules(keys.rules, context, has_record=False)
     route = Route(
         name=name,
+        # A record may be there: the default is where a rule's refused target ends, too.
         default=read_action(keys.default, context, has_record=True) or _NOWHERE,
         description=keys.description,
         owner=keys.owner,

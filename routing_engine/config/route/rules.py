@@ -25,6 +25,7 @@ def read_until(written: str) -> datetime:
         moment = datetime.fromisoformat(written)
     except ValueError:
         moment = datetime.min
+    # Without a zone: it is the site's day that ends, whatever the zone of the machine.
     if not 1971 <= moment.year <= 2999 or moment.tzinfo is not None:
         raise ValueError(f"'{written[:80]}' is not a day")
     return moment + timedelta(days=1, microseconds=-1) if _DAY.match(written) else moment
@@ -89,6 +90,7 @@ def _read_rule(section: Section, context: RouteContext, position: int, has_recor
     told = note_misplaced(section)
     keys = read(section, RuleKeys, "a rule", told=told)
     name = keys.name or f"rule {position}"
+    # Such a rule would always match: the opposite of what an unfinished condition means.
     if keys.when is None and "when" in section.names():
         section.note("when", "'when' has no condition", "write one, or remove 'when': the rule then always matches")
     when = None if keys.when is None else read_when(keys.when, context, has_record)
@@ -96,5 +98,6 @@ def _read_rule(section: Section, context: RouteContext, position: int, has_recor
     sets = read_sets(keys.set, context, has_record)
     if act is None:
         return name, None
+    # The channel is asked for all of a rule's live states in one round trip.
     live = tuple(sorted({left for left in of_condition(when) if left.live}, key=str))
     return name, Rule(name, act, when, sets, section.line, keys.disabled, keys.until, live, keys.owner, keys.comment)

@@ -67,6 +67,7 @@ class PreferKeys:
 def _when_many_schema(definitions: Definitions) -> Schema:
     words: Schema = {"type": "string", "pattern": "^(first|ask|newest by .+)$"}
     ways = (refer_to(one, definitions) for one in (MenuKeys, PreferKeys, ActionKeys))
+    # The words are listed beside the pattern, so that an editor can propose them.
     return {"anyOf": [*ways, {"enum": ["first", "ask"]}, words]}
 
 
@@ -174,6 +175,7 @@ def _model_of(section: Section, keys: SourceKeys, context: RouteContext) -> str:
         )
         section.note("integration", f"there is no integration '{name}'", remedy)
     models = context.integrations.get(name)
+    # One model leaves no choice, so nobody has to write it.
     if not model and models is not None and len(models) == 1:
         return next(iter(models))
     if not model and (models is not None or not name):  # else its file is broken, and says so itself
@@ -186,6 +188,7 @@ def _model_of(section: Section, keys: SourceKeys, context: RouteContext) -> str:
 def _refuse_strangers(section: Section, keys: SourceKeys, model_name: str, context: RouteContext, by: Template) -> None:
     """Refuse a search that the provider cannot do, and one whose hits do not tell the caller from strangers."""
     model = (context.integrations.get(keys.integration) or {}).get(model_name)
+    # What is missing has a problem of its own.
     if model is None or not section.has("search"):
         return
     by_caller = Operand("call", "caller") in by.operands
@@ -239,6 +242,7 @@ def _read_choice(value: YamlValue, context: RouteContext) -> Action | Prefer | M
 def _read_prefer(section: Section, context: RouteContext) -> Prefer | None:
     keys = read(section, PreferKeys, "'when_many'")
     when = None if keys.prefer is None else read_when(keys.prefer, context)
+    # Telephones may be busy by the time the record is chosen; the caller would go by chance.
     if any(left.live for left in of_condition(when)):
         section.note("prefer", "'prefer' chooses by the record, not by live state", "write a rule for that")
         return None
