@@ -175,6 +175,9 @@ def test_values_keep_their_kind(raw: object, value: object) -> None:
         ("{link}", {"link": "javascript:alert(1)"}, ""),
         ("{link}", {"link": "https://e.x/ <script>"}, ""),
         ("{a}{b}", {"a": "https://e.x/", "b": "1"}, ""),
+        ("{link}", {"link": "https://crm.example.com/7\u200f"}, ""),
+        ("{link}", {"link": "https://crm.example.com/\u202e7"}, ""),
+        ("{link}", {"link": "https://crm.example.com/J\u00f6rg"}, "https://crm.example.com/J\u00f6rg"),
     ],
 )
 def test_the_page_of_a_record_is_a_web_address_or_nothing(template: str, fields: dict[str, object], url: str) -> None:

@@ -202,7 +202,8 @@ def web_address(parts: Iterable[str | None]) -> str:
     """Join the parts of an address; "" when one of them is None, or what comes out is not http or https."""
     found = list(parts)
     address = "" if None in found else "".join(filter(None, found))
-    return address if _WEB.match(address) else ""
+    # Signs that no one sees, or that turn the direction of writing, would show another address than they lead to.
+    return address if _WEB.match(address) and address.isprintable() else ""
 
 
 def url_part(value: str, as_it_is: bool) -> str | None:

@@ -16,9 +16,8 @@ from routing_engine.core.model import Record, Value
 from routing_engine.core.phone import LAST_FEWEST, plain_text
 from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.core.redact import clean_text
-from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused
-from routing_engine.providers.answers.records import page_url
+from routing_engine.providers.answers.records import record_of
 from routing_engine.providers.ldap import wire
 from routing_engine.providers.ldap.filter import ANYTHING, equal, every, holds_in_order, one_of
 from routing_engine.providers.ldap.settings import LdapSettings
@@ -167,8 +166,7 @@ def _record(entry: LdapEntry, model: Model) -> Record:
     names = model.fields or {name: name for name in entry.values}
     fields = {ours: _value(theirs.lower(), entry.values.get(theirs.lower(), [])) for ours, theirs in names.items()}
     # Without an id of the operator's choice the DN names the entry: it is unique by definition.
-    identity = as_text(fields.get("id")) if not isinstance(fields.get("id"), tuple) else ""
-    return Record(fields, identity or entry.dn, page_url(model.record_url, {**fields, "id": identity or entry.dn}))
+    return record_of(fields, model.record_url, entry.dn)
 
 
 def _value(attribute: str, raw: Sequence[bytes]) -> Value:

@@ -15,7 +15,7 @@ from routing_engine.core.phone import Number, holds_line, last_digits, phone_for
 from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused
-from routing_engine.providers.answers.records import page_url
+from routing_engine.providers.answers.records import record_of
 from routing_engine.providers.answers.values import read_value
 from routing_engine.providers.sql.pool import SqlDriver, SqlPool
 from routing_engine.providers.sql.settings import SqlModel, SqlSettings
@@ -71,7 +71,7 @@ class SqlProvider:
         if query.by_caller and len(rows) > self._settings.at_most:
             raise ProviderMisread(f"{self._name}: more rows fit the caller's number than at_most allows")
         model = self._models[query.model]
-        return [record_of(row, model, self._name) for row in rows[: self._settings.at_most]]
+        return [_record(row, model, self._name) for row in rows[: self._settings.at_most]]
 
     async def check(self) -> str:
         """Let the database read every query, so that a missing table, column or right shows before a call does."""
@@ -187,16 +187,13 @@ _NUMBER = re.compile(r"[-+]?[0-9]{1,40}(\.[0-9]{1,40})?\Z", re.ASCII)
 Row: TypeAlias = Mapping[str, object]
 
 
-def record_of(row: Row, model: Model, integration: str) -> Record:
+def _record(row: Row, model: Model, integration: str) -> Record:
     """Return the record of a row. Raises `ProviderMisread` when a column of the field map is not among its columns."""
     names = model.fields or {name: name for name in row}
     missing = next((theirs for theirs in names.values() if theirs not in row), None)
     if missing is not None:
         raise ProviderMisread(f"{integration}: the answer of the query has no column '{missing}'")
-    fields = {ours: column_value(row[theirs]) for ours, theirs in names.items()}
-    identity = fields.get("id")
-    known = not isinstance(identity, (bool, tuple))
-    return Record(fields, id=as_text(identity) if known else "", url=page_url(model.record_url, fields))
+    return record_of({ours: column_value(row[theirs]) for ours, theirs in names.items()}, model.record_url)
 
 
 def column_value(raw: object) -> Value:
