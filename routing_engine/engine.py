@@ -84,7 +84,8 @@ def activate(
             providers[name] = open_provider(found, configuration.settings, limiters[name])
     _start_mirrors(configuration, providers)
     live = search(configuration, providers, _lookup_limiters(providers, limiters))
-    caching = _caching(live, cache, _fingerprints(configuration), publish)
+    timeout_s = configuration.settings.defaults.timeout_s or LONGEST_SOURCE_S
+    caching = _caching(live, cache, _fingerprints(configuration), publish, timeout_s)
     # Twice around: inside, what the system itself answers; outside, what the cache answers in its place.
     lookup = caching if publish is None else ObservedLookup(caching, publish, time.monotonic, hears="kept")
     speech = _speech(before, configuration)
@@ -94,12 +95,14 @@ def activate(
     return ActiveConfig(configuration, providers, limiters, live, caching, lookup, speech)
 
 
-def _caching(live: Search, cache: Cache, prints: Mapping[str, str], publish: Publish | None) -> CachingLookup:
+def _caching(
+    live: Search, cache: Cache, prints: Mapping[str, str], publish: Publish | None, timeout_s: float
+) -> CachingLookup:
     if publish is None:
-        return CachingLookup(live, cache, prints, time.time)
+        return CachingLookup(live, cache, prints, time.time, timeout_s=timeout_s)
     observed = ObservedLookup(live, publish, time.monotonic)
     refreshing = ObservedLookup(live, publish, time.monotonic, purpose="refresh")
-    return CachingLookup(observed, cache, prints, time.time, refreshing)
+    return CachingLookup(observed, cache, prints, time.time, refreshing, timeout_s)
 
 
 def open_provider(integration: Integration, settings: EngineSettings, limiter: Limiter | None = None) -> Provider:

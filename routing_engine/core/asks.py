@@ -34,13 +34,15 @@ class Collect:
 class Find:
     """Ask: look for a record. `value` is what to search for; `caller` is None when it is hidden or malformed.
 
-    `timeout_s` of the source and the call's deadline bound the answer. `early` is one that nobody waits for yet.
+    `timeout_s` of the source and the call's deadline bound the answer. `early` is one that nobody waits for yet;
+    `shared` one that several may wait for, each for the time of his own route.
     """
 
     source: Source
     value: str
     caller: Number | None
     early: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from routing_engine.core.ports import TOO_LATE, Clock, Lookup
 from routing_engine.lookup.cache import Cache, CacheEntry, Key, key_of
 from routing_engine.storage.single_flight import SingleFlight
 
-#: A look-up for all who may want its answer: the source's own time-out is what ends it, or that nobody waits any more.
+#: A look-up for all who may want its answer: it ends when nobody waits for it any more, and then at last.
 _UNHURRIED_S = 60.0
 
 
@@ -33,13 +33,20 @@ class CachingLookup:
     """Keeps the port `Lookup`.
 
     `prints` tell configurations of an integration apart, so that an answer of another field map is not used; `now` is
-    seconds since 1970. `refreshing` is asked instead of `lookup` where nobody waits.
+    seconds since 1970. `refreshing` is asked instead of `lookup` where nobody waits. `timeout_s` is for sources without
+    one.
     """
 
     def __init__(
-        self, lookup: Lookup, cache: Cache, prints: Mapping[str, str], now: Clock, refreshing: Lookup | None = None
+        self,
+        lookup: Lookup,
+        cache: Cache,
+        prints: Mapping[str, str],
+        now: Clock,
+        refreshing: Lookup | None = None,
+        timeout_s: float = _UNHURRIED_S,
     ) -> None:
-        self._refreshing = refreshing or lookup
+        self._refreshing, self._timeout_s = refreshing or lookup, timeout_s
         self._lookup, self._cache, self._prints, self._now = lookup, cache, prints, now
         self._asking = SingleFlight[_Shared](goes_on=False, too_late=TOO_LATE)
 
@@ -87,14 +94,16 @@ class CachingLookup:
         """Wait for the answer to a question, with all others who ask it, each for his own time."""
         loop = asyncio.get_running_loop()
         began = loop.time()
+        own_s = ask.source.timeout_s if ask.source.timeout_s is not None else self._timeout_s
+        limit_s, shared_ask = min(own_s, left_s), replace(ask, shared=True)
         try:
-            done = await self._asking.join(lambda: self._ask(key, ask, self._lookup), key, left_s)
+            done = await self._asking.join(lambda: self._ask(key, shared_ask, self._lookup), key, limit_s)
         except asyncio.CancelledError as error:
             if not time_is_up(error):
                 raise  # the caller has hung up
             return _too_late(ask, (loop.time() - began) * 1000)
         if done is None or done.cancelled():  # our time is up, or the engine takes another configuration
-            return _too_late(ask, left_s * 1000)
+            return _too_late(ask, limit_s * 1000)
         shared = done.result()
         if isinstance(shared.answer, SourceDown) and not shared.answer.asked and shared.early and not ask.early:
             # The system was not asked because nobody waited for the answer. We do.

@@ -86,7 +86,8 @@ class Search:
         limit_s = ask.source.timeout_s if ask.source.timeout_s is not None else self._timeout_s
         progress = _Progress(ask)
         try:
-            answer = await self._ask(progress, min(limit_s, left_s))
+            # Who shares a look-up leaves it when his own time is up: the next one's may be longer.
+            answer = await self._ask(progress, left_s if ask.shared else min(limit_s, left_s))
         except ProviderSkipped as error:
             return SourceDown(str(error)[:_LONGEST_WHY], self._ms_since(began), asked=False)
         except ProviderError as error:

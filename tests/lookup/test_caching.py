@@ -296,3 +296,16 @@ async def test_only_when_its_time_is_up_a_look_up_is_not_cancelled_any_more(
     task.cancel(word)
     await task
     assert seen == [(up, cancelling)]
+
+
+async def test_who_waits_longer_is_not_down_because_another_was_in_a_hurry() -> None:
+    answered = asyncio.Event()
+    lookup = FakeLookup({"customers": Found((ANNA,))}, before=answered.wait)
+    one, _ = remember(lookup)
+    hurried = replace(ASK, source=replace(SOURCE, timeout_s=0.01))
+    first = asyncio.create_task(one.find(hurried, 5))
+    second = asyncio.create_task(one.find(replace(ASK, source=replace(SOURCE, timeout_s=5)), 5))
+    assert await first == SourceDown("crm: no answer in time", 10)
+    answered.set()
+    assert (await second).records == (ANNA,)  # type: ignore[union-attr]
+    assert len(lookup.asked) == 1

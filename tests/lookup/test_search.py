@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -112,6 +113,16 @@ async def test_the_shortest_limit_ends_a_look_up(timeout_s: float | None, defaul
     async with asyncio.timeout(5):
         found = await search(silent(cancelled), timeout_s=default_s).find(ask(timeout_s), left_s)
     assert (found, cancelled) == (SourceDown("erp: no answer in time", 0.0), [True])
+
+
+async def test_a_look_up_that_others_share_is_not_ended_by_the_timeout_of_the_first() -> None:
+    cancelled: list[bool] = []
+    shared = replace(ask(0.001), shared=True)
+    asking = asyncio.create_task(search(silent(cancelled)).find(shared, 9))
+    await asyncio.wait({asking}, timeout=0.02)
+    assert (asking.done(), cancelled) == (False, [])
+    asking.cancel()
+    await asyncio.wait({asking})
 
 
 async def test_without_time_left_nobody_is_asked_or_thought_to_be_down() -> None:
