@@ -47,6 +47,13 @@ def test_a_record_may_lie_like_this(answer: object, names: list[object]) -> None
     assert [record["name"] for record in read(answer, PLAIN)] == names
 
 
+def test_found_is_a_value_where_the_field_map_names_it_unless_it_stands_alone() -> None:
+    told = {"found": False, "full_name": "Anna"}
+    assert read(told, PLAIN) == []
+    assert read(told, {"name": "full_name", "seen": "found"}) == [{"name": "Anna", "seen": False}]
+    assert read({"found": False}, {"seen": "found"}) == []
+
+
 def test_a_wrapper_is_opened_also_where_no_field_map_names_what_is_in_it() -> None:
     assert read({"customer": ANNA}, {}) == [ANNA]
     assert read({"customer": [ANNA, PAUL]}, {}) == [ANNA, PAUL]
