@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
+from routing_engine.core import bounds
 from routing_engine.core.asks import Find, Found, SourceDown
 from routing_engine.core.field_types import apply_types
 from routing_engine.core.model import Record, Source
@@ -126,15 +128,20 @@ class Search:
         """Ask for one spelling of the caller after the other, until there is a record that is the caller's."""
         ask, source = progress.ask, progress.ask.source
         model = self._models.get(source.integration, {}).get(source.model) or Model(source.model, {})
-        fields = model.checked_fields(source.field)
+        fields = model.checked_fields(source.field) if source.by_caller else ()
         others, unread = set[str](), set[str]()
         for query in queries(Query(source.model, source.field, ask.value, source.by_caller, ask.caller), model):
             found = await self._request(provider, query, progress)
-            match = match_caller(found, query, fields, self._region, model.must_show)
+            shown, whole = bounds.bounded(found, fields, source.integration)
+            matching = partial(match_caller, shown, query, fields, self._region, model.must_show)
+            # Reading a number takes some 75 us: with many of them the other calls would wait.
+            many = bounds.characters(shown, fields) > bounds.READ_AT_ONCE
+            match = await asyncio.to_thread(matching) if many else matching()
             others.update(map(_identity, match.mismatches))
             unread.update(map(_identity, match.unreadable))
             if match.callers:
-                records = (apply_types(one, model.about) for one in match.callers) if model.about else match.callers
+                callers = [whole.get(id(one), one) for one in match.callers]
+                records = (apply_types(one, model.about) for one in callers) if model.about else callers
                 return Found(tuple(records), mismatches=len(others), unreadable=len(unread))
         return Found(mismatches=len(others), unreadable=len(unread))
 
@@ -155,7 +162,9 @@ class Search:
     async def _limited(self, provider: Provider, query: Query, progress: _Progress) -> Sequence[Record]:
         async def ask() -> Sequence[Record]:
             progress.waiting = False
-            return await provider.find(query)
+            found = await provider.find(query)
+            bounds.check_count(len(found), progress.ask.source.integration)
+            return found
 
         progress.waiting = True
         return await self._limiter(progress.ask.source).run(ask, progress.ask.early)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from routing_engine.core.bounds import MOST_RECORDS
 from routing_engine.core.model import Record, Value
 from routing_engine.core.phone import lines_in
 from routing_engine.core.templates import as_text
@@ -23,8 +24,8 @@ from routing_engine.storage.sqlite import transaction
 
 #: Another layout is another file: nothing has to be converted, and two versions do not read each other's.
 LAYOUT = 1
-#: A search by a value that half of all records have is no search.
-MOST_FOUND = 500
+#: A search by a value that half of all records have is no search. One more than may be: the look-up says so.
+MOST_FOUND = MOST_RECORDS + 1
 _PATIENCE_S = 30.0
 _TABLES = """
 CREATE TABLE IF NOT EXISTS models (model TEXT PRIMARY KEY, generation INTEGER NOT NULL, shape TEXT NOT NULL,

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from routing_engine.core.bounds import MOST_RECORDS
 from routing_engine.core.model import Record
 from routing_engine.core.phone import lines_in
 from routing_engine.core.ports import Clock, Lists, Provider, Query
@@ -79,7 +80,9 @@ class MirrorProvider:
             failing = self._scheduler.why_failing(query.model)
             raise ProviderUnreachable(f"{self._name}: {unusable}" + (f" ({failing})" if failing else ""))
         age_s = self._ages[query.model] = max(0.0, round(self._now() - held.as_of, 3))
-        return [replace(record, age_s=age_s) for record in records]
+        # Of a value the first ones are as good as any; of a caller they are too many, which the look-up says.
+        known = records if query.by_caller else records[:MOST_RECORDS]
+        return [replace(record, age_s=age_s) for record in known]
 
     def age_s(self, model: str) -> float | None:
         """Return how old the last answer of a model was; None when the system itself gave it."""

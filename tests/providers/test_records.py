@@ -95,6 +95,17 @@ async def test_a_caller_is_looked_for_in_every_phone_field(tmp_path: Path, clock
     await provider.close()
 
 
+async def test_more_rows_than_one_caller_has_are_told_and_of_a_value_the_first_are_given(
+    tmp_path: Path, clock: Clock
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("id,phone\n" + "1,+43 1 5555555\n" * 150)
+    provider = opened(path, clock, {"contact": Model("contact", {})})
+    assert len(await provider.find(by_caller("+4315555555"))) == 101, "the look-up counts them"
+    assert len(await provider.find(by_field("id", "1"))) == 100
+    await provider.close()
+
+
 async def test_a_changed_file_is_read_again_after_a_second(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "c.csv"
     path.write_text("id,name\n1,Anna\n")

@@ -10,8 +10,16 @@ from jsonpath import JSONPath
 from jsonpath.segments import JSONPathChildSegment
 from jsonpath.selectors import NameSelector
 
+from routing_engine.errors import ProviderMisread
+
+#: A JSONPath that looks for something (`..`, `*`, `[?...]`) is not tried on answers of more values.
+MOST_VALUES = 20_000
 #: What no member is called by a plain path: it is another language's way to say where something lies.
 _NO_NAMES = re.compile(r"[\[\]*]|\A\.|\.\.|\.\Z")
+
+
+class PathTooCostly(ProviderMisread):
+    """An answer holds more than a path may look through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +121,26 @@ def _walk(tree: object, names: tuple[str, ...]) -> list[object]:
     return [tree]
 
 
+def _holds_more(tree: object, most: int) -> bool:
+    """Return whether a tree of JSON has more values than `most`."""
+    waiting, count = [tree], 0
+    while waiting:
+        node = waiting.pop()
+        inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        count += len(inner)
+        if count > most:
+            return True
+        waiting.extend(one for one in inner if isinstance(one, (dict, list)))
+    return False
+
+
 def _find_all(path: JSONPath, tree: object) -> list[object]:
     if isinstance(tree, str):
         # The library would read a text as JSON, and raise where it is none: here it is an answer, without members.
         return [] if path.segments else [tree]
+    # `$..name` looks at each of them, at 30 us: an answer of 1 MiB would hold up every call for seconds.
+    if _holds_more(tree, MOST_VALUES):
+        raise PathTooCostly(f"the answer has more than {MOST_VALUES:,} values, too many for a path that searches")
     return path.findall(tree)  # type: ignore[arg-type]  # the library wants text or a container, and takes any JSON
 
 

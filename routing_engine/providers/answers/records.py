@@ -9,11 +9,12 @@ from urllib.parse import quote
 
 import jsonpath
 
+from routing_engine.core.bounds import check_count
 from routing_engine.core.model import Operand, Record, Template, Value
 from routing_engine.core.redact import clean_text
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread
-from routing_engine.providers.answers.path import Path, is_nothing, read_path
+from routing_engine.providers.answers.path import Path, PathTooCostly, is_nothing, read_path
 from routing_engine.providers.answers.values import read_json, read_value
 from routing_engine.settings.integration import Model, ModelKeys
 from routing_engine.settings.yaml_reader import Section
@@ -36,6 +37,11 @@ class RecordShape:
     theirs: frozenset[str]
     field_name: str
     record_url: Template | None
+
+    @property
+    def is_costly(self) -> bool:
+        """Whether a path has to look for something in the answer, which takes a hundred times as long."""
+        return any(not isinstance(theirs, str) and not theirs.walks for _, theirs in self.fields)
 
     def their_name(self, ours: str) -> str:
         """Return their name of a field to search in; ours where the map has none, or a path."""
@@ -83,12 +89,18 @@ def _is_path(theirs: str) -> bool:
 # ------------------------------------------------------------------------------------------------- JSON
 
 
+def size_of(body: bytes, shape: RecordShape) -> int:
+    """Return how large an answer is to `aside`: paths that look for something make it sixteen times as large."""
+    return len(body) * (16 if shape.is_costly else 1)
+
+
 def read_answer(body: bytes, shape: RecordShape) -> tuple[Record, ...]:
     """Return the records of an answer, in its order; none for every form of "no record". Raises `ProviderMisread`."""
     try:
-        return read_records(read_json(body), shape)
+        found = read_json(body)
     except ValueError:
-        raise shape.misread("the answer is not JSON") from None
+        raise shape.misread("the answer is not JSON, or has more than a million values") from None
+    return read_records(found, shape)
 
 
 def read_records(answer: object, shape: RecordShape) -> tuple[Record, ...]:
@@ -98,7 +110,11 @@ def read_records(answer: object, shape: RecordShape) -> tuple[Record, ...]:
     all fields lead through one. Paths look at the whole answer, or at each element of a list.
     """
     try:
-        found = [_read_record(whole, flat, shape) for whole, flat in _candidates(answer, shape)]
+        candidates = _candidates(answer, shape)
+        check_count(len(candidates), shape.integration)
+        found = [_read_record(whole, flat, shape) for whole, flat in candidates]
+    except PathTooCostly as error:
+        raise shape.misread(str(error)) from None
     except (RecursionError, jsonpath.JSONPathError):
         raise shape.misread("the answer is nested too deeply for its fields") from None
     return tuple(record for record in found if record is not None)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
-from typing import NoReturn
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
 
 from routing_engine.core.model import Scalar, Value
 from routing_engine.core.redact import clean_text
 
+T = TypeVar("T")
 _WIDEST = 2**63
+#: A larger answer is read in a thread: all calls would wait for it.
+ASIDE_BYTES = 65_536
+#: JSON of more values is refused: while the reader of Python makes them, no other thread runs.
+_MOST_VALUES = 1_000_000
 
 
 def read_value(raw: object) -> Value:
@@ -33,8 +40,15 @@ def _read_scalar(raw: object) -> Scalar:
     return raw if raw is None or isinstance(raw, (bool, int, float)) else str(raw)
 
 
+async def aside(size: int, read: Callable[[], T]) -> T:
+    """Return what `read` makes of an answer of so many bytes; of a large one in a thread, so that no call waits."""
+    return read() if size <= ASIDE_BYTES else await asyncio.to_thread(read)
+
+
 def read_json(body: bytes) -> object:
     """Read strict JSON in UTF-8 (a byte order mark is passed over). Raises `ValueError` for anything else."""
+    if len(body) > _MOST_VALUES and body.count(b",") + body.count(b"[") + body.count(b"{") > _MOST_VALUES:
+        raise ValueError("more than a million values")
     try:
         return _DECODER.decode(body.decode("utf-8-sig"))
     except RecursionError:

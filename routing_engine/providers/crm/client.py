@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final, NamedTuple
 
 from yarl import URL
 
 from routing_engine.core.ports import Clock
 from routing_engine.errors import ProviderMisread, ProviderRefused
+from routing_engine.providers.answers.values import aside
 from routing_engine.providers.crm.login import LoginSession
 from routing_engine.providers.crm.outcome import failure, outcome_of, read_body
 from routing_engine.providers.crm.records import ReadAnswer
@@ -71,7 +73,7 @@ class CrmClient:
         # An empty body may be a good answer (an update); one that is not JSON is not.
         if tree is None and answer.body.strip() not in (b"", b"null"):
             raise ProviderMisread(f"{self._name}: the answer is not JSON")
-        return ReadAnswer(tree, answer.headers)
+        return ReadAnswer(tree, answer.headers, len(answer.body))
 
     async def close(self) -> None:
         """Close what is open."""
@@ -84,7 +86,7 @@ class CrmClient:
         built = self._build(request, {**scope, "auth": self.known}, link)
         self.sent += 1
         answer = await self._client.send(built.method, built.url, built.headers, built.body, asks=True)
-        tree = read_body(answer)
+        tree = await aside(len(answer.body), partial(read_body, answer))
         return _Understood(answer, tree, outcome_of(self._description, request, answer, tree))
 
     def _build(self, request: RequestTemplate, scope: Scope, link: str) -> BuiltRequest:

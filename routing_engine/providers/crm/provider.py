@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
+from routing_engine.core.bounds import check_count, number_texts
 from routing_engine.core.model import Record
 from routing_engine.core.phone import holds_line, read_number, spellings
 from routing_engine.core.ports import Batch, Clock, Provider, Query, RemoteField
@@ -12,6 +14,7 @@ from routing_engine.core.redact import clean_text
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused
 from routing_engine.providers.answers.path import Path
+from routing_engine.providers.answers.values import ASIDE_BYTES, aside
 from routing_engine.providers.crm.client import NOTHING, CrmClient
 from routing_engine.providers.crm.filters import Unsearchable
 from routing_engine.providers.crm.model import Attempt, DescribeRequest
@@ -74,7 +77,7 @@ class CrmProvider:
         scope = self._scope(model, limit=_LIST_LIMIT, since=since, **where_from(attempt.paging, cursor))
         heard, nodes = await self._ask(attempt, scope, cursor)
         gone = [bool(listing.gone) and holds(listing.gone, node) for node in nodes]
-        records = self._records(nodes, model, scope)
+        records = await aside(heard.size, partial(self._records, nodes, model, scope))
         return Batch(
             [one for one, is_gone in zip(records, gone, strict=True) if not is_gone],
             [one.id for one, is_gone in zip(records, gone, strict=True) if is_gone],
@@ -159,9 +162,10 @@ class CrmProvider:
         held = record.fields.get(query.field)
         if query.field not in record.fields or same_value(held, query.value):
             return True
+        read = number_texts(held)
         number = read_number(query.value, self._region) if query.field in self._numbers[query.model] else None
         return number is not None and any(
-            holds_line(as_text(one), number, self._region) for one in (held if isinstance(held, tuple) else (held,))
+            holds_line(as_text(one), number, self._region) for one in (read if isinstance(read, tuple) else (read,))
         )
 
     async def _pages(self, attempt: Attempt, scope: Scope, model: str) -> list[Record]:
@@ -171,7 +175,11 @@ class CrmProvider:
         for _ in range(_PAGES):
             here = {**scope, **where_from(attempt.paging, cursor)}
             heard, nodes = await self._ask(attempt, here, cursor)
-            records = self._records(await self._whole(attempt, nodes, here), model, here)
+            check_count(len(nodes), self._name)
+            # What was asked for each record is of any size.
+            size = heard.size if not attempt.each else ASIDE_BYTES + 1
+            whole = await self._whole(attempt, nodes, here)
+            records = await aside(size, partial(self._records, whole, model, here))
             found += self._known(attempt, records)
             cursor = following(attempt.paging, heard, len(nodes), cursor, _LIMIT)
             if not cursor:

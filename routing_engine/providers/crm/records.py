@@ -135,10 +135,11 @@ def same_value(record: Value, searched: str) -> bool:
 
 
 class ReadAnswer(NamedTuple):
-    """An answer that was understood: its JSON, and its headers."""
+    """An answer that was understood: its JSON, its headers, and how many bytes it had."""
 
     tree: object
     headers: Mapping[str, str]
+    size: int = 0
 
 
 def where_from(paging: Paging | None, cursor: str) -> Mapping[str, object]:

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from urllib.parse import quote
 
 from multidict import CIMultiDict
@@ -20,7 +20,8 @@ from routing_engine.core.model import Record
 from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.errors import ProviderRefused
 from routing_engine.providers.answers.outcome import error_of, outcome_of_status
-from routing_engine.providers.answers.records import RecordShape, read_answer, shape_of
+from routing_engine.providers.answers.records import RecordShape, read_answer, shape_of, size_of
+from routing_engine.providers.answers.values import aside
 from routing_engine.providers.http.settings import HttpSettings
 from routing_engine.providers.net.credential import Credential, FixedCredential, ask_with
 from routing_engine.providers.net.http_client import HttpAnswer, HttpClient
@@ -82,7 +83,7 @@ class HttpProvider:
         if answer.status in _NO_RECORD:
             return ()
         if 200 <= answer.status < 300:
-            return read_answer(answer.body, shape)
+            return await aside(size_of(answer.body, shape), partial(read_answer, answer.body, shape))
         outcome = outcome_of_status(answer.status, answer.wait_s is not None)
         raise error_of(outcome, f"{self._name}: the server", answer.status, wait_s=answer.wait_s)
 

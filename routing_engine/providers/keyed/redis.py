@@ -9,13 +9,14 @@ import importlib.util
 import ssl
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from routing_engine.core.ports import Clock, Provider
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.answers.records import check_paths
-from routing_engine.providers.answers.values import read_json
+from routing_engine.providers.answers.values import aside, read_json
 from routing_engine.providers.keyed.provider import (
     BY_CALLER,
     BY_FIELD,
@@ -151,7 +152,8 @@ class RedisStore:
             return {_text(name): _text(value) for name, value in found.items()} or None
         text = await self._ask(self._client.get(key))
         try:
-            return None if text is None else read_json(text if isinstance(text, bytes) else text.encode())
+            body = text.encode() if isinstance(text, str) else text
+            return None if body is None else await aside(len(body), partial(read_json, body))
         except ValueError:
             raise ProviderMisread(f"{self._name}: the answer is not JSON") from None
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from routing_engine.core.bounds import MOST_RECORDS
 from routing_engine.providers.ldap.filter import ANYTHING, ATTRIBUTE, read_filter
 from routing_engine.providers.net.address import (
     CONNECT_TIMEOUT,
@@ -146,7 +147,7 @@ class LdapKeys(IntegrationKeys):
     number_match: Literal["digits", "exact"] = setting(
         choice("digits", "exact"), "digits", "[how a caller's number is searched](#numbers)"
     )
-    at_most: int = setting(whole(1, 1000, "entries"), 50, "so many of one search")
+    at_most: int = setting(whole(1, MOST_RECORDS, "entries"), 50, "so many of one search")
     time_limit_s: int = setting(
         whole(1, 60, "seconds"), 5, "that the server may search. What bounds the whole is the source's `timeout_s`"
     )

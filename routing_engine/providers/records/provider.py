@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 import structlog
 
+from routing_engine.core.bounds import MOST_RECORDS
 from routing_engine.core.model import Record
 from routing_engine.core.phone import lines_in
 from routing_engine.core.ports import Clock, Provider, Query
@@ -128,7 +129,9 @@ class RecordsProvider:
         table = await self._fresh_table()
         shape = self._shapes[query.model]
         rows = await self._rows(table, query, shape)
-        return [record for row in rows for record in read_records([row], shape)]
+        # Of a value the first ones are as good as any; of a caller they are too many, which the look-up says.
+        most = MOST_RECORDS + (1 if query.by_caller else 0)
+        return [record for row in rows[:most] for record in read_records([row], shape)]
 
     async def close(self) -> None:
         """Wait for a reading under way; a thread cannot be stopped."""

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TypeAlias
 
+from routing_engine.core.bounds import number_texts
 from routing_engine.core.model import Record, Value
 from routing_engine.core.phone import Number, holds_line, last_digits, phone_format
 from routing_engine.core.ports import Clock, Provider, Query
@@ -22,6 +23,8 @@ from routing_engine.providers.sql.settings import SqlModel, SqlSettings
 from routing_engine.providers.sql.statement import SqlStatement, TableQuery, digit_spellings, spellings
 from routing_engine.settings.integration import Model
 
+#: So much text all rows of an answer may hold: it is made clean while calls wait.
+_MOST_BYTES = 4 * 1024 * 1024
 #: What a text cannot hold that goes to a database: NUL, and half a surrogate pair.
 _CANNOT_BE_SENT = re.compile(r"[\x00\ud800-\udfff]")
 
@@ -131,10 +134,12 @@ class SqlProvider:
 
     async def _ask(self, statement: SqlStatement, values: Sequence[str | None]) -> Sequence[Row]:
         names, rows = await self._pool.ask(statement, values)
+        if sum(len(cell) for row in rows for cell in row if isinstance(cell, (str, bytes))) > _MOST_BYTES:
+            raise ProviderMisread(f"{self._name}: the rows hold more than 4 MiB; ask for fewer columns")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def _is_of(self, row: Row, number: Number, columns: Sequence[str], form: str) -> bool:
-        texts = (text for column in columns for text in texts_in(row.get(column)))
+        texts = (text for column in columns for text in texts_in(number_texts(column_value(row.get(column)))))
         return any(holds_line(text, number, self._region) for text in texts)
 
     def _columns(self, query: Query) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
+from routing_engine.core.bounds import MOST_RECORDS
 from routing_engine.providers.net.address import (
     CONNECT_TIMEOUT,
     CONNECT_TIMEOUT_S,
@@ -165,7 +166,7 @@ class SqlKeys(IntegrationKeys):
         "exact_then_digits",
         "[how a caller's number is searched](#numbers) in a `table`",
     )
-    at_most: int = setting(whole(1, 1000, "rows"), 50, "so many of one search")
+    at_most: int = setting(whole(1, MOST_RECORDS, "rows"), 50, "so many of one search")
     time_limit_s: float = setting(
         number(0.1, 60, "seconds"),
         5.0,
