@@ -45,7 +45,7 @@ def _listener(example: str) -> ValueType[ListenerAddress]:
         found = _ADDRESS.match(text)
         # Port 0 is allowed: tests take any free one.
         if not found or int(found[2]) > 65535:
-            raise ValueError(f"'{text[:80]}' is no address")
+            raise ValueError(f"'{text[:80]}' is not an address")
         return ListenerAddress(found[1].strip("[]"), int(found[2]))
 
     return parsed(read_address, "`HOST:PORT`", f"write HOST:PORT, such as {example}", {"type": "string"})

@@ -46,7 +46,7 @@ def write_route(folder: Path, name: str, text: str) -> None:
 
 
 class Engine:
-    """A running engine. `log` holds its lines; what is no JSON stands in `noise`."""
+    """A running engine. `log` holds its lines; what is not JSON stands in `noise`."""
 
     def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
         self.folder = folder

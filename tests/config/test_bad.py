@@ -54,7 +54,7 @@ def test_each_fault_of_an_integration_by_a_description_is_named_with_its_line(pa
 
 
 def test_a_description_cannot_take_the_name_of_a_provider_that_is_code() -> None:
-    sentence = "0: 'http' is a provider of the engine that is no description; give the file another name"
+    sentence = "0: 'http' is a provider of the engine that is not a description; give the file another name"
     assert problems_of({"providers/http.yaml": ACME}) == [sentence]
 
 

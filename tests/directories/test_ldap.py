@@ -177,7 +177,7 @@ async def test_tls_is_spoken_with_a_server_of_our_authority(
     [
         (("ou=people", "ou=nowhere"), ProviderRefused, "there is no entry at the base"),
         (("dc=com'\n", "dc=org'\n"), ProviderRefused, "no entry at the base|another server"),
-        (("cn=engine,dc", "engine,dc"), ProviderRefused, "is no DN|refused the user"),
+        (("cn=engine,dc", "engine,dc"), ProviderRefused, "is not a DN|refused the user"),
         (("127.0.0.1:", "127.0.0.1:1\n#"), ProviderUnreachable, "nobody accepts connections"),
         (("127.0.0.1:", "nobody.invalid:"), ProviderUnreachable, "host name of the address is not known"),
     ],

@@ -8,9 +8,9 @@ from .conftest import SECRETS, settings_of
 
 FAULTS = [
     ("method: GET", "'address' is missing"),
-    ("address: ftp://e.x/", "'address' is no http or https address"),
-    ("address: //e.x/", "'address' is no http or https address"),
-    ("address: https://e.x:99999/", "'address' is no http or https address"),
+    ("address: ftp://e.x/", "'address' is not an http or https address"),
+    ("address: //e.x/", "'address' is not an http or https address"),
+    ("address: https://e.x:99999/", "'address' is not an http or https address"),
     (
         "address: https://me:pw@e.x/",
         "'address' holds a user or a password: they belong to auth: {basic: {user, password}}",
@@ -47,7 +47,10 @@ FAULTS = [
         "'auth' sets the header 'authorization' twice",
     ),
     ("address: https://e.x/\ntls: {ca: missing.pem}", "the file 'missing.pem' of 'ca' is not there"),
-    ("address: https://e.x/\nmodels: {contact: {fields: {name: $.a b}}}", "the field 'name' is no JSONPath: '$.a b'"),
+    (
+        "address: https://e.x/\nmodels: {contact: {fields: {name: $.a b}}}",
+        "the field 'name' is not a JSONPath: '$.a b'",
+    ),
 ]
 
 

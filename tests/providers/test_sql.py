@@ -219,7 +219,7 @@ async def test_a_writer_who_keeps_the_file_is_waited_for_a_second(folder: Path, 
 
 async def test_what_is_no_database_is_said(folder: Path, provider: Provider) -> None:
     (folder / "customers.db").write_text("id;name\n1;Anna\n" * 100)
-    with pytest.raises(ProviderRefused, match="no SQLite database"):
+    with pytest.raises(ProviderRefused, match="not a SQLite database"):
         await provider.find(by_field("number", "0042"))
 
 

@@ -87,9 +87,9 @@ def test_routes_are_told_how_a_model_can_be_searched() -> None:
 PLACE = "database: mysql://reader@localhost/crm\n"
 FAULTS = [
     (TABLE, "'database' is missing; add for example: database: postgresql://"),
-    (f"database: crm\n{TABLE}", "'database' is no address of a database"),
-    (f"database: oracle://reader@db/crm\n{TABLE}", "'database' is no address of a database"),
-    (f"database: mysql://reader@db:99999/crm\n{TABLE}", "'database' is no address of a database"),
+    (f"database: crm\n{TABLE}", "'database' is not the address of a database"),
+    (f"database: oracle://reader@db/crm\n{TABLE}", "'database' is not the address of a database"),
+    (f"database: mysql://reader@db:99999/crm\n{TABLE}", "'database' is not the address of a database"),
     (f"database: mysql://reader:s3cret@localhost/crm\n{TABLE}", "a password stands in the address"),
     (f"database: mysql://localhost/crm\n{TABLE}", "the address names no user"),
     (f"database: sqlite://customers.db\n{TABLE}", "with three slashes"),
@@ -99,9 +99,12 @@ FAULTS = [
     (f"{PLACE}connections: 0\n{TABLE}", "'connections' must be a number from 1 to 200"),
     (f"{PLACE}models: {{contact: {{fields: {{id: id}}}}}}\n", "nothing says where the model 'contact' is"),
     (f"{PLACE}models: {{contact: }}\n", "nothing says where the model 'contact' is"),
-    (f"{PLACE}models: {{contact: {{table: 'a`b'}}}}\n", "'table' is no name of a table"),
-    (f"{PLACE}models: {{contact: {{table: a, fields: {{id: $.id}}}}}}\n", "'$.id' is no name of a column"),
-    (f"{PLACE}models: {{contact: {{table: a, fields: {{id: {{field: 'a`'}}}}}}}}\n", "'a`' is no name of a column"),
+    (f"{PLACE}models: {{contact: {{table: 'a`b'}}}}\n", "'table' is not the name of a table"),
+    (f"{PLACE}models: {{contact: {{table: a, fields: {{id: $.id}}}}}}\n", "'$.id' is not the name of a column"),
+    (
+        f"{PLACE}models: {{contact: {{table: a, fields: {{id: {{field: 'a`'}}}}}}}}\n",
+        "'a`' is not the name of a column",
+    ),
     (f"{PLACE}models: {{contact: {{tabel: a}}}}\n", "the model 'contact' has no key 'tabel'"),
     (f"{PLACE}models: {{contact: {{find_by_phone: SELECT 1}}}}\n", "the query 'find_by_phone': everybody would get"),
 ]

@@ -67,8 +67,8 @@ BAD: list[tuple[Kind, str, str]] = [
     ("postgresql", "SELECT 1 WHERE a = :e164 AND b = 'x", "a quote is not closed"),
     ("postgresql", "SELECT 1 WHERE a = $1", "'$1' is a parameter without a name"),
     ("sqlite", "SELECT 1 WHERE a = ?", "'?' is a parameter without a name"),
-    ("postgresql", "SELECT 1 WHERE a = :phone", "':phone' is no parameter here"),
-    ("postgresql", "SELECT 1 WHERE a = :value", "':value' is no parameter here"),
+    ("postgresql", "SELECT 1 WHERE a = :phone", "':phone' is not a parameter here"),
+    ("postgresql", "SELECT 1 WHERE a = :value", "':value' is not a parameter here"),
     ("postgresql", "SELECT 1 FROM x", "everybody would get the same rows"),
 ]
 

@@ -94,12 +94,12 @@ def read_path(text: str) -> Path:
     """Compile a path. Raises `ValueError` with a sentence."""
     if not text.startswith("$"):
         if _NO_NAMES.search(text):
-            raise ValueError(f"'{text[:80]}' is no plain path; with [ ] or * it is a JSONPath, which begins with $")
+            raise ValueError(f"'{text[:80]}' is not a plain path; with [ ] or * it is a JSONPath, which begins with $")
         return Path(text, tuple(text.split(".")) if text else ())
     try:
         found = jsonpath.compile(text, strict=True)
     except (jsonpath.JSONPathError, RecursionError):
-        raise ValueError(f"this is no JSONPath: '{text[:80]}'") from None
+        raise ValueError(f"this is not a JSONPath: '{text[:80]}'") from None
     if not isinstance(found, JSONPath):
         raise ValueError(f"this is more than one path: '{text[:80]}'")
     # Worked out once: a call must not look at the syntax of a path again.

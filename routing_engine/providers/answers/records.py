@@ -75,7 +75,7 @@ def check_paths(section: Section, models: Mapping[str, ModelKeys]) -> None:
         fields = None if own is None else own.section("fields")
         for ours, one in model.fields.items() if fields is not None else ():
             if fields is not None and not _is_path(one.field or ours):
-                fields.note(ours, f"the field '{ours}' is no JSONPath: '{one.field or ours}'", _EXAMPLE_PATH)
+                fields.note(ours, f"the field '{ours}' is not a JSONPath: '{one.field or ours}'", _EXAMPLE_PATH)
 
 
 def _is_path(theirs: str) -> bool:
@@ -150,7 +150,7 @@ def _unwrap(answer: dict[str, object], shape: RecordShape) -> list[object]:
 
 def _read_record(answer: object, flat: object, shape: RecordShape) -> Record | None:
     if not isinstance(flat, dict):
-        raise shape.misread("an element of the answer's list is no object")
+        raise shape.misread("an element of the answer's list is not an object")
     # With `found` in the field map it is a value like any other, unless it is all that there is.
     if flat.get("found") is False and ("found" not in shape.theirs or len(flat) == 1):
         return None

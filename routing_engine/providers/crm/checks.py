@@ -46,7 +46,9 @@ def check_whole(section: Section, found: Description) -> None:
 def _check_address(section: Section, address: TextTemplate) -> None:
     first = address.parts[0] if address.parts else None
     if isinstance(first, str) and not first.startswith(("https://", "http://")):
-        section.note("address", f"'address' is no address: '{first[:80]}'", "write for example https://api.example.com")
+        section.note(
+            "address", f"'address' is not an address: '{first[:80]}'", "write for example https://api.example.com"
+        )
 
 
 def _check_hosts(section: Section, found: Description) -> None:

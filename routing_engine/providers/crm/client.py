@@ -103,7 +103,7 @@ class CrmClient:
             # Scheme, host and port: `http` on the same host would send the token in the clear.
             same = found.origin() == url.origin() and found.user is None and found.password is None
         except ValueError:  # `javascript:` and `mailto:` have no origin
-            raise ProviderMisread(f"{self._name}: the address of the next page is none") from None
+            raise ProviderMisread(f"{self._name}: the address of the next page cannot be used") from None
         if not same:
             raise ProviderRefused(f"{self._name}: the next page lies on another server, which is not followed")
         return found

@@ -125,7 +125,7 @@ def _number(value: object) -> object:
                 return found
         except ValueError:
             pass
-        raise Unsearchable("the value is no number, and the system wants one") from None
+        raise Unsearchable("the value is not a number, and the system wants one") from None
 
 
 def _default(value: object, other: object) -> object:
@@ -181,7 +181,7 @@ def _md5(value: object, *more: object) -> str:
 #: Every filter, by its name in descriptions.
 FILTERS: Mapping[str, Filter] = MappingProxyType(
     {
-        "text": Filter(as_words, "the value as text, where the text around it is no query language", True),
+        "text": Filter(as_words, "the value as text, where the text around it is not a query language", True),
         "name": Filter(_name, "a name of a field or model: letters, digits, `_` and `.`, nothing else is asked", True),
         "strict": Filter(_strict, "letters, digits, space and `@ . _ + -`; with anything else nothing is asked", True),
         "soql": Filter(_mapped(_SOQL), "within the quotes of Salesforce's SOQL", True),

@@ -97,7 +97,7 @@ def _regular(text: str) -> str:
     try:
         re.compile(text)
     except re.error:
-        raise ValueError("this is no regular expression") from None
+        raise ValueError("this is not a regular expression") from None
     return text
 
 

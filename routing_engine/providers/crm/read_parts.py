@@ -60,7 +60,7 @@ class AttemptKeys(RequestKeys):
     keyed: str = setting(
         text("name of a field"),
         "",
-        "the records are members of an object, whose keys are no field of theirs: each key is put into this field",
+        "the records are members of an object, whose keys are not fields of theirs: each key is put into this field",
         usual="none: a list, or one record",
     )
 

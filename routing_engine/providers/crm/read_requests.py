@@ -101,7 +101,7 @@ def _read_address(value: YamlValue, known: Known) -> TextTemplate:
     if "?" in text or "#" in text:
         value.note("an address ends before its query", "write the query as query: {name: value}")
     elif not text.startswith(("/", "https://", "http://", "{auth.", "{settings.")):
-        value.note(f"this is no address: '{text[:80]}'", "write a path that begins with /")
+        value.note(f"this is not an address: '{text[:80]}'", "write a path that begins with /")
     return read_marked(value, known, path=True)
 
 
@@ -171,7 +171,7 @@ def read_marked(value: YamlValue | None, known: Known, path: bool = False, langu
     for slot in text.slots:
         if not slot.escaped and slot.path[0] not in TRUSTED:
             name = ".".join(slot.path)
-            remedy = f"write {{{name} | strict}} or its language's escape; {{{name} | text}} where it is no query"
+            remedy = f"write {{{name} | strict}} or its language's escape; {{{name} | text}} where it is not a query"
             value.note(f"'{name}' stands raw in a text, where it could change a query's meaning", remedy)
     return text
 

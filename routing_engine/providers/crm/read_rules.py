@@ -70,7 +70,7 @@ CONDITION: ValueType[Where] = ValueType(_read_condition, lambda _: {"type": "obj
 def _statuses(written: str) -> frozenset[int]:
     status = _STATUS.match(written)
     if status is None:
-        raise ValueError(f"'{written}' is no status")
+        raise ValueError(f"'{written}' is not a status")
     if status[2] != "xx":
         return frozenset({int(written)})
     return frozenset(range(int(status[1]) * 100, int(status[1]) * 100 + 100))

@@ -66,7 +66,7 @@ def nodes_of(attempt: Attempt, tree: object, name: str) -> list[dict[str, object
     found = [node for node in _nodes_at(attempt, tree) if node is not None and node is not False and node != {}]
     records = [node for node in found if isinstance(node, dict)]
     if len(records) < len(found):
-        raise ProviderMisread(f"{name}: what should be records are no objects")
+        raise ProviderMisread(f"{name}: what should be records are not objects")
     return records
 
 

@@ -120,7 +120,9 @@ def _url(address: str) -> URL:
     try:
         return URL(address, encoded=True)
     except ValueError:
-        raise ProviderRefused("the address that comes out is no address; look at the integration's settings") from None
+        raise ProviderRefused(
+            "the address that comes out is not an address; look at the integration's settings"
+        ) from None
 
 
 def _path(text: TextTemplate, scope: Scope) -> str:

@@ -238,7 +238,7 @@ def reader_of_own(
     It may take the place of one that ships; the names in `taken` are those of providers that are code.
     """
     if name in taken:
-        notes.note(0, f"'{name}' is a provider of the engine that is no description", "give the file another name")
+        notes.note(0, f"'{name}' is a provider of the engine that is not a description", "give the file another name")
     found = read_description(text, notes, name)
     if found is None or notes.problems:
         return None

@@ -78,7 +78,7 @@ def _read_list(text: str, at: int, sign: str, depth: int) -> tuple[bytes, int]:
 def _read_item(text: str, at: int) -> tuple[bytes, int]:
     found = _ITEM.match(text, at)
     if found is None or not (found[1] or found[3]) or (found[1] and not ATTRIBUTE.match(found[1])):
-        raise ValueError("a part of it is no comparison such as (objectClass=person)")
+        raise ValueError("a part of it is not a comparison such as (objectClass=person)")
     attribute, within_dn, rule, extended, sign, value = found.groups()
     if extended:
         return _extended(attribute, rule, _plain(value), bool(within_dn)), found.end()

@@ -127,7 +127,7 @@ class LdapProvider:
         writer.write(request)
         heard = await wire.read_message(reader)
         if not isinstance(heard.message, LdapResult):
-            raise ProviderMisread(f"{self._name}: what answers is no LDAP server")
+            raise ProviderMisread(f"{self._name}: what answers is not an LDAP server")
         if heard.message.code != wire.SUCCESS:
             raise heard.message.error(self._name)
 

@@ -66,12 +66,12 @@ def _filter(text: str) -> bytes:
     try:
         return read_filter(text)
     except ValueError as error:
-        raise ValueError(f"'filter' is no LDAP filter: {error}") from None
+        raise ValueError(f"'filter' is not an LDAP filter: {error}") from None
 
 
 _DN = matching(
     re.compile(r"[^=,]+=[^,]+(,[^=,]+=[^,]+)*\Z"),
-    "'base' is no DN",
+    "'base' is not a DN",
     "write for example 'ou=people,dc=example,dc=com'",
     "DN",
 )
@@ -215,4 +215,4 @@ def _check_attributes(section: Section, keys: LdapKeys) -> None:
         for ours, one in model.fields.items():
             if fields is not None and not ATTRIBUTE.match(one.field or ours):
                 remedy = "write for example mail"
-                fields.note(ours, f"'{one.field or ours}' is no attribute of a directory", remedy)
+                fields.note(ours, f"'{one.field or ours}' is not an attribute of a directory", remedy)

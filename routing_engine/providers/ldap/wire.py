@@ -28,7 +28,7 @@ _REFUSED = {
     13: "it wants an encrypted connection: use ldaps:// or start_tls",
     18: "it cannot compare an attribute in this way",
     32: "there is no entry at the base, or we may not see it",
-    34: "the base or the user is no DN",
+    34: "the base or the user is not a DN",
     48: "it refuses this kind of log-in",
     49: "it refused the user or the password",
     50: "the user may not search there",
@@ -117,7 +117,7 @@ async def read_message(reader: asyncio.StreamReader) -> IncomingMessage[LdapEntr
     """Read the next message; None stands for a kind that a look-up passes over, such as a referral."""
     parts = elements(await read_sequence(reader))
     if len(parts) < 2 or parts[0][0] != INTEGER:
-        raise ValueError("what answers is no LDAP server")
+        raise ValueError("what answers is not an LDAP server")
     number, (kind, body) = str(int.from_bytes(parts[0][1], "big")), parts[1]
     if kind == _ENTRY:
         return IncomingMessage(number, _entry(body), last=False)
@@ -200,10 +200,12 @@ async def read_sequence(reader: asyncio.StreamReader) -> bytes:
     """Read the next message, which is a sequence, from a connection. Raises `EOFError`, `OSError` or `ValueError`."""
     tag, first = await reader.readexactly(2)
     if tag != SEQUENCE or not (first < 0x80 or 0x81 <= first <= 0x84):
-        raise ValueError("what answers is no LDAP server")  # at once: it may never send as much as we would wait for
+        raise ValueError(
+            "what answers is not an LDAP server"
+        )  # at once: it may never send as much as we would wait for
     if first < 0x80:
         return await reader.readexactly(first)
     size = int.from_bytes(await reader.readexactly(first & 0x7F), "big")
     if size > _LONGEST:
-        raise ValueError("the directory's answer is too large, or no LDAP")
+        raise ValueError("the directory's answer is too large, or not LDAP")
     return await reader.readexactly(size)

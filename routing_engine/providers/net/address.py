@@ -70,7 +70,7 @@ def _fault(text: str) -> str:
     except ValueError:
         known = False
     if not known:
-        return "is no http or https address"
+        return "is not an http or https address"
     if url.user is not None or url.password is not None:
         return "holds a user or a password: they belong to auth: {basic: {user, password}}"
     return "ends in a fragment (#), which is never sent" if "#" in text else ""
@@ -85,7 +85,7 @@ def server_address(plain: tuple[str, int], secure: tuple[str, int]) -> ValueType
         found = _place_of(text or "", schemes)
         if text and found is None:
             example = f"{secure[0]}://{plain[0]}.example.com:{secure[1]}"
-            value.note(f"{value.what} is no address such as {example}", "write scheme, host, port")
+            value.note(f"{value.what} is not an address such as {example}", "write scheme, host, port")
         return found
 
     schema = {"type": "string", "pattern": f"^({plain[0]}|{secure[0]})://|[$][{{]"}

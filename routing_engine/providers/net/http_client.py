@@ -69,7 +69,7 @@ class HttpClient:
             # Not chained: aiohttp's errors hold the address of the request, and with it the caller's number.
             raise self._failure(error, asks and method == "POST") from None
         except UnicodeError:  # a name that no DNS can hold, such as one with a part of 64 letters
-            raise ProviderRefused(f"{self._name}: the host name of the address is none") from None
+            raise ProviderRefused(f"{self._name}: the host name of the address cannot be used") from None
 
     def session(self) -> aiohttp.ClientSession:
         """Return the session; it is opened at the first look-up."""

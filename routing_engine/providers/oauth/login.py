@@ -100,7 +100,7 @@ class Login:
         try:
             granted = await ask(self.name, self.settings, session, form, {})
         except LoginRevoked as error:
-            what = "the code is no longer good: it is so for a minute or so, and once"
+            what = "the code has expired: it can be used once, for about a minute"
             raise ProviderRefused(f"{self.name}: {what} ({error.code}); log in again") from None
         kept = kept_of(self.settings, granted, time.time())
         async with self._store().locked(PATIENCE_S):

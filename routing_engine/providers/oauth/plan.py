@@ -66,7 +66,7 @@ _SCOPES_OF = one_or_more(text())
 _HOSTS_WORDS = "list of hosts; `*.example.com` is all below"
 #: The only hosts that a captured address may lead to.
 HOSTS = one_or_more(
-    matching(_HOST, "'{}' is no host", "write hosts: ['*.example.com'], without https:// and paths")
+    matching(_HOST, "'{}' is not a host", "write hosts: ['*.example.com'], without https:// and paths")
 ).called(_HOSTS_WORDS)
 
 

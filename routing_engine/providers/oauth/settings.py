@@ -140,11 +140,11 @@ class OAuthAppKeys:
     def check(self, section: Section, what: str) -> None:
         """Note an address that no browser can go back to, and a key that cannot sign."""
         if not is_web(self.redirect_url):
-            sentence = "'redirect_url' is no http or https address"
+            sentence = "'redirect_url' is not an http or https address"
             section.note("redirect_url", sentence, f"the default is {REDIRECT_URL}")
         if self.private_key and not is_signing_key(self.private_key):
             remedy = "give a PEM file without a password"
-            section.note("private_key", "'private_key' is no RSA key of at least 2048 bits", remedy)
+            section.note("private_key", "'private_key' is not an RSA key of at least 2048 bits", remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ def _filled(section: Section, plan: OAuthPlan, fill: Callable[[str], str], grant
     for what, address in addresses.items():
         if address and not is_web(address) and len(section.notes.problems) == known:
             section.notes.note(
-                section.line, f"the {what} address that comes out is no https address", "look at 'settings'"
+                section.line, f"the {what} address that comes out is not an https address", "look at 'settings'"
             )
     return found
 

@@ -56,7 +56,7 @@ def _read_csv(text: str) -> list[Row]:
         _check_header(header)
         return [_row(header, cells, lines.line_num) for cells in lines if any(cells)]
     except csv.Error:
-        raise ValueError(f"line {lines.line_num} is no CSV; look at its quotes") from None
+        raise ValueError(f"line {lines.line_num} is not CSV; look at its quotes") from None
 
 
 def _check_header(header: Sequence[str]) -> None:

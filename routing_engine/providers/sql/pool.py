@@ -183,7 +183,7 @@ _REFUSED = {
     "tls": "the server's certificate is not trusted; look at 'tls'",
     "no_tls": "the server speaks no TLS; tls: none asks it in the clear",
     "no_file": "the file of the database is not there, or the engine may not read it",
-    "no_database": "the file is no SQLite database",
+    "no_database": "the file is not a SQLite database",
 }
 _UNREACHABLE = {
     "slow": "the query took longer than time_limit_s, and was ended",

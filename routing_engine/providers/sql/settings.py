@@ -104,7 +104,7 @@ _TLS: ValueType[TlsKeys | Literal["none"]] = word_or("none", "none", nested(TlsK
 
 def _table(text: str) -> str:
     if not all(map(_NAME.match, text.split("."))):
-        raise ValueError("'table' is no name of a table")
+        raise ValueError("'table' is not the name of a table")
     return text
 
 
@@ -136,7 +136,7 @@ class SqlModelKeys(ModelKeys):
             theirs = one.field or ours
             if fields is not None and (not _NAME.match(theirs) or theirs.startswith("$")):
                 remedy = "write a column's name; a query of your own may compute more"
-                fields.note(ours, f"'{theirs[:80]}' is no name of a column", remedy)
+                fields.note(ours, f"'{theirs[:80]}' is not the name of a column", remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,7 @@ def _read_server(section: Section, keys: SqlKeys, folder: Path) -> tuple[Kind, S
     if found is None or scheme not in _SERVERS or not 0 < int(found["port"] or 1) < 65536:
         if keys.database:
             remedy = f"write for example {_EXAMPLE}, mysql://... or sqlite:///customers.db"
-            section.note("database", "'database' is no address of a database", remedy)
+            section.note("database", "'database' is not the address of a database", remedy)
         return "postgresql", SqlServer("", 0, "", "", None, keys.connect_timeout_s)
     if found["password"]:
         section.note("database", "a password stands in the address", "write password: '${DB_PASSWORD}' beside it")

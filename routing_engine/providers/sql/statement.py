@@ -100,7 +100,7 @@ def _tokens(text: str, kind: Kind, known: Collection[str]) -> Iterator[re.Match[
     for token in _TOKENS[kind].finditer(text):
         group, written = token.lastgroup, token[0]
         if group == "name" and token["name"] not in known:
-            raise StatementFault(f"':{token['name']}' is no parameter here", suggest(token["name"], tuple(known)))
+            raise StatementFault(f"':{token['name']}' is not a parameter here", suggest(token["name"], tuple(known)))
         if group == "comment" or (written == "#" and kind == "mysql"):
             raise StatementFault("a query holds no comments", "write them behind a # of YAML, above the key")
         if written == ";":

@@ -205,7 +205,7 @@ models: {contact: {fields: {customer_number: new_number}}}
     @pytest.mark.parametrize("link", ["javascript:alert(1)", "mailto:a@b.example", "http://["])
     async def test_a_next_page_that_is_no_address_is_misread(self, crm: Open, link: str) -> None:
         assert isinstance(crm.provider, CrmProvider)
-        with pytest.raises(ProviderMisread, match="the next page is none"):
+        with pytest.raises(ProviderMisread, match="the next page cannot be used"):
             await crm.provider.page("contact", None, link)
 
     async def test_a_next_page_brings_no_user_of_its_own(self, crm: Open) -> None:

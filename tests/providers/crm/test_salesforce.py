@@ -38,7 +38,7 @@ TERM = re.compile(r'"(?:\\.|[^"\\])*"|\w+')
 
 
 def text_of(literal: str) -> str:
-    """What a literal of SOQL holds: a backslash and what follows is one sign, or the query is no query."""
+    """What a literal of SOQL holds: a backslash and what follows is one sign, or the query is not a query."""
     inside = literal[1:-1]
     if any(found[2] and found[2] not in "nrtbf\"'\\_%" for found in TEXTS.finditer(inside)):
         raise BadQuery("no such escape")
