@@ -309,3 +309,45 @@ async def test_an_address_where_nobody_listens_is_asked_once() -> None:
     error = await error_at("http://127.0.0.1:1/")
     assert isinstance(error, ProviderUnreachable)
     assert not error.again
+
+
+class Balancer:
+    """Answers on kept connections, and drops all of them at once when it is told to."""
+
+    def __init__(self) -> None:
+        self.open: list[asyncio.StreamWriter] = []
+        self.accepted = self.answered = 0
+        self.both = asyncio.Barrier(2)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        self.open.append(writer)
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                self.answered += 1
+                if self.answered <= 2:
+                    await self.both.wait()  # two at once, so that there are two connections
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    def drop_all(self) -> None:
+        for writer in self.open:
+            linger = struct.pack("ii", 1, 0)  # a reset, as balancers send it
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.close()
+        self.open.clear()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_kept_connections_that_were_dropped_say_nothing_about_the_system(method: str) -> None:
+    balancer = Balancer()
+    server = await asyncio.start_server(balancer.serve, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()[:2]
+    provider = erp(f"http://{host}:{port}/", f"method: {method}")
+    await asyncio.gather(provider.find(BY_CALLER), provider.find(BY_CALLER))
+    balancer.drop_all()
+    assert list(await provider.find(BY_CALLER)) == []
+    assert (balancer.accepted, balancer.answered) == (3, 3)
+    await provider.close()
+    server.close()

@@ -53,23 +53,55 @@ class HttpClient:
         self._most, self._error_bytes = max_answer_bytes, error_bytes
         self._unix_time = unix_time
         self._client: aiohttp.ClientSession | None = None
-        self._closed = self._answered = False
+        self._under_way: dict[aiohttp.ClientSession, int] = {}
+        #: Whether the server has answered at all, and whether there may be a kept connection to it.
+        self._answered = self._keeps = False
+        self._closed = False
 
     async def send(
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, asks: bool = False
     ) -> HttpAnswer:
         """Send one request. `asks` says that a POST changes nothing on the other side: it may be repeated."""
+        session, kept, repeatable = self.session(), self._keeps, asks and method == "POST"
         try:
-            async with self.session().request(
-                method, url, data=body, headers=headers, allow_redirects=False
-            ) as response:
-                self._answered = True
-                return HttpAnswer(response.status, await self._body(response), self._wait_s(response), response.headers)
+            try:
+                return await self._exchange(session, method, url, headers, body)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                # A balancer may have dropped every kept connection at once; that says nothing about the system. aiohttp
+                # repeats a GET on the next kept one, which is as dead.
+                if not kept or isinstance(error, aiohttp.ClientConnectorError) or not (repeatable or method == "GET"):
+                    raise
+                await self._retire(session)
+                repeatable = False
+                return await self._exchange(self.session(), method, url, headers, body)
         except (aiohttp.ClientError, OSError) as error:
             # Not chained: aiohttp's errors hold the address of the request, and with it the caller's number.
-            raise self._failure(error, asks and method == "POST") from None
+            raise self._failure(error, repeatable) from None
         except UnicodeError:  # a name that no DNS can hold, such as one with a part of 64 letters
             raise ProviderRefused(f"{self._name}: the host name of the address cannot be used") from None
+
+    async def _exchange(
+        self, session: aiohttp.ClientSession, method: str, url: URL, headers: Mapping[str, str], body: bytes | None
+    ) -> HttpAnswer:
+        self._under_way[session] = self._under_way.get(session, 0) + 1
+        try:
+            async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
+                self._answered = self._keeps = True
+                return HttpAnswer(response.status, await self._body(response), self._wait_s(response), response.headers)
+        finally:
+            self._under_way[session] -= 1
+            await self._close_unused(session)
+
+    async def _retire(self, session: aiohttp.ClientSession) -> None:
+        """Ask on fresh connections from now on. What is under way on the old ones comes to its end there."""
+        if session is self._client:
+            self._client, self._keeps = None, False
+        await self._close_unused(session)
+
+    async def _close_unused(self, session: aiohttp.ClientSession) -> None:
+        if session is not self._client and not self._under_way.get(session):
+            self._under_way.pop(session, None)
+            await session.close()
 
     def session(self) -> aiohttp.ClientSession:
         """Return the session; it is opened at the first look-up."""
@@ -82,8 +114,10 @@ class HttpClient:
     async def close(self) -> None:
         """Close the connections."""
         self._closed = True
-        if self._client is not None:
-            await self._client.close()
+        retired = [one for one in self._under_way if one is not self._client]
+        for session in (*retired, self._client):
+            if session is not None:
+                await session.close()
 
     def _wait_s(self, response: aiohttp.ClientResponse) -> float | None:
         text = response.headers.get("Retry-After")
