@@ -204,7 +204,7 @@ def read_settings(
         lists={},
         site=Site(calendars.by_name, lists),
         places=places_in(written.dialplan.places, written.region),
-        remarks=(*calendars.remarks, *_taken_ports(written, notes.file)),
+        remarks=(*notes.remarks, *calendars.remarks, *_taken_ports(written, notes.file)),
         folder=folder,
     )
 

@@ -122,6 +122,7 @@ class _FolderReader:
         self.folder, self.now = folder, now
         self.describe = describe
         self.problems: list[Problem] = []
+        self.remarks: list[Problem] = []
         self.file_of: dict[str, str] = {}
         self.settings: EngineSettings | None = None
         self.providers: Mapping[str, ReadProvider | None] = providers
@@ -215,6 +216,7 @@ class _FolderReader:
         section = None if text is None else read_yaml(text, notes)
         found = None if section is None else self._read_provider(section, name)
         self.problems += notes.problems
+        self.remarks += notes.remarks
         return None if notes.problems else found
 
     def _read_provider(self, section: Section, name: str) -> Integration | None:
@@ -254,6 +256,7 @@ class _FolderReader:
         site = self.settings.site if self.settings is not None else None  # what is not known is not checked
         found = None if text is None else read_route(name, text, notes, defaults, self._facts(), self.file_of, site)
         self.problems += notes.problems
+        self.remarks += notes.remarks
         return found and replace(found, route=replace(found.route, revision=self.snapshot.revision))
 
     def _failing(self, found: Configuration, decisions: Mapping[str, Sequence[Decision]]) -> list[Problem]:
@@ -274,7 +277,7 @@ class _FolderReader:
         for name, file in files.items():
             came_to = None if proven is None else {(source, rule) for route, source, rule in proven if route == name}
             remarks += lint(self.file_of[name], file, self._facts(), came_to, self._local_now(settings))
-        return remarks + list(settings.remarks)
+        return remarks + self.remarks + list(settings.remarks)
 
     def _local_now(self, settings: EngineSettings) -> datetime:
         return self.now.astimezone(settings.timezone).replace(tzinfo=None)

@@ -39,12 +39,13 @@ _LONGEST_SECRET = 65_536
 
 
 class Problems:
-    """The problems of one file, and where its secrets come from."""
+    """The problems of one file, and where its secrets come from. `remarks` are no faults: the file can be used."""
 
     def __init__(self, file: str, environment: Callable[[str], str | None] = lambda _: None) -> None:
         self.file = file
         self.environment = environment
         self.problems: list[Problem] = []
+        self.remarks: list[Problem] = []
 
     def note(self, line: int, sentence: str, remedy: str) -> None:
         """Remember a problem at a line, counted from 1; 0 is the whole file."""
@@ -52,6 +53,12 @@ class Problems:
         # Two readers may look at one value; people want to hear of it once.
         if problem not in self.problems:
             self.problems.append(problem)
+
+    def remark(self, line: int, sentence: str, remedy: str) -> None:
+        """Remember what is hardly meant, though it can be used."""
+        remark = Problem(self.file, line, sentence, remedy)
+        if remark not in self.remarks:
+            self.remarks.append(remark)
 
 
 def read_yaml(text: str, notes: Problems) -> Section | None:

@@ -27,8 +27,10 @@ COMPANY = "calendars/company.ics"
 HOURS = "{weekdays: '08:00-17:00'}"
 
 
-def read(text: str, texts: Mapping[str, str | UnreadableFile] | None = None) -> tuple[Calendars, list[str]]:
-    notes = Problems("engine.yaml")
+def read(
+    text: str, texts: Mapping[str, str | UnreadableFile] | None = None, notes: Problems | None = None
+) -> tuple[Calendars, list[str]]:
+    notes = notes or Problems("engine.yaml")
     written = read_part(text, notes, ("calendars",))
     assert written is not None
     found = make_calendars(written.calendars, texts or {}, VIENNA, NOW, notes)

@@ -17,6 +17,7 @@ import recurring_ical_events
 from icalendar import Calendar
 from icalendar.cal import Component
 
+from routing_engine.config.calendars.ical_zones import read_with_own_zones
 from routing_engine.core.calendar import CalendarEvent, in_order, in_utc
 from routing_engine.settings.yaml_reader import Problems
 
@@ -54,7 +55,7 @@ def read_ical(text: str, notes: Problems, zone: tzinfo | None, now: datetime, cl
     days: dict[date, str] = {}
     events: list[CalendarEvent] = []
     try:
-        for one in _occurrences(_parse(text, notes), first, last, clock):
+        for one in _occurrences(_parse(text, notes, last, clock), first, last, clock):
             start, end, name = _time(one, "DTSTART"), _time(one, "DTEND"), _name(one)
             if str(one.get("STATUS", "")).upper() == "CANCELLED":
                 continue
@@ -158,17 +159,57 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, datetime.min.time())
 
 
-def _parse(text: str, notes: Problems) -> list[Component]:
+def _parse(text: str, notes: Problems, last: date, clock: Clock) -> list[Component]:
     """Return the calendars of a file; none when there is a problem.
 
     What the library cannot read it leaves out, and an event without its rule would close on one day only.
     """
-    calendars = list[Component](Calendar.from_ical(text, multiple=True))
+    calendars = read_with_own_zones(text, notes)
     for event in (event for calendar in calendars for event in calendar.walk("VEVENT")):
         for name, why in event.errors:
             if name in _NEEDED:
                 notes.note(0, f"{name} of the event '{_name(event)}' cannot be read: {why[:80]}", _AGAIN)
+    for calendar in calendars:
+        _tell_apart(calendar.walk("VEVENT"), last, clock)
     return [] if notes.problems else calendars
+
+
+def _tell_apart(events: Iterable[Component], last: date, clock: Clock) -> None:
+    """Give events that share a UID each its own: the library takes them for versions of one, and keeps the last.
+
+    Versions they are where each has another SEQUENCE (RFC 5545, 3.8.7.4). What has a RECURRENCE-ID is one date of a
+    series: it goes with the event that takes place then.
+    """
+    groups: dict[str, list[Component]] = {}
+    for event in events:
+        groups.setdefault(str(event.get("UID", "")), []).append(event)
+    for uid, group in groups.items():
+        series = [event for event in group if "RECURRENCE-ID" not in event]
+        versions = {str(event.get("SEQUENCE", 0)) for event in series}
+        if len(series) < 2 or (uid and len(versions) == len(series)):
+            continue
+        for number, event in enumerate(series):
+            event["UID"] = f"{uid}#{number}"
+        _join(series, [event for event in group if "RECURRENCE-ID" in event], last, clock)
+
+
+def _join(series: list[Component], moved: list[Component], last: date, clock: Clock) -> None:
+    """Give each moved date the UID of the event that it is a date of."""
+    end_s = clock() + LONGEST_S if moved else 0.0
+    for one in moved:
+        if clock() > end_s:
+            raise _TooMuch(f"working out what repeats takes more than {LONGEST_S:g} seconds")
+        found = (event for event in series if _takes_place(event, _time(one, "RECURRENCE-ID"), last))
+        one["UID"] = next(found, series[0])["UID"]
+
+
+def _takes_place(event: Component, when: date, last: date) -> bool:
+    """Return whether an event has a date; one beyond the years that are read does not matter."""
+    if when.year > last.year:
+        return False
+    alone = Calendar()
+    alone.add_component(event)
+    return any(_time(one, "DTSTART") == when for one in recurring_ical_events.of(alone).at(when))
 
 
 def _name(event: Component) -> str:

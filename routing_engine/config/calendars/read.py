@@ -16,6 +16,7 @@ from routing_engine.config.calendars.times import (
     DAYS_REMEDY,
     HOURS_REMEDY,
     YearDay,
+    minute_left_out,
     read_dates,
     read_days,
     read_hours,
@@ -104,7 +105,9 @@ class CalendarKeys:
     )
 
     def check(self, section: Section, what: str) -> None:
-        """Note a day that is named twice: which of the two would hold?"""
+        """Note a day that is named twice: which of the two would hold? Remark what is hardly meant."""
+        _remark_minutes(section)
+        _remark_regions(section)
         hours, seen = section.section("hours"), set[int]()
         # Asked after reading, when every key is known to be days.
         for key, day, _ in self.days():
@@ -117,6 +120,46 @@ class CalendarKeys:
         for key, written in self.hours.items():
             parts = tuple(part for one in written for part in one)
             yield from ((key, day, parts) for day in read_days(key))
+
+
+def _remark_minutes(section: Section) -> None:
+    """Remark hours that stop a minute before midnight, or begin one after it."""
+    hours = section.section("hours")
+    days = [hours.value(key) for key in hours.names()] if hours is not None else []
+    for value in (one for day in days if day is not None for one in day.entries()):
+        if part := minute_left_out(value.word() or ""):
+            whole = part.replace(" ", "") in ("00:00-23:59", "0:00-23:59", "00:01-24:00", "00:01-23:59")
+            remedy = "write 24h" if whole else "write 24:00 for the end of a day, 00:00 for its beginning"
+            value.notes.remark(value.line, f"'{part}' closes for a minute at midnight", remedy)
+    dated = [section.value(key) for key in ("closed", "open")]
+    for value in (one for days_ in dated if days_ is not None for one in days_.entries()):
+        if part := minute_left_out((value.word() or "").partition(" ")[2]):
+            value.notes.remark(
+                value.line, f"'{part}' leaves out a minute at midnight", "write 00:00-24:00, or no hours"
+            )
+
+
+def _remark_regions(section: Section) -> None:
+    """Remark a country without a region, where days belong to regions and none of its regions is named either."""
+    written = section.value("holidays")
+    values = [] if written is None else written.entries()
+    with_region = {
+        (value.word() or "").partition("-")[0].strip().upper() for value in values if "-" in (value.word() or "")
+    }
+    for value in values:
+        country = (value.word() or "").strip().upper()
+        names = _regions(country) if country and "-" not in country and country not in with_region else ""
+        if names:
+            sentence = (
+                f"{country} has regions with holidays of their own, and '{country}' counts only those of them all"
+            )
+            value.notes.remark(value.line, sentence, f"write the region: {names}")
+
+
+def _regions(country: str) -> str:
+    from routing_engine.config.calendars.public_holidays import regions_of  # its library takes a while to load
+
+    return regions_of(country)
 
 
 #: `calendars`, by name.
@@ -206,6 +249,7 @@ class _CalendarReader:
                 # The file that is named first wins a day that two of them name.
                 days, events = {**agenda.days, **days}, [*events, *agenda.events]
             self.notes.problems += (problem for problem in notes.problems if problem not in self.notes.problems)
+            self.notes.remarks += (remark for remark in notes.remarks if remark not in self.notes.remarks)
         return days, in_order(events)
 
     def _note_missing(self, value: YamlValue, file: str | None) -> None:

@@ -48,6 +48,18 @@ def _read_part(text: str, why: str) -> DayPart:
     return DayPart(start, end if end > start else end + _MIDNIGHT, why)
 
 
+def minute_left_out(text: str) -> str:
+    """Return the first part of hours that ends at 23:59 or begins at 00:01, `00:00-23:59`; "" where none does.
+
+    That minute is hardly meant: at midnight the caller would hear that nobody is there.
+    """
+    for part in (part.strip() for part in text.split(",")):
+        found = _HOURS.match(part)
+        if found and (f"{found[3]}:{found[4]}" == "23:59" or int(found[1] + found[2]) == 1):
+            return part
+    return ""
+
+
 def _minutes(hour: str, minute: str) -> int:
     if int(minute) > 59 or int(hour) * 60 + int(minute) > _MIDNIGHT:
         raise ValueError(f"there is no time {hour}:{minute}")
