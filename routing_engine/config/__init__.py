@@ -1,6 +1,6 @@
-"""YAML in, routes out: the configuration folder read whole, or every problem of every file.
+"""The folder in, a Configuration out: routes, engine.yaml and integrations, or every problem of every file.
 
-`read` turns one route's text into the model, `settings` reads engine.yaml, `examples` runs what stands beside the
-rules, `lint` gives remarks, `store` holds the configuration in force. May import core, integration, marked and errors,
-never the other rooms of its floor. To add a key: read it in its section, add a bad file per fault in tests/config/bad.
+`load` reads a folder, `store` holds what is in force, `route/` and `engine_yaml` say what their files hold, `lint` has
+remarks, `schema` is for editors. May import core, settings, storage and errors, never the other rooms of its floor. To
+add a key: a field in the dataclass of its section, and a bad file per fault in tests/config/bad.
 """

@@ -11,6 +11,10 @@ import pytest_asyncio
 
 from rig.language_server import LanguageServer, fetch_server
 from routing_engine.cli.schema import modeline, write_schemas
+from routing_engine.config.engine_sections import RouteDefaults
+from routing_engine.config.route.read import read_route
+from routing_engine.settings.integration import Model
+from routing_engine.settings.yaml_reader import Problems
 from tests.docs.pages import DOCS, files, pages
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module")]
@@ -105,6 +109,76 @@ WRONG = [
 async def test_the_editor_marks_what_is_wrong_on_its_line(server, config, name, text, problem):
     found = await server.problems(write(config, name, text))
     assert [one for one in found if one.startswith(problem)], found
+
+
+#: Parts of a route whose values have several shapes: each is read as it is, so an editor must accept it as it is.
+SHAPES = [
+    "default: {to: hangup}",
+    "default: {to: {hangup: }}",
+    "default: {to: {queue: 600}}",
+    "default: {to: [{extension: 0123, ring_s: 15}, callback]}",
+    "default: {to: {extension: '{call.called}', else: {queue: a}}}",
+    "default: {play: a, to: hangup}",
+    "default: {play: [a, {say: 'now'}, {digits: '{call.called}'}], to: hangup}",
+    "language: de\ndefault: {to: hangup}",
+    "language: {by: call.country, AT: de, else: en}\ndefault: {to: hangup}",
+    "filler: none\ndefault: {to: hangup}",
+    "filler: {after_s: 1, ringing: true}\ndefault: {to: hangup}",
+    "input: {on_failure: default, language: {'1': en}}\ndefault: {to: hangup}",
+    "input: {on_failure: {to: hangup}, digits: {min: 2}}\ndefault: {to: hangup}",
+    "rules:\n  - {when: {call.caller: 100}, to: hangup}\ndefault: {to: hangup}",
+    "rules:\n  - {when: {call.caller: {'>=': 5, loosely: false}}, to: hangup}\ndefault: {to: hangup}",
+    "rules:\n  - {when: {any: [{call.name: x}, {none: [{call.name: z}]}]}, to: hangup}\ndefault: {to: hangup}",
+    "rules:\n  - {when: {call.name: {one_of: [a, b]}}, to: hangup, until: 2999-01-01}\ndefault: {to: hangup}",
+    "rules:\n  - {to: hangup, set: {caller_name: x, CRM_ID: 5}}\ndefault: {to: hangup}",
+    *(
+        f"sources:\n  - {{integration: crm, search: {{by: caller}}, {shape}}}\ndefault: {{to: hangup}}"
+        for shape in (
+            "when_many: first",
+            "when_many: newest by updated",
+            "when_many: {prefer: {active: true}}",
+            "when_many: {ask: name, else: {to: hangup}}",
+            "when_many: {to: hangup}",
+            "when_down: next",
+            "when_down: {play: a, to: hangup}",
+            "cache: {ttl_s: 5}, stale_for: 24h",
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("text", SHAPES)
+async def test_reader_and_editor_accept_every_shape_of_a_value(server, config, text):
+    notes, models = Problems("x.yaml"), {"crm": {"contact": Model("contact", {})}}
+    read_route("x1", text, notes, RouteDefaults(), models)
+    assert notes.problems == []
+    assert await server.problems(write(config, ROUTE, text + "\n")) == []
+
+
+#: The same with shapes that nothing has: both refuse them, each in its words.
+NO_SHAPES = [
+    "default: {to: [[hangup]]}",
+    "default: {to: [{queue: a, else: hangup}]}",
+    "default: {to: nowhere}",
+    "default: hangup",
+    "default: {play: {sing: a}, to: hangup}",
+    "default: {play: {say: a, digits: '1'}, to: hangup}",
+    "language: [de]\ndefault: {to: hangup}",
+    "rules: {to: hangup}\ndefault: {to: hangup}",
+    "rules:\n  - {when: [a], to: hangup}\ndefault: {to: hangup}",
+    "rules:\n  - {when: {any: {call.name: x}}, to: hangup}\ndefault: {to: hangup}",
+    "rules:\n  - {when: {call.name: {one_of: a}}, to: hangup}\ndefault: {to: hangup}",
+    "input: {on_failure: never}\ndefault: {to: hangup}",
+    "sources:\n  - {integration: crm, search: caller}\ndefault: {to: hangup}",
+]
+
+
+@pytest.mark.parametrize("text", NO_SHAPES)
+async def test_reader_and_editor_refuse_a_shape_that_nothing_has(server, config, text):
+    notes, models = Problems("x.yaml"), {"crm": {"contact": Model("contact", {})}}
+    read_route("x1", text, notes, RouteDefaults(), models)
+    assert notes.problems != []
+    assert await server.problems(write(config, ROUTE, text + "\n")) != []
 
 
 async def test_the_editor_accepts_every_file_of_the_documentation(server, config):

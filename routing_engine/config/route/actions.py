@@ -30,16 +30,23 @@ def _destination_schema(definitions: Definitions) -> Schema:
     kinds: dict[str, Schema] = {}
     for name, row in WRITTEN.items():
         kinds[name] = {**(or_empty(TEXT) if row.bare else TEXT), "description": f"{row.doc}: {row.says}"}
+    beside = properties_of(DestinationKeys, definitions)
     one: Schema = {
         "type": "object",
-        "properties": {**kinds, **properties_of(DestinationKeys, definitions)},
+        "properties": {**kinds, **beside},
         "additionalProperties": False,
         "minProperties": 1,
     }
-    # A chain holds destinations: a name ends the circle.
-    itself = {"$ref": "#/definitions/Destination"}
-    chain: Schema = {"type": "array", "items": itself, "minItems": 1, "maxItems": _LONGEST_CHAIN}
+    # in a chain the next entry is what happens otherwise
+    alone = {name: schema for name, schema in beside.items() if name != "else"}
+    link: Schema = {**one, "properties": {**kinds, **alone}}
     bare: Schema = {"enum": [name for name, row in WRITTEN.items() if row.bare]}
+    chain: Schema = {
+        "type": "array",
+        "items": {"anyOf": [link, bare]},
+        "minItems": 1,
+        "maxItems": _LONGEST_CHAIN,
+    }
     return {"anyOf": [one, chain, bare]}  # where nothing fits, an editor explains the first
 
 
