@@ -2,17 +2,24 @@
 
     python healthcheck.py [HOST:PORT]      127.0.0.1:4573
 
+It may be asked for from 127.0.0.1, so that belongs to `allow` where the listener has one; where it has a secret, that
+is taken from ROUTING_ENGINE_SECRET.
+
 An open port is not enough: an engine that accepts calls and stays silent is the one that keeps callers waiting.
 """
 
+import os
 import socket
 import sys
 import time
+from urllib.parse import quote
 
 ENOUGH_S = 3.0  # a route that does not exist takes the engine milliseconds
 # A route that no configuration has, so that the engine decides at once and asks nobody.
+SECRET = quote(os.environ.get("ROUTING_ENGINE_SECRET", ""), safe="")
 QUESTION = (
-    "agi_network: yes\nagi_network_script: healthcheck-nonexistent\nagi_request: agi://127.0.0.1/healthcheck-nonexistent\n"
+    f"agi_network: yes\nagi_network_script: healthcheck-nonexistent{SECRET and '?key=' + SECRET}\n"
+    "agi_request: agi://127.0.0.1/healthcheck-nonexistent\n"
     "agi_channel: Healthcheck/1\nagi_language: en\nagi_type: Healthcheck\nagi_uniqueid: healthcheck\nagi_version: 22\n"
     "agi_callerid: unknown\nagi_calleridname: unknown\nagi_callingpres: 0\nagi_dnid: unknown\nagi_rdnis: unknown\n"
     "agi_context: healthcheck\nagi_extension: s\nagi_priority: 1\nagi_enhanced: 0.0\nagi_accountcode: \n\n"

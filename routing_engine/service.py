@@ -16,6 +16,7 @@ import structlog
 from routing_engine.channels.agi.server import AgiServer, AgiSettings
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.store import ConfigStore
+from routing_engine.connections import make_room_for
 from routing_engine.core.events import ConfigurationRefused, Reading
 from routing_engine.core.ports import Provider
 from routing_engine.errors import ConfigError, Problem, traceback_frames
@@ -23,12 +24,16 @@ from routing_engine.event_bus import CLOSE_S, EventBus
 from routing_engine.live_calls import Around, LiveCalls
 from routing_engine.lookup.cache import Cache
 from routing_engine.lookup.cache_file import CacheFile
+from routing_engine.settings.listeners import FASTAGI, ListenerAddress
 from routing_engine.settings.stores import cache_path
 from routing_engine.storage.forget_note import note_path, take_note
-from routing_engine.subscribers import SUBSCRIBERS, Host, OpenSubscriber, Subscriber
+from routing_engine.subscribers import SUBSCRIBERS, Host, OpenSubscriber, Subscriber, access_to
 
 #: How often the configuration folder is looked at. One `stat` a file, in a thread.
 POLL_S = 1.0
+_FEW_FILES = (
+    "each call needs an open file: raise the limit (LimitNOFILE= of the unit, ulimit -n), or lower limits.sessions"
+)
 
 
 class Service:
@@ -83,7 +88,8 @@ class Service:
         # Before the first configuration is taken: they hear of that, too.
         await self._open_subscribers(settings)
         self.calls.take(configuration)
-        self._server = AgiServer(self.calls.serve, _agi_settings(settings))
+        self._server = AgiServer(self.calls.serve, _agi_settings(settings, address))
+        self._make_room(settings.limits.sessions)
         await self._server.listen(address.host, address.port)
         if configuration.remarks:
             self._log.warning("configuration.remarks", remarks=[str(one) for one in configuration.remarks])
@@ -124,7 +130,7 @@ class Service:
             await self._refuse(error)
             return False
         if self._server is not None:
-            self._server.change(_agi_settings(configuration.settings))
+            self._change_server(self._server, configuration.settings)
         if kept := self._change(configuration.settings):
             self._log.warning("service.restart_needed", unchanged=kept)
         self._log.info("configuration.reloaded", revision=configuration.revision, routes=sorted(configuration.routes))
@@ -184,9 +190,21 @@ class Service:
     def _change(self, settings: EngineSettings) -> list[str]:
         """Take what counts at once; return the keys that count after a restart only."""
         before = self._started_with
-        kept = ["listeners"] if before.listeners != settings.listeners else []
+        kept = ["listeners"] if before.listeners.places != settings.listeners.places else []
         kept += [key for one in self._subscribers for key in one.change(settings)]
         return kept + (["cache"] if before.cache != settings.cache else [])
+
+    def _change_server(self, server: AgiServer, settings: EngineSettings) -> None:
+        now, first = settings.listeners.fastagi, self._started_with.listeners.fastagi
+        # An address that changed waits for the restart, and so does who may connect there.
+        listener = now if self._started_with.listeners.places == settings.listeners.places else first
+        server.change(_agi_settings(settings, listener or FASTAGI))
+        self._make_room(settings.limits.sessions)
+
+    def _make_room(self, sessions: int) -> None:
+        room = make_room_for(sessions)
+        if room < sessions:
+            self._log.warning("service.few_files", sessions=sessions, room=room, remedy=_FEW_FILES)
 
     async def _forget(self, e164: str) -> None:
         """Drop what the cache holds of a number, as `routing-engine forget` asks."""
@@ -217,7 +235,7 @@ class Service:
         self._log.info("service.stopped")
 
 
-def _agi_settings(settings: EngineSettings) -> AgiSettings:
+def _agi_settings(settings: EngineSettings, listener: ListenerAddress) -> AgiSettings:
     zone = settings.timezone
     return AgiSettings(
         region=settings.region,
@@ -227,5 +245,6 @@ def _agi_settings(settings: EngineSettings) -> AgiSettings:
         fallback_language=settings.fallback_language,
         extension_state=settings.dialplan.state,
         plus=settings.numbers.plus,
+        access=access_to(listener),
         kept_presentation="CALLINGNUMPRES_SV" if settings.dialplan.profile == "freepbx" else "",
     )

@@ -14,12 +14,14 @@ from typing import TypeAlias
 from routing_engine import __version__
 from routing_engine.config.engine_sections import LogSettings
 from routing_engine.config.engine_yaml import EngineSettings
+from routing_engine.connections import AccessList
 from routing_engine.core.events import CallEnded, Reading
 from routing_engine.event_bus import EventBus
 from routing_engine.journal.writer import Journal
 from routing_engine.live_calls import Around
 from routing_engine.log import log_call
 from routing_engine.metrics.traces import open_traces
+from routing_engine.settings.listeners import ListenerAddress
 from routing_engine.settings.stores import journal_path
 
 
@@ -74,10 +76,22 @@ async def open_metrics(host: Host) -> Subscriber | None:
 
     meter = Meter(__version__, host.readings)
     meter.subscribe_to(host.events)
-    listener = MetricsListener(meter, host.not_ready)
+    listener = MetricsListener(meter, host.not_ready, access=access_to(address))
     await listener.listen(address.host, address.port)
     host.addresses["metrics"] = listener.addresses
-    return Subscriber(close=listener.stop)
+
+    def change(settings: EngineSettings) -> Sequence[str]:
+        now = settings.listeners.metrics
+        if now is not None and (now.host, now.port) == (address.host, address.port):
+            listener.change(access_to(now))
+        return ()
+
+    return Subscriber(change, listener.stop)
+
+
+def access_to(address: ListenerAddress) -> AccessList:
+    """Return who may use a listener."""
+    return AccessList.of(address.host, address.allow, address.secret)
 
 
 async def open_spans(host: Host) -> Subscriber | None:

@@ -54,11 +54,14 @@ class Softphone:
     _prompted: bool = False
     _gone: bool = False
 
-    async def call(self, host: str, port: int, route: str, caller: SoftphoneCaller) -> None:
-        """Call a route and stay until the service or `keys` ends it. Raises `OSError` when nobody listens there."""
+    async def call(self, host: str, port: int, route: str, caller: SoftphoneCaller, key: str = "") -> None:
+        """Call a route and stay until the service or `keys` ends it. Raises `OSError` when nobody listens there.
+
+        `key` is the listener's secret, "" for none.
+        """
         reader, writer = await asyncio.open_connection(host, port)
         try:
-            writer.write(_environment(host, port, route, caller))
+            writer.write(_environment(host, port, route, caller, key))
             while line := await asyncio.wait_for(reader.readline(), _REPLY_S):
                 reply = await self._obey(shlex.split(line.decode("utf-8", "replace")))
                 writer.write(reply.encode() + b"\n")
@@ -171,12 +174,13 @@ def _said(kind: str, text: str, _keys: str = "", form: str = "", *_: str) -> str
     return f"date {moment:%Y-%m-%d}" if "Y" in form else f"time {moment:%H:%M}"
 
 
-def _environment(host: str, port: int, route: str, caller: SoftphoneCaller) -> bytes:
+def _environment(host: str, port: int, route: str, caller: SoftphoneCaller, key: str) -> bytes:
+    script = f"{route}?key={quote(key, safe='')}" if key else route
     withheld = caller.number.strip().lower() in WITHHELD_WORDS
     lines = {
         "network": "yes",
-        "network_script": route,
-        "request": f"agi://{host}:{port}/{route}",
+        "network_script": script,
+        "request": f"agi://{host}:{port}/{script}",
         "channel": "Telephone/1",
         "language": caller.language or USUAL_LANGUAGE,
         "type": "Telephone",

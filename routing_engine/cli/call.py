@@ -13,6 +13,7 @@ from routing_engine.config.engine_yaml import load_part
 from routing_engine.core.destinations import say_destination
 from routing_engine.core.model import Destination
 from routing_engine.errors import ConfigError
+from routing_engine.settings.listeners import ListenerAddress
 
 
 def add(commands: Commands) -> None:
@@ -34,7 +35,8 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Call; 0 when the call was routed, 1 when it was not."""
-    host, _, port = (options.engine or _configured(options)).rpartition(":")
+    listener = _configured(options)
+    host, _, port = (options.engine or _written(listener)).rpartition(":")
     if not host or not port.isdigit():
         return misuse("no FastAGI listener is configured; name one with --engine HOST:PORT")
     if options.json and options.input is None:
@@ -44,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
     telephone = Softphone(heard.append if options.json else _show, keys, known=dict(options.variable))
     caller = SoftphoneCaller(options.caller, options.caller_name, options.called, options.language)
     try:
-        asyncio.run(telephone.call(host, int(port), options.route, caller))
+        key = listener.secret if listener is not None else ""
+        asyncio.run(telephone.call(host, int(port), options.route, caller, key))
     except OSError as error:
         print(
             f"nobody answers on {host}:{port} ({error.strerror or error}); start it: routing-engine serve",
@@ -61,12 +64,16 @@ def _show(sound: str) -> None:
     print(paint(f"  ♪ {sound}", "dim"), flush=True)
 
 
-def _configured(options: argparse.Namespace) -> str:
+def _configured(options: argparse.Namespace) -> ListenerAddress | None:
+    """Return the listener of engine.yaml; with --engine its secret counts only, and nothing has to be right there."""
     settings, problems = load_part(options.config, ("listeners",), os.environ.get)
-    if problems:
+    if problems and not options.engine:
         raise ConfigError(problems)
-    address = settings.listeners.fastagi
-    return f"{address.host}:{address.port}" if address is not None else ""
+    return settings.listeners.fastagi
+
+
+def _written(listener: ListenerAddress | None) -> str:
+    return f"{listener.host}:{listener.port}" if listener is not None else ""
 
 
 class _Keyboard:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from routing_engine.cli.common import Commands, add_command, misuse
 from routing_engine.cli.schema import add_modelines, write_schemas
-from routing_engine.config.engine_sections import FASTAGI, FREEPBX_FASTAGI
 from routing_engine.core.destinations import PROFILES
+from routing_engine.settings.listeners import FASTAGI, FREEPBX_FASTAGI
 
 
 def add(commands: Commands) -> None:

@@ -1,4 +1,4 @@
-"""The sections of engine.yaml that belong to no room: listeners, dialplan, what routes may leave out, log, limits."""
+"""The sections of engine.yaml that belong to no room: dialplan, what routes may leave out, log, limits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from routing_engine.core.destinations import KINDS, PROFILES, check_target, dialplan_places
 from routing_engine.core.model import Filler
 from routing_engine.core.prompts import SOUND
-from routing_engine.settings.spec import nested, not_yet, setting
+from routing_engine.settings.spec import nested, setting
 from routing_engine.settings.value_types import (
     ValueType,
     choice,
@@ -24,10 +24,8 @@ from routing_engine.settings.value_types import (
 )
 from routing_engine.settings.yaml_reader import Section
 
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_]+):([0-9]{1,5})\Z", re.ASCII)
 # One function with one place for the target: more would be a dialplan in YAML, and a way to run anything.
 _EXPRESSION = re.compile(r"[A-Z_]+\([A-Za-z0-9_/@.\-]*\{target\}[A-Za-z0-9_/@.\-]*\)\Z", re.ASCII)
-_MEANWHILE = "let the dialplan call the engine over fastagi"
 
 #: How Asterisk tells the state of an extension, by dialplan profile.
 EXTENSION_STATES: Mapping[str, str] = {
@@ -38,17 +36,6 @@ LookAhead: TypeAlias = Literal["certain", "next", "all"]
 
 
 # ------------------------------------------------------------------------------------------- types of values
-
-
-def _listener(example: str) -> ValueType[ListenerAddress]:
-    def read_address(text: str) -> ListenerAddress:
-        found = _ADDRESS.match(text)
-        # Port 0 is allowed: tests take any free one.
-        if not found or int(found[2]) > 65535:
-            raise ValueError(f"'{text[:80]}' is not an address")
-        return ListenerAddress(found[1].strip("[]"), int(found[2]))
-
-    return parsed(read_address, "`HOST:PORT`", f"write HOST:PORT, such as {example}", {"type": "string"})
 
 
 def _place(text: str) -> str:
@@ -67,48 +54,6 @@ _PLACES = mapping_of(
 
 
 # ------------------------------------------------------------------------------------------- sections
-
-
-@dataclass(frozen=True, slots=True)
-class ListenerAddress:
-    """Where a listener listens. Port 0 takes any free one."""
-
-    host: str
-    port: int
-
-
-FASTAGI = ListenerAddress("127.0.0.1", 4573)
-#: Port 4573 is that of FreePBX's own FastAGI server, which its ring groups, follow-me and queue log-ins ask.
-FREEPBX_FASTAGI = ListenerAddress("127.0.0.1", 4583)
-TAKEN_BY_FREEPBX = (
-    "port 4573 belongs to FreePBX's own FastAGI server: with the engine there FreePBX's ring groups ring nobody",
-    "write listeners: {fastagi: 127.0.0.1:4583}, and ROUTING_ENGINE_1=127.0.0.1:4583 in globals_custom.conf",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Listeners:
-    """Where the engine listens; None is not opened."""
-
-    fastagi: ListenerAddress | None = setting(
-        _listener("127.0.0.1:4573"),
-        None,
-        "where FastAGI listens. `0.0.0.0` and `[::]` are every address. FastAGI has no password: open the port to "
-        "your Asterisk only",
-        usual="not opened when the section is there",
-        example="127.0.0.1:4573",
-    )
-    metrics: ListenerAddress | None = setting(
-        _listener("127.0.0.1:9473"),
-        None,
-        "where Prometheus finds the engine's figures. It has no password: "
-        "open it to your Prometheus only. "
-        "[What it tells](metrics.md)",
-        usual="not opened",
-        example="127.0.0.1:9473",
-    )
-    ari: str = not_yet(_MEANWHILE)
-    http: str = not_yet(_MEANWHILE)
 
 
 @dataclass(frozen=True, slots=True)

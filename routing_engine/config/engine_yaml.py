@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,28 +18,27 @@ from routing_engine.config.calendars.read import (
     Texts,
     make_calendars,
 )
-from routing_engine.config.engine_sections import (
-    FASTAGI,
-    FREEPBX_FASTAGI,
-    TAKEN_BY_FREEPBX,
-    Dialplan,
-    Listeners,
-    LogSettings,
-    NumberKeys,
-    RouteDefaults,
-    ServiceLimits,
-)
+from routing_engine.config.engine_sections import Dialplan, LogSettings, NumberKeys, RouteDefaults, ServiceLimits
 from routing_engine.config.folder import FolderTexts, UnreadableFile, read_engine_file
 from routing_engine.config.number_lists import NAMED_LISTS, NumberListKeys, make_lists
+from routing_engine.connections import is_loopback
 from routing_engine.core.destinations import dialplan_places, places_in
 from routing_engine.core.model import Site
 from routing_engine.core.prompts import LANGUAGE
 from routing_engine.errors import ConfigError, Problem
+from routing_engine.settings.listeners import (
+    FASTAGI,
+    FREEPBX_FASTAGI,
+    OPEN_TO_ALL,
+    SEEN_BY_ALL,
+    TAKEN_BY_FREEPBX,
+    Listeners,
+)
 from routing_engine.settings.spec import nested, read, setting
 from routing_engine.settings.speech import SpeechSettings
 from routing_engine.settings.stores import CacheSettings, JournalSettings, MirrorFolder
 from routing_engine.settings.value_types import matching, number, parsed, word_or
-from routing_engine.settings.yaml_reader import Problems, read_yaml
+from routing_engine.settings.yaml_reader import Problems, Section, read_yaml
 
 
 def _region(text: str) -> str:
@@ -204,7 +203,12 @@ def read_settings(
         lists={},
         site=Site(calendars.by_name, lists),
         places=places_in(written.dialplan.places, written.region),
-        remarks=(*notes.remarks, *calendars.remarks, *_taken_ports(written, notes.file)),
+        remarks=(
+            *notes.remarks,
+            *calendars.remarks,
+            *_taken_ports(written, notes.file),
+            *_open_doors(section, written, notes.file),
+        ),
         folder=folder,
     )
 
@@ -214,6 +218,17 @@ def _taken_ports(written: EngineSettings, file: str) -> list[Problem]:
     if written.dialplan.profile != "freepbx" or address is None or address.port != FASTAGI.port:
         return []
     return [Problem(file, 0, *TAKEN_BY_FREEPBX)]
+
+
+def _open_doors(section: Section, written: EngineSettings, file: str) -> Iterator[Problem]:
+    """Yield a remark for every listener that others reach, and that does not say who may."""
+    lines = section.section("listeners") if section.has("listeners") else None
+    for name, address, told in (
+        ("fastagi", written.listeners.fastagi, OPEN_TO_ALL),
+        ("metrics", written.listeners.metrics, SEEN_BY_ALL),
+    ):
+        if address is not None and address.allow is None and not (address.secret or is_loopback(address.host)):
+            yield Problem(file, section.line if lines is None else lines.line_of(name), *told)
 
 
 def read_part(text: str, notes: Problems, keys: Collection[str]) -> EngineSettings | None:

@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
-from routing_engine.config.engine_sections import Listeners
 from routing_engine.config.engine_yaml import EngineSettings, load_part, read_settings
 from routing_engine.config.examples import Example, failures
 from routing_engine.config.folder import INTEGRATIONS, PROVIDERS, ROUTES, FolderTexts, UnreadableFile, read_folder
@@ -18,6 +17,7 @@ from routing_engine.config.route.read import RouteFile, read_route
 from routing_engine.core.model import Decision, Route
 from routing_engine.errors import ConfigError, Problem
 from routing_engine.settings.integration import Integration, IntegrationFacts, IntegrationKeys, ProviderSetup
+from routing_engine.settings.listeners import Listeners
 from routing_engine.settings.mirror import check_listing, check_live, listing_of
 from routing_engine.settings.spec import read
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, suggest

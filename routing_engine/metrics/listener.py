@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from routing_engine.connections import EVERYBODY, AccessList, RefusedConnections
 from routing_engine.errors import traceback_frames
 from routing_engine.metrics.meter import Meter
 
@@ -28,12 +29,53 @@ _PATHS = "/metrics, /ready and /live are here\n"
 _log = structlog.get_logger(__name__)
 
 
+def _warn_of_refused(count: int, addresses: Sequence[str], why: Sequence[str]) -> None:
+    _log.warning("metrics.refused", count=count, addresses=addresses, why=why)
+
+
+class _Door:
+    """Who comes in: at most `most` at a time. The oldest that has not sent its request makes room for the next."""
+
+    def __init__(self, most: int, access: AccessList) -> None:
+        self._most, self.access = most, access
+        self._inside: dict[asyncio.BaseTransport, str] = {}
+        self._silent: dict[asyncio.BaseTransport, None] = {}
+        self.refused = RefusedConnections(_warn_of_refused)
+
+    def admit(self, transport: asyncio.Transport) -> bool:
+        """Return whether this connection may stay."""
+        peer = transport.get_extra_info("peername")
+        host = peer[0] if isinstance(peer, tuple) else ""
+        if not self.access.admits(host):
+            self.refused.note(host, "not in 'allow'")
+            return False
+        if len(self._inside) >= self._most:
+            silent = next(iter(self._silent), None)
+            self.refused.note(self._inside[silent] if silent else host, "too many connections")
+            if silent is None:
+                return False
+            self.left(silent)
+            cast(asyncio.Transport, silent).abort()
+        self._inside[transport] = host
+        self._silent[transport] = None
+        return True
+
+    def heard(self, transport: asyncio.BaseTransport) -> None:
+        """Note that it has sent its request: it keeps the place."""
+        self._silent.pop(transport, None)
+
+    def left(self, transport: asyncio.BaseTransport) -> None:
+        """Strike it off the books."""
+        self._inside.pop(transport, None)
+        self._silent.pop(transport, None)
+
+
 class _MetricsConnection(RequestHandler):
-    """One connection: at most `most` of them at a time, each for at most `longest_s`."""
+    """One connection, for at most `longest_s`."""
 
-    __slots__ = ("_end", "_longest_s", "_most", "_server")
+    __slots__ = ("_door", "_end", "_longest_s")
 
-    def __init__(self, server: web.Server, quiet: logging.Logger, longest_s: float, most: int) -> None:
+    def __init__(self, server: web.Server, quiet: logging.Logger, longest_s: float, door: _Door) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
@@ -45,13 +87,13 @@ class _MetricsConnection(RequestHandler):
             max_field_size=_LONGEST_LINE,
             max_headers=_MOST_HEADERS,
         )
-        self._server, self._longest_s, self._most = server, longest_s, most
+        self._door, self._longest_s = door, longest_s
         self._end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection, or end it at once when there are too many."""
+        """Take the connection, or end it at once when it may not connect or there is no room."""
         found = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
-        if len(self._server.connections) >= self._most:
+        if not self._door.admit(found):
             found.abort()
             return
         # Not close(): that waits for a reader who does not read.
@@ -62,6 +104,8 @@ class _MetricsConnection(RequestHandler):
         """Strike it off the books."""
         if self._end is not None:
             self._end.cancel()
+            if self.transport is not None:
+                self._door.left(self.transport)
             super().connection_lost(exc)
 
 
@@ -77,21 +121,26 @@ class MetricsListener:
         not_ready: Callable[[], str] = lambda: "",
         longest_s: float = LONGEST_S,
         most: int = MOST_CONNECTIONS,
+        access: AccessList = EVERYBODY,
     ) -> None:
         self._meter, self._not_ready = meter, not_ready
-        self._longest_s, self._most = longest_s, most
+        self._longest_s, self._door = longest_s, _Door(most, access)
         self._one_at_a_time = asyncio.Lock()
         self._quiet = logging.Logger("metrics")  # what strangers send must not become lines of ours
         self._quiet.disabled = True
         self._http: web.Server | None = None
         self._server: asyncio.Server | None = None
 
+    def change(self, access: AccessList) -> None:
+        """Take what a reload brings: who may connect from now on."""
+        self._door.access = access
+
     async def listen(self, host: str, port: int) -> None:
         """Open the listener. Raises `OSError` when the address is taken or not ours."""
         loop = asyncio.get_running_loop()
         http = self._http = web.Server(self._answer, handler_cancellation=True)
         self._server = await loop.create_server(
-            lambda: _MetricsConnection(http, self._quiet, self._longest_s, self._most), host, port
+            lambda: _MetricsConnection(http, self._quiet, self._longest_s, self._door), host, port
         )
 
     @property
@@ -113,10 +162,13 @@ class MetricsListener:
                 if connection.transport is not None:
                     connection.transport.abort()
             await self._http.shutdown(0.1)  # 0 would be no limit
+        self._door.refused.close()
 
     # ------------------------------------------------------------------------------------- inside
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.transport is not None:
+            self._door.heard(request.transport)
         try:
             answer = await self._found(request)
         except Exception as error:

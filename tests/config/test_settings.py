@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from zoneinfo import ZoneInfo
 
-from routing_engine.config.engine_sections import ListenerAddress, Listeners, LogSettings, RouteDefaults, ServiceLimits
+import pytest
+
+from routing_engine.config.engine_sections import LogSettings, RouteDefaults, ServiceLimits
 from routing_engine.config.engine_yaml import EngineSettings, read_settings
 from routing_engine.config.load import configure
 from routing_engine.core.destinations import PROFILES, dialplan_location
 from routing_engine.core.model import Destination
+from routing_engine.settings.listeners import ListenerAddress, Listeners
 from routing_engine.settings.yaml_reader import Problems
 
 from .folders import ROUTE, snapshot
@@ -84,3 +88,31 @@ def test_numbers_outside_are_dialled_as_in_the_region_inside_freepbx() -> None:
 def test_a_table_of_ones_own_may_dial_as_people_do() -> None:
     places = settings("{region: US, dialplan: {destinations: {external: 'out,9{dialled},1'}}}").places
     assert dialplan_location(Destination("external", "+12155550142"), places) == ("out", "912155550142", "1")
+
+
+def test_a_listener_may_say_who_connects_and_what_word_they_send() -> None:
+    text = "listeners: {fastagi: {address: 0.0.0.0:4573, allow: [10.0.0.5, 10.1.0.0/24], secret: '${AGI}'}}"
+    notes = Problems("engine.yaml", {"AGI": "s3cr3t"}.get)
+    found = read_settings(text, notes)
+    assert found is not None, notes.problems
+    allow = (ip_network("10.0.0.5"), ip_network("10.1.0.0/24"))
+    assert found.listeners == Listeners(ListenerAddress("0.0.0.0", 4573, allow, "s3cr3t"))
+    assert "s3cr3t" not in repr(found)
+
+
+@pytest.mark.parametrize("listener", ["fastagi", "metrics"])
+@pytest.mark.parametrize(
+    ("written", "remarked"),
+    [
+        ("0.0.0.0:4573", True),
+        ("'[::]:4573'", True),
+        ("10.0.0.1:4573", True),
+        ("{address: 0.0.0.0:4573}", True),
+        ("{address: 0.0.0.0:4573, allow: 10.0.0.5}", False),
+        ("127.0.0.1:4573", False),
+        ("localhost:4573", False),
+    ],
+)
+def test_a_listener_that_everybody_reaches_is_remarked(listener: str, written: str, remarked: bool) -> None:
+    remarks = settings(f"region: AT\nlisteners:\n  {listener}: {written}").remarks
+    assert [one.line for one in remarks] == ([3] if remarked else [])

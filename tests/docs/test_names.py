@@ -11,7 +11,6 @@ from typing import get_args
 import pytest
 
 from routing_engine.cli import build_parser
-from routing_engine.config.engine_sections import Listeners
 from routing_engine.config.route.conditions import WORDS
 from routing_engine.config.route.prompts import SAYINGS
 from routing_engine.core.destinations import CAUSES, HEADER, PROFILES, SIDE_EFFECTS, WRITTEN, variables
@@ -21,6 +20,7 @@ from routing_engine.core.operators import OPERATORS, SYMBOLS
 from routing_engine.core.templates import CALL_FIELDS, DATA_FIELDS, QUEUE_FIELDS
 from routing_engine.providers.http.settings import PRESETS
 from routing_engine.providers.oauth.settings import KEY_VARIABLE
+from routing_engine.settings.listeners import Listeners
 from routing_engine.settings.spec import keys_of
 
 from .pages import REFERENCE, ROOT, names, section, table, tables

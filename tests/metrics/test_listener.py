@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from ipaddress import ip_network
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from structlog.testing import capture_logs
 
+from routing_engine.connections import AccessList
 from routing_engine.core.events import Reading
 from routing_engine.metrics.listener import MetricsListener
 
@@ -194,18 +196,29 @@ async def test_who_does_not_read_is_cut_off():
                     await asyncio.sleep(0.05)
 
 
-async def test_too_many_connections_are_refused_and_those_there_are_answered():
+LIVE = b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def test_a_health_check_is_answered_however_many_connections_say_nothing():
     async with listening(Counted(), most=3) as listener:
         host, port = listener.addresses[0].split(":")
         held = [await asyncio.open_connection(host, int(port)) for _ in range(3)]
+        held[1][1].write(b"GET /live HTTP/1.1\r\n")  # no request yet
         while listener.connections < 3:
             await asyncio.sleep(0.01)
-        assert await raw(listener, b"GET /live HTTP/1.1\r\n\r\n") == b""
-        held[0][1].write(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert b"alive" in await held[0][0].read()
-        assert b"alive" in await raw(listener, b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
+        for _ in range(5):
+            assert b"alive" in await raw(listener, LIVE)
+        held[2][1].write(LIVE)
+        assert b"alive" in await held[2][0].read()
         for _, writer in held:
             writer.close()
+
+
+async def test_only_who_is_allowed_reads_the_figures():
+    async with listening(Counted(), access=AccessList((ip_network("10.0.0.5"),))) as listener:
+        assert await raw(listener, LIVE) == b""
+        listener.change(AccessList((ip_network("127.0.0.1"),)))
+        assert b"alive" in await raw(listener, LIVE)
 
 
 async def test_stop_lets_go_of_the_port_and_of_everybody():

@@ -11,12 +11,15 @@ import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
+
+import structlog
 
 from routing_engine.channels.agi.channel import AgiChannel, SharedFacts
 from routing_engine.channels.agi.live_state import EXTENSION_STATE
-from routing_engine.channels.agi.wire import AgiWire, Environment, Hangup, Reply, read_call
+from routing_engine.channels.agi.wire import AgiWire, Environment, Hangup, Reply, keys_sent, read_call
+from routing_engine.connections import AccessList, RefusedConnections
 from routing_engine.core.phone import Plus
 from routing_engine.core.ports import Now
 from routing_engine.errors import CallerHungUp, ChannelBroken, ChannelError
@@ -28,6 +31,9 @@ PROMPT_REPLY_S = 10.0
 _RECEIVE = 64 * 1024
 #: More replies than any closing burst has commands: nobody asked for them.
 MAX_UNREAD_REPLIES = 1000
+
+_log = structlog.get_logger(__name__)
+_FULL = "all places are taken by calls"
 
 Handler = Callable[[AgiChannel], Awaitable[None]]
 
@@ -43,6 +49,7 @@ class _AgiConnection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
+        self.host = ""
         self.lost: CallerHungUp | ChannelBroken | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -51,8 +58,10 @@ class _AgiConnection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, or close it at once when there are too many."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
+        peer = transport.get_extra_info("peername")
+        self.host = peer[0] if isinstance(peer, tuple) else ""
         if not self._server.admit(self):
-            self._transport.abort()
+            self.abort()
             return
         self.give_up_after(self._server.settings.environment_timeout_s)
 
@@ -67,7 +76,7 @@ class _AgiConnection(asyncio.BufferedProtocol):
                 self._take(event)
         except ChannelBroken as error:
             self._lose(error)
-            self._abort()
+            self.abort()
 
     def eof_received(self) -> bool:
         """Close our half too."""
@@ -162,14 +171,14 @@ class _AgiConnection(asyncio.BufferedProtocol):
 
     def _time_is_up(self) -> None:
         self._lose(ChannelBroken("Asterisk did not answer in time"))
-        self._abort()
+        self.abort()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
@@ -185,7 +194,8 @@ class AgiSettings:
 
     `now` tells the moment in the site's zone. At most `sessions` connections are served at a time. An Asterisk has
     `environment_timeout_s` for its first lines, and `reply_timeout_s` for a command beyond what the route needs.
-    `fallback_language`, `extension_state` and `kept_presentation` are those of `channel.SharedFacts`.
+    `fallback_language`, `extension_state` and `kept_presentation` are those of `channel.SharedFacts`; `access` says who
+    may connect.
     """
 
     region: str
@@ -196,7 +206,12 @@ class AgiSettings:
     extension_state: str = EXTENSION_STATE
     kept_presentation: str = ""
     plus: Plus = ""
+    access: AccessList = field(default_factory=AccessList)
     reply_timeout_s: float = PROMPT_REPLY_S
+
+
+def _warn_of_refused(count: int, addresses: Sequence[str], why: Sequence[str]) -> None:
+    _log.warning("agi.refused", count=count, addresses=addresses, why=why)
 
 
 class AgiServer:
@@ -206,10 +221,12 @@ class AgiServer:
         self._handler = handler
         self.buffer = memoryview(bytearray(_RECEIVE))
         self._sessions: set[_AgiConnection] = set()
+        #: Those whose call has not begun, the oldest first.
+        self._waiting: dict[_AgiConnection, None] = {}
+        self._refusals = RefusedConnections(_warn_of_refused)
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._stopping = False
-        self.refused = 0
         self.change(settings)
 
     def change(self, settings: AgiSettings) -> None:
@@ -221,6 +238,11 @@ class AgiServer:
     def calls(self) -> int:
         """How many calls are being carried now."""
         return len(self._tasks)
+
+    @property
+    def refused(self) -> int:
+        """How many connections were refused since the start."""
+        return self._refusals.count
 
     async def listen(self, host: str, port: int) -> None:
         """Open the listener. Raises `OSError` when the address is taken or not ours."""
@@ -249,6 +271,7 @@ class AgiServer:
         await asyncio.gather(*late, return_exceptions=True)
         for session in tuple(self._sessions):
             session.close()
+        self._refusals.close()
         return len(late)
 
     def end_now(self) -> None:
@@ -259,15 +282,31 @@ class AgiServer:
     # ------------------------------------------------------------------------- what sessions call
 
     def admit(self, session: _AgiConnection) -> bool:
-        """Take a connection into the books; False when there are as many as there may be, or the server stops."""
-        if self._stopping or len(self._sessions) >= self.settings.sessions:
-            self.refused += 1
+        """Take a connection into the books; False when it may not connect, there is no room, or the server stops.
+
+        When all places are taken, the oldest connection whose call has not begun makes room: Asterisk sends its first
+        lines at once, so that one is not Asterisk.
+        """
+        if self._stopping or not self.settings.access.admits(session.host):
+            self._refusals.note(session.host, "the engine stops" if self._stopping else "not in 'allow'")
             return False
+        if len(self._sessions) >= self.settings.sessions:
+            silent = next(iter(self._waiting), None)
+            self._refusals.note((silent or session).host, "silent while all places were taken" if silent else _FULL)
+            if silent is None:
+                return False
+            self.forget(silent)
+            silent.abort()
         self._sessions.add(session)
+        self._waiting[session] = None
         return True
 
     def begin(self, session: _AgiConnection, environment: Environment) -> None:
-        """Carry the call that an environment opened, in a task of its own."""
+        """Carry the call that an environment opened, in a task of its own. Raises `ChannelBroken` without secret."""
+        self._waiting.pop(session, None)
+        if not self.settings.access.knows(keys_sent(environment)):
+            self._refusals.note(session.host, "without the listener's secret")
+            raise ChannelBroken("the secret of the listener was not sent")
         task = asyncio.get_running_loop().create_task(self._carry(session, environment))
         session.task = task
         # In books of its own: a task may outlast its connection by a moment, and who stops waits for it.
@@ -279,6 +318,7 @@ class AgiServer:
     def forget(self, session: _AgiConnection) -> None:
         """Strike a closed connection off the books."""
         self._sessions.discard(session)
+        self._waiting.pop(session, None)
 
     async def _carry(self, session: _AgiConnection, environment: Environment) -> None:
         try:

@@ -224,6 +224,13 @@ def read_call(environment: Environment, region: str, now: Now, plus: Plus = "") 
     return ArrivingCall(route, caller, parameters.get("language", ""))
 
 
+def keys_sent(environment: Environment) -> tuple[str, ...]:
+    """Return the words that may be meant as the listener's secret: `?key=` as it came and decoded, or an argument."""
+    _, _, query = environment.values.get("network_script", "").partition("?")
+    sent = [one.partition("=")[2] for one in (*query.split("&"), *environment.arguments) if one.startswith("key=")]
+    return (*sent, *map(unquote, sent))
+
+
 def _script(environment: Environment) -> tuple[str, dict[str, str]]:
     script = environment.values.get("network_script", "")
     path, _, query = script.partition("?")

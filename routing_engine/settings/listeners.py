@@ -1,0 +1,182 @@
+"""The section `listeners` of engine.yaml: where the engine listens, and who may connect there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
+from typing import TypeAlias
+
+from routing_engine.settings.spec import nested, not_yet, required, setting
+from routing_engine.settings.value_types import (
+    Definitions,
+    Schema,
+    ValueType,
+    WrongValue,
+    one_or_more,
+    parsed,
+    secret,
+)
+from routing_engine.settings.yaml_reader import YamlValue
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_]+):([0-9]{1,5})\Z", re.ASCII)
+_MEANWHILE = "let the dialplan call the engine over fastagi"
+_NOBODY = ("'allow': nobody may connect", "name the address of your Asterisk, such as 192.0.2.5, or remove 'allow'")
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """An address, as it is written in one word."""
+
+    host: str
+    port: int
+
+
+def _host_port(text: str) -> HostPort:
+    found = _ADDRESS.match(text)
+    # Port 0 is allowed: tests take any free one.
+    if not found or int(found[2]) > 65535:
+        raise ValueError(f"'{text[:80]}' is not an address")
+    return HostPort(found[1].strip("[]"), int(found[2]))
+
+
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        pass
+    try:
+        network = ip_interface(text).network
+    except ValueError:
+        raise ValueError(f"'{text[:80]}' is neither an address nor a network") from None
+    raise WrongValue(f"'{text[:80]}' is an address within a network", f"write {network}, or the address alone")
+
+
+def _host_port_like(example: str) -> ValueType[HostPort]:
+    return parsed(_host_port, "`HOST:PORT`", f"write HOST:PORT, such as {example}", {"type": "string"})
+
+
+_HOST_PORT = _host_port_like("127.0.0.1:4573")
+_NETWORK = parsed(_network, "address or network", "write an address, such as 192.0.2.5, or a network: 192.0.2.0/24")
+_ALLOW = one_or_more(_NETWORK, _NOBODY)
+_ALLOW_MEANS = (
+    "who may connect, and nobody else: add `127.0.0.1` for tools of this machine. Without it: this machine, or, where "
+    "`address` is not one of loopback, everybody"
+)
+_NOTHING = HostPort("", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerKeys:
+    """A listener as a mapping."""
+
+    address: HostPort = required(_HOST_PORT, _NOTHING, "where it listens", example="0.0.0.0:4573")
+    allow: tuple[Network, ...] = setting(
+        _ALLOW, (), _ALLOW_MEANS, usual="see there", in_force="reload", example="[192.0.2.5, 198.51.100.0/24]"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FastagiKeys(ListenerKeys):
+    """The FastAGI listener as a mapping."""
+
+    secret: str = setting(
+        secret(shortest=1, remedy="make one with: openssl rand -hex 32"),
+        "",
+        "a word that Asterisk must send: `agi://HOST:4573/ROUTE?key=...`. The dialplan takes it from its global "
+        "variable `ROUTING_ENGINE_SECRET`",
+        in_force="reload",
+        example="'${AGI_SECRET}'",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerAddress:
+    """Where a listener listens, and who may connect. Port 0 takes any free one.
+
+    `allow` None leaves it to the address: one of loopback is for this machine, another one for everybody. `secret` ""
+    asks for none.
+    """
+
+    host: str
+    port: int
+    allow: tuple[Network, ...] | None = None
+    secret: str = ""
+
+    def __repr__(self) -> str:
+        """Return all but the secret."""
+        return f"ListenerAddress({self.host!r}, {self.port}, allow={self.allow})"
+
+
+def _listener(keys: ValueType[ListenerKeys], example: str) -> ValueType[ListenerAddress]:
+    """Return the type of an address alone, or of a mapping with these keys."""
+
+    alone = _host_port_like(example)
+
+    def read(value: YamlValue, usual: str) -> ListenerAddress | None:
+        if value.is_mapping:
+            found = keys.read(value, usual)
+            return None if found is None else _address_of(found)
+        place = alone.read(value, usual)
+        return None if place is None else ListenerAddress(place.host, place.port)
+
+    def schema(definitions: Definitions) -> Schema:
+        return {"anyOf": [alone.schema(definitions), keys.schema(definitions)]}
+
+    return ValueType(read, schema, "`HOST:PORT`, or [mapping](#who-may-connect)")
+
+
+def _address_of(keys: ListenerKeys) -> ListenerAddress:
+    word = keys.secret if isinstance(keys, FastagiKeys) else ""
+    return ListenerAddress(keys.address.host, keys.address.port, keys.allow or None, word)
+
+
+FASTAGI = ListenerAddress("127.0.0.1", 4573)
+#: Port 4573 is that of FreePBX's own FastAGI server, which its ring groups, follow-me and queue log-ins ask.
+FREEPBX_FASTAGI = ListenerAddress("127.0.0.1", 4583)
+TAKEN_BY_FREEPBX = (
+    "port 4573 belongs to FreePBX's own FastAGI server: with the engine there FreePBX's ring groups ring nobody",
+    "write listeners: {fastagi: 127.0.0.1:4583}, and ROUTING_ENGINE_1=127.0.0.1:4583 in globals_custom.conf",
+)
+
+#: Remarks on a listener that others reach.
+OPEN_TO_ALL = (
+    "everybody who reaches this FastAGI listener reads records: what the rules set for any caller he names",
+    "write fastagi: {address: HOST:PORT, allow: [the address of your Asterisk]}, or a secret",
+)
+SEEN_BY_ALL = (
+    "everybody who reaches this listener reads the engine's figures",
+    "write metrics: {address: HOST:PORT, allow: [the address of your Prometheus]}",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Where the engine listens; None is not opened."""
+
+    fastagi: ListenerAddress | None = setting(
+        _listener(nested(FastagiKeys), "127.0.0.1:4573"),
+        None,
+        "where FastAGI listens. `0.0.0.0` and `[::]` are every address: say [who may connect](#who-may-connect), "
+        "because whoever does reads what your rules tell of any caller",
+        usual="not opened when the section is there",
+        example="127.0.0.1:4573",
+    )
+    metrics: ListenerAddress | None = setting(
+        _listener(nested(ListenerKeys), "127.0.0.1:9473"),
+        None,
+        "where Prometheus finds the engine's figures. Say [who may connect](#who-may-connect) where it is not "
+        "loopback. [What it tells](metrics.md)",
+        usual="not opened",
+        example="127.0.0.1:9473",
+    )
+    ari: str = not_yet(_MEANWHILE)
+    http: str = not_yet(_MEANWHILE)
+
+    @property
+    def places(self) -> tuple[tuple[str, int] | None, ...]:
+        """What of them only a restart changes."""
+        both = (self.fastagi, self.metrics)
+        return tuple(None if one is None else (one.host, one.port) for one in both)
