@@ -175,7 +175,7 @@ def _parse(text: str, notes: Problems, last: date, clock: Clock) -> list[Compone
 
 
 def _tell_apart(events: Iterable[Component], last: date, clock: Clock) -> None:
-    """Give events that share a UID each its own: the library takes them for versions of one, and keeps the last.
+    """Set a UID for each event that shares one: the library takes them for versions of one, and keeps the last.
 
     Versions they are where each has another SEQUENCE (RFC 5545, 3.8.7.4). What has a RECURRENCE-ID is one date of a
     series: it goes with the event that takes place then.
@@ -194,7 +194,7 @@ def _tell_apart(events: Iterable[Component], last: date, clock: Clock) -> None:
 
 
 def _join(series: list[Component], moved: list[Component], last: date, clock: Clock) -> None:
-    """Give each moved date the UID of the event that it is a date of."""
+    """Set for each moved date the UID of the event that it is a date of."""
     end_s = clock() + LONGEST_S if moved else 0.0
     for one in moved:
         if clock() > end_s:
