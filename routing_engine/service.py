@@ -153,10 +153,10 @@ class Service:
         """Make the cache of all routes; with a path it holds what was there before the restart."""
         path = cache_path(settings.cache, settings.folder)
         if path is None:
-            self.calls.cache = Cache(settings.cache.entries)
+            self.calls.cache = Cache(settings.cache.entries, most_bytes=settings.cache.most_bytes)
             return
         self._disk = CacheFile(path)
-        self.calls.cache = Cache(settings.cache.entries, self._disk.changed)
+        self.calls.cache = Cache(settings.cache.entries, self._disk.changed, settings.cache.most_bytes)
         await self._disk.open(self.calls.cache)
 
     async def _open_subscribers(self, settings: EngineSettings) -> None:

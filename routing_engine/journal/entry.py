@@ -32,7 +32,8 @@ EPOCH = datetime(1970, 1, 1)
 class JournalEntry(NamedTuple):
     """A call on its way to the disk: small, so that many may wait while the disk does not take them.
 
-    `decision` has no record; `fields` are the names of the record's fields. `why` is why the call was abandoned.
+    `decision` has no record, and of its side effects the names alone; `fields` are the names of the record's fields.
+    `why` is why the call was abandoned.
     """
 
     number: Number | None
@@ -58,9 +59,11 @@ def journal_entry(event: CallEnded) -> JournalEntry:
     if not isinstance(event, CallRouted):
         return JournalEntry(*about, None, why=event.why if isinstance(event, CallAbandoned) else "")
     decision, record = event.decision, event.decision.record
+    # Not their values: they may be long, thousands of calls wait while the disk takes none, and rows have none.
+    names = tuple((name, "") for name, _ in decision.sets)
     if record is None:
-        return JournalEntry(*about, decision)
-    return JournalEntry(*about, replace(decision, record=None), *_reference(record))
+        return JournalEntry(*about, replace(decision, sets=names))
+    return JournalEntry(*about, replace(decision, record=None, sets=names), *_reference(record))
 
 
 def _reference(record: Record) -> tuple[tuple[str, str, str], tuple[str, ...]]:

@@ -6,13 +6,14 @@ An answer is kept under what was really asked, and without a time of its own: ea
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from routing_engine.core.asks import Find
-from routing_engine.core.model import Record
+from routing_engine.core.model import Record, Value
 
 #: Integration with a print of its models, model, field, value, the caller's number, and whether the search is by it
 #: (only then is what is found checked against it): all that can make an answer differ.
@@ -44,16 +45,27 @@ def key_of(ask: Find, print_: str = "") -> Key:
     return f"{source.integration}@{print_}", source.model, source.field, ask.value, caller, by
 
 
+#: A larger answer is not kept: it would push out many others, and is asked for anew.
+LARGEST = 200_000
+#: What Python needs beside the texts: for an answer with its key, a record, a field.
+_ANSWER, _RECORD, _FIELD = 1000, 400, 100
+
+
 class Cache:
-    """At most `entries` answers; the one not used for longest makes room.
+    """At most `entries` answers and `most_bytes` of memory; the one not used for longest makes room.
 
     `changed` hears of every change: the key with what is kept now, None for an answer that was dropped.
     """
 
     def __init__(
-        self, entries: int, changed: Callable[[Key, CacheEntry | None], None] = lambda key, entry: None
+        self,
+        entries: int,
+        changed: Callable[[Key, CacheEntry | None], None] = lambda key, entry: None,
+        most_bytes: int = 64_000_000,
     ) -> None:
-        self._most, self._changed = entries, changed
+        self._most, self._changed, self._most_bytes = entries, changed, most_bytes
+        self._sizes: dict[Key, int] = {}
+        self._bytes = 0
         self._entries: OrderedDict[Key, CacheEntry] = OrderedDict()
 
     def __len__(self) -> int:
@@ -70,21 +82,40 @@ class Cache:
         return entry
 
     def put(self, key: Key, entry: CacheEntry) -> None:
-        """Keep an answer, in the place of an older one."""
-        self._entries[key] = entry
+        """Keep an answer, in the place of an older one; one that is too large to keep only takes that away."""
+        size = size_of(key, entry)
+        if size > min(LARGEST, self._most_bytes):
+            if key in self._entries:
+                self._drop(key)
+            return
+        self._bytes += size - self._sizes.get(key, 0)
+        self._entries[key], self._sizes[key] = entry, size
         self._entries.move_to_end(key)
         self._changed(key, entry)
-        while len(self._entries) > self._most:
-            oldest, _ = self._entries.popitem(last=False)
-            self._changed(oldest, None)
+        while len(self._entries) > self._most or self._bytes > self._most_bytes:
+            self._drop(next(iter(self._entries)))
 
     def forget(self, e164: str) -> int:
         """Drop every answer that was asked for a number (E.164), or that holds it; return how many those were."""
         gone = [key for key, entry in self._entries.items() if e164 in key or _holds(entry, e164)]
         for key in gone:
-            del self._entries[key]
-            self._changed(key, None)
+            self._drop(key)
         return len(gone)
+
+    def _drop(self, key: Key) -> None:
+        del self._entries[key]
+        self._bytes -= self._sizes.pop(key)
+        self._changed(key, None)
+
+
+def size_of(key: Key, entry: CacheEntry) -> int:
+    """Return about how much memory an answer takes, in bytes."""
+    records = (_RECORD + sum(map(_weight, record.fields.values())) for record in entry.records)
+    return _ANSWER + sum(map(sys.getsizeof, key)) + sum(records)
+
+
+def _weight(value: Value) -> int:
+    return _FIELD + (sum(map(_weight, value)) if isinstance(value, tuple) else sys.getsizeof(value))
 
 
 def _holds(entry: CacheEntry, e164: str) -> bool:

@@ -65,10 +65,15 @@ class JournalSettings:
 
 @dataclass(frozen=True, slots=True)
 class CacheSettings:
-    """At most `entries` answers; `path` is a file ("" keeps them in memory only)."""
+    """At most `entries` answers and `max_mb` of memory; `path` is a file ("" keeps them in memory only)."""
 
     entries: int = setting(
         whole(1, 10_000_000), 20_000, "how many answers are kept. Above that the one not used for longest goes"
+    )
+    max_mb: int = setting(
+        whole(1, 100_000, "MB"),
+        64,
+        "how much memory they may take together. An answer of more than 200 KB is not kept at all",
     )
     path: str = setting(
         filled("file"),
@@ -78,6 +83,11 @@ class CacheSettings:
         usual="none: in memory, gone at a restart",
         example="/var/lib/routing-engine/cache.db",
     )
+
+    @property
+    def most_bytes(self) -> int:
+        """`max_mb` in bytes."""
+        return self.max_mb * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ DEFAULT = ("espeak-ng", "-b", "1", "-z", "-s", "150", "-v", "{voice}", "--stdin"
 LONGEST_S = 30.0
 #: What `check` has spoken: no voice stumbles over it.
 _TRIAL = "1"
+_MOST_DOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,8 @@ class CommandSpeech:
         _log.error("speech.failed", error=type(error).__name__, traceback=traceback_frames(error))
 
     def _is_down(self, voice: str, why: str) -> None:
-        if voice not in self._down:
+        # A stranger may name languages without end: each would stay here, and be a line of the log.
+        if voice not in self._down and len(self._down) < _MOST_DOWN:
             self._down.add(voice)
             _log.warning("speech.down", voice=voice, why=why)
 

@@ -164,3 +164,12 @@ async def test_nothing_is_asked_of_a_dialplan_that_keeps_nothing_or_of_a_hidden_
     for site, changed in ((SharedFacts(), {}), (KEPT, {"callingpres": "32"})):
         _, asterisk = await begun("prohib", site, **changed)
         assert not [line for line in asterisk.lines if "CALLINGNUMPRES_SV" in line]
+
+
+async def test_whoever_names_languages_without_end_leaves_no_more_than_two_hundred() -> None:
+    ask, known = Play((Spoken("number", "21"),)), []
+    async with serving(holding(lambda channel: channel.play(ask), Seen())) as server:
+        for number in range(250):
+            await Asterisk().call(port(server), language=f"de_{number}")
+            known.append(len(server._site.voices))
+    assert max(known) == 200

@@ -320,6 +320,30 @@ def call(**changed: str) -> ArrivingCall:
     return read_call(opened(environment(**changed)), "AT", lambda: NOW)
 
 
+LONG = "5" * 8_000
+
+
+def test_whoever_reaches_the_port_leaves_no_more_than_a_call_needs() -> None:
+    found = call(callerid=LONG, calleridname=LONG, dnid=LONG, language=LONG, uniqueid=LONG, network_script=LONG)
+    caller = found.caller
+    kept = (caller.name, caller.called, caller.unread, caller.language, caller.call_id, found.route, found.language)
+    assert sorted(map(len, kept)) == [0, 0, 80, 200, 200, 200, 200]
+    assert caller.number is None
+
+
+@pytest.mark.parametrize("word", ["name", "called", "caller", "language"])
+def test_the_words_of_the_address_are_cut_too(word: str) -> None:
+    found = call(network_script=f"support?{word}={LONG}")
+    kept = (found.caller.name, found.caller.called, found.caller.unread, found.language)
+    assert max(map(len, kept)) <= 200
+
+
+@pytest.mark.parametrize("language", ["../../../../etc", "de/../x", "de\u0301", "$" + "{SHELL(id)}", "d" * 9, "de;x"])
+def test_a_language_that_is_none_is_left_out(language: str) -> None:
+    assert call(language=language).caller.language == ""
+    assert call(network_script=f"support?language={language}").language == ""
+
+
 def test_a_call_has_all_that_asterisk_says() -> None:
     caller = call().caller
     assert caller.number is not None

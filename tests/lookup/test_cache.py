@@ -48,3 +48,38 @@ def test_a_number_is_forgotten_as_question_and_as_answer() -> None:
     cache.put(("crm", "contact", "id", "8", "", ""), entry("+43 664 7654321"))
     assert cache.forget("+436641234567") == 2
     assert [key[3] for key, _ in cache] == ["8"]
+
+
+def sized(letters: int) -> CacheEntry:
+    return CacheEntry((Record({"note": "x" * letters}),), 0)
+
+
+def key(name: str) -> Key:
+    return name, "", "", "", "", ""
+
+
+def test_answers_are_counted_in_bytes_too() -> None:
+    told: list[tuple[str, bool]] = []
+    cache = Cache(1000, lambda one, entry: told.append((one[0], entry is None)), 500_000)
+    for name in "abcd":
+        cache.put(key(name), sized(150_000))
+    assert [one[0] for one, _ in cache] == ["b", "c", "d"]
+    assert told[-1] == ("a", True)
+
+
+def test_a_fat_answer_is_not_kept_and_takes_an_older_one_away() -> None:
+    cache = Cache(1000)
+    cache.put(key("a"), entry())
+    cache.put(key("a"), sized(200_000))
+    cache.put(key("b"), CacheEntry((Record({"notes": ("x" * 1000,) * 200}),), 0))
+    cache.put(key("x" * 200_000), entry())
+    assert len(cache) == 0
+
+
+def test_what_has_gone_counts_no_more() -> None:
+    cache = Cache(1000, most_bytes=400_000)
+    for round_ in range(20):
+        cache.put(key("a"), sized(150_000))
+        cache.put(key("b"), CacheEntry((Record({"phone": "+43 664 1234567", "note": "x" * 150_000}),), round_))
+        assert cache.forget("+436641234567") == 1
+    assert len(cache) == 1

@@ -337,3 +337,12 @@ async def test_what_came_of_a_text_is_published(sounds: dict[str, str], said: bo
     speech = ObservedSpeech(FakeSpeech(sounds), published.append, lambda: next(clock))
     assert await speech.sound("hello", "en") == sounds.get("hello")
     assert published == [TextSpoken(said, 0.5)]
+
+
+async def test_strangers_languages_fill_neither_the_log_nor_the_memory(studio):
+    one = CommandSpeech(SpeechSettings(("false", "{voice}"), studio.sounds))
+    with capture_logs() as logs:
+        for letter in "abcdefgh":
+            for other in "abcdefgh":
+                await one.sound("x", f"{letter}{other}")
+    assert len(logs) == 50

@@ -28,6 +28,8 @@ WATCHDOG = "TIMEOUT(absolute)"
 LANGUAGE = "CHANNEL(language)"
 #: Where a sound is begun that is only to be found, not heard: behind the end of any.
 _BEHIND_THE_END = "999999999"
+#: An Asterisk has a few languages, and each a few samples.
+_MOST_VOICES = 200
 
 
 class AgiSession(Protocol):
@@ -307,6 +309,8 @@ class AgiChannel:
             reply = await self._command("STREAM FILE", name, keys, _BEHIND_THE_END)
             if reply.result != "-1":
                 found = own if language in ("", *family(own)) else language
+                if len(self._site.voices) >= _MOST_VOICES:
+                    self._site.voices.clear()  # whoever reaches the port names languages: they are found out anew
                 self._site.voices[sample, own] = found
                 return found, key_of(reply.result)
         return "", ""

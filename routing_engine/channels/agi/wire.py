@@ -17,6 +17,7 @@ from routing_engine.core.check_digits import KEYS
 from routing_engine.core.model import Caller
 from routing_engine.core.phone import HIDDEN_WORDS, Plus
 from routing_engine.core.ports import Now
+from routing_engine.core.prompts import LANGUAGE
 from routing_engine.errors import ChannelBroken
 
 #: Asterisk cuts a command line at 8,191 bytes and answers the rest as another command.
@@ -27,6 +28,9 @@ MAX_ENVIRONMENT_BYTES = 64 * 1024
 #: No reply that we ask for is longer; a client that sends more without a newline is not Asterisk.
 MAX_LINE = 64 * 1024
 MAX_USAGE_LINES = 200
+#: So much is taken of a number, a name, what was dialled and a route: whoever reaches the port chooses them, and
+#: caches, logs and the journal keep them.
+_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,18 +214,24 @@ def read_call(environment: Environment, region: str, now: Now, plus: Plus = "") 
     route, parameters = _script(environment)
     values = environment.values
     number = parameters.get("caller", _with_plus(values.get("callerid", ""), values.get("callington", "")))
+    name = parameters.get("name", values.get("calleridname", ""))
     caller = arrived(
-        number,
+        number[:_LONGEST],
         now(),
         region,
-        name=parameters.get("name", values.get("calleridname", "")),
-        called=parameters.get("called", _called(values)),
-        language=values.get("language", ""),
+        name=name[:_LONGEST],
+        called=parameters.get("called", _called(values))[:_LONGEST],
+        language=_language(values.get("language", "")),
         call_id=re.sub(r"[^A-Za-z0-9_.:\-]", "", values.get("uniqueid", ""))[:80],
         withheld=_is_withheld(values.get("callingpres", "0")),
         plus=plus,
     )
-    return ArrivingCall(route, caller, parameters.get("language", ""))
+    return ArrivingCall(route[:_LONGEST], caller, _language(parameters.get("language", "")))
+
+
+def _language(text: str) -> str:
+    """Return a language; "" for any other text: Asterisk looks for sounds in a folder of its name."""
+    return text if LANGUAGE.match(text) else ""
 
 
 def keys_sent(environment: Environment) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from routing_engine.core.bounds import check_count, number_texts
+from routing_engine.core.bounds import LONGEST_TEXT, check_count, number_texts
 from routing_engine.core.model import Record
 from routing_engine.core.phone import holds_line, read_number, spellings
 from routing_engine.core.ports import Batch, Clock, Provider, Query, RemoteField
@@ -163,7 +163,8 @@ class CrmProvider:
         if query.field not in record.fields or same_value(held, query.value):
             return True
         read = number_texts(held)
-        number = read_number(query.value, self._region) if query.field in self._numbers[query.model] else None
+        searched = query.value if query.field in self._numbers[query.model] else ""
+        number = read_number(searched, self._region) if len(searched) <= LONGEST_TEXT else None
         return number is not None and any(
             holds_line(as_text(one), number, self._region) for one in (read if isinstance(read, tuple) else (read,))
         )
