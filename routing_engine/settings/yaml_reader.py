@@ -15,6 +15,7 @@ from typing import TypeVar
 import yaml
 
 from routing_engine.errors import Problem
+from routing_engine.settings.yaml_faults import hardly_meant, why_not_yaml
 
 T = TypeVar("T")
 
@@ -68,11 +69,7 @@ def read_yaml(text: str, notes: Problems) -> Section | None:
             return None
         node = yaml.compose(text, Loader=_LOADER)
     except (yaml.YAMLError, UnicodeError) as error:
-        notes.note(
-            _line_of(error),
-            f"this is not YAML: {_short(error)}",
-            "look at the indentation and the quotes of this line; within { } what holds [ ] { } , or # needs quotes",
-        )
+        notes.note(*why_not_yaml(error, text))
         return None
     if node is None:
         notes.note(0, "the file is empty", "write the keys of the reference, or remove the file")
@@ -81,35 +78,56 @@ def read_yaml(text: str, notes: Problems) -> Section | None:
 
 
 def _is_plain(text: str, notes: Problems) -> bool:
-    """Look at the events before libyaml composes them: it recurses in C, where too deep a nesting ends the process."""
-    depth = 0
+    """Look at the events before libyaml composes them: it recurses in C, where too deep a nesting ends the process.
+
+    A value that is hardly meant is noted as well; it does not hinder the reading.
+    """
+    flows: list[bool] = []
+    anchors: set[str] = set()
+    is_plain = True
     for event in yaml.parse(text, Loader=_LOADER):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        refused = _refused(event, depth)
+        if isinstance(event, yaml.CollectionStartEvent):
+            flows.append(bool(event.flow_style))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            flows.pop()
+        elif isinstance(event, yaml.ScalarEvent):
+            _note_hardly_meant(event, notes, any(flows[-1:]))
+        refused = _refused(event, len(flows), anchors)
         if refused:
-            notes.note(event.start_mark.line + 1 if event.start_mark else 1, *refused)
-            return False
-    return True
+            notes.note(_line_of(event), *refused)
+            is_plain = False
+        if len(flows) > _DEEPEST:
+            break
+    return is_plain
 
 
-def _refused(event: yaml.Event, depth: int) -> tuple[str, str] | None:
+def _note_hardly_meant(event: yaml.ScalarEvent, notes: Problems, in_flow: bool) -> None:
+    found = hardly_meant(event.value, not event.style, in_flow)
+    if found:
+        notes.note(_line_of(event), *found)
+
+
+def _line_of(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
+
+
+def _refused(event: yaml.Event, depth: int, anchors: set[str]) -> tuple[str, str] | None:
     if isinstance(event, yaml.AliasEvent):
         return "aliases (*name) are not used here", "write the value out; a text with * needs quotes"
     if getattr(event, "tag", None):
         return "tags (!name) are not used here", "write the value itself; a text with ! needs quotes"
     if depth > _DEEPEST:
         return "this is nested too deeply", "a configuration file needs no more than a few levels"
+    anchor = getattr(event, "anchor", None)
+    if anchor and isinstance(event, yaml.ScalarEvent):
+        return (
+            "the & makes a name of the word behind it, and the value is only the rest",
+            "put the whole text in quotes",
+        )
+    if anchor in anchors:
+        return f"the name &{anchor} stands here twice", "remove it: aliases are not used here"
+    anchors.update([anchor] if anchor else [])
     return None
-
-
-def _line_of(error: Exception) -> int:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    return int(mark.line) + 1 if mark is not None else 1
-
-
-def _short(error: Exception) -> str:
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-    return str(problem)
 
 
 def as_yaml(value: Mapping[str, Sequence[Mapping[str, str]]]) -> str:
