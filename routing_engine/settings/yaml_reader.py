@@ -91,7 +91,7 @@ def _is_plain(text: str, notes: Problems) -> bool:
         elif isinstance(event, yaml.CollectionEndEvent):
             flows.pop()
         elif isinstance(event, yaml.ScalarEvent):
-            _note_hardly_meant(event, notes, any(flows[-1:]))
+            _note_hardly_meant(event, text, notes, any(flows[-1:]))
         refused = _refused(event, len(flows), anchors)
         if refused:
             notes.note(_line_of(event), *refused)
@@ -101,8 +101,12 @@ def _is_plain(text: str, notes: Problems) -> bool:
     return is_plain
 
 
-def _note_hardly_meant(event: yaml.ScalarEvent, notes: Problems, in_flow: bool) -> None:
-    found = hardly_meant(event.value, not event.style, in_flow)
+def _note_hardly_meant(event: yaml.ScalarEvent, text: str, notes: Problems, in_flow: bool) -> None:
+    value = event.value
+    if event.style == '"' and not value.isascii():
+        # What is written as "\u200b" is meant.
+        value = "".join(char for char in value if char in text)
+    found = hardly_meant(value, not event.style, in_flow)
     if found:
         notes.note(_line_of(event), *found)
 

@@ -84,6 +84,10 @@ def test_what_a_language_needs_is_no_fault(value: str) -> None:
     assert problems(f"say: {value}\n") == []
 
 
+def test_a_character_that_is_written_as_an_escape_is_meant() -> None:
+    assert problems('a: "\\u200bgold\\u202e\\u00a0"\n') == []
+
+
 # ------------------------------------------------------------------------------------------- anchors
 
 
