@@ -14,8 +14,8 @@ INPUT = """
 input:
   prompt: prompt
   digits: {min: 4, max: 6}
-  first_digit_timeout_s: 2
-  inter_digit_timeout_s: 2
+  first_digit_timeout_s: 8
+  inter_digit_timeout_s: 5
   retry_prompt: retry
   final_prompt: final
 """
@@ -41,6 +41,7 @@ sources:
 sources:
   - {{integration: crm, search: {{field: did, by: called}}, rules: [{{to: {{queue: sales}}}}]}}
 {DEFAULT}""",
+    "silent": f"{INPUT.replace('first_digit_timeout_s: 8', 'first_digit_timeout_s: 0.6')}{DEFAULT}",
     "unhurried": "instruction: welcome\ndefault: {to: {queue: vip}}",
 }
 
@@ -108,7 +109,7 @@ async def test_three_wrong_attempts_lead_to_the_default_and_nobody_is_asked(stag
 
 
 async def test_nothing_typed_leads_to_the_default_and_nobody_is_asked(stage: Stage) -> None:
-    call = await stage.call("by_input")
+    call = await stage.call("silent")
     await hears(call, "retry", times=2)
     landing = await stage.lands(call, "ivr")
     assert told(landing, "REASON") == ("no_input",)

@@ -13,7 +13,7 @@ from .stage import Stage, hears, told
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 
 #: Longer than a busy machine is late with a key.
-WAITS = "first_digit_timeout_s: 2, inter_digit_timeout_s: 2.5"
+WAITS = "first_digit_timeout_s: 8, inter_digit_timeout_s: 5"
 NUMBER = f"{{name: number, prompt: prompt, digits: {{min: 4, max: 8}}, {WAITS}}}"
 PIN = f"{{name: pin, prompt: menu, retry_prompt: retry, digits: {{min: 7, max: 7}}, sensitive: true, {WAITS}}}"
 CODE = f"{{name: code, prompt: menu, digits: {{min: 3, max: 3}}, {WAITS}}}"
@@ -21,7 +21,7 @@ CODE_ONCE = CODE.replace("name", "attempts: 1, on_failure: {to: {queue: sales}},
 #: Goes on at the sixth digit of a number that begins with 7, at once; others have eight.
 EARLY = (
     f"{{name: number, prompt: prompt, digits: {{min: 4, max: 8}}, pattern: '7[0-9]{{5}}|[0-689][0-9]{{7}}', "
-    f"accept_early: true, {WAITS.replace('2.5', '20')}}}"
+    f"accept_early: true, {WAITS.replace('inter_digit_timeout_s: 5', 'inter_digit_timeout_s: 20')}}}"
 )
 BOTH = "default: {to: {dialplan: 'office,x{input.number}-{input.code},1'}}\n"
 ROUTES = {

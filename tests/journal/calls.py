@@ -90,7 +90,7 @@ async def opened(path: Path, kept: JournalSettings | None = None, **more: Any) -
     try:
         yield journal
     finally:
-        await journal.close()
+        await journal.close(60)
 
 
 async def write(path: Path, *events: CallRouted | CallAbandoned, kept: JournalSettings | None = None) -> None:

@@ -27,6 +27,7 @@ Clock: TypeAlias = Callable[[], float]
 YEARS_BACK, YEARS_AHEAD = 1, 5
 MOST_EVENTS = 5_000
 MOST_OCCURRENCES = 20_000
+#: Of the processor.
 LONGEST_S = 5.0
 _MOST_ZONE_RULES = 40
 _LONGEST_RULE = 300
@@ -46,8 +47,13 @@ class Agenda:
     events: tuple[CalendarEvent, ...] = ()
 
 
-def read_ical(text: str, notes: Problems, zone: tzinfo | None, now: datetime, clock: Clock = time.monotonic) -> Agenda:
-    """Read an iCalendar file; its problems are noted. `zone` is for events without one, None is the system's."""
+def read_ical(
+    text: str, notes: Problems, zone: tzinfo | None, now: datetime, clock: Clock = time.thread_time
+) -> Agenda:
+    """Read an iCalendar file; its problems are noted. `zone` is for events without one, None is the system's.
+
+    `clock` tells the time that this thread has worked: a file is not refused because the machine has other work.
+    """
     _look_at_lines(text, notes)
     if notes.problems:
         return Agenda()
