@@ -197,7 +197,7 @@ async def test_without_a_browser_here_what_one_landed_on_is_pasted(site: Site, w
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
-        ("a-code-of-last-week\n", "the code is no longer good"),
+        ("a-code-of-last-week\n", "the code has expired"),
         ("https://acme.example/welcome\n", "there is no code in what was pasted"),
         ("", "nothing was pasted"),
     ],
