@@ -29,7 +29,19 @@ from routing_engine.core.asks import (
 from routing_engine.core.decide import decide, fall_back
 from routing_engine.core.destinations import variables
 from routing_engine.core.events import EarlyFate
-from routing_engine.core.model import Action, Caller, Decision, Filler, Input, Menu, Route, Sound, Spoken, TrailStep
+from routing_engine.core.model import (
+    RINGS,
+    Action,
+    Caller,
+    Decision,
+    Filler,
+    Input,
+    Menu,
+    Route,
+    Sound,
+    Spoken,
+    TrailStep,
+)
 from routing_engine.core.ports import TOO_LATE, Channel, Clock, Lookup, Speech
 from routing_engine.errors import CallerHungUp
 
@@ -41,8 +53,9 @@ LEAST_LOOKUP_S = 0.01
 LAST_WORD_S = 0.05
 #: A look-up that nobody waits for yet may last as long as the longest that a route may allow.
 LONGEST_EARLY_S = 60.0
-#: What comes before any filler: keys are kept as soon as a look-up takes longer than nearly all do.
-LISTENING = Filler(0.1, "none", "")
+#: What comes before any filler: keys are kept, and a call that is not up rings, as soon as a look-up takes longer than
+#: nearly all do.
+LISTENING = Filler(0.1, "none", RINGS)
 #: A wait that is shorter would read 0.00 s in the trail.
 WORTH_SAYING_S = 0.005
 #: No call stays with us longer, whatever its route says.
@@ -231,10 +244,12 @@ class Call:
         try:
             if filler is not None and filler.kind in ("music", "sound"):
                 await self._make_audible(route)
-            await self._channel.fill(filler)
+            heard = await self._channel.fill(filler)
             if filler is not None and filler.kind != "none":
                 self.heard.ends_silence(self._clock())
-            elif self._answered and route.answer != "never":
+            elif heard and filler is not None and self._waiting_since is not None:
+                self.heard.starts_silence(self._waiting_since)  # also where the dialplan has answered, not we
+            elif heard:
                 self.heard.starts_silence(self._clock())
         except CallerHungUp:
             raise
@@ -346,7 +361,8 @@ class _FillerTimer:
     ) -> None:
         self._fill = fill
         self._task: asyncio.Task[None] | None = None
-        self._steps = [LISTENING, filler] if filler.after_s > max(LISTENING.after_s, waited_s) else [filler]
+        first = LISTENING if filler.kind != "none" else replace(LISTENING, name="")
+        self._steps = [first, filler] if filler.after_s > max(first.after_s, waited_s) else [filler]
         begins_s = max(0.0, self._steps[0].after_s - waited_s)
         self._timer = asyncio.get_running_loop().call_later(begins_s, self._start)
 

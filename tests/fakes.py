@@ -194,6 +194,8 @@ class FakeChannel:
         self.filling = asyncio.Event()
         self._typed, self._key, self._raises, self._missing = iter(typed), key, raises or {}, set(missing)
         self._states = states or {}
+        #: Whether the caller hears us: once we have answered, or, put here by a test, because the dialplan has.
+        self.up = False
 
     def _note(self, method: Method, what: object) -> None:
         self.said.append((method, what))
@@ -222,6 +224,7 @@ class FakeChannel:
         return self.caller
 
     async def answer(self, how: Literal["before_prompts", "early_media", "never"]) -> None:
+        self.up = how != "never"
         self._note("answer", how)
 
     async def play(self, ask: Play) -> Typed:
@@ -241,9 +244,10 @@ class FakeChannel:
         self._note("observe", tuple(lefts))
         return {left: self._states[left] for left in lefts if left in self._states}
 
-    async def fill(self, filler: Filler | None) -> None:
+    async def fill(self, filler: Filler | None) -> bool:
         self.filling.set()
         self._note("fill", filler)
+        return self.up
 
     async def hand_back(self, variables: Sequence[tuple[str, str]]) -> None:
         self._note("hand_back", tuple(variables))

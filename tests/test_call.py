@@ -12,10 +12,10 @@ import pytest
 from core.build import ANNA, GOLD, NUMBER, SALES, go, route, rule, say, source, when
 from fakes import FakeChannel, FakeClock, FakeLookup, FakeSpeech
 
-from routing_engine.call import LONGEST_CALL_S, Call, longest_s
+from routing_engine.call import LISTENING, LONGEST_CALL_S, Call, longest_s
 from routing_engine.core.asks import Found, SourceDown
 from routing_engine.core.destinations import PROFILES
-from routing_engine.core.model import Comparison, Decision, Filler, Operand, Record, Route, Spoken, Value
+from routing_engine.core.model import RINGS, Comparison, Decision, Filler, Operand, Record, Route, Spoken, Value
 from routing_engine.errors import CallerHungUp, ChannelBroken
 
 ONE = route(source("customers", SALES))
@@ -459,3 +459,30 @@ def test_the_limit_covers_every_sound_try_and_look_up() -> None:
 
 def test_the_limit_never_exceeds_the_longest_call() -> None:
     assert longest_s(route(instruction=("sound",) * 100)) == LONGEST_CALL_S
+
+
+async def test_silence_counts_where_the_dialplan_has_answered_before_us() -> None:
+    clock, channel = FakeClock(), FakeChannel(ANNA)
+    channel.up = True
+
+    async def until_filled() -> None:
+        await channel.filling.wait()  # nothing is heard yet: keys are listened for
+        clock.now_s += 1.0
+
+    quiet = replace(ONE, filler=Filler(after_s=3600), deadline_s=9.0)
+    decision = await carry(quiet, channel, FakeLookup({"customers": GOLD}, until_filled, clock=clock), clock)
+    assert decision.trail[-1].outcome == "waited 1.00 s for look-ups; the longest silence was 1.00 s"
+
+
+async def test_a_call_that_is_not_up_rings_from_the_first_moment_that_is_long() -> None:
+    channel = FakeChannel(ANNA)
+    await carry(replace(ONE, filler=NEVER), channel, FakeLookup(before=channel.filling.wait))
+    assert channel.of("fill") == [LISTENING, None]
+    assert LISTENING.name == RINGS
+
+
+async def test_a_route_that_wants_no_filler_has_no_ringing() -> None:
+    channel = FakeChannel(ANNA)
+    none = Filler(after_s=3600, kind="none", name="")
+    await carry(replace(ONE, filler=none), channel, FakeLookup(before=channel.filling.wait))
+    assert channel.of("fill") == [replace(LISTENING, name=""), None]

@@ -84,8 +84,9 @@ class DryChannel:
         # Whom somebody spoke to is kept by number: of a hidden caller nothing is known.
         return left.scope != "last_agent" or self.caller.number is not None
 
-    async def fill(self, filler: Filler | None) -> None:
-        """Nobody is there to hear."""
+    async def fill(self, filler: Filler | None) -> bool:
+        """Return False: nobody is there to hear."""
+        return False
 
     async def hand_back(self, variables: Sequence[tuple[str, str]]) -> None:
         """Remember the variables that the dialplan would get."""

@@ -309,6 +309,10 @@ class Source:
         object.__setattr__(self, "by_caller", Operand("call", "caller") in self.by.operands)
 
 
+#: The name of a filler of kind `none` during which a call that is not up rings, as the caller's telephone expects.
+RINGS = "rings"
+
+
 @dataclass(frozen=True, slots=True)
 class Filler:
     """What the caller hears once a look-up has lasted `after_s`: a music class, ringing, or one sound."""

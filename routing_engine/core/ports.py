@@ -44,8 +44,8 @@ class Channel(Protocol):
     async def observe(self, operands: Sequence[Operand]) -> Mapping[Operand, Value]:
         """Return what live operands are now; one that cannot be told is left out."""
 
-    async def fill(self, filler: Filler | None) -> None:
-        """Start what the caller hears during a look-up; None ends it."""
+    async def fill(self, filler: Filler | None) -> bool:
+        """Start what the caller hears during a look-up; None ends it. Return whether the call is up: he hears us."""
 
     async def hand_back(self, variables: Sequence[tuple[str, str]]) -> None:
         """Set channel variables in this order and end the conversation. Raises when they were not all taken."""

@@ -120,7 +120,7 @@ class TracedChannel:
         moment.end(known=len(values))
         return values
 
-    async def fill(self, filler: Filler | None) -> None:
+    async def fill(self, filler: Filler | None) -> bool:
         """Fill a look-up, as a moment from its begin to its end."""
         # The steps of a filler replace one another: keys are kept before anything is heard.
         if self._filling is not None:
@@ -128,7 +128,7 @@ class TracedChannel:
             self._filling = None
         if filler is not None and filler.kind != "none":
             self._filling = self._begin("fill", {"kind": filler.kind})
-        await self._channel.fill(filler)
+        return await self._channel.fill(filler)
 
     async def hand_back(self, variables: Sequence[tuple[str, str]]) -> None:
         """Hand back, as a moment."""

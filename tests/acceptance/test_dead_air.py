@@ -55,6 +55,7 @@ ROUTES = {
     **{f"at_once_{name}": f"filler: {{{one}}}\n{asks()}" for name, one in FILLERS.items()},
     **{f"typed_{name}": f"filler: {{{one}}}\n{INPUT}{asks(BY_DIGITS)}" for name, one in FILLERS.items()},
     **{f"chooses_{name}": f"instruction: hello\nfiller: {{{one}}}\n{asks(MANY)}" for name, one in FILLERS.items()},
+    "answered_quiet": f"filler: none\n{asks()}",
     "three": f"instruction: hello\nfiller: {{after_s: 0.7, music: default}}\n{asks(f'{SOURCE}, {SECOND}, {THIRD}')}",
     "hangs": f"instruction: greeting\n{asks(deadline_s=2)}",
     "hangs_twice": f"instruction: greeting\n{asks(f'{SOURCE}, {SECOND}', 2)}",
@@ -232,6 +233,19 @@ async def test_ringing_begins_in_time_and_stops_at_once(stage: Stage, delays: di
     assert hello.begins("ringing") - hello.ends("hello") < 0.7 + OFF_S
     assert typed.begins("ringing") - typed.ends("prompt") < 0.7 + OFF_S
     assert await at_once.call.rings() == 180, "nobody has answered: the caller's own telephone rings"
+
+
+async def test_the_callers_telephone_rings_until_we_answer(stage: Stage, delays: dict[str, float]) -> None:
+    delays["crm"] = 0.5  # over before the filler would answer
+    one = await comes(stage, "at_once_music")
+    assert await one.call.rings() == 180
+    assert one.landing.exten == "found"
+
+
+async def test_silence_counts_where_the_dialplan_has_answered(stage: Stage, delays: dict[str, float]) -> None:
+    delays["crm"] = 2.0
+    one = await comes(stage, "answered_quiet")
+    assert 1900 < one.line["silence_ms"] < 2000 + OFF_S * 1000  # type: ignore[operator]
 
 
 async def test_a_sound_that_is_missing_does_not_hold_the_call(stage: Stage, delays: dict[str, float]) -> None:

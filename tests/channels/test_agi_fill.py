@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 from fakes import SILENCE, Asterisk
 
+from routing_engine.call import LISTENING
 from routing_engine.channels.agi.channel import SharedFacts
 from routing_engine.core.asks import Collect, Play, Typed
 from routing_engine.core.model import Filler
@@ -19,6 +20,7 @@ from .serving import NUM, held
 
 pytestmark = pytest.mark.io
 
+STATE = "GET FULL VARIABLE ${URIENCODE(${CHANNEL(state)})}"
 LISTEN, CUT = "WAIT FOR DIGIT -1", "GET FULL VARIABLE CUT-1"
 FILLERS = [
     (Filler(0, "music", "jazz"), ["SET MUSIC ON jazz", LISTEN, CUT, "SET MUSIC OFF"]),
@@ -43,15 +45,31 @@ async def test_fillers(filler: Filler, commands: list[str]) -> None:
     assert asterisk.lines == ["ANSWER", *commands]
 
 
-@pytest.mark.parametrize(("filler", "commands"), FILLERS)
-async def test_a_call_that_nobody_answered_rings_instead(filler: Filler, commands: list[str]) -> None:
-    async def talk(channel: Channel) -> None:
-        await channel.fill(filler)
-        await channel.fill(None)
+@pytest.mark.parametrize("filler", [*(filler for filler, _ in FILLERS[:3]), LISTENING])
+async def test_a_call_that_nobody_answered_rings_instead(filler: Filler) -> None:
+    async def talk(channel: Channel) -> object:
+        return [await channel.fill(filler), await channel.fill(None), await channel.fill(filler)]
 
     asterisk = Asterisk()
-    await held(talk, asterisk)
-    assert asterisk.lines == (["EXEC Ringing ", "EXEC StopPlaytones "] if filler.kind != "none" else [])
+    seen = await held(talk, asterisk)
+    assert asterisk.lines == [STATE, "EXEC Ringing ", "EXEC Ringing "]
+    assert seen.gave == [False, False, False]
+
+
+async def test_without_a_filler_a_call_that_nobody_answered_is_left_alone() -> None:
+    asterisk = Asterisk()
+    await held(lambda channel: channel.fill(Filler(0, "none", "")), asterisk)
+    assert asterisk.lines == [STATE]
+
+
+@pytest.mark.parametrize(("filler", "commands"), FILLERS)
+async def test_a_call_that_the_dialplan_has_answered_hears_the_filler(filler: Filler, commands: list[str]) -> None:
+    async def talk(channel: Channel) -> object:
+        return [await channel.fill(filler), await channel.fill(None)]
+
+    asterisk = Asterisk(on=UNTIL_CUT, known={"CHANNEL(state)": "Up"})
+    seen = await held(talk, asterisk)
+    assert (asterisk.lines, seen.gave) == ([STATE, *commands], [True, True])
 
 
 @pytest.mark.parametrize("answered", [True, False], ids=["it had ended", "it is cut"])

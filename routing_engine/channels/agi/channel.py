@@ -88,7 +88,7 @@ class AgiChannel:
         self._language = arrival.language
         self._filling: AgiFiller | None = None
         self._audible = False
-        self._presentation_read = False
+        self._presentation_read = self._state_known = False
         self._stray = self._pressed = ""
 
     @property
@@ -120,7 +120,7 @@ class AgiChannel:
 
     async def answer(self, how: Literal["before_prompts", "early_media", "never"]) -> None:
         """Make prompts audible. ANSWER on a call that is up changes nothing."""
-        self._audible = how != "never"
+        self._audible, self._state_known = how != "never", True
         if how == "before_prompts":
             await self._command("ANSWER")
         elif how == "early_media":
@@ -202,15 +202,24 @@ class AgiChannel:
             return None
         return "none" if count == "0" else attested(await self._evaluate(ATTESTATION))
 
-    async def fill(self, filler: Filler | None) -> None:
-        """Start or end what the caller hears during a look-up. A call that we did not answer just rings."""
+    async def fill(self, filler: Filler | None) -> bool:
+        """Start or end what the caller hears during a look-up. A call that nobody has answered just rings."""
         if self._filling is not None:
             ending, self._filling = self._filling, None
             self._pressed += await ending.end()
         if filler is not None:
-            filler = filler if self._audible or filler.kind == "none" else replace(filler, kind="ringing")
-            self._filling = AgiFiller(self._session, self._command, filler, self._names(filler.name), self._audible)
+            audible = await self._is_heard()
+            filler = filler if audible or filler.kind == "none" else replace(filler, kind="ringing")
+            self._filling = AgiFiller(self._session, self._command, filler, self._names(filler.name), audible)
             await self._filling.begin()
+        return self._audible
+
+    async def _is_heard(self) -> bool:
+        """Return whether the call is up. The dialplan may have answered it: asked once, and only when we wait."""
+        if not self._audible and not self._state_known:
+            self._state_known = True
+            self._audible = await self._evaluate("${CHANNEL(state)}") == "Up"
+        return self._audible
 
     async def hand_back(self, variables: Sequence[tuple[str, str]]) -> None:
         """Set all variables in one burst, close our half, and see that every one was taken.

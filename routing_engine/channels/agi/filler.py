@@ -13,7 +13,7 @@ from typing import Protocol
 
 from routing_engine.channels.agi.wire import Reply, command, key_of
 from routing_engine.core.check_digits import KEYS
-from routing_engine.core.model import Filler
+from routing_engine.core.model import RINGS, Filler
 from routing_engine.errors import ChannelError
 
 #: A sound that is over sooner is not played again: it is empty, or whoever answers is not Asterisk.
@@ -57,7 +57,7 @@ class AgiFiller:
         """Let the caller hear it, and listen for keys."""
         if self._filler.kind == "music":
             await self._ask("SET MUSIC", "ON", self._filler.name)
-        elif self._filler.kind == "ringing":
+        elif self._filler.kind == "ringing" or (self._filler.name == RINGS and not self._audible):
             # On a call that is not up this is the signalling's own ringing, otherwise a tone like Playtones'.
             await self._ask("EXEC", *(("Playtones", "ring") if self._audible else ("Ringing", "")))
         if self._audible:
@@ -72,7 +72,7 @@ class AgiFiller:
             await self._cut()
         if self._filler.kind == "music":
             await self._ask("SET MUSIC", "OFF")
-        elif self._filler.kind == "ringing":
+        elif self._filler.kind == "ringing" and self._audible:
             await self._ask("EXEC", "StopPlaytones", "")
         return self._keys
 
