@@ -17,6 +17,7 @@ from routing_engine.call import Call
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.route.walk import languages_of, prompts_of
 from routing_engine.config.store import ConfigStore, Configuration
+from routing_engine.core.asks import SourceDown
 from routing_engine.core.events import Publish, Reading
 from routing_engine.core.model import SpokenTemplate
 from routing_engine.core.ports import Channel, Lookup, Provider, Speech
@@ -27,9 +28,10 @@ from routing_engine.lookup.limiter import Limiter
 from routing_engine.lookup.observed import ObservedLookup
 from routing_engine.lookup.search import Search
 from routing_engine.mirror.provider import MirrorProvider
+from routing_engine.providers.canned import CannedProvider
 from routing_engine.providers.registry import describe, kind_of, known_providers, readers
 from routing_engine.rehearsal import run_examples
-from routing_engine.settings.integration import Integration, RateLimits
+from routing_engine.settings.integration import Integration, Model, RateLimits
 from routing_engine.settings.stores import mirror_folder
 from routing_engine.speech.command import CommandSpeech
 
@@ -107,6 +109,8 @@ def _caching(
 
 def open_provider(integration: Integration, settings: EngineSettings, limiter: Limiter | None = None) -> Provider:
     """Connect an integration. A mirrored one answers from its index, and pulls as `limiter` allows once started."""
+    if integration.unusable:
+        return CannedProvider(SourceDown(integration.unusable, asked=False), Model("", {}))
     opens = kind_of(integration.provider, known_providers())
     live = opens(integration.name, integration.settings, integration.models, settings.region, time.monotonic)
     if integration.mirror is None:

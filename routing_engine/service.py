@@ -15,6 +15,7 @@ import structlog
 
 from routing_engine.channels.agi.server import AgiServer, AgiSettings
 from routing_engine.config.engine_yaml import EngineSettings
+from routing_engine.config.last_good import Refusal
 from routing_engine.config.store import ConfigStore
 from routing_engine.connections import make_room_for
 from routing_engine.core.events import ConfigurationRefused, Reading
@@ -34,6 +35,9 @@ POLL_S = 1.0
 _FEW_FILES = (
     "each call needs an open file: raise the limit (LimitNOFILE= of the unit, ulimit -n), or lower limits.sessions"
 )
+#: A folder that was refused is tried anew every so many looks: what was wrong may lie elsewhere, as with secrets.
+_TRY_AGAIN = 10
+_UNKEPT = "a start with a broken folder will find nothing to go on with: let the engine's user write there"
 
 
 class Service:
@@ -54,6 +58,9 @@ class Service:
         self._listening: dict[str, list[str]] = {}
         self._stopping = asyncio.Event()
         self._hurry = False
+        self._told: list[str] = []
+        self._unkept = ""
+        self._looks = 0
 
     @property
     def addresses(self) -> list[str]:
@@ -76,8 +83,8 @@ class Service:
         return self._stopping.is_set()
 
     async def start(self) -> None:
-        """Load the configuration and open the listeners. Raises `ConfigError` or `OSError`."""
-        configuration = await asyncio.to_thread(self._store.load)
+        """Load the configuration, or the last good one, and open the listeners. Raises `ConfigError` or `OSError`."""
+        configuration = await asyncio.to_thread(self._store.start)
         settings = self._started_with = configuration.settings
         address = settings.listeners.fastagi
         if address is None:
@@ -88,6 +95,9 @@ class Service:
         # Before the first configuration is taken: they hear of that, too.
         await self._open_subscribers(settings)
         self.calls.take(configuration)
+        if (refusal := self._store.refusal) is not None:
+            self._tell_refusal(refusal)
+        await self._keep()
         self._server = AgiServer(self.calls.serve, _agi_settings(settings, address))
         self._make_room(settings.limits.sessions)
         await self._server.listen(address.host, address.port)
@@ -121,18 +131,24 @@ class Service:
             self._server.end_now()
         self._stopping.set()
 
-    async def reload(self) -> bool:
-        """Put the folder's configuration in force, whole; False when it is broken and the last good one stays."""
+    async def reload(self, again: bool = False) -> bool:
+        """Put the folder's configuration in force, whole; False when it is broken and the last good one stays.
+
+        `again`: nobody has changed it, so that the same problems need no second line in the log.
+        """
         try:
             configuration = await asyncio.to_thread(self._store.reload)
             self.calls.take(configuration)
         except ConfigError as error:
-            await self._refuse(error)
+            await self._refuse(error, again)
+            await self._keep()
             return False
+        await self._keep()
         if self._server is not None:
             self._change_server(self._server, configuration.settings)
         if kept := self._change(configuration.settings):
             self._log.warning("service.restart_needed", unchanged=kept)
+        self._told = []
         self._log.info("configuration.reloaded", revision=configuration.revision, routes=sorted(configuration.routes))
         await self.calls.close_unused()
         return True
@@ -160,7 +176,7 @@ class Service:
         await self._disk.open(self.calls.cache)
 
     async def _open_subscribers(self, settings: EngineSettings) -> None:
-        host = Host(settings, self._events, self._why_not_ready, around=self._around)
+        host = Host(settings, self._events, self._why_not_ready, self._remark, around=self._around)
         host.readings.extend((self._readings, self.calls.readings))
         for wanted in self._wanted:
             opened = await wanted(host)
@@ -171,21 +187,50 @@ class Service:
     async def _look_for_changes(self) -> None:
         """Reload when the folder changed. Whatever goes wrong here, the calls go on with what is in force."""
         try:
+            self._looks += 1
             if await asyncio.to_thread(self._store.changed):
                 await self.reload()
+            elif self._store.refusal is not None and self._looks % _TRY_AGAIN == 0:
+                await self.reload(again=True)
             if (number := await asyncio.to_thread(take_note, note_path(self._store.folder))) is not None:
                 await self._forget(number)
         except Exception as error:
             self._log.error("configuration.unreadable", error=type(error).__name__, traceback=traceback_frames(error))
 
-    async def _refuse(self, error: ConfigError) -> None:
+    async def _refuse(self, error: ConfigError, again: bool) -> None:
         kept = self.calls.newest.configuration
-        self._log.error("configuration.refused", problems=[str(one) for one in error.problems], kept=kept.revision)
+        problems = [str(one) for one in error.problems]
+        if problems != self._told or not again:
+            self._log.error("configuration.refused", problems=problems, kept=kept.revision)
+        self._told = problems
         if self._store.in_force is not kept:  # a command has switched something on the last good one
             self.calls.take(self._store.in_force)
             await self.calls.close_unused()
         # Behind it: what was put in force meanwhile is not what the folder holds.
         self._events.publish(ConfigurationRefused())
+
+    def _tell_refusal(self, refusal: Refusal) -> None:
+        """Say that the start has taken what was in force before."""
+        self._told = [str(one) for one in refusal.problems]
+        self._log.error(
+            "configuration.last_good",
+            folder=str(self._store.folder.absolute()),
+            problems=self._told,
+            revision=refusal.revision,
+            since=refusal.since.isoformat(timespec="seconds"),
+        )
+        self._events.publish(ConfigurationRefused())
+
+    async def _keep(self) -> None:
+        """Keep what is in force on the disk, for a start that finds a broken folder. No call depends on it."""
+        try:
+            await asyncio.to_thread(self._store.keep)
+            self._unkept = ""
+        except OSError as error:
+            why = f"{error.filename}: {error.strerror}"
+            if why != self._unkept:  # said once, not at every reload
+                self._log.warning("configuration.not_kept", why=why, remedy=_UNKEPT)
+            self._unkept = why
 
     def _change(self, settings: EngineSettings) -> list[str]:
         """Take what counts at once; return the keys that count after a restart only."""
@@ -218,6 +263,10 @@ class Service:
         yield Reading("calls_in_progress", server.calls if server is not None else 0)
         yield Reading("connections_refused_total", server.refused if server is not None else 0)
         yield Reading("ready", not self._why_not_ready())
+
+    def _remark(self) -> str:
+        """Return what whoever asks whether the engine is ready should know, too; "" for nothing."""
+        return str(self._store.refusal or "")
 
     def _why_not_ready(self) -> str:
         if self._stopping.is_set():

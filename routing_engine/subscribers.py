@@ -29,14 +29,15 @@ from routing_engine.settings.stores import journal_path
 class Host:
     """What the service offers to those who subscribe, while it starts.
 
-    `settings` are those it starts with. `not_ready` says why no call would be taken now,
-    "" when it would. Who has states for metrics adds to `readings`, who stands around each call to `around`, who
-    listens to `addresses`, by the name of the listener.
+    `settings` are those it starts with. `not_ready` says why no call would be taken now, "" when it would; `remark`
+    what is wrong although calls are taken. Who has states for metrics adds to `readings`, who stands around each call
+    to `around`, who listens to `addresses`, by the name of the listener.
     """
 
     settings: EngineSettings
     events: EventBus
     not_ready: Callable[[], str]
+    remark: Callable[[], str] = str
     readings: list[Callable[[], Iterable[Reading]]] = field(default_factory=list)
     around: list[Around] = field(default_factory=list)
     addresses: dict[str, list[str]] = field(default_factory=dict)
@@ -76,7 +77,7 @@ async def open_metrics(host: Host) -> Subscriber | None:
 
     meter = Meter(__version__, host.readings)
     meter.subscribe_to(host.events)
-    listener = MetricsListener(meter, host.not_ready, access=access_to(address))
+    listener = MetricsListener(meter, host.not_ready, host.remark, access=access_to(address))
     await listener.listen(address.host, address.port)
     host.addresses["metrics"] = listener.addresses
 

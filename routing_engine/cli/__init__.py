@@ -29,6 +29,7 @@ from routing_engine.cli import (
 )
 from routing_engine.cli import call as telephone
 from routing_engine.cli.common import CONFIG_HELP
+from routing_engine.cli.in_force import tell_refusal
 from routing_engine.cli.screen import guarded
 from routing_engine.errors import ConfigError
 
@@ -62,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     options.config = options.config or _usual_folder()
     try:
+        if getattr(options, "tells_refusal", True):
+            tell_refusal(options.config)
         code: int = options.run(options)
     except ConfigError as error:
         for problem in error.problems:

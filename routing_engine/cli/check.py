@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     remarks: tuple[Problem, ...] = ()
     summary, revision = "", ""
     try:
-        found = open_store(options.config).load()
+        found = open_store(options.config).load(needs_routes=True)
         remarks, revision = (*found.remarks, *unspoken(found)), found.revision
         summary = f"{_count(found.routes, 'route')}, {_count(found.integrations, 'integration')}, revision {revision}"
     except ConfigError as error:

@@ -13,15 +13,16 @@ from types import MappingProxyType
 from typing import Any
 
 from routing_engine.cli.common import Commands, add_command, add_variables, misuse, paint, pair, print_json
+from routing_engine.cli.in_force import load_for_tools
 from routing_engine.cli.record import about_of, print_record
 from routing_engine.config.canned import live_operand, read_records, state_of
+from routing_engine.config.last_good import Refusal
 from routing_engine.config.store import Configuration
 from routing_engine.core.caller import read_moment
 from routing_engine.core.destinations import say_destination
 from routing_engine.core.model import Decision, Destination, Operand, TrailStep, Value
 from routing_engine.core.redact import visible
 from routing_engine.dry_run import DryCall, DryRun, dry_run
-from routing_engine.engine import open_store
 from routing_engine.log import set_up_log
 from routing_engine.rehearsal import caller_of
 from routing_engine.settings.integration import FieldInfo
@@ -55,14 +56,13 @@ def add(commands: Commands) -> None:
         "--records", type=Path, metavar="FILE", help="canned answers by source instead of the real ones"
     )
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, tells_refusal=False)  # it says so itself, with the problems
 
 
 def run(options: argparse.Namespace) -> int:
     """Try the call; 0 when a rule matched, 1 otherwise."""
     set_up_log("error", "auto")
-    configuration = open_store(options.config).load(examples=False)
-    # An example that fails is no reason to refuse: this command is how people find out why it does.
+    configuration, refusal = load_for_tools(options.config)
     for problem in configuration.failing:
         print(problem, file=sys.stderr)
     if options.route not in configuration.routes:
@@ -74,10 +74,20 @@ def run(options: argparse.Namespace) -> int:
         print(f"'{unread}' is not a telephone number: the caller counts as hidden", file=sys.stderr)
     found = asyncio.run(dry_run(configuration, call))
     if options.json:
-        print_json(as_json(found))
+        print_json({**as_json(found), "last_good": _as_json(refusal)})
     else:
         _print(found, about_of(configuration, found.decision))
     return 0 if found.decision.reason == "matched" else 1
+
+
+def _as_json(refusal: Refusal | None) -> dict[str, Any] | None:
+    if refusal is None:
+        return None
+    return {
+        "revision": refusal.revision,
+        "since": refusal.since.isoformat(timespec="seconds"),
+        "problems": [str(one) for one in refusal.problems],
+    }
 
 
 def _call(options: argparse.Namespace, configuration: Configuration) -> DryCall | None:

@@ -20,13 +20,13 @@ from routing_engine.service import Service
 def add(commands: Commands) -> None:
     """Add the command."""
     parser = add_command(commands, "serve", "run the service: listeners, hot reload, graceful stop on SIGTERM")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, tells_refusal=False)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
     store = open_store(options.config)
-    configuration = store.load()
+    configuration = store.start()
     set_up_log(configuration.settings.logging.level, configuration.settings.logging.format)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(Service(store)))

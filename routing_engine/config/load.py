@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -75,14 +76,16 @@ def configure(
     now: Callable[[], datetime] = datetime.now,
     describe: ReadDescription | None = None,
     run_examples: RunExamples | None = None,
+    lenient: bool = False,
 ) -> Configuration:
     """Make a configuration of a folder's texts. Raises `ConfigError` with all problems of all files.
 
     `run_examples` plays the examples of a folder that has no other problem. One that fails is a problem too; without
     `examples` it stands in `failing` instead. Relative paths begin in `folder`; `now` is for remarks on what has
-    expired, and for calendars; `describe` reads `providers/`.
+    expired, and for calendars; `describe` reads `providers/`. `lenient`: an integration with a problem, such as a
+    secret that is gone, is down.
     """
-    reader = _FolderReader(snapshot, providers, environment, folder, now(), describe)
+    reader = _FolderReader(snapshot, providers, environment, folder, now(), describe, lenient)
     reader.read_whole()
     return reader.finish(examples, run_examples)
 
@@ -114,13 +117,14 @@ class _FolderReader:
         folder: Path,
         now: datetime,
         describe: ReadDescription | None,
+        lenient: bool = False,
     ) -> None:
         if snapshot.missing:
-            sentence, remedy = "there is no such folder", "create it with 'routing-engine init'"
-            raise ConfigError([Problem(snapshot.missing, 0, sentence, remedy)])
+            remedy = "name another with --config, or create it with 'routing-engine init'"
+            raise ConfigError([Problem(os.path.abspath(snapshot.missing), 0, "there is no such folder", remedy)])
         self.snapshot, self.environment = snapshot, environment
         self.folder, self.now = folder, now
-        self.describe = describe
+        self.describe, self.lenient = describe, lenient
         self.problems: list[Problem] = []
         self.remarks: list[Problem] = []
         self.file_of: dict[str, str] = {}
@@ -215,6 +219,8 @@ class _FolderReader:
             notes.note(0, f"an integration cannot be called '{name}'", "name the file with a-z A-Z 0-9 - and _")
         section = None if text is None else read_yaml(text, notes)
         found = None if section is None else self._read_provider(section, name)
+        if self.lenient and found is not None and notes.problems:
+            return replace(found, unusable=str(notes.problems[0]))
         self.problems += notes.problems
         self.remarks += notes.remarks
         return None if notes.problems else found

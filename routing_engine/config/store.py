@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from routing_engine.config.folder import STATE, FolderTexts, read_folder, signature
+from routing_engine.config.last_good import (
+    LastGood,
+    Refusal,
+    keep_last_good,
+    last_good_path,
+    note_refusal,
+    read_last_good,
+)
 from routing_engine.config.load import (
     Configuration,
     Environment,
@@ -23,6 +33,12 @@ from routing_engine.errors import ConfigError, Problem
 __all__ = ["ConfigStore", "Configuration", "Environment", "ReadProvider", "read_configuration"]
 
 
+_NO_ROUTE = (
+    "there is no route in this folder",
+    "write routes/NAME.yaml, name another folder with --config, or begin with 'routing-engine init'",
+)
+
+
 class ConfigStore:
     """The configuration in force; calls under way keep the one they began with. Safe to use from several threads.
 
@@ -36,7 +52,9 @@ class ConfigStore:
         environment: Environment = lambda _: None,
         describe: ReadDescription | None = None,
         run_examples: RunExamples | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._now = now
         self.folder, self._describe, self._run_examples = folder, describe, run_examples
         self._providers, self._environment = providers, environment
         self._lock = threading.Lock()
@@ -44,6 +62,10 @@ class ConfigStore:
         self._good: FolderTexts | None = None
         self._seen = signature(folder)
         self._tried = ""
+        self._since = now()
+        #: Why the folder is not what is in force; None while it is.
+        self.refusal: Refusal | None = None
+        self._noted: Refusal | None = None
 
     @property
     def in_force(self) -> Configuration:
@@ -52,22 +74,48 @@ class ConfigStore:
             raise ConfigError([Problem(str(self.folder), 0, "no configuration has been loaded", "load it first")])
         return self._in_force
 
-    def load(self, examples: bool = True) -> Configuration:
+    def load(self, examples: bool = True, needs_routes: bool = False) -> Configuration:
         """Read the folder and put it in force, whole. Raises `ConfigError`; what was in force then stays.
 
-        Without `examples` one that fails is a remark: for commands that help to find out why.
+        Without `examples` one that fails is a remark: for commands that help to find out why. `needs_routes`: a folder
+        without any is refused, as it would route no call and is seldom the one that was meant.
         """
         with self._lock:
             self._seen = signature(self.folder)  # before reading: what is written meanwhile is seen the next time
             snapshot = read_folder(self.folder)
             self._tried = snapshot.content
             try:
-                self._in_force = self._configure(snapshot, examples)
-            except ConfigError:
-                self._switch_last_good(snapshot, examples)
+                found = self._configure(snapshot, examples)
+                if needs_routes and not found.routes:
+                    raise ConfigError([Problem(os.path.abspath(self.folder), 0, *_NO_ROUTE)])
+            except ConfigError as error:
+                self._switch_last_good(snapshot)
+                self._refuse(error)
                 raise
-            self._good = snapshot
-            return self._in_force
+            if self._good is None or snapshot.revision != self._good.revision:
+                self._since = self._now()
+            self._in_force, self._good, self.refusal = found, snapshot, None
+            return found
+
+    def start(self, examples: bool = True) -> Configuration:
+        """Put the folder in force, or what was in force last, while `refusal` says why. Raises `ConfigError`.
+
+        The examples of a last good configuration are not asked for: what they say now is no reason to lose calls.
+        """
+        try:
+            return self.load(examples, needs_routes=True)
+        except ConfigError as error:
+            with self._lock:
+                return self._take_last_good(error)
+
+    def keep(self) -> None:
+        """Keep on the disk what is in force, or leave word there of why the folder is not. Raises `OSError`."""
+        with self._lock:
+            if self.refusal is None and self._good is not None:
+                keep_last_good(self.folder, self._good, self._since)
+            if self.refusal is None or self.refusal != self._noted:
+                note_refusal(self.folder, self.refusal)
+                self._noted = self.refusal
 
     def load_integrations(self, name: str = "") -> Configuration:
         """Read the integrations alone, or one of them; nothing is put in force. Raises `ConfigError`.
@@ -77,7 +125,7 @@ class ConfigStore:
         snapshot = read_folder(self.folder)
         return configure_integrations(snapshot, self._providers, self._environment, self.folder, self._describe, name)
 
-    def _configure(self, snapshot: FolderTexts, examples: bool) -> Configuration:
+    def _configure(self, snapshot: FolderTexts, examples: bool, lenient: bool = False) -> Configuration:
         return configure(
             snapshot,
             self._providers,
@@ -86,19 +134,40 @@ class ConfigStore:
             self.folder,
             describe=self._describe,
             run_examples=self._run_examples,
+            lenient=lenient,
         )
 
-    def _switch_last_good(self, broken: FolderTexts, examples: bool) -> None:
+    def _take_last_good(self, error: ConfigError) -> Configuration:
+        kept = _read_or_tell(self.folder, error)
+        now = read_folder(self.folder)
+        texts = replace(kept.texts, texts={**kept.texts.texts, **now.under(STATE)})
+        try:
+            found = self._configure(texts, examples=False, lenient=True)
+        except ConfigError as worse:
+            sentence = f"the last good configuration (revision {texts.revision}, of engine {kept.version}) is no help"
+            remedy = f"its first problem: {worse.problems[0]}"
+            raise ConfigError(
+                [*error.problems, Problem(str(last_good_path(self.folder)), 0, sentence, remedy)]
+            ) from error
+        self._in_force, self._good, self._since = found, texts, kept.since
+        self._refuse(error)
+        return found
+
+    def _refuse(self, error: ConfigError) -> None:
+        if self._good is not None:
+            self.refusal = Refusal(self._tried, self._good.revision, self._since, error.problems)
+
+    def _switch_last_good(self, broken: FolderTexts) -> None:
         """Take what commands have switched onto the last good configuration: a night switch must not wait for YAML."""
         if self._good is None or broken.under(STATE) == self._good.under(STATE):
             return
         texts = {name: text for name, text in self._good.texts.items() if not name.startswith(STATE + "/")}
         switched = replace(self._good, texts={**texts, **broken.under(STATE)})
-        self._in_force, self._good = self._configure(switched, examples), switched
+        self._in_force, self._good = self._configure(switched, examples=False, lenient=True), switched
 
     def reload(self) -> Configuration:
         """Read the folder anew, whether it has changed or not: whole, or `ConfigError` and the last good one stays."""
-        return self.load()
+        return self.load(needs_routes=True)
 
     def changed(self) -> bool:
         """Return whether the content differs from what was last tried, good or bad: each is reported once."""
@@ -110,3 +179,17 @@ class ConfigStore:
             if content == self._tried:
                 self._seen = now  # touched, moved or linked anew, but the same in content
             return content != self._tried
+
+
+def _read_or_tell(folder: Path, error: ConfigError) -> LastGood:
+    """Return the last good configuration. Raise `error`, with what is wrong with it or where it would be, for none."""
+    try:
+        kept = read_last_good(folder)
+    except ConfigError as worse:
+        raise ConfigError([*error.problems, *worse.problems]) from error
+    if kept is not None:
+        return kept
+    if any(one.file == os.path.abspath(folder) for one in error.problems):  # the wrong folder, or one that is lost
+        path, sentence = str(last_good_path(folder)), "there is no configuration from before that could be used instead"
+        raise ConfigError([*error.problems, Problem(path, 0, sentence, "name the right folder")]) from error
+    raise error

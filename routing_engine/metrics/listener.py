@@ -112,18 +112,19 @@ class _MetricsConnection(RequestHandler):
 class MetricsListener:
     """Answers scrapers and health checks. `listen`, and `stop` at the end.
 
-    `not_ready` says why no call would be taken now, "" when it would.
+    `not_ready` says why no call would be taken now, "" when it would; `remark` what is wrong although they are.
     """
 
     def __init__(
         self,
         meter: Meter,
-        not_ready: Callable[[], str] = lambda: "",
+        not_ready: Callable[[], str] = str,
+        remark: Callable[[], str] = str,
         longest_s: float = LONGEST_S,
         most: int = MOST_CONNECTIONS,
         access: AccessList = EVERYBODY,
     ) -> None:
-        self._meter, self._not_ready = meter, not_ready
+        self._meter, self._not_ready, self._remark = meter, not_ready, remark
         self._longest_s, self._door = longest_s, _Door(most, access)
         self._one_at_a_time = asyncio.Lock()
         self._quiet = logging.Logger("metrics")  # what strangers send must not become lines of ours
@@ -185,7 +186,8 @@ class MetricsListener:
             return await self._scraped(request.headers.get("Accept", ""))
         if request.path == "/ready":
             why = self._not_ready()
-            return web.Response(status=503 if why else 200, text=f"{why or 'ready'}\n")
+            ready = f"ready; {remark}" if (remark := self._remark()) else "ready"
+            return web.Response(status=503 if why else 200, text=f"{why or ready}\n")
         if request.path == "/live":
             return web.Response(text="alive\n")
         return web.Response(status=404, text=_PATHS)

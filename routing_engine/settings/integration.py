@@ -116,7 +116,8 @@ class RateLimits:
 class Integration:
     """One connection to a system that holds records. `settings` belong to its provider, which alone knows them.
 
-    `mirror` says that calls ask an index of ours; None asks the system itself.
+    `mirror` says that calls ask an index of ours; None asks the system itself. `unusable` says why the system cannot be
+    asked at all: its file has a problem.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Integration:
     settings: object
     limits: RateLimits = RateLimits()
     mirror: MirrorSettings | None = None
+    unusable: str = ""
 
 
 @dataclass(frozen=True, slots=True)

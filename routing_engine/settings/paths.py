@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -11,5 +12,5 @@ def state_folder(folder: Path) -> Path:
     `/etc/NAME` has it in `/var/lib/NAME`, which a service may write; every other folder below itself, in `state`. So
     whoever asks finds what the service writes, whatever the user and the environment of each.
     """
-    whole = folder.absolute()
+    whole = Path(os.path.abspath(folder))
     return Path("/var/lib", whole.name) if whole.parent == Path("/etc") else folder / "state"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import pwd
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -187,3 +188,15 @@ def _give_to_owner(made: int, folder: int) -> None:
         owner = os.fstat(folder)
         with suppress(PermissionError):  # root without that right, in a container: the engine says what it cannot read
             os.fchown(made, owner.st_uid, owner.st_gid)
+
+
+def become_owner(path: Path) -> None:
+    """Go on for good as the user whom a file belongs to, where root was asked; everybody else stays who they are."""
+    owner = path.stat()
+    if os.geteuid() == 0 != owner.st_uid:
+        try:
+            os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
+        except KeyError:  # a user without a name, as containers have them
+            os.setgroups([owner.st_gid])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)

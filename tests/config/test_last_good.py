@@ -1,0 +1,177 @@
+"""The last configuration that was in force: kept on the disk, taken at a start with a broken folder, told of."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from routing_engine.config.last_good import find_refusal, last_good_path, read_last_good
+from routing_engine.config.store import ConfigStore
+from routing_engine.errors import ConfigError
+from routing_engine.rehearsal import run_examples
+
+from .folders import CRM, PROVIDERS, ROUTE, write
+from .test_read import SUPPORT
+
+pytestmark = pytest.mark.io
+
+SECRET = "hunter2"
+GOOD = {"integrations/crm.yaml": CRM, "routes/support.yaml": SUPPORT, "routes/other.yaml": ROUTE}
+BAD = "default: {to: {quue: other}}\n"
+NIGHT = "overrides: [{name: office, state: closed, since: '2026-01-01T00:00Z', until: '2099-01-01T00:00Z'}]\n"
+OFFICE = "calendars: {office: {hours: {daily: '00:00-24:00'}}}\n"
+BREAKS: dict[str, Callable[[Path], object]] = {
+    "a broken route": lambda folder: write(folder, {"routes/other.yaml": BAD}),
+    "an empty file": lambda folder: write(folder, {"engine.yaml": ""}),
+    "no YAML": lambda folder: write(folder, {"integrations/crm.yaml": "{"}),
+    "no routes": lambda folder: shutil.rmtree(folder / "routes"),
+    "a file that is a folder": lambda folder: (folder / "routes" / "third.yaml").mkdir(),
+    "nothing at all": lambda folder: [shutil.rmtree(folder / name) for name in ("routes", "integrations")],
+}
+
+
+def open_at(folder: Path, token: str | None = SECRET) -> ConfigStore:
+    environment = {} if token is None else {"TOKEN": token}
+    return ConfigStore(folder, PROVIDERS, environment.get, run_examples=run_examples)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that was in force."""
+    store = open_at(write(tmp_path, GOOD))
+    store.start()
+    store.keep()
+    return tmp_path
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_a_start_with_a_broken_folder_takes_the_last_good_one(folder: Path, broken: str) -> None:
+    revision = open_at(folder).start().revision
+    BREAKS[broken](folder)
+    store = open_at(folder)
+    assert (store.start().revision, sorted(store.in_force.routes)) == (revision, ["other", "support"])
+    assert store.refusal is not None
+    assert store.refusal.problems
+
+
+def test_no_secret_is_kept(folder: Path) -> None:
+    kept = last_good_path(folder).read_text()
+    assert SECRET not in kept
+    assert "${TOKEN}" in kept
+    assert last_good_path(folder).stat().st_mode & 0o077 == 0o040
+
+
+def test_an_empty_folder_without_a_last_one_names_where_it_looked(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_at(tmp_path).start()
+    assert str(tmp_path) in str(caught.value)
+    assert str(last_good_path(tmp_path)) in str(caught.value)
+
+
+def test_a_wrong_folder_names_where_it_looked(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=str(tmp_path / "nowhere")):
+        open_at(tmp_path / "nowhere").start()
+
+
+def test_a_folder_that_comes_right_is_taken(folder: Path) -> None:
+    write(folder, {"routes/other.yaml": BAD})
+    store = open_at(folder)
+    store.start()
+    write(folder, {"routes/other.yaml": ROUTE.replace("sales", "new")})
+    assert store.changed()
+    store.reload()
+    assert (store.refusal, str(store.in_force.routes["other"].default.to.target.parts[0])) == (None, "new")
+
+
+def test_a_secret_that_is_gone_makes_its_integration_unusable_and_no_other(folder: Path) -> None:
+    write(folder, {"integrations/second.yaml": "provider: fake\nmodels: {contact: {}}\n"})
+    store = open_at(folder)
+    store.start()
+    store.keep()
+    found = open_at(folder, token=None).start()
+    assert "TOKEN is not set" in found.integrations["crm"].unusable
+    assert found.integrations["second"].unusable == ""
+
+
+def test_what_this_version_cannot_read_is_named_with_the_folders_problems(folder: Path) -> None:
+    kept = json.loads(last_good_path(folder).read_text())
+    kept["files"]["routes/other.yaml"], kept["engine"] = "defult: {}\n", "0.9"
+    last_good_path(folder).write_text(json.dumps(kept))
+    write(folder, {"routes/support.yaml": BAD})
+    with pytest.raises(ConfigError) as caught:
+        open_at(folder).start()
+    assert "of engine 0.9" in str(caught.value)
+    assert "routes/support.yaml:1" in str(caught.value)
+    assert last_good_path(folder).exists()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"files": 1}', '{"files": {}, "revision": 1}'])
+def test_a_kept_file_that_is_damaged_is_a_problem(folder: Path, content: str) -> None:
+    last_good_path(folder).write_text(content)
+    write(folder, {"routes/other.yaml": BAD})
+    with pytest.raises(ConfigError, match="no configuration that was kept"):
+        open_at(folder).start()
+
+
+def test_a_good_start_mends_a_kept_file_that_is_damaged(folder: Path) -> None:
+    last_good_path(folder).write_text("{")
+    store = open_at(folder)
+    store.start()
+    store.keep()
+    assert read_last_good(folder) is not None
+
+
+def test_a_broken_folder_never_becomes_the_last_good_one(folder: Path) -> None:
+    before = last_good_path(folder).read_bytes()
+    write(folder, {"routes/other.yaml": BAD})
+    store = open_at(folder)
+    store.start()
+    store.keep()
+    assert last_good_path(folder).read_bytes() == before
+
+
+def test_two_engines_on_one_folder_keep_the_same(folder: Path) -> None:
+    before = last_good_path(folder).stat()
+    second = open_at(folder)
+    second.start()
+    second.keep()
+    assert last_good_path(folder).stat().st_ino == before.st_ino
+
+
+def test_lists_and_calendar_files_are_kept_and_todays_switch_counts(tmp_path: Path) -> None:
+    engine = OFFICE + "lists: {blocked: {block: lists/blocked.txt}}\n"
+    store = open_at(write(tmp_path, GOOD | {"engine.yaml": engine, "lists/blocked.txt": "+43 664 1234567\n"}))
+    store.start()
+    store.keep()
+    write(tmp_path, {"routes/other.yaml": BAD, "lists/blocked.txt": "nonsense!\n", "state/calendars.yaml": NIGHT})
+    found = open_at(tmp_path).start().settings.site
+    assert found.calendars["office"].state(datetime(2026, 12, 1, tzinfo=UTC)) == "closed"
+    assert found.lists["blocked"]
+
+
+def test_commands_are_told_as_long_as_the_folder_stays_as_it_was_refused(folder: Path) -> None:
+    write(folder, {"routes/other.yaml": BAD})
+    store = open_at(folder)
+    store.start()
+    store.keep()
+    told = find_refusal(folder)
+    assert told is not None
+    assert (told.revision, told.problems) == (store.in_force.revision, store.refusal and list(store.refusal.problems))
+    write(folder, {"routes/other.yaml": ROUTE})
+    assert find_refusal(folder) is None
+
+
+def test_the_note_goes_when_the_folder_is_taken(folder: Path) -> None:
+    write(folder, {"routes/other.yaml": BAD})
+    store = open_at(folder)
+    store.start()
+    store.keep()
+    write(folder, {"routes/other.yaml": ROUTE})
+    store.reload()
+    store.keep()
+    assert not (folder / "state" / "refused.json").exists()
