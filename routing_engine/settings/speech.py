@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
 
 from routing_engine.core.prompts import LANGUAGE, SOUND
 from routing_engine.settings.spec import setting
-from routing_engine.settings.value_types import mapping_of, matching, number, parsed, whole
+from routing_engine.settings.value_types import filled, mapping_of, matching, number, parsed, whole
 from routing_engine.settings.yaml_reader import Section
 
 FOLDER = Path("/var/lib/routing-engine/speech")
@@ -25,6 +26,23 @@ _LONGEST_FOLDER = 78
 # Not `-x`: the program would take the voice for an option.
 _VOICE = re.compile(r"[^-\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,199}\Z")
 _QUOTED_TEXT = re.compile(r"[\"']\{text\}|\{text\}[\"']")
+_TEXT = re.compile(r"\{text(_json)?\}")
+#: What runs a program that stands in a word, and the option that says so, alone or among others: `-c`, `-lc`, `-pe`.
+_RUNS = tuple(
+    (re.compile(names), re.compile(option, re.S))
+    for names, option in (
+        ("(ba|da|a|z|k|mk|fi|c|tc|r)?sh|busybox", r"-[A-Za-z]*c[A-Za-z]*|--command(=.*)?"),
+        ("(python|pypy)[0-9.]*", "-[A-Za-z]*c"),
+        ("(perl|ruby|node|php|lua|deno|bun)[0-9.]*", r"-[A-Za-z]*[eErp]|--(eval|print|run)(=.*)?"),
+        ("[gmn]?awk", "-?.*"),
+        ("env", "-[A-Za-z]*S|--split-string(=.*)?"),
+    )
+)
+#: Options of shells that have a value behind them.
+_VALUED = frozenset({"-o", "+o", "-O", "+O", "--rcfile", "--init-file", "-u", "-C"})
+#: They hand their words on to a shell, here or on another machine.
+_HANDS_ON = frozenset({"ssh", "rsh", "mosh", "su", "sudo", "doas", "eval", "parallel", "watch"})
+_RUN = "a text within a program would be run; leave {text} out and read the text from standard input"
 
 
 def read_command(line: str) -> tuple[str, ...]:
@@ -35,21 +53,64 @@ def read_command(line: str) -> tuple[str, ...]:
         raise ValueError(f"the command cannot be read: {str(error).lower()}") from None
     if not words or PLACEHOLDER.search(words[0]):
         raise ValueError("the command must begin with a program")
-    for before, word in zip(("", *words), words, strict=False):
-        _check_word(before, word)
+    for place, word in enumerate(words):
+        _check_word(words[:place], word)
+    if not any("{text" in word for word in words) and _reads_program(words[-1]):
+        raise ValueError(f"'{words[-1]}' would run the text that it reads; give it a program")
     return words
 
 
-def _check_word(before: str, word: str) -> None:
+def _check_word(before: Sequence[str], word: str) -> None:
     """Refuse the ways in which a text could become more than a text."""
     unknown = [name for name in PLACEHOLDER.findall(word) if name not in PLACEHOLDERS]
     if unknown:
         raise ValueError(f"the command has no placeholder {{{unknown[0]}}}")
     # `sh -c` makes a program of what a CRM says about a caller.
-    if before == "-c" and "{text" in word:
-        raise ValueError("a text within a program would be run; leave {text} out and read the text from standard input")
+    if ("{text" in word and before and re.fullmatch("-[A-Za-z]*c", before[-1])) or _runs_text(before, word):
+        raise ValueError(_RUN)
     if _QUOTED_TEXT.search(word):
         raise ValueError("a quote in the text would end the quotes around {text}; write {text_json} without quotes")
+
+
+def _runs_text(before: Sequence[str], word: str) -> bool:
+    """Return whether something that stands before a word would run the text in it."""
+    if not _TEXT.search(word):
+        return False
+    within = re.split(r"[\s'\"]+", word)
+    if any(PurePosixPath(one).name in _HANDS_ON for one in before) or (
+        len(within) > 1 and any(map(_option_of, within))
+    ):
+        return True
+    found = ((_option_of(one), before[place + 1 :]) for place, one in enumerate(before))
+    return any(option is not None and _is_program(option, behind, word) for option, behind in found)
+
+
+def _option_of(word: str) -> re.Pattern[str] | None:
+    """Return the option with which this runs a program out of a word; None for what does not."""
+    return next((option for names, option in _RUNS if names.fullmatch(PurePosixPath(word).name)), None)
+
+
+def _is_program(option: re.Pattern[str], behind: Sequence[str], word: str) -> bool:
+    """Return whether a word with the text is the program of a shell, or a part of it.
+
+    `behind` is what stands between the two. The text may be a word of its own behind a program that reads it as `$1`.
+    """
+    options = list(takewhile(lambda place: _is_option(behind, place), range(len(behind))))
+    if len(options) == len(behind) and word.startswith("-"):
+        return True
+    if not any(option.fullmatch(behind[place]) for place in options) and not option.fullmatch(""):
+        return False
+    program = behind[len(options) : len(options) + 1]
+    return not _TEXT.fullmatch(word) or not any("$" in one or "argv" in one.lower() for one in program)
+
+
+def _reads_program(word: str) -> bool:
+    option = _option_of(word)
+    return option is not None and option.fullmatch("-c") is not None
+
+
+def _is_option(words: Sequence[str], place: int) -> bool:
+    return words[place].startswith(("-", "+")) or (place > 0 and words[place - 1] in _VALUED)
 
 
 def _folder(path: str) -> Path:
@@ -59,6 +120,13 @@ def _folder(path: str) -> Path:
     return Path(path.rstrip("/"))
 
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
+_ENVIRONMENT = mapping_of(
+    filled(),
+    name=matching(
+        re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z"), "'{}' is not a variable", "write for example SPEECH_KEY"
+    ),
+)
 _FOLDER = parsed(_folder, "absolute path", f"write for example: {FOLDER}")
 
 
@@ -105,6 +173,15 @@ class SpeechSettings:
         "else its own first letters (`fr`)",
         usual="`{de: de, en: en-gb}` with espeak-ng, else empty",
         example="{de: eva, en: ann}",
+    )
+
+    env: Mapping[str, str] = setting(
+        replace(_ENVIRONMENT, hidden=True).called("mapping, variable to [secret](integrations.md#secrets) or text"),
+        {},
+        "the environment variables of the command, beside `PATH`, `HOME`, `LANG` and their like: of the engine's own, "
+        "which hold every secret, it sees none",
+        usual="empty",
+        example="{SPEECH_KEY: '${SPEECH_KEY}'}",
     )
 
     def check(self, section: Section, what: str) -> None:

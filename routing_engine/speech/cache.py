@@ -7,6 +7,7 @@ so it belongs into a thread; only `touch` is cheap enough for the event loop (on
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -14,6 +15,7 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
+from routing_engine.errors import SpeechError
 from routing_engine.storage.files import make_folder
 
 ENDING = ".wav"
@@ -22,6 +24,8 @@ FILE_MODE, FOLDER_MODE = 0o640, 0o750
 #: A sound that was used in this time may be playing, or about to.
 YOUNG_S = 600.0
 _WORK = ".new-"
+#: What is ours in the folder: others may keep their prompts there.
+_OUR_WORK, _OUR_SOUND = re.compile(r"\.new-[a-z0-9_]{8}"), re.compile(r"[0-9a-f]{40}\.wav")
 _FORGOTTEN_S = 3600.0
 
 
@@ -33,6 +37,7 @@ class SoundCache:
         self._prefix = f"{folder}/"
         self._limit = limit
         self._room = 0  # bytes until somebody must look again; nobody has looked yet
+        self._held = 0  # bytes in the folder, as far as is known
         self._lock = threading.Lock()
         self.spared: Collection[str] = ()
 
@@ -47,9 +52,17 @@ class SoundCache:
         return True
 
     def open_work(self, text: str) -> Path:
-        """Return a new folder to make a sound in; it holds the text as `text`. Raises `OSError`."""
+        """Return a new folder to make a sound in; it holds the text as `text`.
+
+        Raises `OSError`, and `SpeechError` when sounds that may be playing take twice the limit.
+        """
         # Whatever the umask: Asterisk must get through the folders above.
         make_folder(self._folder, FOLDER_MODE, above=0o755, exact=True)
+        with self._lock:
+            if self._held > 2 * self._limit:
+                self._prune(time.time())  # another may have grown too old, or have been removed
+            if self._held > 2 * self._limit:
+                raise SpeechError("the sounds of the last ten minutes take twice of what cache_mb allows")
         work = Path(tempfile.mkdtemp(dir=self._folder, prefix=_WORK))
         (work / "text").write_text(text, encoding="utf-8")
         return work
@@ -61,6 +74,7 @@ class SoundCache:
         os.replace(made, self._prefix + key + ENDING)
         with self._lock:
             self._room -= size
+            self._held += size
             if self._room <= 0:
                 self._prune(time.time())
 
@@ -71,9 +85,9 @@ class SoundCache:
         with os.scandir(self._folder) as entries:
             for entry in entries:
                 found = entry.stat(follow_symlinks=False)
-                if entry.name.startswith(_WORK) and found.st_mtime < now - _FORGOTTEN_S:
+                if _OUR_WORK.fullmatch(entry.name) and found.st_mtime < now - _FORGOTTEN_S:
                     shutil.rmtree(entry.path, ignore_errors=True)  # of an engine that was killed
-                elif entry.name.endswith(ENDING):
+                elif _OUR_SOUND.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                     files.append((found.st_mtime, found.st_size, entry.name))
                     total += found.st_size
         for used, size, name in sorted(files):
@@ -82,4 +96,5 @@ class SoundCache:
             if name.removesuffix(ENDING) not in self.spared:
                 os.unlink(self._prefix + name)
                 total -= size
+        self._held = total
         self._room = max(self._limit - total, self._limit // 20)  # not at every sound when all are young

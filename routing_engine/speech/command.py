@@ -194,7 +194,7 @@ class CommandSpeech:
         words = fill(self._command, {**values, "language": request.language, "voice": request.voice})
         reads = not uses(self._command, "text", "text_json", "text_file")
         writes = not uses(self._command, "file")
-        ended = await run(words, f"{request.text}\n".encode() if reads else None, writes)
+        ended = await run(words, f"{request.text}\n".encode() if reads else None, writes, self._settings.env)
         _check(words[0], ended, request.text)
         if writes:
             await asyncio.to_thread(spoken.write_bytes, ended.out)

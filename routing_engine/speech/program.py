@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,6 +16,7 @@ from routing_engine.errors import SpeechError
 #: Fifty minutes of speech at 8 kHz, and still no harm to the memory.
 MOST_BYTES = 50_000_000
 _KEPT_ERRORS = 4_000
+_SHOWN = frozenset({"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,10 @@ class ProgramResult:
     err: str
 
 
-async def run(words: Sequence[str], stdin: bytes | None, wants_out: bool) -> ProgramResult:
-    """Run a program to its end. Cancelled, it is killed first.
+async def run(
+    words: Sequence[str], stdin: bytes | None, wants_out: bool, own: Mapping[str, str] | None = None
+) -> ProgramResult:
+    """Run a program to its end. Cancelled, it is killed first. `own` are environment variables of its own.
 
     Raises `OSError` when it cannot be started, `SpeechError` when it writes more than `MOST_BYTES`.
     """
@@ -39,6 +42,7 @@ async def run(words: Sequence[str], stdin: bytes | None, wants_out: bool) -> Pro
         stdin=DEVNULL if stdin is None else PIPE,
         stdout=PIPE if wants_out else DEVNULL,
         stderr=PIPE,
+        env={**environment(os.environ), **(own or {})},
         start_new_session=True,  # a group of its own, so that its children can be killed with it
     )
     try:
@@ -54,6 +58,11 @@ async def run(words: Sequence[str], stdin: bytes | None, wants_out: bool) -> Pro
     finally:
         transport.close()
         await asyncio.shield(listener.gone)
+
+
+def environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """Return what of our environment a program may see: where it finds things and how it writes, and no secret."""
+    return {name: value for name, value in ours.items() if name in _SHOWN or name.startswith("LC_")}
 
 
 def _feed(transport: asyncio.SubprocessTransport, stdin: bytes | None) -> None:

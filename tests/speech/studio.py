@@ -17,7 +17,7 @@ from routing_engine.settings.speech import SpeechSettings, read_command
 SCRIPT = """
 import json, os, sys, wave
 home, rate, *words = sys.argv[1:]
-given = {"words": words, "stdin": sys.stdin.buffer.read().decode(), "pid": os.getpid()}
+given = {"words": words, "stdin": sys.stdin.buffer.read().decode(), "pid": os.getpid(), "environment": dict(os.environ)}
 given["text_file"] = next((open(word, encoding="utf-8").read() for word in words if word.endswith("/text")), "")
 with open(home + "/runs", "a") as runs:
     runs.write(json.dumps(given) + "\\n")

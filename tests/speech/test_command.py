@@ -346,3 +346,13 @@ async def test_strangers_languages_fill_neither_the_log_nor_the_memory(studio):
             for other in "abcdefgh":
                 await one.sound("x", f"{letter}{other}")
     assert len(logs) == 50
+
+
+async def test_the_synthesiser_sees_none_of_the_engines_secrets(speech, studio, monkeypatch):
+    monkeypatch.setenv("ERP_TOKEN", "s3cret")
+    monkeypatch.setenv("ROUTING_ENGINE_KEY", "s3cret")
+    await speech("{file}", env={"SPEECH_KEY": "its own"}).sound("Hello", "en")
+    (run,) = studio.runs()
+    assert "s3cret" not in run["environment"].values()
+    assert run["environment"]["SPEECH_KEY"] == "its own"
+    assert "its own" not in repr(studio.settings(env={"SPEECH_KEY": "its own"}))

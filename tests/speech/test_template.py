@@ -26,6 +26,28 @@ REFUSED = [
     ("say {words}", "no placeholder {words}"),
     ("say -H ${TOKEN}", "no placeholder {TOKEN}"),
     ("sh -c 'say {text}'", "would be run"),
+    ("bash -lc 'say {text}'", "would be run"),
+    ("sh -ec 'say {text}'", "would be run"),
+    ("env bash -xc 'say {text}'", "would be run"),
+    ("/usr/bin/env -i /bin/dash -c -- 'say {text}'", "would be run"),
+    ("bash -o pipefail -c 'say {text}'", "would be run"),
+    ("bash -c -o pipefail {text}", "would be run"),
+    ("bash -co pipefail 'say {text}'", "would be run"),
+    ("bash -c -x {text}", "would be run"),
+    ("env -S 'bash -c {text}'", "would be run"),
+    ("nice -n 5 busybox sh -c 'say {text_json}'", "would be run"),
+    ("docker exec voice sh -c 'say {text_json}'", "would be run"),
+    ("python3 -c 'say({text_json})'", "would be run"),
+    ("perl -pe 's/x/{text}/'", "would be run"),
+    ("perl -e'say({text_json})'", "would be run"),
+    ("gawk 'say({text_json})'", "would be run"),
+    ("node --eval 'say({text_json})'", "would be run"),
+    ("ssh voice.example say {text}", "would be run"),
+    ("su voice -s say {text}", "would be run"),
+    ("sudo -u voice say {text}", "would be run"),
+    ("script -qc 'say {text}' /dev/null", "would be run"),
+    ("bash", "would run the text"),
+    ("env /bin/sh", "would run the text"),
     ("""cloud -d '{"input": "{text}"}'""", "would end the quotes"),
 ]
 HOSTILE = ["-v fr", "--path=/etc", "@/etc/passwd", "file:///etc/passwd", "$(touch x)", "`touch x`", "a'b\"c", "{file}"]
@@ -44,6 +66,24 @@ def test_a_command_in_which_a_text_could_be_more_than_text_is_refused(line, sent
 
 def test_a_command_is_split_once_with_the_rules_of_a_shell_and_no_shell():
     assert read_command("say --name 'Big Ben' $HOME *.wav") == ("say", "--name", "Big Ben", "$HOME", "*.wav")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        """sh -c 'say "$1" | sox - "$2"' - {text} {file}""",
+        "bash -lc 'say -f /dev/stdin'",
+        "bash /opt/say.sh {text}",
+        "python3 /opt/say.py --text {text}",
+        "python3 -S /opt/say.py -e {text}",
+        "python3 -c 'import sys, voice; voice.say(sys.argv[1])' {text}",
+        """curl -sS --json '{"voice": "{voice}", "input": {text_json}}' --output {file} https://speech.example.com/v1""",
+        "piper --sentence-silence 0 -f {file}",
+        "ssh voice.example say",
+    ],
+)
+def test_a_command_that_hands_the_text_over_as_a_text_may_be_used(line):
+    assert read_command(line)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
