@@ -14,8 +14,9 @@ from routing_engine.core.model import Operand, Record, Template, Value
 from routing_engine.core.redact import clean_text
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread
+from routing_engine.providers.answers.not_json import read_declared_json
 from routing_engine.providers.answers.path import Path, PathTooCostly, is_nothing, read_path
-from routing_engine.providers.answers.values import read_json, read_value
+from routing_engine.providers.answers.values import read_value
 from routing_engine.settings.integration import Model, ModelKeys
 from routing_engine.settings.yaml_reader import Section
 
@@ -94,12 +95,12 @@ def size_of(body: bytes, shape: RecordShape) -> int:
     return len(body) * (16 if shape.is_costly else 1)
 
 
-def read_answer(body: bytes, shape: RecordShape) -> tuple[Record, ...]:
+def read_answer(body: bytes, shape: RecordShape, content_type: str = "") -> tuple[Record, ...]:
     """Return the records of an answer, in its order; none for every form of "no record". Raises `ProviderMisread`."""
     try:
-        found = read_json(body)
-    except ValueError:
-        raise shape.misread("the answer is not JSON, or has more than a million values") from None
+        found = read_declared_json(body, content_type)
+    except ValueError as error:
+        raise shape.misread(str(error)) from None
     return read_records(found, shape)
 
 

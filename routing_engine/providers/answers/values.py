@@ -48,20 +48,20 @@ async def aside(size: int, read: Callable[[], T]) -> T:
 def read_json(body: bytes) -> object:
     """Read strict JSON in UTF-8 (a byte order mark is passed over). Raises `ValueError` for anything else."""
     if len(body) > _MOST_VALUES and body.count(b",") + body.count(b"[") + body.count(b"{") > _MOST_VALUES:
-        raise ValueError("more than a million values")
+        raise ValueError("has more than a million values")
     try:
         return _DECODER.decode(body.decode("utf-8-sig"))
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise ValueError("it is nested too deeply") from None
 
 
-def _refuse_constant(_: str) -> NoReturn:
-    raise ValueError("JSON has no NaN and no Infinity")
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"it holds {name}, which JSON does not know")
 
 
 def _finite(text: str) -> float:
     found = float(text)
-    return found if math.isfinite(found) else _refuse_constant(text)
+    return found if math.isfinite(found) else _refuse_constant("a number that is too large")
 
 
 # Python's reader takes NaN and Infinity, which are no JSON and no value that a rule could compare with.

@@ -10,9 +10,10 @@ from yarl import URL
 
 from routing_engine.core.ports import Clock
 from routing_engine.errors import ProviderMisread, ProviderRefused
+from routing_engine.providers.answers.not_json import why_not_json
 from routing_engine.providers.answers.values import aside
 from routing_engine.providers.crm.login import LoginSession
-from routing_engine.providers.crm.outcome import failure, outcome_of, read_body
+from routing_engine.providers.crm.outcome import content_type, failure, outcome_of, read_body
 from routing_engine.providers.crm.records import ReadAnswer
 from routing_engine.providers.crm.requests import BuiltRequest, OutcomeRule, RequestTemplate
 from routing_engine.providers.crm.settings import CrmSettings
@@ -72,7 +73,7 @@ class CrmClient:
             raise failure(self._name, self._description, rule, answer, tree)
         # An empty body may be a good answer (an update); one that is not JSON is not.
         if tree is None and answer.body.strip() not in (b"", b"null"):
-            raise ProviderMisread(f"{self._name}: the answer is not JSON")
+            raise ProviderMisread(f"{self._name}: {why_not_json(answer.body, content_type(answer))}")
         return ReadAnswer(tree, answer.headers, len(answer.body))
 
     async def close(self) -> None:

@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping
 
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderError
+from routing_engine.providers.answers.not_json import read_declared_json
 from routing_engine.providers.answers.outcome import error_of, outcome_of_status
-from routing_engine.providers.answers.values import read_json
 from routing_engine.providers.crm.model import Description
 from routing_engine.providers.crm.requests import OutcomeRule, RequestTemplate, Where
 from routing_engine.providers.net.headers import header_value, names_header, seconds_until
 from routing_engine.providers.net.http_client import HttpAnswer
 
-_CHARSET = re.compile(r"charset\s*=\s*\"?(utf-?8|us-ascii|iso-8859-[0-9]{1,2}|windows-125[0-9]|utf-16)\b", re.I)
 #: What an error's code may look like to be shown: no number of a caller, no sentence, no secret.
 _CODE = re.compile(r"(?!\+?[0-9]{5})[A-Za-z0-9_.\-]{1,60}\Z")
 
@@ -46,17 +45,14 @@ def read_body(answer: HttpAnswer) -> object:
     """Return the JSON of an answer; None for an empty body, and for one that is not JSON."""
     try:
         # What is not JSON counts as nothing here: rules look at the status, and `client` says what it was.
-        return read_json(_in_utf8(answer)) if answer.body.strip() else None
-    except (ValueError, LookupError):
+        return read_declared_json(answer.body, content_type(answer)) if answer.body.strip() else None
+    except ValueError:
         return None
 
 
-def _in_utf8(answer: HttpAnswer) -> bytes:
-    """Return the body as JSON is written; old systems say in their header that they write it otherwise."""
-    found = _CHARSET.search(answer.headers.get("Content-Type", ""))
-    if found is None or found[1].lower() in ("utf-8", "utf8", "us-ascii"):
-        return answer.body
-    return answer.body.decode(found[1]).encode()
+def content_type(answer: HttpAnswer) -> str:
+    """Return what the server says that its answer is; "" where it does not."""
+    return answer.headers.get("Content-Type", "")
 
 
 def outcome_of(description: Description, request: RequestTemplate, answer: HttpAnswer, tree: object) -> OutcomeRule:

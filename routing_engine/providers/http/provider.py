@@ -83,7 +83,8 @@ class HttpProvider:
         if answer.status in _NO_RECORD:
             return ()
         if 200 <= answer.status < 300:
-            return await aside(size_of(answer.body, shape), partial(read_answer, answer.body, shape))
+            read = partial(read_answer, answer.body, shape, answer.headers.get("Content-Type", ""))
+            return await aside(size_of(answer.body, shape), read)
         outcome = outcome_of_status(answer.status, answer.wait_s is not None)
         raise error_of(outcome, f"{self._name}: the server", answer.status, wait_s=answer.wait_s)
 

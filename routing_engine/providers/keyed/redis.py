@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from routing_engine.core.ports import Clock, Provider
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
+from routing_engine.providers.answers.not_json import read_declared_json
 from routing_engine.providers.answers.records import check_paths
-from routing_engine.providers.answers.values import aside, read_json
+from routing_engine.providers.answers.values import aside
 from routing_engine.providers.keyed.provider import (
     BY_CALLER,
     BY_FIELD,
@@ -153,9 +154,9 @@ class RedisStore:
         text = await self._ask(self._client.get(key))
         try:
             body = text.encode() if isinstance(text, str) else text
-            return None if body is None else await aside(len(body), partial(read_json, body))
-        except ValueError:
-            raise ProviderMisread(f"{self._name}: the answer is not JSON") from None
+            return None if body is None else await aside(len(body), partial(read_declared_json, body))
+        except ValueError as error:
+            raise ProviderMisread(f"{self._name}: {error}") from None
 
     async def _ask(self, answer: Awaitable[T]) -> T:
         from redis.exceptions import RedisError
