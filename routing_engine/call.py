@@ -29,24 +29,10 @@ from routing_engine.core.asks import (
 from routing_engine.core.decide import decide, fall_back
 from routing_engine.core.destinations import variables
 from routing_engine.core.events import EarlyFate
-from routing_engine.core.model import (
-    RINGS,
-    Action,
-    Caller,
-    Decision,
-    Filler,
-    Input,
-    Menu,
-    Route,
-    Sound,
-    Spoken,
-    TrailStep,
-)
+from routing_engine.core.model import RINGS, Caller, Decision, Filler, Route, Sound, Spoken, TrailStep
 from routing_engine.core.ports import TOO_LATE, Channel, Clock, Lookup, Speech
-from routing_engine.errors import CallerHungUp
+from routing_engine.errors import CallerHungUp, ChannelError
 
-#: A sound that the caller hears to its end is taken to last at most this long, for the watchdog's limit.
-LONGEST_SOUND_S = 60.0
 #: Nobody is asked in less than this: a loop's timer may fire a moment before the deadline.
 LEAST_LOOKUP_S = 0.01
 #: A look-up whose time is up has this long to say so, or to give the last known record.
@@ -58,8 +44,6 @@ LONGEST_EARLY_S = 60.0
 LISTENING = Filler(0.1, "none", RINGS)
 #: A wait that is shorter would read 0.00 s in the trail.
 WORTH_SAYING_S = 0.005
-#: No call stays with us longer, whatever its route says.
-LONGEST_CALL_S = 1800.0
 
 
 _Asked: TypeAlias = tuple[str, str, str, str, bool]
@@ -178,7 +162,7 @@ class Call:
             )
 
     async def _begin(self, route: Route) -> Caller:
-        return await self._channel.begin(longest_s(route), route.language, route.variables)
+        return await self._channel.begin(route.deadline_s, route.language, route.variables)
 
     def _with_heard(self, decision: Decision) -> Decision:
         """Close the books on what the caller heard, and put it into the trail of a call that waited."""
@@ -221,6 +205,8 @@ class Call:
         """Turn texts into sounds; give also those that nobody could say. Without `speech` all stays as it is."""
         if self._speech is None or not any(isinstance(sound, Spoken) and sound.kind == "speech" for sound in sounds):
             return sounds, ()
+        texts = sum(isinstance(sound, Spoken) and sound.kind == "speech" for sound in sounds)
+        await self._channel.expect(texts * self._speech.patience_s)
         said: list[Sound] = []
         unsaid: list[str] = []
         for sound in sounds:
@@ -285,10 +271,12 @@ class Call:
             said = f"not asked: the route's {route.deadline_s:g} s for look-ups have passed"
             return replace(known, why=said) if isinstance(known, SourceDown) else known
         before = self._clock()
-        self._begin_filler(route, before)
         try:
+            if self._filler is None:  # otherwise the whole wait is expected already, and the channel is busy
+                await self._channel.expect(left_s)
+            self._begin_filler(route, before)
             return await self._wait(early, ask, left_s)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ChannelError):
             self._forget(early)
             raise
         finally:
@@ -389,31 +377,3 @@ class _FillerTimer:
         self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
-
-
-def longest_s(route: Route) -> float:
-    """Return the seconds that a route can need at most: every sound, every try, every look-up."""
-    sounds = len(route.instruction) + sum(_sounds(one) for one in route.inputs) + _longest_play(route)
-    sounds += max((_menu_sounds(source.when_many) for source in route.sources), default=0)
-    waits = sum(
-        one.attempts * (one.first_digit_timeout_s + one.max * one.inter_digit_timeout_s) for one in route.inputs
-    )
-    return min(LONGEST_CALL_S, sounds * LONGEST_SOUND_S + waits + route.deadline_s + 5)
-
-
-def _sounds(one: Input) -> int:
-    return one.attempts * len(one.prompt) + (one.attempts - 1) * len(one.retry_prompt) + len(one.final_prompt)
-
-
-def _menu_sounds(many: object) -> int:
-    """A menu's labels are short: all of it is taken to last as long as three sounds a try."""
-    return 3 * Input().attempts if isinstance(many, Menu) else 0
-
-
-def _longest_play(route: Route) -> int:
-    own = [route.default, route.anonymous, *(one.on_failure for one in route.inputs)]
-    own += [rule.act for rule in route.rules]
-    for source in route.sources:
-        own += [rule.act for rule in source.rules]
-        own += [action for action in (source.when_down, source.when_many) if isinstance(action, Action)]
-    return max(len(action.play) for action in own if action is not None)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from routing_engine.channels.agi.watchdog import MEASURE
 from routing_engine.core.asks import Collect, Find, Found, Play, SourceDown, Typed
 from routing_engine.core.model import Caller, Decision, Filler, Operand, Record, Value
 from routing_engine.errors import CallerHungUp, ChannelError
@@ -64,6 +65,7 @@ class Asterisk:
     keys: Sequence[str] = ()
     tries: Sequence[str] = ()
     missing: Sequence[str] = ()
+    samples: int = 24000
     on: Mapping[str, str] = field(default_factory=dict)
     known: Mapping[str, str] = field(default_factory=dict)
     commands: list[list[str]] = field(default_factory=list)
@@ -119,8 +121,9 @@ class Asterisk:
 
     @property
     def lines(self) -> list[str]:
-        """The commands as one text each, without those that open the session."""
-        return [" ".join(words) for words in self.commands if "TIMEOUT(absolute)" not in words]
+        """The commands as one text each, without those that move the watchdog or learn for that how long a sound is."""
+        told = (words for words in self.commands if "TIMEOUT(absolute)" not in words and MEASURE not in words)
+        return [" ".join(words) for words in told]
 
     def reset(self) -> None:
         """End the connection with RST."""
@@ -142,11 +145,13 @@ class Asterisk:
     def _reply(self, words: list[str], line: str) -> str:
         if line.startswith("GET DATA"):
             return f"200 result={self._data(words[2], int(words[4]))}"
-        if line.startswith(("STREAM FILE", "SAY ")):
+        if line.startswith(("STREAM FILE", "SAY ")) and MEASURE not in words:
             self._pressed = None  # something is played: another try begins
         if line.startswith("STREAM FILE"):
             if words[2] in self.missing:
                 return f"200 result=-1 endpos={words[4] if words[4:] else 0}"
+            if words[4:] == [MEASURE]:
+                return f"200 result=0 endpos={self.samples}"
             return f"200 result={'0 endpos=7290' if words[4:] else next(self._keys, '0 endpos=24000')}"
         if line.startswith("SAY "):
             return f"200 result={next(self._keys, '0').split()[0]}"
@@ -191,6 +196,7 @@ class FakeChannel:
         self.caller = caller
         self.lost: ChannelError | None = None
         self.said: list[tuple[str, object]] = []
+        self.expected: list[float] = []
         self.filling = asyncio.Event()
         self._typed, self._key, self._raises, self._missing = iter(typed), key, raises or {}, set(missing)
         self._states = states or {}
@@ -222,6 +228,9 @@ class FakeChannel:
         self._note("begin", (longest_s, language, tuple(variables)))
         self.caller = replace(self.caller, variables={name: name.lower() for name in variables})
         return self.caller
+
+    async def expect(self, longest_s: float) -> None:
+        self.expected.append(longest_s)
 
     async def answer(self, how: Literal["before_prompts", "early_media", "never"]) -> None:
         self.up = how != "never"
@@ -297,6 +306,7 @@ class FakeSpeech:
 
     sounds: Mapping[str, str]
     asked: list[tuple[str, str]] = field(default_factory=list)
+    patience_s: float = 3.0
 
     async def sound(self, text: str, language: str) -> str | None:
         self.asked.append((text, language))

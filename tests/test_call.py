@@ -12,7 +12,7 @@ import pytest
 from core.build import ANNA, GOLD, NUMBER, SALES, go, route, rule, say, source, when
 from fakes import FakeChannel, FakeClock, FakeLookup, FakeSpeech
 
-from routing_engine.call import LISTENING, LONGEST_CALL_S, Call, longest_s
+from routing_engine.call import LISTENING, Call
 from routing_engine.core.asks import Found, SourceDown
 from routing_engine.core.destinations import PROFILES
 from routing_engine.core.model import RINGS, Comparison, Decision, Filler, Operand, Record, Route, Spoken, Value
@@ -64,7 +64,7 @@ async def test_the_status_is_handed_back_last_and_the_call_id_with_it() -> None:
 async def test_the_channel_is_begun_before_anything_else() -> None:
     channel = FakeChannel(ANNA)
     await carry(replace(ONE, language="de", variables=("TRUNK",)), channel)
-    assert channel.said[0] == ("begin", (longest_s(ONE), "de", ("TRUNK",)))
+    assert channel.said[0] == ("begin", (ONE.deadline_s, "de", ("TRUNK",)))
 
 
 async def test_the_route_sees_the_variables_that_the_channel_read() -> None:
@@ -92,7 +92,7 @@ async def test_the_next_route_is_begun_with_its_own_limit_and_language() -> None
     other = replace(ONE, name="other", language="de", deadline_s=9.0)
     channel = FakeChannel(ANNA)
     decision = await carry({"support": route(default=go("route", "other")), "other": other}, channel)
-    assert channel.of("begin")[1] == (longest_s(other), "de", ())
+    assert channel.of("begin")[1] == (9.0, "de", ())
     assert decision.route == "other"
 
 
@@ -450,15 +450,27 @@ async def test_several_records_reach_the_core() -> None:
 # The watchdog's limit
 
 
-def test_the_limit_covers_every_sound_try_and_look_up() -> None:
-    one = replace(NUMBER, attempts=2, max=4, first_digit_timeout_s=5, inter_digit_timeout_s=3, retry_prompt=("again",))
-    asked = route(instruction=("hi",), inputs=(one,), deadline_s=3)
-    # 1 instruction, 2 prompts, 1 retry prompt, 1 for the end; 2 * (5 + 4 * 3) of waiting; 3 of look-ups; 5 in hand
-    assert longest_s(asked) == (1 + 2 + 1 + 1) * 60 + 2 * (5 + 4 * 3) + 3 + 5
+async def test_a_look_up_is_expected_before_it_begins_with_what_is_left_of_the_deadline() -> None:
+    channel = FakeChannel(ANNA)
+    clock = FakeClock()
+    two = route(source("a", rule("x", go("queue", "x"))), source("b", rule("y", go("queue", "y"))), deadline_s=3.0)
+    await carry(two, channel, FakeLookup(clock=clock, spends_s=1.0), clock=clock)
+    assert channel.expected == [3.0]
 
 
-def test_the_limit_never_exceeds_the_longest_call() -> None:
-    assert longest_s(route(instruction=("sound",) * 100)) == LONGEST_CALL_S
+async def test_texts_that_are_made_sounds_are_expected() -> None:
+    channel = FakeChannel(ANNA)
+    said = Spoken("speech", "hello"), Spoken("speech", "again")
+    speech = FakeSpeech({"hello": "/a", "again": "/b"})
+    talk = Call(channel, FakeLookup(), {}.get, {}, FakeClock(), print, speech)
+    await talk._synthesised(said)
+    assert channel.expected == [6.0]
+
+
+async def test_a_route_that_decides_at_once_expects_nothing() -> None:
+    channel = FakeChannel(ANNA)
+    await carry(route(default=go("queue", "vip")), channel)
+    assert channel.expected == []
 
 
 async def test_silence_counts_where_the_dialplan_has_answered_before_us() -> None:

@@ -47,6 +47,9 @@ class DryChannel:
         self.caller = replace(self.caller, language=language or self.caller.language, variables=found)
         return self.caller
 
+    async def expect(self, longest_s: float) -> None:
+        """Nobody waits for us."""
+
     async def answer(self, how: Literal["before_prompts", "early_media", "never"]) -> None:
         """Nobody is there to hear."""
 

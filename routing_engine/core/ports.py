@@ -25,9 +25,12 @@ class Channel(Protocol):
     async def begin(self, longest_s: float, language: str, variables: Sequence[str]) -> Caller:
         """Open the conversation.
 
-        `longest_s` is what the route may need at most (the watchdog's new limit), `language` the language of the
+        `longest_s` is what its first look-up may need at most (see `expect`), `language` the language of the
         prompts ("" keeps the channel's). Returns the caller with the channel variables of the names in `variables`.
         """
+
+    async def expect(self, longest_s: float) -> None:
+        """Say that what comes next can last so long without a word of ours; sounds and digits are expected already."""
 
     async def answer(self, how: Literal["before_prompts", "early_media", "never"]) -> None:
         """Make prompts audible: answer the call, or open early media. Called once, before the first prompt."""
@@ -180,6 +183,10 @@ class Describes(Protocol):
 
 class Speech(Protocol):
     """Text to speech."""
+
+    @property
+    def patience_s(self) -> float:
+        """How long one text may take at most."""
 
     async def sound(self, text: str, language: str) -> str | None:
         """Return the name of a sound that says the text; None when it cannot be made in time. Never raises."""

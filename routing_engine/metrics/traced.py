@@ -91,6 +91,10 @@ class TracedChannel:
         """Do what the other does."""
         return await self._channel.begin(longest_s, language, variables)
 
+    async def expect(self, longest_s: float) -> None:
+        """Do what the other does."""
+        await self._channel.expect(longest_s)
+
     async def answer(self, how: Literal["before_prompts", "early_media", "never"]) -> None:
         """Do what the other does."""
         await self._channel.answer(how)

@@ -68,6 +68,11 @@ class CommandSpeech:
         self._ahead: asyncio.Task[None] | None = None
         self._down: set[str] = set()  # the voices that failed the last time
 
+    @property
+    def patience_s(self) -> float:
+        """How long one text may take at most."""
+        return self._settings.timeout_s
+
     async def sound(self, text: str, language: str) -> str | None:
         """Return the name of a sound that says the text, within `timeout_s`; None when there is none. Never raises."""
         try:
@@ -250,6 +255,11 @@ class ObservedSpeech:
 
     def __init__(self, speech: Speech, publish: Publish, clock: Clock = time.monotonic) -> None:
         self._speech, self._publish, self._clock = speech, publish, clock
+
+    @property
+    def patience_s(self) -> float:
+        """The other's."""
+        return self._speech.patience_s
 
     async def sound(self, text: str, language: str) -> str | None:
         """Return what the other returns."""

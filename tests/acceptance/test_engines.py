@@ -21,7 +21,11 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 SOURCE = "{integration: crm, search: {field: number, by: input}, rules: [{to: {queue: sales}}]}"
 SLOW = "{integration: slow, search: {field: phone, by: caller}, rules: [{to: {queue: sales}}]}"
 INPUT = "input: {prompt: prompt, retry_prompt: retry, digits: {min: 4, max: 6}, first_digit_timeout_s: 4}"
+#: Prompt, first digit, two digits and ten seconds: 15 s. The prompts of the stage last about a second.
+SHORT = "input: {prompt: prompt, digits: {min: 1, max: 2}, first_digit_timeout_s: 2, inter_digit_timeout_s: 1}"
 ROUTES = {
+    "typing": f"{SHORT}\ndefault: {{to: {{ivr: main}}}}\n",
+    "speaking": "instruction: [welcome, welcome]\ndefault: {to: {ivr: main}}\n",
     "support": f"instruction: welcome\n{INPUT}\nsources: [{SOURCE}]\ndefault: {{to: {{ivr: main}}}}\n",
     "slow": f"deadline_s: 1.5\nsources: [{SLOW}]\ndefault: {{to: {{ivr: main}}}}\n",
     "at_once": "default: {to: {queue: vip}}\n",
@@ -101,6 +105,26 @@ async def test_a_frozen_engine_is_abandoned(stage: Stage, doomed: Engine) -> Non
     # Neither is cut later by the time limit that was the engine's.
     for call in (alone, helped):
         assert await stage.asterisk.variable("TIMEOUT(absolute)", await stage.channel(call)) in ("0", "0.000")
+
+
+async def test_an_engine_that_freezes_in_mid_call_is_left_soon(stage: Stage, doomed: Engine) -> None:
+    """Within the longest time of the step that it froze in and ten seconds: never the time of a whole route."""
+    typing = await stage.call("typing", engines=[doomed.address], emergency=HELP)
+    speaking = await stage.call("speaking", engines=[doomed.address], emergency=HELP)
+    looking = await stage.dial("slow", engines=[doomed.address], emergency=HELP)
+    await asyncio.gather(hears(typing, "prompt"), hears(speaking, "welcome"), stage.middleware.question(looking.caller))
+    doomed.freeze()
+    patience_s = {typing: 20, speaking: 20, looking: 13}
+    await asyncio.gather(*(is_helped(stage, call, seconds) for call, seconds in patience_s.items()))
+
+
+async def test_an_input_has_the_time_that_it_needs_and_no_more(stage: Stage) -> None:
+    call = await stage.call("support", engines=[stage.engine.address])
+    await hears(call, "prompt")
+    name = await stage.channel(call)
+    left_s = float(await stage.asterisk.variable("TIMEOUT(absolute)", name) or 0)
+    await call.hang_up()
+    assert 10 < left_s < 40
 
 
 async def test_a_caller_may_leave_a_frozen_engine(stage: Stage, doomed: Engine) -> None:

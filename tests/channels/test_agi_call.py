@@ -32,7 +32,7 @@ async def test_a_missing_sound_is_taken_from_the_fallback_language() -> None:
     asterisk = Asterisk(missing=["a", "/abs", "fr/b", "b"])
     seen = await held(lambda channel: channel.play(Play(("a", "/abs", "b"))), asterisk, FRENCH)
     assert seen.gave == Typed("", ("/abs", "b"))
-    played = [" ".join(words[2:3]) for words in asterisk.commands]
+    played = [line.split()[2] for line in asterisk.lines]
     assert played == ["a", "fr/a", "/abs", "b", "fr/b"]
 
 
@@ -46,7 +46,7 @@ async def test_a_missing_prompt_is_taken_from_the_fallback_language_and_waits_fo
 async def test_there_is_no_fallback_from_a_language_to_itself(language: str) -> None:
     asterisk = Asterisk(missing=["a"])
     await held(lambda channel: channel.play(Play(("a",))), asterisk, FRENCH, language=language)
-    assert len(asterisk.commands) == 1
+    assert len(asterisk.lines) == 1
 
 
 SAMPLE = "digits/1 0123456789*# 999999999"

@@ -91,7 +91,7 @@ class Pressing(Asterisk):
     presses: str = ""
 
     def _text(self, words: list[str]) -> str:
-        if words[0] not in ("STREAM", "WAIT") or words[3:] == [""]:
+        if words[0] not in ("STREAM", "WAIT") or words[3:] == [""] or words[4:]:
             return super()._text(words)
         key, self.presses = self.presses[:1], self.presses[1:]
         return f"200 result={ord(key)} endpos={8000 * len(self.commands)}" if key else SILENCE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
@@ -17,6 +18,7 @@ from routing_engine.channels.agi.live_state import (
     meaning,
 )
 from routing_engine.channels.agi.say import SAMPLES, family, saying, voices
+from routing_engine.channels.agi.watchdog import MEASURE, SoundLengths, Watchdog, longest_saying, longest_typing
 from routing_engine.channels.agi.wire import ArrivingCall, Reply, command, key_of
 from routing_engine.core.asks import Collect, Play, Typed
 from routing_engine.core.check_digits import KEYS, why_invalid
@@ -67,7 +69,8 @@ class SharedFacts:
     `fallback_language` has the sounds that another language lacks; `extension_state` is the dialplan function that
     tells a `{target}`'s state. `kept_presentation` is the channel variable that keeps how callers want to be shown
     where the dialplan changes the channel's own, "" for none. `voices` holds, by sample and language, the language
-    that has its sounds; `absent` the functions that are not loaded there.
+    that has its sounds; `absent` the functions that are not loaded there, `lengths` how long
+    sounds last.
     """
 
     fallback_language: str = "en"
@@ -75,6 +78,7 @@ class SharedFacts:
     kept_presentation: str = ""
     voices: dict[tuple[str, str], str] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
+    lengths: SoundLengths = field(default_factory=lambda: SoundLengths(time.monotonic))
 
 
 class AgiChannel:
@@ -88,6 +92,7 @@ class AgiChannel:
         self._language = arrival.language
         self._filling: AgiFiller | None = None
         self._audible = False
+        self._watchdog = Watchdog(time.monotonic)
         self._presentation_read = self._state_known = False
         self._stray = self._pressed = ""
 
@@ -97,10 +102,8 @@ class AgiChannel:
         return self._session.lost
 
     async def begin(self, longest_s: float, language: str, variables: Sequence[str]) -> Caller:
-        """Move the dialplan's watchdog to `longest_s`, set the language, read channel variables."""
-        # Two watchdogs: the dialplan's ends a call that we forgot, ours a connection that Asterisk forgot.
-        self._session.give_up_after(longest_s + self._session.reply_timeout_s)
-        await self._command("SET VARIABLE", WATCHDOG, f"{longest_s:.0f}")
+        """Take the call from the dialplan's watchdog, set the language, read channel variables."""
+        await self.expect(longest_s)
         if self._site.kept_presentation and not self.caller.hidden and not self._presentation_read:
             await self._heed_kept_presentation()
         language = self._language or language
@@ -110,6 +113,14 @@ class AgiChannel:
         if language or found:
             self.caller = replace(self.caller, language=language or self.caller.language, variables=found)
         return self.caller
+
+    async def expect(self, longest_s: float) -> None:
+        """Move the dialplan's watchdog where its limit does not fit a step that can last so long."""
+        limit_s = self._watchdog.moved(longest_s)
+        if limit_s is not None:
+            # Two watchdogs: the dialplan's ends a call that we forgot, ours a connection that Asterisk forgot.
+            self._session.give_up_after(longest_s + self._session.reply_timeout_s)
+            await self._command("SET VARIABLE", WATCHDOG, f"{limit_s:g}")
 
     async def _heed_kept_presentation(self) -> None:
         """Drop a number that its owner withholds, though the dialplan has let the channel show it."""
@@ -131,7 +142,11 @@ class AgiChannel:
         if ask.barge_in and (digits := self._pressed.replace("#", "")):
             self._pressed = ""
             return Typed(digits)
-        key, missing = await self._stream(ask.sounds, KEYS if ask.barge_in else "")
+        keys = KEYS if ask.barge_in else ""
+        missing: tuple[str, ...] = ()
+        key = await self._expect_sounds(ask.sounds, keys)
+        if not key:
+            key, missing = await self._stream(ask.sounds, keys)
         return Typed("" if key == "#" else key, missing)
 
     async def collect(self, ask: Collect) -> Typed:
@@ -146,8 +161,9 @@ class AgiChannel:
             digits, ended = self._typed_ahead(one)
             if ended:
                 return Typed(digits)
+        key = await self._expect_sounds(() if digits else ask.prompt, KEYS, longest_typing(ask))
         if not digits:
-            digits, missing = await self._first_key(ask)
+            digits, missing = (key, ()) if key else await self._first_key(ask)
             if digits and digits == stray:  # of the input before, which did not wait for it: it has cut this prompt
                 digits, missing = await self._first_key(ask)
             if digits == one.terminator:
@@ -257,6 +273,27 @@ class AgiChannel:
         if reply.result == "-1" and not sound:
             raise CallerHungUp("GET DATA ended with -1")
         return reply.result, reply.rest == "(timeout)"
+
+    async def _expect_sounds(self, sounds: Sequence[Sound], keys: str, longest_s: float = 0) -> str:
+        """Move the watchdog for sounds, and for what takes `longest_s` behind them; give a key that was pressed."""
+        for sound in sounds:
+            seconds, key = (longest_saying(sound), "") if isinstance(sound, Spoken) else await self._length(sound, keys)
+            if key:
+                return key
+            longest_s += seconds
+        await self.expect(longest_s)
+        return ""
+
+    async def _length(self, sound: str, keys: str) -> tuple[float, str]:
+        """Return how long a sound lasts, 0 for one that is missing; give also a key that was pressed meanwhile."""
+        known = self._site.lengths.get(self.caller.language, sound)
+        if known is not None:
+            return known, ""
+        for name in self._names(sound):
+            reply = await self._command("STREAM FILE", name, keys, MEASURE)
+            if reply.result != "-1":
+                return self._site.lengths.learn(self.caller.language, sound, reply), key_of(reply.result)
+        return 0.0, ""
 
     async def _stream(self, sounds: Sequence[Sound], keys: str) -> tuple[str, tuple[str, ...]]:
         """Play sounds until one of `keys`; give the key and what could not be played."""
