@@ -6,10 +6,10 @@ With `live_calls`, `subscribers`, `service` and `rehearsal` the only place that 
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +31,7 @@ from routing_engine.mirror.provider import MirrorProvider
 from routing_engine.providers.canned import CannedProvider
 from routing_engine.providers.registry import describe, kind_of, known_providers, readers
 from routing_engine.rehearsal import run_examples
+from routing_engine.settings.environment import variable_of
 from routing_engine.settings.integration import Integration, Model, RateLimits
 from routing_engine.settings.stores import mirror_folder
 from routing_engine.speech.command import CommandSpeech
@@ -42,7 +43,9 @@ LONGEST_SOURCE_S = 60.0
 def open_store(folder: Path) -> ConfigStore:
     """Return the store of a configuration folder; nothing is read yet."""
     kinds = known_providers()
-    return ConfigStore(folder, readers(kinds, folder), os.environ.get, describe(kinds, folder), run_examples)
+    return ConfigStore(
+        folder, readers(kinds, folder), partial(variable_of, folder), describe(kinds, folder), run_examples
+    )
 
 
 class _Closes(Protocol):

@@ -6,7 +6,6 @@ None. Nobody in `service.py` or `live_calls.py` knows them by name.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -21,6 +20,7 @@ from routing_engine.journal.writer import Journal
 from routing_engine.live_calls import Around
 from routing_engine.log import log_call
 from routing_engine.metrics.traces import open_traces
+from routing_engine.settings.environment import variables_of
 from routing_engine.settings.listeners import ListenerAddress
 from routing_engine.settings.stores import journal_path
 
@@ -97,7 +97,7 @@ def access_to(address: ListenerAddress) -> AccessList:
 
 async def open_spans(host: Host) -> Subscriber | None:
     """Make traces, where the environment names a collector."""
-    traces = open_traces(os.environ, __version__)
+    traces = open_traces(variables_of(host.settings.folder), __version__)
     if traces is None:
         return None
 

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 from routing_engine.channels.softphone import Softphone, SoftphoneCaller
 from routing_engine.cli.common import Commands, add_command, add_variables, misuse, paint, print_json
-from routing_engine.config.engine_yaml import load_part
+from routing_engine.config.engine_yaml import EngineSettings, load_part, read_part
+from routing_engine.config.last_good import last_good_path, read_last_good
 from routing_engine.core.destinations import say_destination
 from routing_engine.core.model import Destination
-from routing_engine.errors import ConfigError
+from routing_engine.errors import ConfigError, Problem
+from routing_engine.settings.environment import variable_of
 from routing_engine.settings.listeners import ListenerAddress
+from routing_engine.settings.yaml_reader import Problems
+from routing_engine.storage.files import become_owner
+
+#: The profile says where an engine listens that names no listener.
+_KEYS = ("listeners", "dialplan")
 
 
 def add(commands: Commands) -> None:
@@ -66,10 +75,29 @@ def _show(sound: str) -> None:
 
 def _configured(options: argparse.Namespace) -> ListenerAddress | None:
     """Return the listener of engine.yaml; with --engine its secret counts only, and nothing has to be right there."""
-    settings, problems = load_part(options.config, ("listeners",), os.environ.get)
+    problems: Sequence[Problem]
+    try:
+        settings, problems = load_part(options.config, _KEYS, partial(variable_of, options.config))
+    except ConfigError as error:
+        settings, problems = EngineSettings(), error.problems
     if problems and not options.engine:
-        raise ConfigError(problems)
+        settings = _last_good(options.config, problems)
     return settings.listeners.fastagi
+
+
+def _last_good(folder: Path, problems: Sequence[Problem]) -> EngineSettings:
+    """Return where the running engine listens while engine.yaml is broken. Raise `ConfigError` where nobody knows."""
+    kept = last_good_path(folder)
+    if not kept.exists():
+        raise ConfigError(problems)
+    become_owner(kept)
+    found = read_last_good(folder)
+    name, text = (found.texts.engine if found is not None else None) or ("engine.yaml", "{}")
+    notes = Problems(name, partial(variable_of, folder), folder)
+    settings = read_part(str(text), notes, _KEYS)
+    if settings is None or notes.problems:
+        raise ConfigError(problems)
+    return settings
 
 
 def _written(listener: ListenerAddress | None) -> str:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from routing_engine.core.destinations import say_destination
 from routing_engine.errors import ConfigError, JournalError
 from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.stored_call import StoredCall
+from routing_engine.settings.environment import variable_of
 from routing_engine.settings.stores import JournalSettings, cache_path, journal_path, mirror_folder
 
 _AGO = re.compile(r"([0-9]{1,6})([smhdw])\Z", re.ASCII)
@@ -69,7 +71,7 @@ def find_journal(options: argparse.Namespace, key: bool = False) -> JournalPlace
     With `key` its key must be there, too. Raises `ConfigError` or `JournalError`.
     """
     keys = ("region", "timezone", "journal", "cache", "mirror")
-    settings, problems = load_part(options.config, keys, os.environ.get)
+    settings, problems = load_part(options.config, keys, partial(variable_of, options.config))
     if key and problems:
         raise ConfigError(problems)
     if options.journal is None and not options.config.is_dir():

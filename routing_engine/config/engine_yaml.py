@@ -187,15 +187,13 @@ def read_settings(
     section = read_yaml(text, notes)
     if section is None:
         return None
-    listens = section.has("listeners")
     written = read(section, EngineSettings, "engine.yaml")
     calendars = make_calendars(written.calendars, texts or {}, written.timezone, now or datetime.now(), notes)
     lists = make_lists(written.lists, texts or {}, written.region, notes)
     # Whole or not at all: a list that was read by half would let callers through.
     if notes.problems:
         return None
-    if written.dialplan.profile == "freepbx" and not listens:
-        written = replace(written, listeners=Listeners(FREEPBX_FASTAGI))
+    written = _with_usual_listeners(section, written)
     # what they were made of holds the YAML of the whole file: it is not kept
     return replace(
         written,
@@ -237,7 +235,16 @@ def read_part(text: str, notes: Problems, keys: Collection[str]) -> EngineSettin
     The others are as if they were left out. Problems of these keys are noted, and what has one is as if left out, too.
     """
     section = read_yaml(text, notes)
-    return None if section is None else read(section, EngineSettings, "engine.yaml", only=keys)
+    if section is None:
+        return None
+    return _with_usual_listeners(section, read(section, EngineSettings, "engine.yaml", only=keys))
+
+
+def _with_usual_listeners(section: Section, written: EngineSettings) -> EngineSettings:
+    """Return the settings with the listeners that their profile usually has, where none are written."""
+    if written.dialplan.profile == "freepbx" and not section.has("listeners"):
+        return replace(written, listeners=Listeners(FREEPBX_FASTAGI))
+    return written
 
 
 def load_part(
@@ -255,7 +262,7 @@ def load_part(
     name, text = file
     if isinstance(text, UnreadableFile):
         raise ConfigError([Problem(name, 0, text.why, text.remedy)])
-    notes = Problems(name, environment)
+    notes = Problems(name, environment, folder)
     found = read_part(text, notes, keys)
     if found is None:
         raise ConfigError(notes.problems)

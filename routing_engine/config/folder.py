@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from routing_engine.settings.environment import ENVIRONMENT
+
 #: Folders of the configuration, and how a file in each ends. `state` is what commands write: no part of the revision.
 INTEGRATIONS, ROUTES, CALENDARS, LISTS, STATE = "integrations", "routes", "calendars", "lists", "state"
 #: Descriptions of kinds of system, the operator's own.
@@ -53,6 +55,8 @@ class FolderTexts:
     revision: str
     content: str
     missing: str = ""
+    #: Differs with what `environment` holds, and is written nowhere.
+    secrets: str = ""
 
     def under(self, folder: str) -> dict[str, str | UnreadableFile]:
         """Return the files of one folder."""
@@ -71,7 +75,8 @@ def read_folder(folder: Path) -> FolderTexts:
     contents = {name: _read_bytes(path, _largest(name)) for name, path in sorted(_files(folder))}
     written = {name: content for name, content in contents.items() if not name.startswith(STATE + "/")}
     texts = {name: _as_text(content) for name, content in contents.items()}
-    return FolderTexts(texts, _revision(written), _revision(contents))
+    secrets = {ENVIRONMENT: _read_bytes(folder / ENVIRONMENT, _LARGEST)}
+    return FolderTexts(texts, _revision(written), _revision(contents), secrets=_revision(secrets))
 
 
 def read_engine_file(folder: Path) -> tuple[str, str | UnreadableFile] | None:
@@ -82,7 +87,12 @@ def read_engine_file(folder: Path) -> tuple[str, str | UnreadableFile] | None:
 
 def signature(folder: Path) -> Signature:
     """Return a sign of the folder's state; as cheap as one `stat` a file."""
-    paths = [("", folder), *((name, folder / name) for name in _ROOMS), *sorted(_files(folder))]
+    paths = [
+        ("", folder),
+        (ENVIRONMENT, folder / ENVIRONMENT),
+        *((name, folder / name) for name in _ROOMS),
+        *sorted(_files(folder)),
+    ]
     return tuple(_sign(name, path) for name, path in paths)
 
 

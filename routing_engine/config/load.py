@@ -17,6 +17,7 @@ from routing_engine.config.lint import lint
 from routing_engine.config.route.read import RouteFile, read_route
 from routing_engine.core.model import Decision, Route
 from routing_engine.errors import ConfigError, Problem
+from routing_engine.settings.environment import read_environment_file
 from routing_engine.settings.integration import Integration, IntegrationFacts, IntegrationKeys, ProviderSetup
 from routing_engine.settings.listeners import Listeners
 from routing_engine.settings.mirror import check_listing, check_live, listing_of
@@ -135,6 +136,7 @@ class _FolderReader:
 
     def read_whole(self) -> None:
         """Read every file: each kind after those that it may name."""
+        self.problems += [] if self.lenient else read_environment_file(self.folder).problems
         self.settings = self._read_settings()
         self.providers = {**self.providers, **self._read_descriptions()}
         self.integrations = self._read_integrations()
@@ -174,7 +176,7 @@ class _FolderReader:
         return replace(found, remarks=tuple(sorted(remarks)), failing=tuple(failing))
 
     def _open(self, file: str, text: str | UnreadableFile) -> tuple[Problems, str | None]:
-        notes = Problems(file, self.environment)
+        notes = Problems(file, self.environment, self.folder)
         if isinstance(text, UnreadableFile):
             notes.note(0, text.why, text.remedy)
             return notes, None
@@ -283,6 +285,7 @@ class _FolderReader:
         for name, file in files.items():
             came_to = None if proven is None else {(source, rule) for route, source, rule in proven if route == name}
             remarks += lint(self.file_of[name], file, self._facts(), came_to, self._local_now(settings))
+        remarks += read_environment_file(self.folder).remarks
         return remarks + self.remarks + list(settings.remarks)
 
     def _local_now(self, settings: EngineSettings) -> datetime:

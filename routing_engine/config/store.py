@@ -61,7 +61,7 @@ class ConfigStore:
         self._in_force: Configuration | None = None
         self._good: FolderTexts | None = None
         self._seen = signature(folder)
-        self._tried = ""
+        self._tried = "", ""
         self._since = now()
         #: Why the folder is not what is in force; None while it is.
         self.refusal: Refusal | None = None
@@ -83,7 +83,7 @@ class ConfigStore:
         with self._lock:
             self._seen = signature(self.folder)  # before reading: what is written meanwhile is seen the next time
             snapshot = read_folder(self.folder)
-            self._tried = snapshot.content
+            self._tried = snapshot.content, snapshot.secrets
             try:
                 found = self._configure(snapshot, examples)
                 if needs_routes and not found.routes:
@@ -155,7 +155,7 @@ class ConfigStore:
 
     def _refuse(self, error: ConfigError) -> None:
         if self._good is not None:
-            self.refusal = Refusal(self._tried, self._good.revision, self._since, error.problems)
+            self.refusal = Refusal(self._tried[0], self._good.revision, self._since, error.problems)
 
     def _switch_last_good(self, broken: FolderTexts) -> None:
         """Take what commands have switched onto the last good configuration: a night switch must not wait for YAML."""
@@ -175,7 +175,8 @@ class ConfigStore:
             now = signature(self.folder)
             if now == self._seen:
                 return False
-            content = read_folder(self.folder).content
+            found = read_folder(self.folder)
+            content = found.content, found.secrets
             if content == self._tried:
                 self._seen = now  # touched, moved or linked anew, but the same in content
             return content != self._tried

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import yaml
@@ -40,10 +41,15 @@ _LONGEST_SECRET = 65_536
 
 
 class Problems:
-    """The problems of one file, and where its secrets come from. `remarks` are no faults: the file can be used."""
+    """The problems of one file, and where its secrets come from: variables, and files relative to `folder`.
 
-    def __init__(self, file: str, environment: Callable[[str], str | None] = lambda _: None) -> None:
-        self.file = file
+    `remarks` are no faults: the file can be used.
+    """
+
+    def __init__(
+        self, file: str, environment: Callable[[str], str | None] = lambda _: None, folder: Path = Path()
+    ) -> None:
+        self.file, self.folder = file, folder
         self.environment = environment
         self.problems: list[Problem] = []
         self.remarks: list[Problem] = []
@@ -347,7 +353,7 @@ class YamlValue:
             got = self.notes.environment(found[1])
             # An empty variable is set: some secrets are.
             if got is None:
-                remedy = f"set {found[1]} for the engine's process"
+                remedy = f"write {found[1]}=... into the file 'environment' of this folder, or set it for the process"
                 self.note(f"the environment variable {found[1]} is not set", remedy)
             return got or ""
 
@@ -369,7 +375,7 @@ def _secret_file(section: Section) -> str:
         section.notes.note(section.line, "a secret is '${NAME}' or {file: PATH}", "'${NAME}' needs its quotes")
         return ""
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(section.notes.folder / path, encoding="utf-8") as file:
             return file.read(_LONGEST_SECRET).strip()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not text"
