@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
@@ -78,6 +78,19 @@ class Query:
     def number(self) -> str:
         """The calling number in `form`; "" when it is hidden."""
         return self.caller.form(self.form) if self.caller is not None else ""
+
+
+class Noted(tuple[Record, ...]):
+    """What `Provider.find` found, and what must be said of it in the trail. `asked` is False where nothing was sent."""
+
+    note: str
+    asked: bool
+
+    def __new__(cls, records: Iterable[Record], note: str, asked: bool = True) -> Noted:
+        """Return the records with their note."""
+        made = super().__new__(cls, records)
+        made.note, made.asked = note, asked
+        return made
 
 
 class Provider(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,7 +13,7 @@ from routing_engine.core import bounds
 from routing_engine.core.asks import Find, Found, SourceDown
 from routing_engine.core.field_types import apply_types
 from routing_engine.core.model import Record, Source
-from routing_engine.core.ports import Ages, Clock, Provider, Query
+from routing_engine.core.ports import Ages, Clock, Noted, Provider, Query
 from routing_engine.errors import (
     ProviderError,
     ProviderSkipped,
@@ -129,9 +129,10 @@ class Search:
         ask, source = progress.ask, progress.ask.source
         model = self._models.get(source.integration, {}).get(source.model) or Model(source.model, {})
         fields = model.checked_fields(source.field) if source.by_caller else ()
-        others, unread = set[str](), set[str]()
+        others, unread, notes = set[str](), set[str](), dict[tuple[str, bool], None]()
         for query in queries(Query(source.model, source.field, ask.value, source.by_caller, ask.caller), model):
             found = await self._request(provider, query, progress)
+            notes[_note_of(found)] = None
             shown, whole = bounds.bounded(found, fields, source.integration)
             matching = partial(match_caller, shown, query, fields, self._region, model.must_show)
             # Reading a number takes some 75 us: with many of them the other calls would wait.
@@ -140,10 +141,15 @@ class Search:
             others.update(map(_identity, match.mismatches))
             unread.update(map(_identity, match.unreadable))
             if match.callers:
-                callers = [whole.get(id(one), one) for one in match.callers]
+                callers = _once([whole.get(id(one), one) for one in match.callers])
+                # A record that a join gives twice is the caller's when one of its numbers is.
+                theirs = set(map(_identity, match.callers))
                 records = (apply_types(one, model.about) for one in callers) if model.about else callers
-                return Found(tuple(records), mismatches=len(others), unreadable=len(unread))
-        return Found(mismatches=len(others), unreadable=len(unread))
+                note = _noted(notes)
+                return Found(
+                    tuple(records), mismatches=len(others - theirs), unreadable=len(unread - theirs), note=note
+                )
+        return Found(mismatches=len(others), unreadable=len(unread), note=_noted(notes))
 
     async def _request(self, provider: Provider, query: Query, progress: _Progress) -> Sequence[Record]:
         """Ask once; a second time where the connection broke and the question may well be answered at once."""
@@ -208,6 +214,28 @@ class Search:
         if _key(source) in self._down:
             self._down.discard(_key(source))
             _log.info("source.up", integration=source.integration, source=source.name)
+
+
+def _once(records: Sequence[Record]) -> Sequence[Record]:
+    """Return each record once: a join, or a search over several columns, gives the same one twice."""
+    if len(records) < 2:
+        return records
+    found: dict[str, Record] = {}
+    for place, record in enumerate(records):
+        found.setdefault(record.id or f"\0{place}", record)
+    return [*found.values()]
+
+
+def _note_of(found: Sequence[Record]) -> tuple[str, bool]:
+    """Return what is to be said of an answer, and whether anything was asked."""
+    return (found.note, found.asked) if isinstance(found, Noted) else ("", True)
+
+
+def _noted(notes: Iterable[tuple[str, bool]]) -> str:
+    """Return what to say of all answers: that nothing was asked only where that holds for each of them."""
+    notes = tuple(notes)
+    asked = any(was_asked for _, was_asked in notes)
+    return ", ".join(note for note, was_asked in notes if note and was_asked is asked)
 
 
 def _identity(record: Record) -> str:

@@ -60,6 +60,16 @@ def test_a_stranger_with_the_same_last_digits_is_left_out_and_counted() -> None:
     assert find(crm, "last_8") == Found((OURS,), 0.0, 1)
 
 
+def test_a_record_that_a_join_gives_twice_is_one_and_no_strangers() -> None:
+    other_number = Record({"phone": "+43 1 5550199"}, "1")
+    assert find(Crm({"+436641234567": [other_number, OURS, OURS]})) == Found((OURS,), 0.0, 0)
+
+
+def test_records_without_an_id_are_each_one() -> None:
+    unnamed = Record({"phone": "0664/1234567"})
+    assert find(Crm({"+436641234567": [unnamed, unnamed]})) == Found((unnamed, unnamed), 0.0, 0)
+
+
 def test_strangers_alone_are_no_record() -> None:
     assert find(Crm({"+436641234567": [STRANGER]})) == Found((), 0.0, 1)
 

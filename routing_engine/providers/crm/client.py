@@ -23,6 +23,8 @@ from routing_engine.providers.net.http_client import HttpAnswer, HttpClient
 from routing_engine.providers.oauth.refresh import open_credential
 
 _ERROR_BYTES = 65_536
+#: What a system answers to those who may not ask.
+_NO_RIGHT = frozenset({401, 403})
 #: An answer that means "nobody was found".
 NOTHING: Final = object()
 
@@ -54,6 +56,8 @@ class CrmClient:
         self.known: Mapping[str, str] = {}
         #: How many requests for data were sent.
         self.sent = 0
+        #: The last status with which a right was missing, where the description reads it as "nobody"; 0 for none.
+        self.denied = 0
 
     async def ask(self, request: RequestTemplate, scope: Scope) -> object:
         """Send a request and return the answer's JSON, or `NOTHING`. Raise a `ProviderError` for every other answer."""
@@ -68,6 +72,7 @@ class CrmClient:
         found = await ask_with(self._credential, send, _is_refused)
         answer, tree, rule = found
         if rule.then == "no_record":
+            self.denied = answer.status if answer.status in _NO_RIGHT and not request.rules else self.denied
             return ReadAnswer(NOTHING, answer.headers)
         if rule.then != "fine":
             raise failure(self._name, self._description, rule, answer, tree)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -9,13 +10,15 @@ from functools import partial
 from routing_engine.core.bounds import LONGEST_TEXT, check_count, number_texts
 from routing_engine.core.model import Record
 from routing_engine.core.phone import holds_line, read_number, spellings
-from routing_engine.core.ports import Batch, Clock, Provider, Query, RemoteField
+from routing_engine.core.ports import Batch, Clock, Noted, Provider, Query, RemoteField
 from routing_engine.core.redact import clean_text
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused
+from routing_engine.providers.answers.outcome import error_of
 from routing_engine.providers.answers.path import Path
 from routing_engine.providers.answers.values import ASIDE_BYTES, aside
 from routing_engine.providers.crm.client import NOTHING, CrmClient
+from routing_engine.providers.crm.each import AskedOnce
 from routing_engine.providers.crm.filters import Unsearchable
 from routing_engine.providers.crm.model import Attempt, DescribeRequest
 from routing_engine.providers.crm.outcome import holds
@@ -35,8 +38,8 @@ from routing_engine.settings.integration import Model
 #: How many records are asked for at once on a call, and how many pages of them at most.
 _LIMIT, _PAGES = 20, 3
 _LIST_LIMIT = 100
-#: So many of the found records are asked for one by one.
-_EACH = 5
+#: So many requests for single records are under way at once.
+_SIDE_BY_SIDE = 5
 
 
 def open_crm(name: str, settings: CrmSettings, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
@@ -62,11 +65,11 @@ class CrmProvider:
         """Return the records of a caller, by one of the description's attempts, or with a value in a field."""
         # No system holds a control character in a field, and some queries would end at it.
         if not query.value.isprintable():
-            return ()
+            return _not_asked("the value holds a control character")
         try:
             return await (self._find_caller(query) if query.by_caller else self._find_value(query))
-        except Unsearchable:
-            return ()
+        except Unsearchable as error:
+            return _not_asked(str(error))
 
     async def page(self, model: str, since: datetime | None, cursor: str) -> Batch:
         """Return one page of all records, or of those changed since a moment."""
@@ -86,13 +89,18 @@ class CrmProvider:
 
     async def check(self) -> str:
         """Ask something cheap, and return a sentence; raises what `find` raises."""
-        if self._description.check is not None:
-            await self._client.ask(self._description.check, self._scope(next(iter(self._mapped))))
-            return f"{self._description.title} answers, and knows us"
-        for model in self._mapped:
-            if await self._asks_something(model):
-                return f"{self._description.title} answers, and lets us search"
-        raise ProviderRefused(f"{self._name}: there is nothing cheap to ask; add 'check' to the description")
+        title, check, self._client.denied = self._description.title, self._description.check, 0
+        if check is not None:
+            await self._client.ask(check, self._scope(next(iter(self._mapped))))
+        # A user without a right for what calls ask may well have one for its own account.
+        searched = [model for model in self._settings.checked if await self._asks_something(model)]
+        # "Nobody was found" says nothing good to one who may not ask.
+        if self._client.denied:
+            raise error_of("login", f"{self._name}: {title}", self._client.denied)
+        if not searched and check is None:
+            raise ProviderRefused(f"{self._name}: there is nothing cheap to ask; add 'check' to the description")
+        known = ["knows us"] if check is not None else []
+        return f"{title} answers, and {' and '.join([*known, *(['lets us search'] if searched else [])])}"
 
     async def _asks_something(self, model: str) -> bool:
         """Search for nobody, or list, with the first request that is sent at all: an attempt may leave it out."""
@@ -132,12 +140,12 @@ class CrmProvider:
     async def _find_caller(self, query: Query) -> Sequence[Record]:
         attempts = self._description.attempts_for(query.model)
         if query.caller is None or query.attempt >= len(attempts):
-            return ()
+            return Noted((), "", asked=False)
         attempt = attempts[query.attempt]
         numbers = spellings(query.caller)
         scope = self._scope(query.model, number=numbers, value=query.value)
         if not holds(attempt.when, scope):
-            return ()
+            return Noted((), "", asked=False)
         if attempt.spelling is not None:
             scope = {**scope, "spelling": attempt.spelling.text(scope)}
         return await self._pages(attempt, scope, query.model)
@@ -147,7 +155,7 @@ class CrmProvider:
         if attempt is None or not query.field:
             raise ProviderRefused(f"{self._name}: a search needs the name of a field")
         if not query.value.strip():
-            return ()
+            return _not_asked("the value is empty")
         mapped = self._mapped[query.model]
         theirs = mapped.theirs(query.field)
         scope = self._scope(query.model, field=theirs, value=query.value)
@@ -155,7 +163,8 @@ class CrmProvider:
         # The description says that the system compares as it should: nothing is known better here.
         if not attempt.exact:
             return found
-        return [record for record in found if self._is_sought(record, query)]
+        sought = [record for record in found if self._is_sought(record, query)]
+        return Noted(sought, found.note) if isinstance(found, Noted) else sought
 
     def _is_sought(self, record: Record, query: Query) -> bool:
         """Return whether the searched field holds the value; systems that compare loosely find more."""
@@ -169,7 +178,7 @@ class CrmProvider:
             holds_line(as_text(one), number, self._region) for one in (read if isinstance(read, tuple) else (read,))
         )
 
-    async def _pages(self, attempt: Attempt, scope: Scope, model: str) -> list[Record]:
+    async def _pages(self, attempt: Attempt, scope: Scope, model: str) -> Sequence[Record]:
         found: list[Record] = []
         cursor = ""
         # A caller waits meanwhile: more pages than these are not read for one number.
@@ -184,8 +193,8 @@ class CrmProvider:
             found += self._known(attempt, records)
             cursor = following(attempt.paging, heard, len(nodes), cursor, _LIMIT)
             if not cursor:
-                break
-        return found
+                return found
+        return Noted(found, f"there are more than {len(found)}; the others were not read")
 
     def _known(self, attempt: Attempt, records: list[Record]) -> list[Record]:
         """Leave out what is not a record: without an id it would be anybody's. A search may have told ids alone."""
@@ -204,18 +213,14 @@ class CrmProvider:
         """Return the records with what a request for each of them tells; where it is silent the search has said it."""
         if not attempt.each:
             return nodes
-        return [*[await self._one(attempt, node, scope) for node in nodes[:_EACH]], *nodes[_EACH:]]
-
-    async def _one(self, attempt: Attempt, node: dict[str, object], scope: Scope) -> dict[str, object]:
-        for step in attempt.each:
-            if not holds(step.when, node):
-                continue
-            tree = await self._client.ask(step.request, {**scope, "found": node})
-            more = None if tree is NOTHING else step.record.first(tree)
-            # The answer goes before the search: it is the whole record, the search a part of it.
-            if isinstance(more, dict):
-                node = {**node, **({step.under: more} if step.under else more)}
-        return node
+        once = AskedOnce(self._client.ask, _SIDE_BY_SIDE)
+        asked = [asyncio.ensure_future(_with_more(attempt, node, scope, once)) for node in nodes]
+        try:
+            return await asyncio.gather(*asked)
+        finally:
+            once.cancel()
+            for one in asked:
+                one.cancel()
 
     def _records(self, nodes: Sequence[dict[str, object]], model: str, scope: Scope) -> list[Record]:
         here = {**scope, "auth": self._client.known}
@@ -233,6 +238,26 @@ class CrmProvider:
             "limit": limit,
             **values,
         }
+
+
+def _not_asked(why: str) -> Noted:
+    return Noted((), f"nothing was asked, because {why}", asked=False)
+
+
+async def _with_more(attempt: Attempt, node: dict[str, object], scope: Scope, once: AskedOnce) -> dict[str, object]:
+    """Return a found record with what the requests for it tell."""
+    for step in attempt.each:
+        if not holds(step.when, node):
+            continue
+        try:
+            tree = await once.ask(step.request, {**scope, "found": node})
+        except Unsearchable:  # what was found is not the name of anything there
+            continue
+        more = None if tree is NOTHING else step.record.first(tree)
+        # The answer goes before the search: it is the whole record, the search a part of it.
+        if isinstance(more, dict):
+            node = {**node, **({step.under: more} if step.under else more)}
+    return node
 
 
 def _with(wanted: tuple[str, ...], theirs: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Literal
 from routing_engine.providers.answers.path import WHOLE, Path, read_path
 from routing_engine.providers.crm.checks import check_sent, names
 from routing_engine.providers.crm.model import Attempt, DescribeRequest, FollowUp, ListRequest, Paging, RequestStep
-from routing_engine.providers.crm.read_requests import INSTEAD, RequestKeys, read_marked, read_request, request_of
+from routing_engine.providers.crm.read_requests import INSTEAD, RequestKeys, read_marked, request_of
 from routing_engine.providers.crm.read_rules import CONDITION, RULES, STATUSES, NextKeys, joined, path
 from routing_engine.providers.crm.requests import Known, OutcomeRule, RequestTemplate, Where
 from routing_engine.providers.crm.templates import TextTemplate
@@ -122,6 +122,12 @@ class EachKeys(RequestKeys):
         "left out unless it holds: `when: {owner_id: any}`",
         usual="always",
     )
+    errors: tuple[OutcomeRule, ...] = setting(
+        RULES,
+        (),
+        "what answers to this request mean, before the rules of the description: with `no_record` the record stays as "
+        "the search told it",
+    )
     under: str = setting(
         text("name"),
         "",
@@ -198,7 +204,8 @@ def _each(value: YamlValue | None, known: Known) -> tuple[FollowUp, ...]:
 def _follow_up(section: Section, known: Known) -> FollowUp:
     keys = read(section, EachKeys, "'each'")
     request = request_of(section, keys, {**known, "found": None})
-    return FollowUp(request or _NO_REQUEST, keys.record or WHOLE, keys.when, keys.under)
+    request = replace(request or _NO_REQUEST, rules=keys.errors)
+    return FollowUp(request, keys.record or WHOLE, keys.when, keys.under)
 
 
 # ------------------------------------------------------------------------------------------------ pages
@@ -273,9 +280,22 @@ def read_describe(section: Section | None, known: Known) -> DescribeRequest | No
     return DescribeRequest(request, keys.fields, keys.name, keys.label, keys.type, keys.partial)
 
 
+@dataclass(frozen=True, slots=True)
+class CheckKeys(RequestKeys):
+    """A cheap request that every account may send."""
+
+    errors: tuple[OutcomeRule, ...] = setting(
+        RULES, (), "what answers to this request mean, before the rules of the description"
+    )
+
+
 def read_check(section: Section | None, known: Known) -> RequestTemplate | None:
     """Read `check`: a cheap request that every account may send."""
-    return None if section is None else read_request(section, "'check'", known)
+    if section is None:
+        return None
+    keys = read(section, CheckKeys, "'check'")
+    request = request_of(section, keys, known)
+    return None if request is None else replace(request, rules=keys.errors)
 
 
 def _captured(written: str) -> Path:

@@ -16,7 +16,7 @@ from yarl import URL
 
 from routing_engine.errors import ProviderRefused
 from routing_engine.providers.answers.path import Path
-from routing_engine.providers.crm.filters import FILTERS, as_words
+from routing_engine.providers.crm.filters import FILTERS, Unsearchable, as_words
 from routing_engine.providers.crm.templates import TRUSTED, Scope, TextSlot, TextTemplate
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -107,6 +107,18 @@ class RequestTemplate:
             raise ProviderRefused("a header would hold signs that no header can hold")
         return BuiltRequest(self.method, _url(address), *self._body(scope, headers))
 
+    def mark(self, scope: Scope) -> str:
+        """Return what is the same for two requests that ask the same of one system."""
+        members = (
+            *_pairs(self.query, scope),
+            "form",
+            *_pairs(self.form, scope),
+            "headers",
+            *_pairs(self.headers, scope),
+        )
+        body = None if self.json is None else build_node(self.json, scope)
+        return repr((self.method, _path(self.address, scope), members, body))
+
     def _body(self, scope: Scope, headers: dict[str, str]) -> tuple[Mapping[str, str], bytes | None]:
         if self.json is not None:
             body = json.dumps(build_node(self.json, scope), separators=(",", ":"), default=as_words)
@@ -137,7 +149,7 @@ def _part(slot: TextSlot, scope: Scope) -> str:
         return value
     # `..` would lead to another resource of the same server, with our credentials.
     if value in _NO_PART or not value:
-        raise ProviderRefused("a part of the address would be empty, or lead elsewhere")
+        raise Unsearchable("a part of the address would be empty, or lead elsewhere")
     return _quoted(value)
 
 

@@ -68,6 +68,8 @@ class CrmSettings:
     tls: ssl.SSLContext | None = None
     connect_timeout_s: float = 1.5
     max_answer_bytes: int = MIB
+    #: The models that a check of the connection searches: those that the operator writes of, else the first.
+    checked: tuple[str, ...] = ()
 
     @property
     def auth_way(self) -> str:
@@ -129,6 +131,7 @@ def read_crm(description: Description, section: Section, name: str, folder: Path
         context_or_usual(section, keys.tls, place),
         keys.connect_timeout_s,
         keys.max_answer_bytes,
+        tuple(written.names() if (written := section.section("models")) is not None else ()) or (*models,)[:1],
     )
     return ProviderSetup(settings, models, limits)
 

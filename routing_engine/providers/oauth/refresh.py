@@ -93,7 +93,8 @@ class TokenRefresh:
                 self._kept = await self._read_file(store) if stamp is not None else None
         kept = self._kept
         fits = kept is None or (kept.made_for, kept.start) == (made_for(self._settings), began_with(self._settings))
-        return kept if fits else None
+        # A refresh token would go on for a password that is no longer right; a person's log-in is not given up for it.
+        return kept if fits and (self._settings.by_person or self._is_proved(kept)) else None
 
     async def _read_file(self, store: TokenStore) -> StoredToken | None:
         try:
@@ -103,9 +104,16 @@ class TokenRefresh:
                 raise
             return None  # nobody is needed for new ones
 
+    def _is_proved(self, kept: StoredToken | None) -> bool:
+        """Return whether a token was fetched with the secrets of today."""
+        return kept is None or kept.proof in ("", proved_with(self._settings))
+
     def _usable(self, kept: StoredToken, ending: str) -> bool:
         # A token that was refused a moment ago is not worth a second try, whatever its clock says.
         if kept.access_token in ("", ending, self.refused_token):
+            return False
+        # A secret that is wrong now must show now, and not when this token has run out.
+        if not self._is_proved(kept):
             return False
         lives = kept.expires_at is None or self._unix_time() < kept.expires_at - kept.early_s
         return lives and still_fits(self._settings.plan, kept.values)
@@ -176,6 +184,7 @@ def kept_of(settings: OAuthSettings, granted: TokenGrant, now: float, refresh_to
         expires_at=None if granted.lifetime_s is None else now + granted.lifetime_s,
         made_for=made_for(settings),
         start=began_with(settings),
+        proof=proved_with(settings),
     )
 
 
@@ -185,6 +194,12 @@ def made_for(settings: OAuthSettings) -> str:
     if not settings.by_person:
         parts += settings.plan.scopes.get(settings.grant, ())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def proved_with(settings: OAuthSettings) -> str:
+    """Return a mark that differs with the secrets of the YAML file; it is kept among the encrypted tokens only."""
+    secrets = "\0".join((settings.client_secret, settings.private_key, settings.password))
+    return hashlib.sha256(f"{settings.client_id}\0{secrets}".encode()).hexdigest()[:16]
 
 
 def began_with(settings: OAuthSettings) -> str:

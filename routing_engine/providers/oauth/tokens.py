@@ -34,8 +34,9 @@ Stamp: TypeAlias = tuple[int, int, int] | None
 class StoredToken:
     """What is known of a log-in. `since` and `expires_at` are in Unix time; without an end it holds until refused.
 
-    `made_for` tells the settings it was made with, `start` the refresh token of the YAML file that it began with, so
-    that a change of either is noticed. `refused` is the error code after which a person must log in again.
+    `made_for` tells the settings it was made with, `start` the refresh token of the YAML file that it began with, and
+    `proof` the secrets, so that a change of each is noticed. `refused` is the error code after which a person must log
+    in again.
     """
 
     access_token: str = field(repr=False)
@@ -46,6 +47,7 @@ class StoredToken:
     made_for: str
     start: str = ""
     refused: str = ""
+    proof: str = ""
 
     @property
     def early_s(self) -> float:

@@ -133,8 +133,7 @@ models: {contact: {fields: {customer_number: custom_fields.customer_number}}}
         batch = await crm.provider.page("contact", None, "")
         query = by_caller(number)
         assert query.caller == read_number(number, "AT")
-        callers, _ = match_caller(batch.records, query, crm.connection.models["contact"].numbers, "AT")
-        return callers
+        return [*match_caller(batch.records, query, crm.connection.models["contact"].numbers, "AT").callers]
 
     async def test_the_longest_numbers_stay_within_a_query(self, crm: Open) -> None:
         assert ids(await crm.caller("+49 1590 12345678901")) == []

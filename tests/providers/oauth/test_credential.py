@@ -315,6 +315,15 @@ async def test_another_app_does_not_use_the_tokens_of_the_one_before(site: Site)
         await site.credential(replace(site.settings(), client_id="app-2")).values()
 
 
+async def test_a_changed_secret_is_noticed_though_an_older_token_lives(site: Site) -> None:
+    site.logged_in()
+    settings = site.settings()
+    right = await site.credential(settings).values()
+    with pytest.raises(ProviderRefused, match="invalid_client"):
+        await site.credential(replace(settings, client_secret="wrong")).values()
+    assert await site.credential(settings).values() == right
+
+
 async def test_a_refresh_token_from_the_yaml_begins_and_a_new_one_begins_anew(site: Site) -> None:
     site.logged_in(lives_s=3600)
     settings = site.settings(own="refresh_token: '${REFRESH}'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -151,3 +152,17 @@ def test_settings_fill_the_plan(tmp_path) -> None:
     assert notes.problems == []
     assert settings.plan.token_url == "https://acme.example/t"
     assert settings.plan.hosts == ("*.acme.example",)
+
+
+@pytest.mark.parametrize(
+    ("plan", "own", "changed"),
+    [(MACHINE, "", "client_secret"), (PASSWORD, ANNA, "client_secret"), (PASSWORD, ANNA, "password")],
+)
+async def test_a_changed_secret_is_noticed_though_an_older_token_lives(
+    site: Site, plan: str, own: str, changed: str
+) -> None:
+    make_key(site.folder, "")
+    settings = site.settings(plan, own)
+    await site.credential(settings).values()
+    with pytest.raises(ProviderRefused, match="refused us"):
+        await site.credential(replace(settings, **{changed: "wrong"})).values()  # type: ignore[arg-type]

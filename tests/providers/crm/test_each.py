@@ -1,0 +1,179 @@
+"""What is asked for each found record, and what is said when nothing was asked, of a small CRM described here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from routing_engine.core.asks import Find, Found, SourceDown
+from routing_engine.core.model import Operand, Source, Template
+from routing_engine.core.phone import read_number
+from routing_engine.errors import ProviderRefused
+from routing_engine.lookup.search import Search
+from routing_engine.providers.crm.provider import CrmProvider, open_crm
+from routing_engine.providers.crm.read_description import read_description
+from routing_engine.providers.crm.settings import read_crm
+from routing_engine.settings.yaml_reader import Problems, read_yaml
+
+pytestmark = pytest.mark.io
+
+CRM = """
+address: SERVER
+auth: none
+models:
+  contact:
+    fields: {id: id, name: name, phone: phone, city: city, owner: owner.name}
+    numbers: [phone]
+errors: [{status: 403, then: no_record}]
+records: hits
+find_by_phone:
+  - get: /search
+    query: {q: '{number.significant}', page: '{page}'}
+    next: {page: 20, more: more}
+    each:
+      - {get: '/people/{found.id}'}
+      - {get: '/owners/{found.owner_id}', under: owner, errors: EACH}
+find_by_field:
+  - {get: /search, query: {q: "{field | name}:'{value | zoho}'"}}
+check: {get: /me, errors: CHECK}
+"""
+EACH, CHECK = "[{status: 403, then: no_record}]", "[{status: 403, then: refused}]"
+ANNA = "+43 664 1234567"
+
+
+class Small:
+    """A CRM whose search tells ids and owners alone. `forbidden` are addresses that answer 403."""
+
+    def __init__(self) -> None:
+        self.people = [{"id": str(number), "owner_id": "u1", "phone": f"+43 664 000{number:04}"} for number in range(9)]
+        self.people[8] |= {"name": "Anna", "phone": ANNA}
+        self.asked: list[str] = []
+        self.forbidden: set[str] = set()
+        self.page = 20
+
+    async def handle(self, request: web.BaseRequest) -> web.Response:
+        self.asked.append(request.path)
+        if request.path in self.forbidden:
+            return web.json_response({}, status=403)
+        kind, _, name = request.path.strip("/").partition("/")
+        if kind == "people":
+            return web.json_response(next(one for one in self.people if one["id"] == name))
+        return web.json_response({"name": "Olga"} if kind == "owners" else self.search(request))
+
+    def search(self, request: web.BaseRequest) -> dict[str, object]:
+        start = (int(request.query.get("page", 1)) - 1) * self.page
+        rows = [{"id": one["id"], "owner_id": one["owner_id"]} for one in self.people]
+        return {"hits": rows[start : start + self.page], "more": start + self.page < len(rows)}
+
+
+class Asked:
+    """The CRM, its provider, and look-ups through it."""
+
+    def __init__(self, crm: Small, address: str, each: str, check: str) -> None:
+        notes = Problems("crm.yaml")
+        text = CRM.replace("SERVER", address).replace("EACH", each).replace("CHECK", check)
+        description = read_description(text, notes, "small")
+        section = read_yaml("provider: small", notes)
+        assert description is not None, notes.problems
+        assert section is not None
+        section.value("provider")
+        setup = read_crm(description, section, "crm", Path())
+        self.crm = crm
+        self.provider = open_crm("crm", setup.settings, setup.models, "AT", time.monotonic)
+        self.search = Search({"crm": self.provider}, {"crm": setup.models}, "AT", 5, time.monotonic)
+
+    async def caller(self, number: str = ANNA) -> Found | SourceDown:
+        caller = read_number(number, "AT")
+        assert caller is not None
+        source = Source("s", "crm", "contact", Template((Operand("call", "caller"),)))
+        return await self.search.find(Find(source, caller.e164, caller), 5)
+
+    async def field(self, value: str) -> Found | SourceDown:
+        return await self.search.find(Find(Source("s", "crm", "contact", Template(()), field="city"), value, None), 5)
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Callable[..., Asked]]:
+    crm, made = Small(), list[Asked]()
+    runner = web.ServerRunner(web.Server(crm.handle), shutdown_timeout=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+
+    def make(each: str = EACH, check: str = CHECK) -> Asked:
+        made.append(Asked(crm, f"http://127.0.0.1:{runner.addresses[0][1]}", each, check))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.provider.close()
+    await runner.cleanup()
+
+
+def records(found: Found | SourceDown) -> list[tuple[str, object]]:
+    assert isinstance(found, Found), found
+    return [(one.id, one.fields["owner"]) for one in found.records]
+
+
+async def test_a_record_behind_the_first_five_of_a_page_is_asked_for_too(opened: Callable[..., Asked]) -> None:
+    found = await opened().caller()
+    assert records(found) == [("8", "Olga")]
+    assert isinstance(found, Found)
+    assert (found.mismatches, found.note) == (8, "")
+
+
+async def test_the_same_owner_is_asked_for_once(opened: Callable[..., Asked]) -> None:
+    asked = opened()
+    await asked.caller()
+    assert asked.crm.asked.count("/owners/u1") == 1
+
+
+async def test_a_right_that_is_missing_for_the_owner_does_not_lose_the_customer(opened: Callable[..., Asked]) -> None:
+    asked = opened()
+    asked.crm.forbidden.add("/owners/u1")
+    assert records(await asked.caller()) == [("8", None)]
+
+
+async def test_rules_of_each_go_before_those_of_the_description(opened: Callable[..., Asked]) -> None:
+    asked = opened(each="[{status: 403, then: refused}]")
+    asked.crm.forbidden.add("/owners/u1")
+    assert isinstance(await asked.caller(), SourceDown)
+
+
+async def test_the_same_record_twice_is_one_record(opened: Callable[..., Asked]) -> None:
+    asked = opened()
+    asked.crm.people.append(asked.crm.people[8])
+    assert records(await asked.caller()) == [("8", "Olga")]
+
+
+async def test_records_beyond_the_pages_that_are_read_are_said_to_be_left_out(opened: Callable[..., Asked]) -> None:
+    asked = opened()
+    asked.crm.page = 2
+    found = await asked.caller()
+    assert isinstance(found, Found)
+    assert (found.records, found.note) == ((), "there are more than 6; the others were not read")
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [("a\\b", "the value holds a backslash"), ("a\x00b", "the value holds a control character")],
+    ids=["escape", "control"],
+)
+async def test_a_value_that_cannot_be_asked_for_is_said(opened: Callable[..., Asked], value: str, why: str) -> None:
+    asked = opened()
+    found = await asked.field(value)
+    assert isinstance(found, Found)
+    assert (found.records, found.note) == ((), f"nothing was asked, because {why}")
+    assert asked.crm.asked == []
+
+
+@pytest.mark.parametrize(("check", "address"), [(CHECK, "/me"), ("[]", "/me"), (CHECK, "/search")])
+async def test_a_check_is_not_fine_for_who_may_not_ask(opened: Callable[..., Asked], check: str, address: str) -> None:
+    asked = opened(check=check)
+    asked.crm.forbidden.add(address)
+    assert isinstance(asked.provider, CrmProvider)
+    with pytest.raises(ProviderRefused, match="refused our credentials"):
+        await asked.provider.check()
