@@ -26,6 +26,7 @@ from routing_engine.live_calls import Around, LiveCalls
 from routing_engine.lookup.cache import Cache
 from routing_engine.lookup.cache_file import CacheFile
 from routing_engine.settings.listeners import FASTAGI, ListenerAddress
+from routing_engine.settings.paths import state_folder
 from routing_engine.settings.stores import cache_path
 from routing_engine.storage.forget_note import note_path, take_note
 from routing_engine.subscribers import SUBSCRIBERS, Host, OpenSubscriber, Subscriber, access_to
@@ -192,7 +193,7 @@ class Service:
                 await self.reload()
             elif self._store.refusal is not None and self._looks % _TRY_AGAIN == 0:
                 await self.reload(again=True)
-            if (number := await asyncio.to_thread(take_note, note_path(self._store.folder))) is not None:
+            if (number := await asyncio.to_thread(take_note, note_path(state_folder(self._store.folder)))) is not None:
                 await self._forget(number)
         except Exception as error:
             self._log.error("configuration.unreadable", error=type(error).__name__, traceback=traceback_frames(error))

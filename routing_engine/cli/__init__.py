@@ -28,10 +28,11 @@ from routing_engine.cli import (
     test,
 )
 from routing_engine.cli import call as telephone
-from routing_engine.cli.common import CONFIG_HELP
+from routing_engine.cli.common import CONFIG_HELP, misuse, step_down
 from routing_engine.cli.in_force import tell_refusal
 from routing_engine.cli.screen import guarded
 from routing_engine.errors import ConfigError
+from routing_engine.settings.paths import state_folder
 
 COMMANDS = (
     *(serve, check, run_test, test, telephone, explain, calls, forget),
@@ -61,8 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    options.config = options.config or _usual_folder()
+    folder = options.config or _usual_folder()
+    if folder is None:
+        return misuse("the configuration in this folder belongs to another user; name it with --config if it is meant")
+    options.config = folder
     try:
+        # Who only writes the configuration is root where that is root's, whoever owns the state.
+        step_down(*([] if getattr(options, "configures", False) else [state_folder(folder)]), folder)
         if getattr(options, "tells_refusal", True):
             tell_refusal(options.config)
         code: int = options.run(options)
@@ -78,10 +84,15 @@ def _run(options: argparse.Namespace) -> int:
     return code
 
 
-def _usual_folder() -> Path:
-    """Return the configuration folder when none is named."""
+def _usual_folder() -> Path | None:
+    """Return the configuration folder when none is named; None where what lies here is somebody else's.
+
+    Whoever owns it says where the secrets of our environment are sent.
+    """
     named = os.environ.get("ROUTING_ENGINE_CONFIG")
     if named:
         return Path(named)
     here = [folder for folder in (Path("config"), Path()) if (folder / "routes").is_dir()]
-    return here[0] if here else Path("/etc/routing-engine")
+    if not here:
+        return Path("/etc/routing-engine")
+    return here[0] if here[0].stat().st_uid in (0, os.geteuid()) else None

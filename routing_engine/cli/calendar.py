@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
     """Add the command, and its own: close, open, clear."""
     parser = add_command(commands, "calendar", "show every calendar's state; close or open one for a while")
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.set_defaults(run=show)
+    parser.set_defaults(run=show, configures=True)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
     for state in ("close", "open"):
         action = _add_action(actions, state, f"{state} a calendar until a time")

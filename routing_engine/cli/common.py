@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from routing_engine.core.redact import escaped
+from routing_engine.storage.files import become_owner
 
 #: Where a command adds its parser: what `ArgumentParser.add_subparsers` gives.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -51,6 +53,17 @@ _COLOURS = {"good": "32", "bad": "31", "dim": "2", "bold": "1"}
 def paint(text: str, colour: str) -> str:
     """Return the text in a colour on a terminal, as it is elsewhere."""
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if sys.stdout.isatty() else text
+
+
+def step_down(*places: Path) -> None:
+    """Go on as the owner of the first of these places that is not root's, where root runs us.
+
+    Whoever owns a folder can leave links, programs and addresses there, and may have been taken over: nothing of that
+    is done with root's rights. Raises `PermissionError` for a root that may not change who it is.
+    """
+    for place in places:
+        with contextlib.suppress(FileNotFoundError):
+            become_owner(place)
 
 
 def misuse(sentence: str) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import socket
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
 from routing_engine.cli.journal import JournalPlace, add_options, exit_on_journal_error, find_journal
@@ -17,6 +19,7 @@ from routing_engine.core.redact import mask_number
 from routing_engine.errors import JournalError
 from routing_engine.lookup.cache_file import forget_on_disk
 from routing_engine.mirror.index_writer import forget_in_mirrors
+from routing_engine.settings.paths import state_folder
 from routing_engine.storage.forget_note import leave_note, note_path, wait_until_taken
 
 
@@ -104,15 +107,42 @@ def from_cache(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLin
         count = forget_on_disk(place.cache, number.e164, dry_run) if place.cache is not None else 0
     except (OSError, sqlite3.Error) as error:
         return ReceiptLine("cache", {}, False, (f"not done: {error}",))
-    notes = () if taken else ("no running engine answered: restart it, if one runs with this folder",)
-    return ReceiptLine("cache", {"answers on disk": count}, notes=notes)
+    if taken:
+        return ReceiptLine("cache", {"answers on disk": count})
+    if not _listens(place):
+        _take_back(place)
+        return ReceiptLine("cache", {"answers on disk": count}, notes=("no engine runs with this folder",))
+    notes = (
+        f"an engine listens, and did not answer in {place.patience_s:g} s: what it has in memory is not forgotten yet",
+        f"{_note(place)} waits for it: it forgets the number as soon as it can, or at its next start",
+    )
+    return ReceiptLine("cache", {"answers on disk": count}, False, notes)
+
+
+def _note(place: JournalPlace) -> Path:
+    return note_path(state_folder(place.folder))
 
 
 def _tell_engine(place: JournalPlace, number: Number) -> bool:
     """Ask a running engine to forget a number; return whether one did."""
-    note = note_path(place.folder)
-    leave_note(note, number.e164)
-    return wait_until_taken(note, place.patience_s)
+    leave_note(_note(place), number.e164)
+    return wait_until_taken(_note(place), place.patience_s)
+
+
+def _take_back(place: JournalPlace) -> None:
+    """Remove a note that there is nobody to take: it holds the number, too."""
+    _note(place).unlink(missing_ok=True)
+
+
+def _listens(place: JournalPlace) -> bool:
+    """Return whether anybody listens where the engine of this folder would."""
+    if place.engine is None:
+        return False
+    try:
+        with socket.create_connection((place.engine.host, place.engine.port), timeout=2):
+            return True
+    except OSError:
+        return False
 
 
 def from_mirrors(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLine:

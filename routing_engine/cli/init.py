@@ -20,7 +20,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("folder", metavar="DIR", type=Path)
     parser.add_argument("--profile", choices=sorted(PROFILES), default="plain", help="the dialplan around it")
-    parser.set_defaults(run=run, tells_refusal=False)
+    parser.set_defaults(run=run, tells_refusal=False, configures=True)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -13,12 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from routing_engine.cli.common import step_down
 from routing_engine.config.engine_yaml import load_part
 from routing_engine.core.destinations import say_destination
 from routing_engine.errors import ConfigError, JournalError
 from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.stored_call import StoredCall
 from routing_engine.settings.environment import variable_of
+from routing_engine.settings.listeners import ListenerAddress
 from routing_engine.settings.stores import JournalSettings, cache_path, journal_path, mirror_folder
 
 _AGO = re.compile(r"([0-9]{1,6})([smhdw])\Z", re.ASCII)
@@ -30,7 +32,8 @@ class JournalPlace:
     """A journal as engine.yaml describes it. `zone` None is the machine's.
 
     `folder` is the configuration's; `cache` is the file of the kept answers, None when they are in memory only.
-    `patience_s` is how long a running engine has to answer; `mirror` is the folder of the mirrors' indexes.
+    `patience_s` is how long a running engine has to answer, `engine` where it listens. `mirror` is
+    the folder of the mirrors' indexes.
     """
 
     path: Path
@@ -41,6 +44,7 @@ class JournalPlace:
     cache: Path | None = None
     patience_s: float = 4.0
     mirror: Path = Path("state/mirror")
+    engine: ListenerAddress | None = None
 
     @property
     def file(self) -> Path:
@@ -74,16 +78,21 @@ def find_journal(options: argparse.Namespace, key: bool = False) -> JournalPlace
     settings, problems = load_part(options.config, keys, partial(variable_of, options.config))
     if key and problems:
         raise ConfigError(problems)
+    # By itself: a secret of the listener that is not set here does not matter.
+    listening, _ = load_part(options.config, ("listeners",), partial(variable_of, options.config))
     if options.journal is None and not options.config.is_dir():
         raise JournalError(f"there is no folder {options.config}; name it with --config, or the file with --journal")
+    path = options.journal or journal_path(settings.journal, options.config)
+    step_down(path, path.parent)
     return JournalPlace(
-        path=options.journal or journal_path(settings.journal, options.config),
+        path=path,
         settings=settings.journal,
         region=settings.region,
         zone=settings.timezone,
         folder=options.config,
         cache=cache_path(settings.cache, options.config),
         mirror=mirror_folder(settings.mirror, options.config),
+        engine=listening.listeners.fastagi,
     )
 
 

@@ -35,7 +35,7 @@ def add(commands: Commands) -> None:
     parser = add_command(commands, "schema", "write the JSON Schemas by which an editor checks the configuration")
     kinds = sorted(schemas(Path()))
     parser.add_argument("kind", nargs="?", choices=kinds, help="print this one instead of writing all")
-    parser.set_defaults(run=run, tells_refusal=False)
+    parser.set_defaults(run=run, tells_refusal=False, configures=True)
 
 
 def run(options: argparse.Namespace) -> int:

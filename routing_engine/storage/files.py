@@ -191,12 +191,18 @@ def _give_to_owner(made: int, folder: int) -> None:
 
 
 def become_owner(path: Path) -> None:
-    """Go on for good as the user whom a file belongs to, where root was asked; everybody else stays who they are."""
-    owner = path.stat()
-    if os.geteuid() == 0 != owner.st_uid:
-        try:
-            os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
-        except KeyError:  # a user without a name, as containers have them
-            os.setgroups([owner.st_gid])
-        os.setgid(owner.st_gid)
-        os.setuid(owner.st_uid)
+    """Go on for good as the user whom a file belongs to, where root was asked; everybody else stays who they are.
+
+    Whoever has set a link to it comes first: it is his word what is there.
+    """
+    if os.geteuid() != 0:
+        return
+    owner = next((one for one in (path.lstat(), path.stat()) if one.st_uid != 0), None)
+    if owner is None:
+        return
+    try:
+        os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
+    except KeyError:  # a user without a name, as containers have them
+        os.setgroups([owner.st_gid])
+    os.setgid(owner.st_gid)
+    os.setuid(owner.st_uid)

@@ -1,7 +1,8 @@
 """A note to the engine that runs elsewhere: forget this number.
 
 The command writes the note; the engine takes it within a second or two, drops what it holds, and removes the note: so
-the command knows that it is done. The note holds the number for that long, so it is for the engine alone.
+the command knows that it is done. The note holds the number for that long, so it is for the engine alone. One that
+nobody has taken stays for an engine that is only frozen, or about to start.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ _LOOK_AGAIN_S = 0.1
 _MODE = 0o640
 
 
-def note_path(folder: Path) -> Path:
-    """Return where the note for the engine of a configuration folder lies."""
-    return folder / "state" / "forget.json"
+def note_path(state: Path) -> Path:
+    """Return where the note lies, in the folder that the engine may write."""
+    return state / "forget.json"
 
 
 def leave_note(note: Path, e164: str) -> None:
@@ -31,13 +32,12 @@ def leave_note(note: Path, e164: str) -> None:
 
 
 def wait_until_taken(note: Path, patience_s: float, sleep: Callable[[float], None] = time.sleep) -> bool:
-    """Wait until an engine has removed the note. Return False, with the note removed, when none has."""
+    """Wait until an engine has removed the note. Return False when none has; the note is there still."""
     for _ in range(max(1, round(patience_s / _LOOK_AGAIN_S))):
         if not note.exists():
             return True
         sleep(_LOOK_AGAIN_S)
-    note.unlink(missing_ok=True)
-    return False
+    return not note.exists()
 
 
 def take_note(note: Path) -> str | None:

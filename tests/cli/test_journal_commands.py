@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from routing_engine.cli.journal import read_moment
 from routing_engine.core.model import Destination, TrailStep
 from routing_engine.lookup.cache import Cache, CacheEntry
 from routing_engine.lookup.cache_file import CacheFile
+from routing_engine.settings.paths import state_folder
+from routing_engine.storage.forget_note import note_path, take_note
 from tests.cli.conftest import Run
 from tests.journal.calls import AT, KEY, abandoned, bytes_of, kept_ids, opened, routed, settings, write
 
@@ -226,6 +229,23 @@ def test_forget_removes_a_number_and_gives_a_receipt(run: Run, config: Path) -> 
     assert (code, lines[0], lines[2]) == (0, "...567 is forgotten", "  journal   1 calls, 0 mentions in other calls")
     assert lines[1].startswith("  receipt   ")
     assert (kept_ids(path), b"1234567" in bytes_of(path)) == (["b"], False)
+
+
+def test_an_engine_that_listens_and_does_not_answer_has_not_forgotten(run: Run, config: Path) -> None:
+    fill(config, routed(), mode="plain")
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        text = (config / "engine.yaml").read_text() if (config / "engine.yaml").exists() else ""
+        listens = f"listeners: {{fastagi: 127.0.0.1:{frozen.getsockname()[1]}}}\n"
+        (config / "engine.yaml").write_text(text + listens)
+        code, out, _ = run("forget", "--wait", "0.1", "0664 1234567", "--config", str(config))
+    assert (code, out.splitlines()[0]) == (1, "...567 is not wholly forgotten")
+    assert take_note(note_path(state_folder(config))) == "+436641234567"
+
+
+def test_where_no_engine_runs_the_number_does_not_stay_in_a_note(run: Run, config: Path) -> None:
+    fill(config, routed(), mode="plain")
+    assert run("forget", "--wait", "0.1", "0664 1234567", "--config", str(config))[0] == 0
+    assert not note_path(state_folder(config)).exists()
 
 
 def test_a_receipt_as_json_names_each_place(run: Run, config: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -125,14 +124,6 @@ def test_another_process_that_pulls_is_not_disturbed(run: Run, folder: Path) -> 
 def test_a_wrong_call_of_the_command_is_told(run: Run, folder: Path, more: tuple[str, ...], sentence: str) -> None:
     code, _, err = run("mirror", *more, "--config", str(folder))
     assert (code, sentence in err) == (2, True)
-
-
-def test_files_that_root_makes_are_the_engines(run: Run, folder: Path) -> None:
-    user = 65534 if os.geteuid() == 0 else os.geteuid()
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, user, -1)
-    mirrors(run, folder, "crm", "--now")
-    assert {path.stat().st_uid for path in folder.rglob("*")} == {user}
 
 
 def test_a_number_is_forgotten_here_too(run: Run, folder: Path) -> None:

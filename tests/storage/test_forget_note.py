@@ -30,9 +30,9 @@ def test_who_waits_sees_that_it_was_taken(note: Path) -> None:
     assert wait_until_taken(note, 5, sleep=lambda _: note.unlink())
 
 
-def test_a_note_that_nobody_takes_does_not_stay(note: Path) -> None:
+def test_a_note_that_nobody_takes_waits_for_the_next_start(note: Path) -> None:
     assert not wait_until_taken(note, 0.3, sleep=lambda _: None)
-    assert not note.exists()
+    assert take_note(note) == ANNA
 
 
 @pytest.mark.parametrize("text", ["", "{}", "null", "12", "\0", '"' + "9" * 500])
