@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
@@ -12,6 +12,9 @@ from routing_engine.core.phone import Number
 #: What a field of a record may be. Lists become tuples; anything deeper is kept as its JSON text.
 Scalar: TypeAlias = str | int | float | bool | None
 Value: TypeAlias = Scalar | tuple[Scalar, ...]
+#: What JSON holds, as it is read: objects, lists, texts, numbers, true, false and null, within one another. A moment
+#: among what is sent stands for its text in ISO 8601.
+Json: TypeAlias = "bool | int | float | str | datetime | Sequence[Json] | Mapping[str, Json] | None"
 
 Reason: TypeAlias = Literal["matched", "no_input", "no_record", "no_rule", "source_down", "anonymous", "error"]
 

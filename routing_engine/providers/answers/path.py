@@ -10,6 +10,7 @@ from jsonpath import JSONPath
 from jsonpath.segments import JSONPathChildSegment
 from jsonpath.selectors import NameSelector
 
+from routing_engine.core.model import Json
 from routing_engine.errors import ProviderMisread
 
 #: A JSONPath that looks for something (`..`, `*`, `[?...]`) is not tried on answers of more values.
@@ -39,7 +40,7 @@ class Path:
     #: For a JSONPath, the paths to every node above the one that it points at.
     above: tuple[JSONPath, ...] = ()
 
-    def nodes(self, tree: object) -> list[object]:
+    def nodes(self, tree: Json) -> list[Json]:
         """Return what lies there: nothing, one node, or several where a JSONPath says so."""
         if self.walks:
             return _walk(tree, self.ground)
@@ -54,17 +55,17 @@ class Path:
             found = [item[name] for item in items if isinstance(item, dict) and name in item]
         return found
 
-    def first(self, tree: object) -> object:
+    def first(self, tree: Json) -> Json:
         """Return the first node; None when there is none."""
         nodes = self.nodes(tree)
         return nodes[0] if nodes else None
 
-    def has_ground(self, tree: object) -> bool:
+    def has_ground(self, tree: Json) -> bool:
         """Return whether an answer has the shape that the path expects, with something in it or not."""
         names = self.ground if self.json is not None else self.names
         return bool(Path(".".join(names), names).nodes(tree))
 
-    def ends_empty(self, tree: object) -> bool:
+    def ends_empty(self, tree: Json) -> bool:
         """Return whether the path ends early, below the top, at something empty: `{"a": []}` of `a.b`."""
         for depth, name in enumerate(self.ground if self.json is not None else self.names):
             if not isinstance(tree, dict) or name not in tree:
@@ -72,7 +73,7 @@ class Path:
             tree = tree[name]
         return False
 
-    def leads_to_nothing(self, tree: object) -> bool:
+    def leads_to_nothing(self, tree: Json) -> bool:
         """Return whether a JSONPath leads through null, {} or []: `$.items[0].name` where `items` is empty."""
         found = (_find_all(path, tree) for path in self.above)
         return any(nodes and all(map(is_nothing, nodes)) for nodes in found)
@@ -108,12 +109,12 @@ def read_path(text: str) -> Path:
     return Path(text, (), found, ground, len(ground) == len(found.segments) > 0, tuple(above))
 
 
-def is_nothing(value: object) -> bool:
+def is_nothing(value: Json) -> bool:
     """Return whether a value of JSON stands for "nobody": null, {} or []."""
     return value is None or (isinstance(value, (dict, list)) and not value)
 
 
-def _walk(tree: object, names: tuple[str, ...]) -> list[object]:
+def _walk(tree: Json, names: tuple[str, ...]) -> list[Json]:
     for name in names:
         if not isinstance(tree, dict) or name not in tree:
             return []
@@ -121,7 +122,7 @@ def _walk(tree: object, names: tuple[str, ...]) -> list[object]:
     return [tree]
 
 
-def _holds_more(tree: object, most: int) -> bool:
+def _holds_more(tree: Json, most: int) -> bool:
     """Return whether a tree of JSON has more values than `most`."""
     waiting, count = [tree], 0
     while waiting:
@@ -134,14 +135,15 @@ def _holds_more(tree: object, most: int) -> bool:
     return False
 
 
-def _find_all(path: JSONPath, tree: object) -> list[object]:
+def _find_all(path: JSONPath, tree: Json) -> list[Json]:
     if isinstance(tree, str):
         # The library would read a text as JSON, and raise where it is none: here it is an answer, without members.
         return [] if path.segments else [tree]
     # `$..name` looks at each of them, at 30 us: an answer of 1 MiB would hold up every call for seconds.
     if _holds_more(tree, MOST_VALUES):
         raise PathTooCostly(f"the answer has more than {MOST_VALUES:,} values, too many for a path that searches")
-    return path.findall(tree)  # type: ignore[arg-type]  # the library wants text or a container, and takes any JSON
+    found: list[Json] = path.findall(tree)  # type: ignore[arg-type, assignment]  # of objects it says
+    return found
 
 
 def _ground(path: JSONPath) -> tuple[str, ...]:

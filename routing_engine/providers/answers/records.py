@@ -10,7 +10,7 @@ from urllib.parse import quote
 import jsonpath
 
 from routing_engine.core.bounds import check_count
-from routing_engine.core.model import Operand, Record, Template, Value
+from routing_engine.core.model import Json, Operand, Record, Template, Value
 from routing_engine.core.redact import clean_text
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread
@@ -104,7 +104,7 @@ def read_answer(body: bytes, shape: RecordShape, content_type: str = "") -> tupl
     return read_records(found, shape)
 
 
-def read_records(answer: object, shape: RecordShape) -> tuple[Record, ...]:
+def read_records(answer: Json, shape: RecordShape) -> tuple[Record, ...]:
     """Return the records of a JSON answer: an object, one wrapper key around an object or a list, or a list.
 
     No record are `null`, `{}`, `[]`, `{"found": false}` and a wrapper around the first three, also when the paths of
@@ -121,7 +121,7 @@ def read_records(answer: object, shape: RecordShape) -> tuple[Record, ...]:
     return tuple(record for record in found if record is not None)
 
 
-def _candidates(answer: object, shape: RecordShape) -> list[tuple[object, object]]:
+def _candidates(answer: Json, shape: RecordShape) -> list[tuple[Json, Json]]:
     """Return what may be records: where paths look, and the object that holds the plain fields."""
     if is_nothing(answer):
         return []
@@ -132,7 +132,7 @@ def _candidates(answer: object, shape: RecordShape) -> list[tuple[object, object
     raise shape.misread("the answer is neither an object nor a list")
 
 
-def _unwrap(answer: dict[str, object], shape: RecordShape) -> list[object]:
+def _unwrap(answer: dict[str, Json], shape: RecordShape) -> list[Json]:
     """Return the objects that hold plain fields. A single key is a wrapper unless the field map names it."""
     inner = {key: value for key, value in answer.items() if key != "found" or key in shape.theirs}
     # `{"customer": {...}}` and `{"name": "Anna"}` look alike: only the field map tells a wrapper from a field.
@@ -149,7 +149,7 @@ def _unwrap(answer: dict[str, object], shape: RecordShape) -> list[object]:
     return [value] if isinstance(value, dict) else [answer]
 
 
-def _read_record(answer: object, flat: object, shape: RecordShape) -> Record | None:
+def _read_record(answer: Json, flat: Json, shape: RecordShape) -> Record | None:
     if not isinstance(flat, dict):
         raise shape.misread("an element of the answer's list is not an object")
     # With `found` in the field map it is a value like any other, unless it is all that there is.
@@ -169,13 +169,13 @@ def _read_record(answer: object, flat: object, shape: RecordShape) -> Record | N
     raise shape.misread("the answer has none of the fields of the field map")
 
 
-def _look(answer: object, flat: dict[str, object], theirs: str | Path) -> list[object]:
+def _look(answer: Json, flat: dict[str, Json], theirs: str | Path) -> list[Json]:
     if isinstance(theirs, str):
         return [flat[theirs]] if theirs in flat else []
     return theirs.nodes(answer)
 
 
-def value_of(nodes: list[object]) -> Value:
+def value_of(nodes: list[Json]) -> Value:
     """Return what lies at a path as a field's value: several nodes are a list, none is None."""
     if not nodes:
         return None

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-from routing_engine.core.model import Scalar, Value
+from routing_engine.core.model import Json, Scalar, Value
 from routing_engine.core.redact import clean_text
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ ASIDE_BYTES = 65_536
 _MOST_VALUES = 1_000_000
 
 
-def read_value(raw: object) -> Value:
+def read_value(raw: Json) -> Value:
     """Return a JSON value as a field's value: a list of scalars as a tuple, anything deeper as its JSON text.
 
     A whole number beyond 64 bits is an id that somebody forgot to quote: it becomes its text.
@@ -31,7 +31,7 @@ def read_value(raw: object) -> Value:
     return _read_scalar(raw)
 
 
-def _read_scalar(raw: object) -> Scalar:
+def _read_scalar(raw: Json) -> Scalar:
     if isinstance(raw, str):
         return clean_text(raw)
     # Python has no limit, JavaScript and databases have: as text all digits survive.
@@ -45,12 +45,13 @@ async def aside(size: int, read: Callable[[], T]) -> T:
     return read() if size <= ASIDE_BYTES else await asyncio.to_thread(read)
 
 
-def read_json(body: bytes) -> object:
+def read_json(body: bytes) -> Json:
     """Read strict JSON in UTF-8 (a byte order mark is passed over). Raises `ValueError` for anything else."""
     if len(body) > _MOST_VALUES and body.count(b",") + body.count(b"[") + body.count(b"{") > _MOST_VALUES:
         raise ValueError("has more than a million values")
     try:
-        return _DECODER.decode(body.decode("utf-8-sig"))
+        found: Json = _DECODER.decode(body.decode("utf-8-sig"))
+        return found
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

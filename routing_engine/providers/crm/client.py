@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from yarl import URL
 
+from routing_engine.core.model import Json
 from routing_engine.core.ports import Clock
 from routing_engine.errors import ProviderMisread, ProviderRefused
 from routing_engine.providers.answers.not_json import why_not_json
@@ -26,14 +28,14 @@ _ERROR_BYTES = 65_536
 #: What a system answers to those who may not ask.
 _NO_RIGHT = frozenset({401, 403})
 #: An answer that means "nobody was found".
-NOTHING: Final = object()
+NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
 
 
 class _Understood(NamedTuple):
     """An answer, its JSON, and the rule that says what it means."""
 
     answer: HttpAnswer
-    tree: object
+    tree: Json
     rule: OutcomeRule
 
 
@@ -59,7 +61,7 @@ class CrmClient:
         #: The last status with which a right was missing, where the description reads it as "nobody"; 0 for none.
         self.denied = 0
 
-    async def ask(self, request: RequestTemplate, scope: Scope) -> object:
+    async def ask(self, request: RequestTemplate, scope: Scope) -> Json:
         """Send a request and return the answer's JSON, or `NOTHING`. Raise a `ProviderError` for every other answer."""
         return (await self.answer(request, scope)).tree
 

@@ -17,17 +17,18 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TypeAlias
 
+from routing_engine.core.model import Json
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderRefused
 
-Apply: TypeAlias = Callable[..., object]
+Apply: TypeAlias = Callable[..., Json]
 
 
-def _iso(value: object) -> str:
+def _iso(value: Json) -> str:
     return value.isoformat(timespec="seconds").replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 
-def as_words(value: object) -> str:
+def as_words(value: Json) -> str:
     """Return a value as text; a moment as ISO 8601, a list with commas."""
     if isinstance(value, datetime):
         return _iso(value)
@@ -67,21 +68,21 @@ def _mapped(table: Mapping[str, str]) -> Apply:
     return lambda value: as_words(value).translate(plain)
 
 
-def _name(value: object) -> str:
+def _name(value: Json) -> str:
     text = as_words(value)
     if not _NAME.match(text):
         raise Unsearchable("the name of a field or model holds more than letters, digits, _ and .")
     return text
 
 
-def _strict(value: object) -> str:
+def _strict(value: Json) -> str:
     text = as_words(value)
     if not _STRICT.match(text):
         raise Unsearchable("the value holds signs that this system cannot be asked for")
     return text
 
 
-def _zoho(value: object) -> str:
+def _zoho(value: Json) -> str:
     """Zoho says how brackets and commas are escaped, and nothing of backslashes."""
     text = as_words(value)
     # What its documentation does not say is not tried with a caller's text.
@@ -90,20 +91,20 @@ def _zoho(value: object) -> str:
     return _ZOHO.sub(r"\\\g<0>", text)
 
 
-def _lucene(value: object) -> str:
+def _lucene(value: Json) -> str:
     return '"' + re.sub(r'([\\"])', r"\\\1", as_words(value)) + '"'
 
 
-def _like_digits(value: object, wildcard: str = "%") -> str:
+def _like_digits(value: Json, wildcard: str = "%") -> str:
     digits = [char for char in as_words(value) if char.isascii() and char.isdigit()]
     return wildcard + wildcard.join(digits)
 
 
-def _last(value: object, count: str) -> str:
+def _last(value: Json, count: str) -> str:
     return as_words(value)[-int(count) :]
 
 
-def _mask(value: object, mask: object) -> str:
+def _mask(value: Json, mask: Json) -> str:
     """Put the digits of a value where a mask has `#`; with another count of them it is not such a number."""
     digits = iter([char for char in as_words(value) if char.isascii() and char.isdigit()])
     try:
@@ -116,7 +117,7 @@ def _mask(value: object, mask: object) -> str:
     return found
 
 
-def _number(value: object) -> object:
+def _number(value: Json) -> Json:
     try:
         return int(as_words(value))
     except ValueError:
@@ -128,24 +129,24 @@ def _number(value: object) -> object:
         raise Unsearchable("the value is not a number, and the system wants one") from None
 
 
-def _default(value: object, other: object) -> object:
+def _default(value: Json, other: Json) -> Json:
     return other if value is None or value == "" else value
 
 
-def _map(value: object, *pairs: str) -> object:
+def _map(value: Json, *pairs: str) -> Json:
     return dict(zip(pairs[::2], pairs[1::2], strict=True)).get(as_words(value), value)
 
 
-def _join(value: object, between: str = ",") -> str:
+def _join(value: Json, between: str = ",") -> str:
     return between.join(map(as_words, value)) if isinstance(value, (list, tuple)) else as_words(value)
 
 
-def _format(value: object, pattern: str) -> str:
+def _format(value: Json, pattern: str) -> str:
     return value.strftime(pattern) if isinstance(value, datetime) else as_words(value)
 
 
 def _scaled(factor: float) -> Apply:
-    def scaled(value: object) -> int:
+    def scaled(value: Json) -> int:
         number = value.timestamp() if isinstance(value, datetime) else _number(value)
         try:
             return round(number * factor) if isinstance(number, (int, float)) else 0
@@ -155,25 +156,25 @@ def _scaled(factor: float) -> Apply:
     return scaled
 
 
-def _clock(value: object) -> str:
+def _clock(value: Json) -> str:
     number = _number(value)
     whole = round(number) if isinstance(number, (int, float)) else 0
     return f"{whole // 60:02}:{whole % 60:02}"
 
 
-def _base64(value: object) -> str:
+def _base64(value: Json) -> str:
     return base64.b64encode(as_words(value).encode("utf-8", "replace")).decode()
 
 
-def _base64url(value: object) -> str:
+def _base64url(value: Json) -> str:
     return base64.urlsafe_b64encode(as_words(value).encode("utf-8", "replace")).decode()
 
 
-def _basic(value: object, password: object) -> str:
+def _basic(value: Json, password: Json) -> str:
     return _base64(f"{as_words(value)}:{as_words(password)}")
 
 
-def _md5(value: object, *more: object) -> str:
+def _md5(value: Json, *more: Json) -> str:
     whole = "".join(map(as_words, (value, *more)))
     return hashlib.md5(whole.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
 

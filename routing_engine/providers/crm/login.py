@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
+from routing_engine.core.model import Json
 from routing_engine.core.ports import Clock
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
@@ -112,7 +113,7 @@ class LoginSession:
             raise failure(self._name, description, rule, answer, tree)
         return self._captured(step, answer, tree)
 
-    def _captured(self, step: RequestStep, answer: HttpAnswer, tree: object) -> Mapping[str, str]:
+    def _captured(self, step: RequestStep, answer: HttpAnswer, tree: Json) -> Mapping[str, str]:
         found = {}
         for name, path in step.capture:
             raw = header_value(answer.headers, path) if isinstance(path, str) else path.first(tree)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from routing_engine.core.model import Json
 from routing_engine.providers.answers.path import WHOLE, Path
 from routing_engine.providers.crm.requests import OutcomeRule, RequestTemplate, Where
 from routing_engine.providers.crm.templates import TextTemplate
@@ -155,7 +156,7 @@ class Description:
     models: Mapping[str, KnownModel]
     constants: frozenset[str]
     within: Path
-    nothing: tuple[object, ...]
+    nothing: tuple[Json, ...]
     limits: RateLimits
     hosts: tuple[str, ...]
     rules: tuple[OutcomeRule, ...]

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 
+from routing_engine.core.model import Json
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderError
 from routing_engine.providers.answers.not_json import read_declared_json
@@ -19,7 +20,7 @@ from routing_engine.providers.net.http_client import HttpAnswer
 _CODE = re.compile(r"(?!\+?[0-9]{5})[A-Za-z0-9_.\-]{1,60}\Z")
 
 
-def holds(where: Where, tree: object, headers: Mapping[str, str] | None = None) -> bool:
+def holds(where: Where, tree: Json, headers: Mapping[str, str] | None = None) -> bool:
     """Return whether every path of a condition leads to one of its texts; `header:NAME` is a header's."""
     for path, wanted in where:
         named = headers is not None and names_header(path.text)
@@ -30,18 +31,18 @@ def holds(where: Where, tree: object, headers: Mapping[str, str] | None = None) 
     return True
 
 
-def _values_of(headers: Mapping[str, str], name: str) -> list[object]:
+def _values_of(headers: Mapping[str, str], name: str) -> list[Json]:
     """Return the value of a header, whole and without its parameters: `text/html; charset=utf-8` is `text/html` too."""
     value = header_value(headers, name)
     return [value, value.partition(";")[0].strip()]
 
 
-def _word(node: object) -> str:
+def _word(node: Json) -> str:
     """Return a scalar as text; a list or an object is something, but no text."""
     return as_text(node) if isinstance(node, (str, int, float, bool)) else "\0"
 
 
-def read_body(answer: HttpAnswer) -> object:
+def read_body(answer: HttpAnswer) -> Json:
     """Return the JSON of an answer; None for an empty body, and for one that is not JSON."""
     try:
         # What is not JSON counts as nothing here: rules look at the status, and `client` says what it was.
@@ -55,7 +56,7 @@ def content_type(answer: HttpAnswer) -> str:
     return answer.headers.get("Content-Type", "")
 
 
-def outcome_of(description: Description, request: RequestTemplate, answer: HttpAnswer, tree: object) -> OutcomeRule:
+def outcome_of(description: Description, request: RequestTemplate, answer: HttpAnswer, tree: Json) -> OutcomeRule:
     """Return the first rule that fits: the request's own, then the description's, then those of HTTP."""
     for rule in (*request.rules, *description.rules):
         if (not rule.statuses or answer.status in rule.statuses) and holds(rule.where, tree, answer.headers):
@@ -68,7 +69,7 @@ def failure(
     description: Description,
     rule: OutcomeRule,
     answer: HttpAnswer,
-    tree: object,
+    tree: Json,
     unix_time: Callable[[], float] = time.time,
 ) -> ProviderError:
     """Return the error that an answer is; its text holds the status and the system's own short code, nothing else."""
@@ -76,13 +77,13 @@ def failure(
     return error_of(rule.then, f"{name}: {description.title}", answer.status, _code(description, tree), wait_s)
 
 
-def _code(description: Description, tree: object) -> str:
+def _code(description: Description, tree: Json) -> str:
     code = None if description.code is None else description.code.first(tree)
     text = as_text(code) if isinstance(code, (str, int)) else ""
     return text if _CODE.match(text) else ""
 
 
-def _wait_s(rule: OutcomeRule, answer: HttpAnswer, tree: object, now: float) -> float | None:
+def _wait_s(rule: OutcomeRule, answer: HttpAnswer, tree: Json, now: float) -> float | None:
     """Return how long to wait: as the rule says, else a header or a member that it names, else `Retry-After`."""
     header = seconds_until(answer.headers.get(rule.wait_header, ""), now) if rule.wait_header else None
     told = rule.wait_path.first(tree) if rule.wait_path is not None else None

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from routing_engine.core.bounds import LONGEST_TEXT, check_count, number_texts
-from routing_engine.core.model import Record
+from routing_engine.core.model import Json, Record
 from routing_engine.core.phone import holds_line, read_number, spellings
 from routing_engine.core.ports import Batch, Clock, Noted, Provider, Query, RemoteField
 from routing_engine.core.redact import clean_text
@@ -202,14 +202,14 @@ class CrmProvider:
             raise ProviderMisread(f"{self._name}: a record has no id; look at 'fields' of the model")
         return [record for record in records if record.id]
 
-    async def _ask(self, attempt: Attempt, scope: Scope, cursor: str) -> tuple[ReadAnswer, list[dict[str, object]]]:
+    async def _ask(self, attempt: Attempt, scope: Scope, cursor: str) -> tuple[ReadAnswer, list[dict[str, Json]]]:
         link = cursor if attempt.paging is not None and attempt.paging.kind == "link" else ""
         heard = await self._client.answer(attempt.request, scope, link)
         return heard, [] if heard.tree is NOTHING else nodes_of(attempt, heard.tree, self._name)
 
     async def _whole(
-        self, attempt: Attempt, nodes: Sequence[dict[str, object]], scope: Scope
-    ) -> Sequence[dict[str, object]]:
+        self, attempt: Attempt, nodes: Sequence[dict[str, Json]], scope: Scope
+    ) -> Sequence[dict[str, Json]]:
         """Return the records with what a request for each of them tells; where it is silent the search has said it."""
         if not attempt.each:
             return nodes
@@ -222,14 +222,14 @@ class CrmProvider:
             for one in asked:
                 one.cancel()
 
-    def _records(self, nodes: Sequence[dict[str, object]], model: str, scope: Scope) -> list[Record]:
+    def _records(self, nodes: Sequence[dict[str, Json]], model: str, scope: Scope) -> list[Record]:
         here = {**scope, "auth": self._client.known}
         try:
             return [read_record(node, self._mapped[model], here) for node in nodes]
         except RecursionError:
             raise ProviderMisread(f"{self._name}: the answer is nested too deeply") from None
 
-    def _scope(self, model: str, limit: int = _LIMIT, **values: object) -> dict[str, object]:
+    def _scope(self, model: str, limit: int = _LIMIT, **values: Json) -> dict[str, Json]:
         mapped = self._mapped[model]
         return {
             "settings": self._settings.values,
@@ -264,7 +264,7 @@ def _with(wanted: tuple[str, ...], theirs: str) -> list[str]:
     return list(wanted) if theirs in wanted else [*wanted, theirs]
 
 
-def fields_in(describing: DescribeRequest, tree: object) -> Iterator[RemoteField]:
+def fields_in(describing: DescribeRequest, tree: Json) -> Iterator[RemoteField]:
     """Return the fields. They are a list, or members whose keys are the names."""
     nodes = describing.fields.nodes(tree)
     found = nodes[0] if len(nodes) == 1 else nodes
@@ -274,10 +274,10 @@ def fields_in(describing: DescribeRequest, tree: object) -> Iterator[RemoteField
         yield from (_field(describing, _word(describing.name, one), one) for one in found)
 
 
-def _field(describing: DescribeRequest, name: str, node: object) -> RemoteField:
+def _field(describing: DescribeRequest, name: str, node: Json) -> RemoteField:
     return RemoteField(clean_text(name), _word(describing.label, node), _word(describing.type, node))
 
 
-def _word(path: Path | None, node: object) -> str:
+def _word(path: Path | None, node: Json) -> str:
     found = None if path is None else path.first(node)
     return clean_text(as_text(found)) if isinstance(found, (str, int, float)) else ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from routing_engine.core.model import Record, Template, Value
+from routing_engine.core.model import Json, Record, Template, Value
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread
 from routing_engine.providers.answers.path import WHOLE, Path, read_path
@@ -26,7 +26,7 @@ class MappedModel:
     fields: tuple[tuple[str, tuple[Path, ...]], ...]
     wanted: tuple[str, ...]
     within: Path
-    nothing: tuple[object, ...]
+    nothing: tuple[Json, ...]
     url: TextTemplate | Template | None
 
     def theirs(self, ours: str) -> str:
@@ -56,7 +56,7 @@ def _asked(path: Path, within: Path) -> str:
     return path.text.removeprefix(inside).partition("[")[0] if path.text.startswith(inside) else ""
 
 
-def nodes_of(attempt: Attempt, tree: object, name: str) -> list[dict[str, object]]:
+def nodes_of(attempt: Attempt, tree: Json, name: str) -> list[dict[str, Json]]:
     """Return the objects that are records, where the attempt says they lie. Raises `ProviderMisread`."""
     if attempt.records.ends_empty(tree) or (tree is None and attempt.keyed):
         return []
@@ -70,7 +70,7 @@ def nodes_of(attempt: Attempt, tree: object, name: str) -> list[dict[str, object
     return records
 
 
-def _nodes_at(attempt: Attempt, tree: object) -> list[object]:
+def _nodes_at(attempt: Attempt, tree: Json) -> list[Json]:
     found = attempt.records.nodes(tree)
     if len(found) == 1 and isinstance(found[0], list):
         found = found[0]
@@ -82,19 +82,19 @@ def _nodes_at(attempt: Attempt, tree: object) -> list[object]:
     return [{"id": node} if isinstance(node, (str, int)) and node is not False else node for node in found]
 
 
-def _members(found: list[object]) -> list[tuple[str, object]]:
+def _members(found: list[Json]) -> list[tuple[str, Json]]:
     # PHP writes an empty object as a list: then there are no members.
     return [member for node in found if isinstance(node, dict) for member in node.items()]
 
 
-def read_record(node: dict[str, object], mapped: MappedModel, scope: Scope) -> Record:
+def read_record(node: dict[str, Json], mapped: MappedModel, scope: Scope) -> Record:
     """Return the record that an object is."""
     inside = mapped.within.first(node) if mapped.within is not WHOLE else node
     fields = {ours: _value(node, inside, paths, mapped) for ours, paths in mapped.fields}
     return Record(fields, id=id_of(fields), url=_url(mapped.url, fields, scope))
 
 
-def _value(node: object, inside: object, paths: tuple[Path, ...], mapped: MappedModel) -> Value:
+def _value(node: Json, inside: Json, paths: tuple[Path, ...], mapped: MappedModel) -> Value:
     found = [_one(node, inside, path, mapped) for path in paths]
     # One path keeps its type; several are joined as people write a name.
     if len(found) == 1:
@@ -102,14 +102,14 @@ def _value(node: object, inside: object, paths: tuple[Path, ...], mapped: Mapped
     return " ".join(filter(None, map(as_text, found))) or None
 
 
-def _one(node: object, inside: object, path: Path, mapped: MappedModel) -> Value:
+def _one(node: Json, inside: Json, path: Path, mapped: MappedModel) -> Value:
     """Return one value: a plain path leads into the record's fields, or beside them; a JSONPath starts at the top."""
     nodes = path.nodes(node) if path.json is not None else (path.nodes(inside) or path.nodes(node))
     held = [one for one in nodes if not _is_nothing(one, mapped.nothing)]
     return value_of(held) if len(nodes) == 1 or not held else read_value(held)
 
 
-def _is_nothing(value: object, nothing: tuple[object, ...]) -> bool:
+def _is_nothing(value: Json, nothing: tuple[Json, ...]) -> bool:
     """Return whether a value stands for none. False is not 0 here."""
     return any(value == one and type(value) is type(one) for one in nothing)
 
@@ -137,12 +137,12 @@ def same_value(record: Value, searched: str) -> bool:
 class ReadAnswer(NamedTuple):
     """An answer that was understood: its JSON, its headers, and how many bytes it had."""
 
-    tree: object
+    tree: Json
     headers: Mapping[str, str]
     size: int = 0
 
 
-def where_from(paging: Paging | None, cursor: str) -> Mapping[str, object]:
+def where_from(paging: Paging | None, cursor: str) -> Mapping[str, Json]:
     """Return the values that a request names: `cursor`, `page` (from 1) and `offset` (from 0)."""
     if paging is None or paging.kind == "link":
         return {}

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from yarl import URL
 
+from routing_engine.core.model import Json
 from routing_engine.errors import ProviderRefused
 from routing_engine.providers.answers.path import Path
 from routing_engine.providers.crm.filters import FILTERS, Unsearchable, as_words
@@ -32,7 +33,7 @@ Known: TypeAlias = Mapping[str, frozenset[str] | None]
 class Constant:
     """A number, true, false or nothing, as it is written."""
 
-    plain: object
+    plain: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def _pairs(members: tuple[tuple[TextTemplate, Node], ...], scope: Scope) -> Iter
             yield name, str(value).lower() if isinstance(value, bool) else as_words(value)
 
 
-def build_node(node: Node, scope: Scope) -> object:
+def build_node(node: Node, scope: Scope) -> Json:
     """Return the value of a node; members without a value are left out."""
     if isinstance(node, TextTemplate):
         return node.value(scope)

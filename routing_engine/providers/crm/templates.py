@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from routing_engine.core.model import Json
 from routing_engine.core.templates import split_braces
 from routing_engine.providers.crm.filters import FILTERS, Apply, as_words
 from routing_engine.settings.yaml_reader import suggest
 
 #: What the values of a request come from, by the first word of their paths.
-Scope: TypeAlias = Mapping[str, object]
+Scope: TypeAlias = Mapping[str, Json]
 
 #: Rooms whose values are written by the operator, the description or the system's own log-in.
 TRUSTED = frozenset({"settings", "auth", "model", "fields", "limit", "page", "offset", "since"})
@@ -39,9 +40,9 @@ class TextSlot:
     filters: tuple[tuple[Apply, tuple[str | TextSlot, ...]], ...] = ()
     escaped: bool = False
 
-    def value(self, scope: Scope) -> object:
+    def value(self, scope: Scope) -> Json:
         """Return the value; None when there is none. Raises `Unsearchable` when it cannot be carried."""
-        found: object = scope
+        found: Json = scope
         for name in self.path:
             found = found.get(name) if isinstance(found, Mapping) else None
         # A missing value stays missing through every filter: `append` would make a key of nothing.
@@ -71,7 +72,7 @@ class TextTemplate:
         """Whether it is one value and nothing else."""
         return len(self.parts) == 1 and isinstance(self.parts[0], TextSlot)
 
-    def value(self, scope: Scope) -> object:
+    def value(self, scope: Scope) -> Json:
         """Return the one value with its type, or the text."""
         first = self.parts[0] if self.parts else ""
         return first.value(scope) if len(self.parts) == 1 and isinstance(first, TextSlot) else self.text(scope)

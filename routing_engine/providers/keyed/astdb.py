@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from routing_engine.asterisk.ami import AmiClient, AmiServer
+from routing_engine.core.model import Json
 from routing_engine.core.ports import Clock, Provider
 from routing_engine.errors import AmiRefused, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.answers.records import check_paths
@@ -141,7 +142,7 @@ class AstdbStore:
             )
         )
 
-    async def read(self, key: str) -> object:
+    async def read(self, key: str) -> Json:
         """Return the one row under `FAMILY/KEY`; None when there is none."""
         await self._connect()
         value = await self._value(key)
@@ -185,7 +186,7 @@ class AstdbStore:
         return values[0]
 
 
-def _row(value: str) -> dict[str, object]:
+def _row(value: str) -> dict[str, Json]:
     """Return the fields of a value: itself, and the members of a JSON object."""
     try:
         # Most values are plain; JSON is tried where it can be, and never refused.

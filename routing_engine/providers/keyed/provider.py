@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from routing_engine.core.model import Record
+from routing_engine.core.model import Json, Record
 from routing_engine.core.ports import Query
 from routing_engine.core.templates import split_braces
 from routing_engine.errors import ProviderRefused
@@ -75,7 +75,7 @@ class Keys:
 class KeyValueStore(Protocol):
     """One kind of store."""
 
-    async def read(self, key: str) -> object:
+    async def read(self, key: str) -> Json:
         """Return what lies under a key as `read_records` takes it; None when there is no such key.
 
         Raises what `Provider.find` raises.

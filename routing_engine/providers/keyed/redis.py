@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from routing_engine.core.model import Json
 from routing_engine.core.ports import Clock, Provider
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.answers.not_json import read_declared_json
@@ -146,7 +147,7 @@ class RedisStore:
         self._name, self._settings = name, settings
         self._client = _client(settings)
 
-    async def read(self, key: str) -> object:
+    async def read(self, key: str) -> Json:
         """Return the fields of a hash, or what the JSON under the key holds; None when there is no such key."""
         if self._settings.value == "hash":
             found = await self._ask(self._client.hgetall(key))

@@ -18,6 +18,7 @@ from urllib.parse import quote_plus
 import aiohttp
 from yarl import URL
 
+from routing_engine.core.model import Json
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.answers.outcome import error_of, outcome_of_status
 from routing_engine.providers.answers.values import read_json
@@ -151,7 +152,7 @@ async def _send(
 
 
 def _failure(
-    name: str, settings: OAuthSettings, status: int, wait_s: float | None, answer: object
+    name: str, settings: OAuthSettings, status: int, wait_s: float | None, answer: Json
 ) -> ProviderError | None:
     """Return what an answer without a token means; None when it has one. Some vendors refuse with status 200."""
     code = _code_of(answer) if status != 200 or _is_error(answer) else ""
@@ -177,17 +178,17 @@ def _refusal(name: str, settings: OAuthSettings, status: int, code: str, shown: 
     return ProviderRefused(f"{name}: the token address refused us with status {status}{f' ({shown})' if shown else ''}")
 
 
-def _is_error(answer: object) -> bool:
+def _is_error(answer: Json) -> bool:
     return isinstance(answer, dict) and "access_token" not in answer and "error" in answer
 
 
-def _code_of(answer: object) -> str:
+def _code_of(answer: Json) -> str:
     if not isinstance(answer, dict):
         return ""
     return next((code for key in _CODE_MEMBERS if isinstance(code := answer.get(key), str) and code), "")
 
 
-def _granted(name: str, settings: OAuthSettings, answer: object, known: Mapping[str, str]) -> TokenGrant:
+def _granted(name: str, settings: OAuthSettings, answer: Json, known: Mapping[str, str]) -> TokenGrant:
     if not isinstance(answer, dict):
         raise ProviderMisread(f"{name}: the token address answered without an access token")
     # Some vendors answer 200 with an error page of JSON: only a token is a success.
@@ -199,7 +200,7 @@ def _granted(name: str, settings: OAuthSettings, answer: object, known: Mapping[
     return TokenGrant(token, refresh if isinstance(refresh, str) else "", captured, lifetime_s)
 
 
-def _seconds(raw: object) -> float | None:
+def _seconds(raw: Json) -> float | None:
     """Read `expires_in`; some servers send it as text. None when it tells nothing."""
     try:
         found = float(raw) if isinstance(raw, int | float | str) else 0.0
@@ -212,7 +213,7 @@ def _seconds(raw: object) -> float | None:
 
 
 def read_captured(
-    name: str, plan: OAuthPlan, answer: Mapping[str, object], known: Mapping[str, str]
+    name: str, plan: OAuthPlan, answer: Mapping[str, Json], known: Mapping[str, str]
 ) -> Mapping[str, str]:
     """Return the captured values of a token answer; one that it leaves out stays as it is `known`.
 

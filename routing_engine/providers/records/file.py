@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from routing_engine.core.model import Json
 from routing_engine.providers.answers.values import read_json
 from routing_engine.providers.records import sheet as table_sheet
 from routing_engine.settings.yaml_reader import Problems, YamlValue, read_yaml
 
 #: A row: column name -> what stands there. Cells of a CSV are texts, whatever they look like.
-Row: TypeAlias = Mapping[str, object]
+Row: TypeAlias = Mapping[str, Json]
 
 FORMATS = ("csv", "json", "yaml", *table_sheet.FORMATS)
 #: A table is held in memory, some ten times as large as its file.
@@ -79,7 +80,7 @@ def _read_json(text: str) -> list[Row]:
         raise ValueError("it is not a JSON list of objects") from None
 
 
-def _rows(found: object) -> list[Row]:
+def _rows(found: Json) -> list[Row]:
     # `{"customers": [...]}` is how many exports begin.
     if isinstance(found, dict) and len(found) == 1:
         (found,) = found.values()
@@ -104,7 +105,7 @@ def _starts_a_list(text: str) -> bool:
     return next((line for line in lines if line and not line.startswith("#")), "").startswith("-")
 
 
-def _plain(value: YamlValue | None) -> object:
+def _plain(value: YamlValue | None) -> Json:
     """Return a value of YAML as plain ones; its traps (`+43...`, `0664...`, `no`) as the texts they look like."""
     if value is None:
         return None

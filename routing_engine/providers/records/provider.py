@@ -17,7 +17,7 @@ from typing import TypeAlias
 import structlog
 
 from routing_engine.core.bounds import MOST_RECORDS
-from routing_engine.core.model import Record
+from routing_engine.core.model import Json, Record
 from routing_engine.core.phone import lines_in
 from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.core.templates import as_text
@@ -244,7 +244,7 @@ class TableIndex:
         """Return the rows at some places, each once, in the table's order."""
         return [self.rows[place] for place in sorted({place for some in places for place in some})]
 
-    def _keys(self, cell: object, phones: bool) -> Iterator[str]:
+    def _keys(self, cell: Json, phones: bool) -> Iterator[str]:
         value = read_value(cell)
         for item in value if isinstance(value, tuple) else (value,):
             text = as_text(item).strip()

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from routing_engine.core.model import Json
 from routing_engine.core.templates import as_text
 from routing_engine.providers.answers.values import read_value
 
@@ -28,7 +29,7 @@ def can_read() -> bool:
     return find_spec(PACKAGE) is not None
 
 
-def read_sheet(path: Path, form: str, sheet: str) -> list[dict[str, object]]:
+def read_sheet(path: Path, form: str, sheet: str) -> list[dict[str, Json]]:
     """Read the rows of a sheet, the first one of the file for "". Its first row names the columns.
 
     Raises `OSError`, or `ValueError` with a sentence.
@@ -51,13 +52,13 @@ def read_sheet(path: Path, form: str, sheet: str) -> list[dict[str, object]]:
     ]
 
 
-def _row(header: Sequence[str], cells: Sequence[object], number: int) -> dict[str, object]:
+def _row(header: Sequence[str], cells: Sequence[Json], number: int) -> dict[str, Json]:
     if any(cell != "" for cell in cells[len(header) :]):
         raise ValueError(f"row {number} has more cells than the first row has columns")
     return dict(zip(header, [*cells, *[""] * (len(header) - len(cells))], strict=False))
 
 
-def _lines(path: Path, form: str, sheet: str) -> Iterator[list[object]]:
+def _lines(path: Path, form: str, sheet: str) -> Iterator[list[Json]]:
     """Return row after row: decoded one by one, so that the calls get their turn in between."""
     command = [sys.executable, "-P", str(_SCRIPT), form, str(path.absolute()), *([sheet] if sheet else [])]
     environment = {"PYTHONPATH": os.pathsep.join(sys.path), "RUST_BACKTRACE": "0"}  # no secret of ours

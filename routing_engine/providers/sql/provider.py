@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from routing_engine.core.bounds import number_texts
-from routing_engine.core.model import Record, Value
+from routing_engine.core.model import Json, Record, Value
 from routing_engine.core.phone import Number, holds_line, last_digits, phone_format
 from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.core.templates import as_text
@@ -210,7 +210,7 @@ def column_value(raw: object) -> Value:
     return read_value(_plain(raw))
 
 
-def _plain(raw: object) -> object:
+def _plain(raw: object) -> Json:
     if isinstance(raw, (datetime.datetime, datetime.date, datetime.time)):
         return raw.isoformat()
     if isinstance(raw, (bytes, bytearray, memoryview)):
@@ -219,7 +219,7 @@ def _plain(raw: object) -> object:
         return format(raw, "f") if raw.is_finite() else None
     if isinstance(raw, float) and not math.isfinite(raw):
         return None  # no number that a rule could compare with
-    return raw
+    return raw if raw is None or isinstance(raw, (bool, int, float, str)) else str(raw)
 
 
 def _text_of(raw: bytes) -> str:
