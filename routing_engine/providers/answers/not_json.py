@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 
+from routing_engine.core.model import Json
 from routing_engine.providers.answers.values import read_json
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:\-]{1,40})", re.I)
@@ -22,7 +23,7 @@ _SAYS = re.compile(
 )
 
 
-def read_declared_json(body: bytes, content_type: str = "") -> object:
+def read_declared_json(body: bytes, content_type: str = "") -> Json:
     """Read JSON in UTF-8, or in the charset that its header says. Raises `ValueError` with what is wrong with it."""
     try:
         return read_json(_in_utf8(body, content_type))
