@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+from routing_engine.core.model import Json
 from routing_engine.providers.crm.requests import RequestTemplate
 from routing_engine.providers.crm.templates import Scope
 
-Ask: TypeAlias = Callable[[RequestTemplate, Scope], Awaitable[object]]
+Ask: TypeAlias = Callable[[RequestTemplate, Scope], Awaitable[Json]]
 
 
 class AskedOnce:
@@ -18,9 +19,9 @@ class AskedOnce:
     def __init__(self, ask: Ask, at_once: int) -> None:
         self._ask = ask
         self._places = asyncio.Semaphore(at_once)
-        self._asked: dict[str, asyncio.Future[object]] = {}
+        self._asked: dict[str, asyncio.Future[Json]] = {}
 
-    async def ask(self, request: RequestTemplate, scope: Scope) -> object:
+    async def ask(self, request: RequestTemplate, scope: Scope) -> Json:
         """Return the answer; raises what `ask` raises."""
         mark = request.mark(scope)
         if mark not in self._asked:
@@ -33,6 +34,6 @@ class AskedOnce:
         for one in self._asked.values():
             one.cancel()
 
-    async def _send(self, request: RequestTemplate, scope: Scope) -> object:
+    async def _send(self, request: RequestTemplate, scope: Scope) -> Json:
         async with self._places:
             return await self._ask(request, scope)

@@ -244,7 +244,7 @@ def _not_asked(why: str) -> Noted:
     return Noted((), f"nothing was asked, because {why}", asked=False)
 
 
-async def _with_more(attempt: Attempt, node: dict[str, object], scope: Scope, once: AskedOnce) -> dict[str, object]:
+async def _with_more(attempt: Attempt, node: dict[str, Json], scope: Scope, once: AskedOnce) -> dict[str, Json]:
     """Return a found record with what the requests for it tell."""
     for step in attempt.each:
         if not holds(step.when, node):
