@@ -69,3 +69,21 @@ def test_settings_do_not_show_their_secrets() -> None:
     settings, problems = settings_of(text)
     assert problems == []
     assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("token_url", "fine"),
+    [
+        ("https://login.example.com/token", True),
+        ("http://127.0.0.1:8080/token", True),
+        ("http://[::1]/token", True),
+        ("http://localhost/token", True),
+        ("http://login.example.com/token", False),
+        ("http://127.0.0.1.example.com/token", False),
+        ("HTTP://10.0.0.1/token", False),
+    ],
+)
+def test_a_secret_goes_to_no_token_address_in_the_clear(token_url: str, fine: bool) -> None:
+    auth = f"auth: {{oauth2: {{token_url: '{token_url}', client_id: a, client_secret: '${{TOKEN}}'}}}}"
+    _, sentences = settings_of(f"address: https://erp.example.com\n{auth}\n")
+    assert sentences == ([] if fine else ["'token_url' would send secrets in the clear"])

@@ -61,3 +61,39 @@ def test_a_request_asks_for_the_member_that_a_path_begins_with(path: str, member
 def test_the_whole_answer_is_a_path_as_well() -> None:
     assert WHOLE.nodes({"a": 1}) == read_path("$").nodes({"a": 1}) == [{"a": 1}]
     assert WHOLE.first([]) == []
+
+
+#: Expressions that a reader which goes back and forth needs minutes for, and a text of a CRM to try them on.
+SLOW = ["(a|aa)+$", "(a+)+b", "(.*)*x", "(a|a)*b"]
+
+
+@pytest.mark.parametrize("pattern", SLOW)
+@pytest.mark.parametrize("function", ["match", "search"])
+def test_no_expression_in_a_path_takes_longer_than_the_text_is_long(function: str, pattern: str) -> None:
+    path = read_path(f"$.items[?{function}(@.name, '{pattern}')]")
+    assert path.nodes({"items": [{"name": "a" * 5000 + "!"}]}) == []
+
+
+@pytest.mark.parametrize("function", ["match", "search"])
+def test_an_expression_out_of_the_answer_is_no_slower(function: str) -> None:
+    path = read_path(f"$.items[?{function}(@.name, @.pattern)].name")
+    items = [{"name": "a" * 5000, "pattern": one} for one in (*SLOW, "a*", "(", "(?=a)", "a" * 2000, 7)]
+    assert [len(str(one)) for one in path.nodes({"items": items})] == [5000, 5000]
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("$[?match(@.n, 'An.*')].n", ["Anna"]),
+        ("$[?search(@.n, 'n')].n", ["Anna", "Jan"]),
+        ("$[?match(@.n, 'n')].n", []),
+    ],
+)
+def test_match_is_the_whole_text_and_search_a_part(path: str, found: list[str]) -> None:
+    assert read_path(path).nodes([{"n": "Anna"}, {"n": "Jan"}, {"n": 5}]) == found
+
+
+@pytest.mark.parametrize("path", ["$..[?$..number]", "$[?count($..*) > 1]"])
+def test_a_path_that_looks_through_the_whole_answer_for_each_value_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="again and again"):
+        read_path(path)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
+from typing import ClassVar
 
 import jsonpath
-from jsonpath import JSONPath
+import re2
+from jsonpath import JSONPath, JSONPathEnvironment
+from jsonpath.function_extensions import ExpressionType, FilterFunction
 from jsonpath.segments import JSONPathChildSegment
 from jsonpath.selectors import NameSelector
 
@@ -15,6 +19,7 @@ from routing_engine.errors import ProviderMisread
 
 #: A JSONPath that looks for something (`..`, `*`, `[?...]`) is not tried on answers of more values.
 MOST_VALUES = 20_000
+_LONGEST_PATTERN = 1000
 #: What no member is called by a plain path: it is another language's way to say where something lies.
 _NO_NAMES = re.compile(r"[\[\]*]|\A\.|\.\.|\.\Z")
 
@@ -98,15 +103,55 @@ def read_path(text: str) -> Path:
             raise ValueError(f"'{text[:80]}' is not a plain path; with [ ] or * it is a JSONPath, which begins with $")
         return Path(text, tuple(text.split(".")) if text else ())
     try:
-        found = jsonpath.compile(text, strict=True)
+        found = _environment().compile(text)
     except (jsonpath.JSONPathError, RecursionError):
         raise ValueError(f"this is not a JSONPath: '{text[:80]}'") from None
     if not isinstance(found, JSONPath):
         raise ValueError(f"this is more than one path: '{text[:80]}'")
     # Worked out once: a call must not look at the syntax of a path again.
+    if "$" in text[1:] and ".." in text:
+        raise ValueError(f"this path would look through the whole answer again and again: '{text[:80]}'")
     ground = _ground(found)
     above = (JSONPath(env=found.env, segments=found.segments[:end]) for end in range(1, len(found.segments)))
     return Path(text, (), found, ground, len(ground) == len(found.segments) > 0, tuple(above))
+
+
+class _LinearMatch(FilterFunction):
+    """`match()` of RFC 9535 with RE2: the library's would go back and forth over an answer for minutes."""
+
+    arg_types: ClassVar[list[ExpressionType]] = [ExpressionType.VALUE, ExpressionType.VALUE]
+    return_type: ClassVar[ExpressionType] = ExpressionType.LOGICAL
+    whole: ClassVar[bool] = True
+
+    def __call__(self, value: Json, pattern: Json) -> bool:
+        """Return whether a text matches; False for everything that is no text, and no expression."""
+        if not isinstance(value, str) or not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
+            return False
+        try:
+            found = re2.compile(pattern, _quiet())
+        except re2.error:
+            return False
+        return (found.fullmatch(value) if self.whole else found.search(value)) is not None
+
+
+class _LinearSearch(_LinearMatch):
+    """`search()` of RFC 9535."""
+
+    whole = False
+
+
+@cache
+def _quiet() -> re2.Options:
+    options = re2.Options()
+    options.log_errors, options.max_mem = False, 1_000_000
+    return options
+
+
+@cache
+def _environment() -> JSONPathEnvironment:
+    found = JSONPathEnvironment(strict=True)
+    found.function_extensions.update({"match": _LinearMatch(), "search": _LinearSearch()})
+    return found
 
 
 def is_nothing(value: Json) -> bool:

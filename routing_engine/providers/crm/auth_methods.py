@@ -12,7 +12,7 @@ from yarl import URL
 from routing_engine.providers.crm.model import AuthMethod, Description
 from routing_engine.providers.crm.templates import read_text
 from routing_engine.providers.oauth.plan import OAuthPlan
-from routing_engine.providers.oauth.settings import OAuthSettings, OwnAddressKeys, is_web, read_oauth
+from routing_engine.providers.oauth.settings import OAuthSettings, OwnAddressKeys, filled_plan, is_web, read_oauth
 from routing_engine.settings.spec import read
 from routing_engine.settings.yaml_reader import Section, YamlValue, suggest
 
@@ -44,7 +44,9 @@ def read_auth(
         return _NOTHING
     own = read(inside, OwnAddressKeys, f"'{way.name}'", only=("token_url", "authorize_url"))
     given = _needs_of(inside, way)
-    return way, given, read_oauth(inside, _plan(own, way.plan, hosts), fill(values), folder, name)
+    # Filled first: what an operator writes is a value, whatever braces it holds, and never a template.
+    plan = _plan(own, filled_plan(way.plan, fill(values)), hosts)
+    return way, given, read_oauth(inside, plan, folder, name)
 
 
 def _chosen(section: Section, description: Description) -> tuple[Section | None, AuthMethod | None]:

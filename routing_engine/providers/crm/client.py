@@ -17,11 +17,12 @@ from routing_engine.providers.answers.values import aside
 from routing_engine.providers.crm.login import LoginSession
 from routing_engine.providers.crm.outcome import content_type, failure, outcome_of, read_body
 from routing_engine.providers.crm.records import ReadAnswer
-from routing_engine.providers.crm.requests import BuiltRequest, OutcomeRule, RequestTemplate
+from routing_engine.providers.crm.requests import BuiltRequest, OutcomeRule, RequestTemplate, names_captured
 from routing_engine.providers.crm.settings import CrmSettings
 from routing_engine.providers.crm.templates import Scope
 from routing_engine.providers.net.credential import Credential, FixedCredential, ask_with
 from routing_engine.providers.net.http_client import HttpAnswer, HttpClient
+from routing_engine.providers.oauth.client import may_be_asked
 from routing_engine.providers.oauth.refresh import open_credential
 
 _ERROR_BYTES = 65_536
@@ -99,10 +100,22 @@ class CrmClient:
 
     def _build(self, request: RequestTemplate, scope: Scope, link: str) -> BuiltRequest:
         base = self._settings.address or self._description.address.text(scope)
-        built = request.build(scope, base, self._carry)
-        if not built.url.host or built.url.scheme not in ("http", "https") or built.url.user is not None:
-            raise ProviderRefused(f"{self._name}: there is no address to ask; look at the integration's settings")
+        built = self._checked(request, request.build(scope, base, self._carry))
         return built._replace(url=self._followed(built.url, link)) if link else built
+
+    def _checked(self, request: RequestTemplate, built: BuiltRequest) -> BuiltRequest:
+        """Return a request whose address leads where it may; what a log-in captured is held to the hosts."""
+        settings, url = self._settings, built.url
+        if not url.host or url.scheme not in ("http", "https") or url.user is not None or url.password is not None:
+            raise ProviderRefused(f"{self._name}: there is no address to ask; look at the integration's settings")
+        relative = request.address.parts[:1] and str(request.address.parts[0]).startswith("/")
+        text = self._description.address if relative else request.address
+        own = bool(relative and settings.address)
+        hosts = (*settings.hosts, *(settings.oauth.plan.hosts if settings.oauth is not None else ()))
+        written = "".join(part for part in text.parts if isinstance(part, str))
+        if not own and names_captured(text, settings.given) and not may_be_asked(url, written, hosts):
+            raise ProviderRefused(f"{self._name}: what the log-in gave leads to a host that is not allowed")
+        return built
 
     def _followed(self, url: URL, link: str) -> URL:
         """Return the address of a next page; one on another server is refused: our credentials would go there."""
@@ -128,5 +141,5 @@ class CrmClient:
     async def _send_bare(self, request: RequestTemplate, scope: Scope) -> HttpAnswer:
         """Send a request of the log-in itself, which carries nothing yet."""
         base = self._settings.address or self._description.address.text(scope)
-        built = request.build(scope, base)
+        built = self._checked(request, request.build(scope, base))
         return await self._client.send(built.method, built.url, built.headers, built.body, asks=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+import re2
 
 from routing_engine.core.model import Json
 from routing_engine.providers.answers.path import WHOLE, Path
@@ -25,7 +26,20 @@ class OperatorSetting:
 
     def fits(self, value: str) -> bool:
         """Return whether it can have this value."""
-        return not self.pattern or re.fullmatch(self.pattern, value) is not None
+        return not self.pattern or read_pattern(self.pattern).fullmatch(value) is not None
+
+
+def read_pattern(text: str) -> re2.Pattern:
+    """Compile what a value must look like, in time linear to its length: descriptions are files that people share.
+
+    Raises `ValueError` with a sentence.
+    """
+    options = re2.Options()
+    options.log_errors, options.max_mem = False, 1_000_000
+    try:
+        return re2.compile(text, options)
+    except re2.error:
+        raise ValueError("this is not a regular expression of RE2 (no look-ahead, no back-reference)") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from routing_engine.core.phone import SPELLINGS
 from routing_engine.providers.answers.path import WHOLE, Path
 from routing_engine.providers.crm.checks import check_field, check_models, check_usual, check_whole
-from routing_engine.providers.crm.model import Attempt, AuthMethod, Description, KnownModel, OperatorSetting
+from routing_engine.providers.crm.model import (
+    Attempt,
+    AuthMethod,
+    Description,
+    KnownModel,
+    OperatorSetting,
+    read_pattern,
+)
 from routing_engine.providers.crm.read_parts import (
     read_check,
     read_describe,
@@ -94,10 +101,7 @@ def read_description(text: str, notes: Problems, name: str) -> Description | Non
 
 
 def _regular(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error:
-        raise ValueError("this is not a regular expression") from None
+    read_pattern(text)
     return text
 
 
@@ -107,7 +111,7 @@ class SettingKeys:
 
     example: str = required(text(), "", "what the remedy shows when it is missing", example="'12345'")
     pattern: str = setting(
-        parsed(_regular, "regular expression", "write for example '[0-9]+'"),
+        parsed(_regular, "regular expression ([RE2](conditions.md#regular-expressions))", "write for example '[0-9]+'"),
         "",
         "what the whole value must look like",
         usual="anything",

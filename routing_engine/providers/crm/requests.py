@@ -7,7 +7,7 @@ text; `{base64url: ...}` and `{json: ...}` encode what they hold.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 from urllib.parse import quote
@@ -136,6 +136,25 @@ def _url(address: str) -> URL:
         raise ProviderRefused(
             "the address that comes out is not an address; look at the integration's settings"
         ) from None
+
+
+def names_captured(address: TextTemplate, given: Container[str]) -> bool:
+    """Return whether the part of an address that names its server holds what a log-in captured.
+
+    `given` are the names of what the operator gave to prove who we are: that may stand anywhere.
+    """
+    before = ""
+    for part in address.parts:
+        if isinstance(part, str):
+            before += part
+        # Behind the first slash of the path nothing leads to another server any more.
+        elif before.startswith("/") or "/" in before.partition("://")[2]:
+            return False
+        elif part.path[0] in ("auth", "step") and part.path[-1] not in given:
+            return True
+        else:
+            before += "x" if before else "https://x"
+    return False
 
 
 def _path(text: TextTemplate, scope: Scope) -> str:

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from routing_engine.providers.net.address import FILE, WEB_ADDRESS, config_file
+from routing_engine.providers.net.address import FILE, SAFE_ADDRESS, config_file
 from routing_engine.providers.oauth.plan import OAuthPlan
 from routing_engine.providers.oauth.settings import OAuthSettings
 from routing_engine.settings.spec import nested, required, setting
@@ -97,7 +97,7 @@ class OAuthKeys:
     """Client credentials (RFC 6749, 4.4). The token stays in memory: a new one costs one request."""
 
     token_url: str = required(
-        WEB_ADDRESS, "", "where tokens are given out", example="https://login.example.com/oauth2/token"
+        SAFE_ADDRESS, "", "where tokens are given out", example="https://login.example.com/oauth2/token"
     )
     client_id: str = required(filled(), "", "who the engine is there", example="routing-engine")
     client_secret: str = required(secret(), "", "what proves it", example="'${ERP_CLIENT_SECRET}'")

@@ -60,6 +60,22 @@ WEB_ADDRESS = ValueType(
 )
 
 
+#: This machine: what is sent there crosses no network, and needs no TLS.
+HERE = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def _read_safe(value: YamlValue, usual: str) -> str | None:
+    found = WEB_ADDRESS.read(value, usual)
+    if found and URL(found, encoded=True).scheme != "https" and URL(found, encoded=True).host not in HERE:
+        value.note(f"{value.what} would send secrets in the clear", "write https://; http only to 127.0.0.1")
+        return None
+    return found
+
+
+#: The same for addresses that secrets are sent to: https, or this machine.
+SAFE_ADDRESS = ValueType(_read_safe, WEB_ADDRESS.schema, "https address, or http on this machine")
+
+
 def _fault(text: str) -> str:
     """Say what is wrong with an address; the address itself is not repeated, a secret may stand in it."""
     if not _PRINTABLE.match(text):

@@ -22,6 +22,7 @@ from routing_engine.core.model import Json
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.answers.outcome import error_of, outcome_of_status
 from routing_engine.providers.answers.values import read_json
+from routing_engine.providers.net.address import HERE
 from routing_engine.providers.net.headers import seconds_until
 from routing_engine.providers.oauth.plan import OAuthPlan
 from routing_engine.providers.oauth.settings import OAuthSettings
@@ -38,8 +39,6 @@ _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 #: What may be, or may be used as, an address: a scheme, a path, or a name with a dot in it.
 _LIKE_AN_ADDRESS = re.compile(r"[^\s@]*(://|[/\\]|\.)")
 _BARE_HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\Z")
-#: This machine, for tests and tunnels: the one place where an address needs no TLS.
-_HERE = frozenset({"127.0.0.1", "localhost"})
 #: What is shown of a code from outside.
 _CODE = re.compile(r"[A-Za-z0-9_ .-]{1,60}\Z")
 #: Members that hold the code of an error, where vendors differ from RFC 6749.
@@ -255,7 +254,19 @@ def may_lead_to(address: str, hosts: Iterable[str]) -> bool:
         return False
     if url.user is not None or url.password is not None or "\\" in address or not _on(host, hosts):
         return False
-    return (url.scheme == "https" and port == 443) or (host in _HERE and url.scheme in ("http", "https"))
+    return (url.scheme == "https" and port == 443) or (host in HERE and url.scheme in ("http", "https"))
+
+
+def may_be_asked(url: URL, written: str, hosts: Iterable[str]) -> bool:
+    """Return whether an address with captured values in the part that names its server may be asked.
+
+    The server must be on one of `hosts`, with TLS and the usual port, unless the description has `written` it so.
+    """
+    host, port = (url.host or "").lower(), url.explicit_port
+    if url.user is not None or url.password is not None or not _on(host, hosts):
+        return False
+    usual = port is None or url.is_default_port() or f":{port}" in written
+    return host in HERE or (usual and (url.scheme == "https" or written.startswith("http://")))
 
 
 def _on(host: str, hosts: Iterable[str]) -> bool:

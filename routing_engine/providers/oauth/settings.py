@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from yarl import URL
 
-from routing_engine.providers.net.address import WEB_ADDRESS
+from routing_engine.providers.net.address import HERE, SAFE_ADDRESS
 from routing_engine.providers.oauth.plan import GRANTS, OAuthPlan
 from routing_engine.settings.spec import read, required, setting
 from routing_engine.settings.value_types import ValueType, filled, secret
@@ -151,14 +151,27 @@ class OAuthAppKeys:
 class OwnAddressKeys:
     """Addresses of a vendor that an operator may replace, for a sandbox or a test."""
 
-    token_url: str = setting(WEB_ADDRESS.called("address"), "", "another token address", usual="the description's")
+    token_url: str = setting(SAFE_ADDRESS.called("address"), "", "another token address", usual="the description's")
     authorize_url: str = setting(
-        WEB_ADDRESS.called("address"), "", "another page to log in on", usual="the description's"
+        SAFE_ADDRESS.called("address"), "", "another page to log in on", usual="the description's"
     )
 
 
-def read_oauth(section: Section, plan: OAuthPlan, fill: Callable[[str], str], folder: Path, name: str) -> OAuthSettings:
-    """Read `auth: {oauth2: ...}` whole; `fill` fills `{settings.NAME}` in the plan's texts."""
+def filled_plan(plan: OAuthPlan, fill: Callable[[str], str]) -> OAuthPlan:
+    """Return a description's plan with its `{settings.NAME}` filled by `fill`."""
+    return replace(
+        plan,
+        token_url=fill(plan.token_url),
+        authorize_url=fill(plan.authorize_url),
+        scopes={one: tuple(map(fill, scopes)) for one, scopes in plan.scopes.items()},
+        authorize=tuple((key, fill(text)) for key, text in plan.authorize),
+        token=tuple((key, fill(text)) for key, text in plan.token),
+        hosts=tuple(map(fill, plan.hosts)),
+    )
+
+
+def read_oauth(section: Section, plan: OAuthPlan, folder: Path, name: str) -> OAuthSettings:
+    """Read `auth: {oauth2: ...}` whole, for a plan whose texts are filled."""
     keys = read(section, OAuthAppKeys, "'oauth2'")
     # Checked against the vendor's grants, which the type does not know.
     grant = keys.grant if keys.grant in plan.grants else plan.grants[0]
@@ -166,8 +179,9 @@ def read_oauth(section: Section, plan: OAuthPlan, fill: Callable[[str], str], fo
     if keys.grant not in ("", *plan.grants):
         section.note("grant", f"'grant' cannot be '{keys.grant}'", suggest(keys.grant, plan.grants))
     _check_grant(section, grant)
+    _check_addresses(section, plan, grant)
     return OAuthSettings(
-        _filled(section, plan, fill, grant),
+        plan,
         keys.client_id,
         keys.client_secret,
         grant,
@@ -192,27 +206,21 @@ def _check_grant(section: Section, grant: str) -> None:
             section.note(key, f"'{key}' has no meaning with grant: {grant}", f"remove it, or write grant: {only}")
 
 
-def _filled(section: Section, plan: OAuthPlan, fill: Callable[[str], str], grant: str) -> OAuthPlan:
-    found = replace(
-        plan,
-        token_url=fill(plan.token_url),
-        authorize_url=fill(plan.authorize_url),
-        scopes={one: tuple(map(fill, scopes)) for one, scopes in plan.scopes.items()},
-        authorize=tuple((key, fill(text)) for key, text in plan.authorize),
-        token=tuple((key, fill(text)) for key, text in plan.token),
-        hosts=tuple(map(fill, plan.hosts)),
-    )
+def _check_addresses(section: Section, plan: OAuthPlan, grant: str) -> None:
+    """Note an address to which nobody's secret or browser may be sent."""
     # A setting that is wrong makes both addresses wrong: it has been named itself.
     known = len(section.notes.problems)
-    addresses: Mapping[str, str] = {"token": found.token_url} | (
-        {"authorize": found.authorize_url} if grant == "authorization_code" else {}
-    )
+    addresses = {"token": plan.token_url, "authorize": plan.authorize_url if grant == "authorization_code" else ""}
     for what, address in addresses.items():
-        if address and not is_web(address) and len(section.notes.problems) == known:
+        if address and not is_safe(address) and len(section.notes.problems) == known:
             section.notes.note(
-                section.line, f"the {what} address that comes out is not an https address", "look at 'settings'"
+                section.line, f"the {what} address that comes out is no https address", "look at 'settings'"
             )
-    return found
+
+
+def is_safe(address: str) -> bool:
+    """Return whether a secret may be sent to an address: it has TLS, or leads to this machine."""
+    return is_web(address) and (URL(address).scheme == "https" or URL(address).host in HERE)
 
 
 def is_web(address: str) -> bool:
