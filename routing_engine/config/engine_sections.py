@@ -10,11 +10,13 @@ from typing import Literal, TypeAlias
 from routing_engine.core.destinations import KINDS, PROFILES, check_target, dialplan_places
 from routing_engine.core.model import Filler
 from routing_engine.core.prompts import SOUND
+from routing_engine.core.reserved_variables import is_reserved
 from routing_engine.settings.spec import nested, setting
 from routing_engine.settings.value_types import (
     ValueType,
     choice,
     flag,
+    list_of,
     mapping_of,
     matching,
     number,
@@ -46,6 +48,25 @@ def _place(text: str) -> str:
     return text
 
 
+def _variable_name(text: str) -> str:
+    if not _VARIABLES.match(text):
+        raise ValueError(f"'{text[:80]}' is not the name of a channel variable")
+    if is_reserved(text.removesuffix("*").rstrip("_")) or is_reserved(text.removesuffix("*")):
+        raise ValueError(f"'{text[:80]}' belongs to Asterisk, FreePBX or the engine and cannot be set")
+    return text
+
+
+def _prefix(text: str) -> str:
+    prefix = text.replace(" ", "")
+    if not _INTERNATIONAL.match(prefix):
+        raise ValueError(f"'{text[:80]}' is not how a number begins")
+    return prefix
+
+
+_VARIABLES = re.compile(r"[A-Z][A-Z0-9_]{0,59}\*?\Z", re.ASCII)
+_VARIABLE_NAME = parsed(_variable_name, "name, or beginning and `*`", "write your own, such as TICKET or CRM_*")
+_INTERNATIONAL = re.compile(r"\+[1-9][0-9]{0,14}\Z", re.ASCII)
+_PREFIX = parsed(_prefix, "beginning of a number", "write + and the country code, such as '+43' or '+43 664'")
 _PLACED = [kind for kind, row in KINDS.items() if not row.fixed]
 _PLACES = mapping_of(
     parsed(_place, "`context,exten,priority`", "write 'context,exten,priority', with {target}"),
@@ -82,6 +103,15 @@ class Dialplan:
         "the function that has the state of an extension, for `device.EXT` and chains",
         usual=f"`{EXTENSION_STATES['plain']}`; in `freepbx` `{EXTENSION_STATES['freepbx']}`",
         example=f"'{EXTENSION_STATES['plain']}'",
+    )
+
+    variables: tuple[str, ...] | None = setting(
+        list_of(_VARIABLE_NAME),
+        None,
+        "the channel variables that [`set`](routes.md#set) may name, where you want to say it yourself; a `*` at the "
+        "end stands for any rest",
+        usual="all that neither Asterisk nor FreePBX nor the engine reads",
+        example="[CRM_*, TICKET]",
     )
 
     @property
@@ -181,6 +211,20 @@ class LogSettings:
     )
     numbers: Literal["masked", "plain"] = setting(
         choice("masked", "plain"), "masked", "`masked` leaves the last three digits: `...567`"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalKeys:
+    """Which numbers outside a value of a record or of the call may dial; None is any."""
+
+    allow: tuple[str, ...] | None = setting(
+        list_of(_PREFIX),
+        None,
+        "how numbers begin, in E.164, that a value (`external: '{mobile}'`) may dial. What a route writes itself is "
+        "not narrowed",
+        usual="any number",
+        example="['+43', '+49']",
     )
 
 

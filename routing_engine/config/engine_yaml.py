@@ -18,7 +18,14 @@ from routing_engine.config.calendars.read import (
     Texts,
     make_calendars,
 )
-from routing_engine.config.engine_sections import Dialplan, LogSettings, NumberKeys, RouteDefaults, ServiceLimits
+from routing_engine.config.engine_sections import (
+    Dialplan,
+    ExternalKeys,
+    LogSettings,
+    NumberKeys,
+    RouteDefaults,
+    ServiceLimits,
+)
 from routing_engine.config.folder import FolderTexts, UnreadableFile, read_engine_file
 from routing_engine.config.number_lists import NAMED_LISTS, NumberListKeys, make_lists
 from routing_engine.connections import is_loopback
@@ -69,6 +76,13 @@ class EngineSettings:
         NumberKeys(),
         "how the carrier writes the numbers of callers, and the numbers that they dialled",
         usual="as each number shows",
+        in_force="reload",
+    )
+    external: ExternalKeys = setting(
+        nested(ExternalKeys).called("[mapping](#external)"),
+        ExternalKeys(),
+        "which numbers outside a value may dial",
+        usual="any",
         in_force="reload",
     )
     timezone: ZoneInfo | None = setting(
@@ -199,7 +213,7 @@ def read_settings(
         written,
         calendars={},
         lists={},
-        site=Site(calendars.by_name, lists),
+        site=Site(calendars.by_name, lists, written.dialplan.variables, written.external.allow, written.region),
         places=places_in(written.dialplan.places, written.region),
         remarks=(
             *notes.remarks,

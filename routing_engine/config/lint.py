@@ -7,7 +7,7 @@ from datetime import datetime
 
 from routing_engine.config.examples import Example
 from routing_engine.config.route.read import RouteFile
-from routing_engine.config.route.walk import branches_of, operands_of, operands_of_rule, rules_of
+from routing_engine.config.route.walk import actions_of, branches_of, operands_of, operands_of_rule, rules_of
 from routing_engine.core.destinations import WRITTEN
 from routing_engine.core.model import Action, Comparison, Condition, Route, Rule, Source
 from routing_engine.errors import Problem
@@ -32,6 +32,9 @@ def lint(
         remarks += _hidden_rules(file, source.rules)
         remarks += _unmapped_fields(file, source, integrations)
         remarks += _unmapped_answers(file, source, found.examples, integrations)
+    lines = {id(rule.act): rule.line for rule in rules_of(route)}
+    for action in actions_of(route):
+        remarks += _chosen_by_values(file, lines.get(id(action), 0), action, route)
     for rule in rules_of(route):
         remarks += _asleep(file, rule, now)
     if found.examples and proven is not None:
@@ -54,6 +57,19 @@ def _of_route(file: str, found: RouteFile) -> Iterator[Problem]:
     for source in route.sources:
         if not source.rules:
             yield Problem(file, 0, f"the source '{source.name}' has no rules", "a record of it leads to the default")
+
+
+def _chosen_by_values(file: str, line: int, action: Action, route: Route) -> Iterator[Problem]:
+    """Yield a remark where whoever writes the records, or calls, chooses more than one of our own destinations."""
+    for to in branches_of(action.to):
+        if not to.target.operands:
+            continue
+        if WRITTEN[to.kind].is_outside and route.site.outside is None:
+            sentence = f"a value ({to.target.operands[0]}) dials outside: whatever number it is, premium ones too"
+            yield Problem(file, line, sentence, "write external: {allow: ['+43', ...]} in engine.yaml")
+        if to.kind == "dialplan":
+            sentence = f"a value ({to.target.operands[0]}) names the place in the dialplan: it chooses what runs there"
+            yield Problem(file, line, sentence, "write the place here, with a rule for each value")
 
 
 def _is_sure(action: Action) -> bool:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from routing_engine.core.compare import as_number
-from routing_engine.core.model import Decision, Destination, Value
-from routing_engine.core.phone import dialled_from
+from routing_engine.core.model import Decision, Destination, Site, Value
+from routing_engine.core.phone import dialled_from, read_number
 from routing_engine.core.redact import mask_number, visible
 from routing_engine.core.reserved_variables import is_reserved
 
@@ -48,6 +48,8 @@ class DestinationKind:
     has_priority: bool = False
     #: The target is somebody's number: masked in logs unless the site wants them plain.
     is_number: bool = False
+    #: It costs money: what a value may dial can be narrowed.
+    is_outside: bool = False
     reach: Reach | None = None
     #: The call begins anew with the route that the target names.
     is_route: bool = False
@@ -143,6 +145,7 @@ KINDS: Mapping[str, DestinationKind] = {
         freepbx="from-internal,{dialled},1",
         rings=True,
         is_number=True,
+        is_outside=True,
     ),
     "announcement": DestinationKind(
         _allow(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_.\-/]{0,119}"),
@@ -219,13 +222,13 @@ class SideEffect:
     """
 
     variable: str
-    holds: Literal["text", "language", "name", "announcement"] = "text"
+    holds: Literal["text", "number", "language", "name", "announcement"] = "text"
 
 
 #: The engine's own side effects of `set`. docs/ is checked against this table.
 SIDE_EFFECTS: Mapping[str, SideEffect] = {
     "caller_name": SideEffect("CALLERID(name)"),
-    "caller_number": SideEffect("CALLERID(num)"),
+    "caller_number": SideEffect("CALLERID(num)", "number"),
     "language": SideEffect("CHANNEL(language)", "language"),
     "music": SideEffect("CHANNEL(musicclass)", "name"),
     "account": SideEffect("CHANNEL(accountcode)"),
@@ -267,8 +270,31 @@ def say_destination(destination: Destination | None, plain: bool = True) -> str:
     return said + (f", for {destination.ring_s} s" if destination.ring_s is not None else "")
 
 
-def check_variable(name: str) -> None:
-    """Raise `ValueError` with a sentence when a rule may not set this channel variable."""
+_SHOWN_NUMBER = re.compile(r"\+?[0-9*#]{0,31}\Z", re.ASCII)
+
+
+def check_shown_number(text: str) -> str:
+    """Return a number as the telephone shows it, "" for none. Raises `ValueError`: it becomes a part of an address."""
+    number = _without_separators(text)
+    if not _SHOWN_NUMBER.match(number):
+        raise ValueError(f"'{text[:40]}' is not a number")
+    return number
+
+
+def check_outside(target: str, site: Site) -> None:
+    """Raise `ValueError` where engine.yaml does not let a value dial this number outside."""
+    if site.outside is None:
+        return
+    number = read_number(target, site.region)
+    if number is None or not number.e164.startswith(site.outside):
+        raise ValueError("engine.yaml does not let a value dial this number: see external.allow")
+
+
+def check_variable(name: str, allowed: tuple[str, ...] | None = None) -> None:
+    """Raise `ValueError` with a sentence when a rule may not set this channel variable.
+
+    `allowed` are the operator's own names, with a `*` for any rest; None is all that belong to nobody.
+    """
     if name.startswith("header."):
         if not _HEADER_NAME.match(name.removeprefix("header.")):
             raise ValueError(f"'{name}' is not a SIP header that may be set: write header.X-NAME")
@@ -278,6 +304,12 @@ def check_variable(name: str) -> None:
         raise ValueError(f"'{name}' is not a channel variable: write capital letters, digits and '_'")
     if is_reserved(bare):
         raise ValueError(f"'{name}' belongs to Asterisk, FreePBX or the engine and cannot be set: take another name")
+    if allowed is not None and not any(_stands_for(one, bare) for one in allowed):
+        raise ValueError(f"'{name}' is not among dialplan.variables of engine.yaml: {', '.join(allowed) or 'none is'}")
+
+
+def _stands_for(pattern: str, name: str) -> bool:
+    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
 
 
 #: `${...}` and `$[...]` are evaluated by the dialplan; app_queue turns `^{...}` into `${...}` in what it hands on.

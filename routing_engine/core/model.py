@@ -172,10 +172,17 @@ class NumberList(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What all routes of a configuration share: calendars and number lists by name."""
+    """What all routes of a configuration share: calendars and number lists by name.
+
+    `variables` are the channel variables that rules may set, a `*` at the end stands for any rest; `outside` how the
+    numbers outside begin (in E.164) that a value may dial, read in `region`. None does not narrow it.
+    """
 
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     lists: Mapping[str, NumberList] = field(default_factory=dict)
+    variables: tuple[str, ...] | None = None
+    outside: tuple[str, ...] | None = None
+    region: str = ""
 
 
 # ------------------------------------------------------------------------------------------------------ route

@@ -9,7 +9,15 @@ from typing import cast
 
 from routing_engine.core.asks import Observed
 from routing_engine.core.compare import as_moment
-from routing_engine.core.destinations import KINDS, SIDE_EFFECTS, WRITTEN, check_target, clean_value
+from routing_engine.core.destinations import (
+    KINDS,
+    SIDE_EFFECTS,
+    WRITTEN,
+    check_outside,
+    check_shown_number,
+    check_target,
+    clean_value,
+)
 from routing_engine.core.model import (
     Action,
     Decision,
@@ -115,6 +123,8 @@ def _sets(state: CallState, rule: Rule, facts: Facts) -> tuple[tuple[str, str], 
 def _set(name: str, template: Template, facts: Facts) -> str:
     value = clean_value(render(template, facts.value_of))
     holds = SIDE_EFFECTS[name].holds if name in SIDE_EFFECTS else "text"
+    if holds == "number":
+        return check_shown_number(value)
     if holds == "language":  # Asterisk would look for the sounds of any other text anywhere
         return check_language(value)
     if holds != "text":
@@ -167,11 +177,17 @@ def _allowed(state: CallState, to: DestinationSpec, facts: Facts) -> Conversatio
 
 
 def _target(to: DestinationSpec, facts: Facts) -> str:
-    """Fill the target and check it. A value may never bring a comma: it would become another part of the place."""
+    """Fill the target and check it: a value never brings another part of a place, or a code of the telephone system."""
     for operand in to.target.operands:
-        if "," in as_text(facts.value_of(operand)):
+        text = as_text(facts.value_of(operand))
+        if "," in text:
             raise ValueError(f"'{operand}' holds a comma, which no target may get from a value")
-    return check_target(to.kind, render(to.target, facts.value_of))
+        if "*" in text or "#" in text:
+            raise ValueError(f"'{operand}' holds a code: '*' and '#' must stand in the route itself")
+    target = check_target(to.kind, render(to.target, facts.value_of))
+    if WRITTEN[to.kind].is_outside and to.target.operands:
+        check_outside(target, facts.site)
+    return target
 
 
 def _last_agent(state: CallState, to: DestinationSpec, facts: Facts) -> Conversation[Destination]:

@@ -10,6 +10,7 @@ from routing_engine.config.engine_sections import RouteDefaults
 from routing_engine.config.lint import lint
 from routing_engine.config.load import configure
 from routing_engine.config.route.read import read_route
+from routing_engine.errors import ConfigError
 from routing_engine.settings.yaml_reader import Problems
 
 from .folders import CRM, PROVIDERS, configuration, configured, snapshot
@@ -189,3 +190,45 @@ def test_an_example_that_gives_a_field_which_no_system_would_is_named() -> None:
     assert [(one.line, one.sentence, one.remedy) for one in found.remarks] == [
         (4, "the example 'typo' gives 'tire', which the model 'contact' does not map", "did you mean 'tier'?")
     ]
+
+
+CHOOSING = {
+    "external: '{mobile}'": "a value (mobile) dials outside",
+    "extension: '{x}', else: {external: '0{mobile}'}": "a value (mobile) dials outside",
+    "dialplan: '{place}-menu,s,1'": "a value (place) names the place in the dialplan",
+}
+
+
+@pytest.mark.parametrize("to", CHOOSING)
+def test_what_a_value_chooses_beyond_our_own_destinations_is_remarked(to: str) -> None:
+    found = remarks(f"{SOURCE}{{to: {{{to}}}}}]}}\n")
+    assert [one for one in found if one.startswith(f"3: {CHOOSING[to]}")]
+
+
+def test_numbers_outside_that_are_narrowed_get_no_remark() -> None:
+    texts = {"routes/support.yaml": f"{SOURCE}{{to: {{external: '{{mobile}}'}}}}]}}\n", "integrations/crm.yaml": CRM}
+    texts["engine.yaml"] = "region: AT\nexternal: {allow: ['+43']}\n"
+    found = configure(snapshot(texts), PROVIDERS, {"TOKEN": "t"}.get).remarks
+    assert not [one for one in found if "outside" in one.sentence]
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "fault"),
+    [
+        ("[CRM_*, TICKET]", "CRM_ID", ""),
+        ("[CRM_*, TICKET]", "__CRM_ID", ""),
+        ("[CRM_*, TICKET]", "TICKET", ""),
+        ("[CRM_*, TICKET]", "TICKET_2", "'TICKET_2' is not among dialplan.variables of engine.yaml: CRM_*, TICKET"),
+        ("[CRM_*, TICKET]", "MONITOR_EXEC", "'MONITOR_EXEC' belongs to Asterisk, FreePBX or the engine"),
+        ("[]", "TICKET", "'TICKET' is not among dialplan.variables of engine.yaml: none is"),
+    ],
+)
+def test_the_operator_may_say_which_variables_rules_set(written: str, name: str, fault: str) -> None:
+    texts = {"engine.yaml": f"dialplan: {{variables: {written}}}\n", "integrations/crm.yaml": CRM}
+    texts["routes/support.yaml"] = f"{SOURCE}{{to: {{queue: q}}, set: {{{name}: x}}}}]}}\n"
+    try:
+        configure(snapshot(texts), PROVIDERS, {"TOKEN": "t"}.get)
+        found = ""
+    except ConfigError as error:
+        (found,) = (str(one) for one in error.problems)
+    assert fault in found if fault else not found

@@ -24,3 +24,19 @@ def test_a_name_that_is_none_is_left_out_and_nothing_else(name: str, value: str)
     told = converse(route(source("c", act)), found={"c": Record({"a": value})})
     assert (told.decision.sets, told.decision.reason) == ((("X", "1"),), "matched")
     assert any(step.startswith(f"{name}: left as it is: ") for step in told.steps)
+
+
+@pytest.mark.parametrize(("value", "shown"), [("+43 664/123 45-67", "+436641234567"), ("*43#", "*43#"), ("", "")])
+def test_a_number_that_is_shown_is_one_of_a_telephone(value: str, shown: str) -> None:
+    act = rule("on", go("queue", "q"), None, caller_number="{a}")
+    assert converse(route(source("c", act)), found={"c": Record({"a": value})}).decision.sets == (
+        ("caller_number", shown),
+    )
+
+
+@pytest.mark.parametrize("value", ['"; {X} 0900,()', "a;b,c", "+43<sip:x@y>", "1 & 2", "0" * 40, "\u0661\u0662", "abc"])
+def test_what_is_no_number_is_not_shown_as_one(value: str) -> None:
+    act = rule("on", go("queue", "q"), None, caller_number="{a}")
+    told = converse(route(source("c", act)), found={"c": Record({"a": value})})
+    assert (told.decision.sets, told.decision.reason) == ((), "matched")
+    assert any(step.startswith("caller_number: left as it is: ") for step in told.steps)

@@ -269,7 +269,7 @@ def read_sets(value: YamlValue | None, context: RouteContext, has_record: bool) 
 
 
 def _read_set(sets: Section, name: str, context: RouteContext, has_record: bool) -> Template | None:
-    _check_set_name(sets, name)
+    _check_set_name(sets, name, context)
     value = sets.value(name)
     if value is None:
         sets.note(name, f"'{name}' has no value", "write a text, or '' to empty it")
@@ -278,7 +278,7 @@ def _read_set(sets: Section, name: str, context: RouteContext, has_record: bool)
     return None if text is None else context.template(value, text, has_record, shows=True)
 
 
-def _check_set_name(sets: Section, name: str) -> None:
+def _check_set_name(sets: Section, name: str, context: RouteContext) -> None:
     if name in SIDE_EFFECTS:
         return
     if name.islower() and not name.startswith("header."):
@@ -286,6 +286,6 @@ def _check_set_name(sets: Section, name: str) -> None:
         sets.note(name, f"'{name}' is not a side effect of the engine", f"{known}; channel variables are upper-case")
         return
     try:
-        check_variable(name)
+        check_variable(name, context.site.variables if context.site is not None else None)
     except ValueError as error:
         sets.note(name, str(error), "choose another name")
