@@ -50,7 +50,8 @@ class Model:
     (`Number.form`): those of the whole integration. `attempts` is how many ways the provider has to ask for a caller,
     0 for none; `by_field` says that it can search a field too, "named" that a route must name it. `mirrored`: an index
     of ours is searched instead. `about` are the fields of which more is said than their names. `must_show`: a record
-    that shows no number at all is nobody's, because the system compares parts of numbers.
+    that shows no number at all is nobody's, because the system compares parts of numbers. `search_names` are by our
+    names of fields what a search calls them, `none` for what cannot be searched.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Model:
     mirrored: bool = False
     about: Mapping[str, FieldInfo] = field(default_factory=dict)
     must_show: bool = False
+    search_names: Mapping[str, str] = field(default_factory=dict)
 
     def checked_fields(self, searched: str) -> tuple[str, ...]:
         """Return the fields that must hold the caller's number, when `searched` is the field of a search by it."""
@@ -76,6 +78,9 @@ class Model:
             return f"the model '{self.name}' cannot be searched by the caller's number", "search a field of it"
         if not by_caller and self.by_field is False:
             return f"the model '{self.name}' can be searched by the caller's number only", "write by: caller"
+        if not by_caller and self.search_names.get(searched) == "none":
+            remedy = "search another field, or give the integration a mirror: {}"
+            return f"the field '{searched}' of the model '{self.name}' cannot be searched", remedy
         if not by_caller and self.by_field == "named" and not searched:
             return "the search names no field", f"add for example field: {next(iter(self.fields), 'number')}"
         return None

@@ -23,6 +23,7 @@ OUTCOMES: Mapping[str, str] = MappingProxyType(
         "throttled": "too many requests: nobody asks for `wait_s`, or as long as the answer says",
         "quota": "the day's or the month's share is used up: nobody asks for five minutes",
         "refused": "an administrator must look: a right, an address, a field that is not there",
+        "forbidden": "a right is missing: the administrator of the other system must act",
         "down": "the system does not work now",
         "misread": "the answer has an unexpected shape",
     }
@@ -64,6 +65,8 @@ def error_of(outcome: str, who: str, status: int, code: str = "", wait_s: float 
         return ProviderUnreachable(said, again=outcome == "again")
     if outcome == "misread":
         return ProviderMisread(said)
+    if outcome == "forbidden":
+        return ProviderRefused(f"{said}: it refused our credentials, a right is missing there", theirs=True)
     if 300 <= status < 400:
         # It would carry the caller's number and our credentials to an address that nobody configured.
         return ProviderRefused(f"{said}: a redirect, which is never followed")

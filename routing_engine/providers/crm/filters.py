@@ -141,6 +141,10 @@ def _join(value: Json, between: str = ",") -> str:
     return between.join(map(as_words, value)) if isinstance(value, (list, tuple)) else as_words(value)
 
 
+def _first(value: Json) -> Json:
+    return (value[0] if value else None) if isinstance(value, (list, tuple)) else value
+
+
 def _format(value: Json, pattern: str) -> str:
     return value.strftime(pattern) if isinstance(value, datetime) else as_words(value)
 
@@ -222,6 +226,7 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
             lambda words: len(words) % 2 == 0,
         ),
         "is": Filter(lambda value, word: as_words(value) == word, "true or false: `is outbound`", False, (1, 1)),
+        "first": Filter(_first, "the first of a list: `{found.ids | first}`"),
         "join": Filter(_join, "a list as text, with commas or what is given between", False, (0, 1)),
         "default": Filter(_default, "another value where there is none", False, (1, 1)),
         "json": Filter(lambda value: json.dumps(value, ensure_ascii=False, default=as_words), "JSON text"),

@@ -102,7 +102,7 @@ class ListRequest:
 class DescribeRequest:
     """How the fields of a model are asked for. Without `name` they are members, and their keys are the names.
 
-    A `partial` answer lacks fields that every account has.
+    A `partial` answer lacks fields that every account has. `prefix` stands before each name in a record.
     """
 
     request: RequestTemplate
@@ -111,6 +111,7 @@ class DescribeRequest:
     label: Path | None
     type: Path | None
     partial: bool = False
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,10 @@ class AuthMethod:
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A model as the description knows it: `constants` for its requests, and the default field map, ours to theirs."""
+    """A model as the description knows it: `constants` for its requests, and the default field map, ours to theirs.
+
+    `search_names` are by our names of fields what a search calls them; `none` cannot be searched.
+    """
 
     name: str
     label: str
@@ -152,12 +156,15 @@ class KnownModel:
     fields: Mapping[str, str]
     numbers: tuple[str, ...]
     record_url: TextTemplate | None
+    search_names: Mapping[str, str] = field(default_factory=dict)
     about: Mapping[str, FieldInfo] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
     """A kind of system. `within` is where a record's fields lie in it; `nothing` are values that mean no value.
+
+    `encoded` says how texts are written, "html" or "" for as they are.
 
     `hosts` are the only ones that a captured address may lead to. `digest` differs with the text.
     """
@@ -171,6 +178,7 @@ class Description:
     constants: frozenset[str]
     within: Path
     nothing: tuple[Json, ...]
+    encoded: str
     limits: RateLimits
     hosts: tuple[str, ...]
     rules: tuple[OutcomeRule, ...]
@@ -188,9 +196,9 @@ class Description:
         """Return the ways to ask for a caller in a model."""
         return tuple(one for one in self.find_by_phone if one.models is None or model in one.models)
 
-    def search_for(self, model: str) -> Attempt | None:
-        """Return how a field of a model is searched."""
-        return next((one for one in self.find_by_field if one.models is None or model in one.models), None)
+    def searches_for(self, model: str) -> tuple[Attempt, ...]:
+        """Return the ways to search a field of a model; the first whose condition holds is used."""
+        return tuple(one for one in self.find_by_field if one.models is None or model in one.models)
 
     def listing_for(self, model: str, changes: bool = False) -> ListRequest | None:
         """Return how a model's records are listed: all, or the changes. One way may do both, or each has its own."""

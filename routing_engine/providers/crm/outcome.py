@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from routing_engine.core.model import Json
 from routing_engine.core.templates import as_text
@@ -26,9 +27,22 @@ def holds(where: Where, tree: Json, headers: Mapping[str, str] | None = None) ->
         named = headers is not None and names_header(path.text)
         nodes = _values_of(headers or {}, path.text) if named else path.nodes(tree)
         # `any` is anything but nothing: `{error: any}` must not match `{"error": null}`.
-        if not (any(nodes) if wanted is None else wanted & {_word(node) for node in nodes if node is not None}):
+        if not (any(nodes) if wanted is None else _one_fits(wanted, [_word(one) for one in nodes if one is not None])):
             return False
     return True
+
+
+def _one_fits(wanted: frozenset[str], words: list[str]) -> bool:
+    """Return whether one of the words is wanted; `cf_*` is every word that begins so."""
+    if not wanted.isdisjoint(words):
+        return True
+    patterns = [_pattern(one) for one in wanted if "*" in one]
+    return any(pattern.fullmatch(word) for pattern in patterns for word in words)
+
+
+@lru_cache(maxsize=256)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL)
 
 
 def _values_of(headers: Mapping[str, str], name: str) -> list[Json]:

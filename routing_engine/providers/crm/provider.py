@@ -151,14 +151,17 @@ class CrmProvider:
         return await self._pages(attempt, scope, query.model)
 
     async def _find_value(self, query: Query) -> Sequence[Record]:
-        attempt = self._description.search_for(query.model)
-        if attempt is None or not query.field:
+        attempts = self._description.searches_for(query.model)
+        if not attempts or not query.field:
             raise ProviderRefused(f"{self._name}: a search needs the name of a field")
         if not query.value.strip():
             return _not_asked("the value is empty")
         mapped = self._mapped[query.model]
         theirs = mapped.theirs(query.field)
         scope = self._scope(query.model, field=theirs, value=query.value)
+        attempt = next((one for one in attempts if holds(one.when, scope)), None)
+        if attempt is None or theirs == "none":
+            return _not_asked(f"'{query.field}' cannot be searched in {self._description.title}")
         found = await self._pages(attempt, {**scope, "fields": _with(mapped.wanted, theirs)}, query.model)
         # The description says that the system compares as it should: nothing is known better here.
         if not attempt.exact:
@@ -269,13 +272,17 @@ def fields_in(describing: DescribeRequest, tree: Json) -> Iterator[RemoteField]:
     nodes = describing.fields.nodes(tree)
     found = nodes[0] if len(nodes) == 1 else nodes
     if isinstance(found, dict):
-        yield from (_field(describing, _word(describing.name, one) or key, one) for key, one in found.items())
+        yield from (
+            _field(describing, _word(describing.name, one) or clean_text(key), one) for key, one in found.items()
+        )
     elif isinstance(found, list):
         yield from (_field(describing, _word(describing.name, one), one) for one in found)
 
 
 def _field(describing: DescribeRequest, name: str, node: Json) -> RemoteField:
-    return RemoteField(clean_text(name), _word(describing.label, node), _word(describing.type, node))
+    return RemoteField(
+        describing.prefix + clean_text(name), _word(describing.label, node), _word(describing.type, node)
+    )
 
 
 def _word(path: Path | None, node: Json) -> str:

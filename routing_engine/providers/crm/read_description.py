@@ -67,7 +67,7 @@ INSTEAD = {
     "provider": "remove it; integrations/NAME.yaml says provider: with the name of this file",
 }
 #: Keys of a model that are no constants of its requests.
-_OF_MODEL = ("label", "fields", "numbers", "record_url")
+_OF_MODEL = ("label", "fields", "numbers", "search_names", "record_url")
 
 
 #: Keys of an integration that are the engine's own: no setting is called so.
@@ -184,6 +184,12 @@ class KnownModelKeys:
         "the fields that hold phone numbers: what tells callers from strangers",
         usual="**must be there** with `find_by_phone`",
     )
+    search_names: Mapping[str, str] = setting(
+        mapping_of(text(), "the search name of '{}'"),
+        {},
+        "what a search calls a field, where a record calls it otherwise: `{tier: cf_12}`. `none` cannot be searched",
+        usual="as `fields` has them",
+    )
     label: str = setting(text(), "", "what people call it", usual="the model's name")
     record_url: YamlValue | None = setting(_TEXT, None, "the address of a record's page", usual="the description's")
 
@@ -233,7 +239,13 @@ class DescriptionKeys:
     nothing: tuple[YamlValue, ...] = setting(
         list_of(raw("values", {})).called("list"), (), "values that mean no value, such as `[false, '']`"
     )
-    # Raw: all keys of a model but four are names that only this description knows.
+    encoded: str = setting(
+        choice("html"),
+        "",
+        "`html` where texts come as for a page, `O&#039;Hara`: they are read as they were meant",
+        usual="texts as they are",
+    )
+    # Raw: all keys of a model but five are names that only this description knows.
     models: YamlValue | None = required(
         raw("mapping, name to [model](#a-model)", {"type": "object"}),
         None,
@@ -271,7 +283,7 @@ class DescriptionKeys:
     find_by_field: tuple[YamlValue, ...] = setting(
         _ATTEMPTS,
         (),
-        "how a value in a field is searched. The first that fits the model is used",
+        "how a value in a field is searched. The first that fits the model and whose `when` holds is used",
         usual="none: not by a field",
     )
     list: tuple[YamlValue, ...] = setting(
@@ -325,6 +337,7 @@ class _DescriptionReader:
             constants=self.constants,
             within=keys.within or WHOLE,
             nothing=tuple(value.called("'nothing'").scalar() for value in keys.nothing),
+            encoded=keys.encoded,
             limits=_limits(keys.limits),
             hosts=keys.hosts,
             rules=keys.errors,
@@ -459,7 +472,8 @@ def _model(section: Section, name: str, record: Known, common: TextTemplate | No
     url = common if keys.record_url is None else read_marked(keys.record_url, record, path=True)
     # Every other key is a constant: that is how a description names what differs between models.
     constants = {key: section.text(key) for key in section.names() if key not in _OF_MODEL}
-    return KnownModel(name, keys.label or name, {"name": name, **constants}, ours, keys.numbers, url, about)
+    constants = {"name": name, **constants}
+    return KnownModel(name, keys.label or name, constants, ours, keys.numbers, url, keys.search_names, about)
 
 
 def _sections(values: tuple[YamlValue, ...]) -> list[Section]:

@@ -80,6 +80,12 @@ class FieldAttemptKeys(AttemptKeys):
     """A search by a field."""
 
     each: YamlValue | None = setting(_EACH, None, _EACH_MEANS)
+    when: Where = setting(
+        CONDITION.called("[condition](#conditions) on the values"),
+        (),
+        "for which fields it is: `when: {field: cf_*}`; the first attempt that fits is used",
+        usual="always",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +170,7 @@ def read_field_attempts(sections: list[Section], known: Known, usual: Attempt) -
     found = []
     for section in sections:
         keys = read(section, FieldAttemptKeys, "an attempt", instead=INSTEAD)
-        found.append(replace(_attempt(section, keys, known, usual), each=_each(keys.each, known)))
+        found.append(replace(_attempt(section, keys, known, usual), each=_each(keys.each, known), when=keys.when))
     return tuple(found)
 
 
@@ -261,6 +267,7 @@ class DescribeKeys(RequestKeys):
     name: Path | None = setting(path("name"), None, "a field's name", usual="the member's key")
     label: Path | None = setting(path("label"), None, "what people call it")
     type: Path | None = setting(path("type"), None, "its type, in the system's own words")
+    prefix: str = setting(text(), "", "what stands before each name in a record: `prefix: custom.`")
     # Some systems list custom fields only: what is missing there is no slip of the operator.
     partial: bool = setting(
         flag(),
@@ -277,7 +284,7 @@ def read_describe(section: Section | None, known: Known) -> DescribeRequest | No
     request = request_of(section, keys, known)
     if request is None or keys.fields is None:
         return None
-    return DescribeRequest(request, keys.fields, keys.name, keys.label, keys.type, keys.partial)
+    return DescribeRequest(request, keys.fields, keys.name, keys.label, keys.type, keys.partial, keys.prefix)
 
 
 @dataclass(frozen=True, slots=True)

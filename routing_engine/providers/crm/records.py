@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from html import unescape
 from typing import NamedTuple
 
 from routing_engine.core.model import Json, Record, Template, Value
@@ -28,9 +29,15 @@ class MappedModel:
     within: Path
     nothing: tuple[Json, ...]
     url: TextTemplate | Template | None
+    search_names: Mapping[str, str] = field(default_factory=dict)
+    html: bool = False
+    #: By our names, of fields that join members of each item of a list: the list, and the members within an item.
+    lists: Mapping[str, tuple[Path, tuple[Path, ...]]] = field(default_factory=dict)
 
     def theirs(self, ours: str) -> str:
         """Return their name of a field to search in; ours where the map has none."""
+        if ours in self.search_names:
+            return self.search_names[ours]
         paths = dict(self.fields).get(ours)
         return self.asked(paths[0]) or ours if paths else ours
 
@@ -45,7 +52,30 @@ def map_model(description: Description, model: Model, own_url: Template | None) 
     wanted = (_asked(path, description.within) for _, paths in fields for path in paths)
     known = description.models.get(model.name)
     url = own_url if own_url is not None else (known.record_url if known is not None else None)
-    return MappedModel(fields, tuple(dict.fromkeys(filter(None, wanted))), description.within, description.nothing, url)
+    lists = {ours: found for ours, paths in fields if (found := _list_of(paths)) is not None}
+    return MappedModel(
+        fields,
+        tuple(dict.fromkeys(filter(None, wanted))),
+        description.within,
+        description.nothing,
+        url,
+        model.search_names,
+        description.encoded == "html",
+        lists,
+    )
+
+
+def _list_of(paths: tuple[Path, ...]) -> tuple[Path, tuple[Path, ...]] | None:
+    """Return the list that several paths lead through together, and where each goes on in an item of it."""
+    texts = [path.text.replace("[*]", "") if path.json is not None else path.text for path in paths]
+    names = [text.split(".")[:-1] for text in texts]
+    # As far as all of them go the same way.
+    shared = [first for first, *others in zip(*names, strict=False) if {first} == {first, *others}]
+    shared = shared if all(one[: len(shared)] == shared for one in names) else []
+    if len(paths) < 2 or not shared or shared == ["$"] or any("[" in text for text in texts):
+        return None
+    inner = tuple(read_path(".".join(text.split(".")[len(shared) :])) for text in texts)
+    return read_path(".".join(shared)), inner
 
 
 def _asked(path: Path, within: Path) -> str:
@@ -90,8 +120,20 @@ def _members(found: list[Json]) -> list[tuple[str, Json]]:
 def read_record(node: dict[str, Json], mapped: MappedModel, scope: Scope) -> Record:
     """Return the record that an object is."""
     inside = mapped.within.first(node) if mapped.within is not WHOLE else node
-    fields = {ours: _value(node, inside, paths, mapped) for ours, paths in mapped.fields}
+    fields = {
+        ours: _items(node, inside, ours, mapped) or _value(node, inside, paths, mapped) for ours, paths in mapped.fields
+    }
     return Record(fields, id=id_of(fields), url=_url(mapped.url, fields, scope))
+
+
+def _items(node: Json, inside: Json, ours: str, mapped: MappedModel) -> Value:
+    """Return members of a list's items, joined item by item: a code belongs to the number beside it."""
+    if ours not in mapped.lists:
+        return None
+    above, paths = mapped.lists[ours]
+    found = above.nodes(node) if above.json is not None else (above.nodes(inside) or above.nodes(node))
+    items = [item for one in found if isinstance(one, list) for item in one]
+    return read_value([text for item in items if (text := _value(item, item, paths, mapped)) is not None]) or None
 
 
 def _value(node: Json, inside: Json, paths: tuple[Path, ...], mapped: MappedModel) -> Value:
@@ -106,7 +148,15 @@ def _one(node: Json, inside: Json, path: Path, mapped: MappedModel) -> Value:
     """Return one value: a plain path leads into the record's fields, or beside them; a JSONPath starts at the top."""
     nodes = path.nodes(node) if path.json is not None else (path.nodes(inside) or path.nodes(node))
     held = [one for one in nodes if not _is_nothing(one, mapped.nothing)]
+    held = [_without_html(one) for one in held] if mapped.html else held
     return value_of(held) if len(nodes) == 1 or not held else read_value(held)
+
+
+def _without_html(value: Json) -> Json:
+    """Return a value whose texts were written for a page as they are: `O&#039;Hara` is O'Hara."""
+    if isinstance(value, list):
+        return [_without_html(one) for one in value]
+    return unescape(value) if isinstance(value, str) else value
 
 
 def _is_nothing(value: Json, nothing: tuple[Json, ...]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from routing_engine.providers.crm.model import AuthMethod, Description, OperatorSetting
+from routing_engine.providers.crm.read_description import KnownModelKeys
 from routing_engine.providers.crm.settings import CrmKeys
 from routing_engine.providers.oauth.settings import OAuthAppKeys, OwnAddressKeys
 from routing_engine.settings.integration import IntegrationKeys, ModelKeys
@@ -47,7 +48,11 @@ def _setting(one: OperatorSetting) -> Schema:
 def _models(description: Description, definitions: Definitions) -> Schema:
     own: Schema = {
         "type": ["object", "null"],
-        "properties": {**properties_of(ModelKeys, definitions), **dict.fromkeys(sorted(description.constants), TEXT)},
+        "properties": {
+            **properties_of(ModelKeys, definitions),
+            "search_names": properties_of(KnownModelKeys, definitions)["search_names"],
+            **dict.fromkeys(sorted(description.constants), TEXT),
+        },
         "additionalProperties": False,
     }
     return {

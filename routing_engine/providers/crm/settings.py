@@ -14,7 +14,7 @@ from routing_engine.core.ports import Listing
 from routing_engine.providers.crm.auth_methods import fill, host_of, read_auth
 from routing_engine.providers.crm.checks import check_field
 from routing_engine.providers.crm.model import AuthMethod, Description, KnownModel
-from routing_engine.providers.crm.read_description import read_description
+from routing_engine.providers.crm.read_description import KnownModelKeys, read_description
 from routing_engine.providers.net.address import (
     CONNECT_TIMEOUT,
     CONNECT_TIMEOUT_S,
@@ -174,10 +174,13 @@ def _read_model(own: Section | None, name: str, description: Description) -> tup
     attempts = len(description.attempts_for(name))
     model = Model(name, usual.fields, numbers=usual.numbers, attempts=attempts, about=usual.about, must_show=True)
     # A search by a field needs its name: the system cannot guess where to look.
-    model = replace(model, by_field="named" if description.search_for(name) is not None else False)
+    model = replace(
+        model, by_field="named" if description.searches_for(name) else False, search_names=usual.search_names
+    )
     if own is None:
         return model, usual.constants
     keys = read(own, ModelKeys, f"the model '{name}'", only=("fields", "record_url", "numbers"))
+    searched = read(own, KnownModelKeys, f"the model '{name}'", only=("search_names",)).search_names
     given, about = fields_of(keys.fields, usual.fields)
     for ours, theirs in given.items():
         check_field(own.section("fields") or own, ours, theirs)
@@ -196,6 +199,7 @@ def _read_model(own: Section | None, name: str, description: Description) -> tup
         own.value(key)  # known, also where it is left out
     about = {**usual.about, **about}
     model = replace(model, fields=fields, numbers=numbers, record_url=keys.record_url, about=about)
+    model = replace(model, search_names={**usual.search_names, **searched})
     own.close(f"the model '{name}'")
     return model, constants
 

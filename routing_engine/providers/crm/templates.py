@@ -44,6 +44,8 @@ class TextSlot:
         """Return the value; None when there is none. Raises `Unsearchable` when it cannot be carried."""
         found: Json = scope
         for name in self.path:
+            if isinstance(found, list):  # a path that goes on behind a list goes on from its first item
+                found = found[0] if found else None
             found = found.get(name) if isinstance(found, Mapping) else None
         # A missing value stays missing through every filter: `append` would make a key of nothing.
         for apply, arguments in self.filters:

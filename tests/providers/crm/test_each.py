@@ -26,8 +26,9 @@ address: SERVER
 auth: none
 models:
   contact:
-    fields: {id: id, name: name, phone: phone, city: city, owner: owner.name}
+    fields: {id: id, name: name, phone: phone, city: city, tier: custom.tier, owner: owner.name}
     numbers: [phone]
+    search_names: {tier: cf_12, name: none}
 errors: [{status: 403, then: no_record}]
 records: hits
 find_by_phone:
@@ -36,10 +37,12 @@ find_by_phone:
     next: {page: 20, more: more}
     each:
       - {get: '/people/{found.id}'}
-      - {get: '/owners/{found.owner_id}', under: owner, errors: EACH}
+      - {get: '/owners/{found.owners.id}', under: owner, errors: EACH}
 find_by_field:
+  - {get: /search, query: {custom: '{field}', is: '{value}'}, when: {field: cf_*}, exact: false}
   - {get: /search, query: {q: "{field | name}:'{value | zoho}'"}}
 check: {get: /me, errors: CHECK}
+describe: {get: /fields, fields: fields, name: key, prefix: custom.}
 """
 EACH, CHECK = "[{status: 403, then: no_record}]", "[{status: 403, then: refused}]"
 ANNA = "+43 664 1234567"
@@ -49,9 +52,10 @@ class Small:
     """A CRM whose search tells ids and owners alone. `forbidden` are addresses that answer 403."""
 
     def __init__(self) -> None:
-        self.people = [{"id": str(number), "owner_id": "u1", "phone": f"+43 664 000{number:04}"} for number in range(9)]
+        self.people = [{"id": str(number), "phone": f"+43 664 000{number:04}"} for number in range(9)]
         self.people[8] |= {"name": "Anna", "phone": ANNA}
         self.asked: list[str] = []
+        self.queries: list[dict[str, str]] = []
         self.forbidden: set[str] = set()
         self.page = 20
 
@@ -59,6 +63,9 @@ class Small:
         self.asked.append(request.path)
         if request.path in self.forbidden:
             return web.json_response({}, status=403)
+        if request.path == "/fields":
+            return web.json_response({"fields": [{"key": "tier"}]})
+        self.queries.append(dict(request.query))
         kind, _, name = request.path.strip("/").partition("/")
         if kind == "people":
             return web.json_response(next(one for one in self.people if one["id"] == name))
@@ -66,7 +73,7 @@ class Small:
 
     def search(self, request: web.BaseRequest) -> dict[str, object]:
         start = (int(request.query.get("page", 1)) - 1) * self.page
-        rows = [{"id": one["id"], "owner_id": one["owner_id"]} for one in self.people]
+        rows = [{"id": one["id"], "owners": [{"id": "u1"}, {"id": "u2"}]} for one in self.people]
         return {"hits": rows[start : start + self.page], "more": start + self.page < len(rows)}
 
 
@@ -92,8 +99,8 @@ class Asked:
         source = Source("s", "crm", "contact", Template((Operand("call", "caller"),)))
         return await self.search.find(Find(source, caller.e164, caller), 5)
 
-    async def field(self, value: str) -> Found | SourceDown:
-        return await self.search.find(Find(Source("s", "crm", "contact", Template(()), field="city"), value, None), 5)
+    async def field(self, value: str, name: str = "city") -> Found | SourceDown:
+        return await self.search.find(Find(Source("s", "crm", "contact", Template(()), field=name), value, None), 5)
 
 
 @pytest.fixture
@@ -177,3 +184,24 @@ async def test_a_check_is_not_fine_for_who_may_not_ask(opened: Callable[..., Ask
     assert isinstance(asked.provider, CrmProvider)
     with pytest.raises(ProviderRefused, match="refused our credentials"):
         await asked.provider.check()
+
+
+async def test_a_field_of_the_customer_s_own_is_searched_in_another_way_and_by_another_name(
+    opened: Callable[..., Asked],
+) -> None:
+    asked = opened()
+    await asked.field("gold", "tier")
+    await asked.field("Linz", "city")
+    assert asked.crm.queries == [{"custom": "cf_12", "is": "gold"}, {"q": "city:'Linz'"}]
+
+
+async def test_a_field_that_cannot_be_searched_asks_nothing(opened: Callable[..., Asked]) -> None:
+    found = await opened().field("Anna", "name")
+    assert isinstance(found, Found)
+    assert found.note == "nothing was asked, because 'name' cannot be searched in small"
+
+
+async def test_described_names_have_the_prefix_that_records_have(opened: Callable[..., Asked]) -> None:
+    provider = opened().provider
+    assert isinstance(provider, CrmProvider)
+    assert [one.name for one in await provider.fields_of("contact")] == ["custom.tier"]

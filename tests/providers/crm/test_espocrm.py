@@ -118,6 +118,12 @@ models: {contact: {fields: {customer_number: cCustomerNumber}}}
         assert (record.fields["company"], record.fields["no_calls"]) == (None, False)
         assert (record.fields["owner"], record.fields["owner_id"]) == ("Olga Owner", "u1")
 
+    async def test_a_user_without_the_right_for_contacts_is_told(self, crm: Open) -> None:
+        crm.standin.nexts += [lambda: web.Response(status=403)]
+        assert isinstance(crm.provider, CrmProvider)
+        with pytest.raises(ProviderRefused, match="status 403: it refused our credentials"):
+            await crm.provider.check()
+
     async def test_a_field_that_is_not_there_is_refused(self, crm: Open) -> None:
         crm.standin.fits = lambda person, item: {}["nothing"]  # type: ignore[attr-defined]
         with pytest.raises(ProviderRefused, match="status 400: it refused the request"):

@@ -7,9 +7,11 @@ import pytest
 from routing_engine.errors import ProviderMisread
 from routing_engine.providers.answers.path import WHOLE, Path, read_path
 from routing_engine.providers.crm.model import Attempt, FollowUp
-from routing_engine.providers.crm.records import nodes_of
+from routing_engine.providers.crm.records import map_model, nodes_of, read_record
 from routing_engine.providers.crm.requests import RequestTemplate
+from routing_engine.providers.crm.settings import shipped_description
 from routing_engine.providers.crm.templates import TextTemplate
+from routing_engine.settings.integration import Model
 
 ASK = RequestTemplate("GET", TextTemplate(("/x",)))
 EACH = (FollowUp(ASK, WHOLE),)
@@ -49,3 +51,23 @@ def test_a_search_whose_records_are_asked_for_may_tell_ids_alone(ids: object, fo
 
 def _path(text: str) -> Path:
     return read_path(text) if text else WHOLE
+
+
+@pytest.mark.parametrize("path", ["phones.code + phones.number", "$.phones[*].code + $.phones[*].number"])
+@pytest.mark.parametrize(
+    ("phones", "found"),
+    [
+        ([{"code": "+43", "number": "1 5550123"}, {"code": "+49", "number": "30 1"}], ("+43 1 5550123", "+49 30 1")),
+        ([{"number": "01 5550123"}, {"code": "+49", "number": "30 1"}], ("01 5550123", "+49 30 1")),
+        ([{"code": "+43", "number": "1 5550123"}], ("+43 1 5550123",)),
+        ([], None),
+    ],
+)
+def test_members_of_a_list_are_joined_item_by_item(path: str, phones: object, found: object) -> None:
+    mapped = map_model(shipped_description("espocrm"), Model("own", {"id": "id", "phones": path}), None)
+    assert read_record({"id": 1, "phones": phones}, mapped, {}).fields["phones"] == found
+
+
+def test_members_of_one_object_are_joined_to_one_text() -> None:
+    mapped = map_model(shipped_description("espocrm"), Model("own", {"name": "name.first + name.last"}), None)
+    assert read_record({"name": {"first": "Anna", "last": "Gruber"}}, mapped, {}).fields["name"] == "Anna Gruber"

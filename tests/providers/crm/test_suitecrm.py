@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from routing_engine.core.asks import Found
 from routing_engine.errors import ProviderRefused
 from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import by_caller
@@ -29,12 +31,14 @@ class BadRequest(Exception):
 
 class SuiteCRM(StandIn):
     token_path = "/Api/access_token"
+    #: Whether the role of the engine's user lets it list contacts.
+    may_list = True
 
     def unauthorized(self) -> web.Response:
         return web.json_response({"error": "access_denied", "message": "The resource owner denied."}, status=401)
 
-    def error(self, status: int) -> web.Response:
-        return web.json_response({"errors": {"status": status, "title": None, "detail": "what"}}, status=status)
+    def error(self, status: int, detail: str = "what") -> web.Response:
+        return web.json_response({"errors": {"status": status, "title": None, "detail": detail}}, status=status)
 
     def broken(self) -> web.Response:
         return web.Response(status=500, text="<b>Fatal error</b>", content_type="text/html")
@@ -49,6 +53,8 @@ class SuiteCRM(StandIn):
             return web.json_response({"data": {"type": "fields", "id": "", "attributes": fields}})
         if path != "/module/Contacts":
             return self.error(404)
+        if not self.may_list:
+            return self.error(400, "[SuiteCRM] [AccessDeniedException] ")
         try:
             return self.page(asked)
         except BadRequest:
@@ -70,7 +76,8 @@ class SuiteCRM(StandIn):
         return web.json_response(body)
 
     def shape(self, row: Mapping[str, object], names: list[str]) -> dict[str, object]:
-        return {"type": "Contact", "id": row["id"], "attributes": {name: row[name] for name in names}}
+        """A record as the API tells it: texts are encoded as for a page."""
+        return {"type": "Contact", "id": row["id"], "attributes": {name: encoded(row[name]) for name in names}}
 
     def fitting(self, pairs: tuple[tuple[str, str], ...], operator: str) -> list[Mapping[str, object]]:
         asked = {(found[1], found[2]): value for name, value in pairs if (found := FILTER.fullmatch(name))}
@@ -80,7 +87,8 @@ class SuiteCRM(StandIn):
 
     def fits(self, row: Mapping[str, object], column: str, operator: str, value: str) -> bool:
         """MySQL's ways: `=` knows no case and no spaces at the end, `LIKE` has its wildcards."""
-        if column not in row or operator not in ("eq", "like", "gte"):
+        # The rows are counted before the addresses of e-mail are joined: there is no such column then.
+        if column not in row or column == "email1" or operator not in ("eq", "like", "gte"):
             raise BadRequest(column)
         held = str(row[column])
         if operator == "eq":
@@ -95,6 +103,10 @@ class SuiteCRM(StandIn):
             "assigned_user_id": "u1", "customer_number_c": person.number,
             "date_modified": f"2026-03-01 00:00:{int(person.id) % 100:02}",
         }  # fmt: skip
+
+
+def encoded(value: object) -> object:
+    return escape(value, quote=True).replace("&#x27;", "&#039;") if isinstance(value, str) else value
 
 
 class TestSuiteCRM(DescribedContract):
@@ -154,6 +166,30 @@ models: {contact: {fields: {customer_number: customer_number_c}}}
         (record,) = (await crm.caller("+43 664 1234567")).records  # type: ignore[union-attr]
         assert (record.fields["owner"], record.fields["company"]) == ("Olga Owner", "Acme")
         assert record.fields["email"] is None
+
+    async def test_texts_that_come_as_for_a_page_are_read_as_they_were_meant(self, crm: Open) -> None:
+        crm.standin.people[0] = Person("101", 'Acme "O\'Neil" & Co', "Anna", "O'Hara <b>", "", "+43 664 1234567")
+        (record,) = (await crm.field("customer_number", 'Acme "O\'Neil" & Co')).records  # type: ignore[union-attr]
+        assert record.fields["name"] == "Anna O'Hara <b>"
+
+    async def test_a_user_without_the_right_is_told_by_calls_and_by_a_check(self, crm: Open) -> None:
+        crm.standin.may_list = False  # type: ignore[attr-defined]
+        assert isinstance(crm.provider, CrmProvider)
+        with pytest.raises(ProviderRefused, match="a right is missing there") as caught:
+            await crm.provider.check()
+        assert caught.value.theirs
+        assert ids(await crm.caller("+43 664 1234567")) == ["down"]
+
+    async def test_a_search_by_mail_is_refused_when_the_route_is_read(self, crm: Open) -> None:
+        model = crm.connection.models["contact"]
+        assert model.why_unsearchable("email", False) is not None
+        assert model.why_unsearchable("customer_number", False) is None
+        found = await crm.field("email", "anna@example.com")
+        assert isinstance(found, Found)
+        assert (found.note, crm.standin.asked) == (
+            "nothing was asked, because 'email' cannot be searched in SuiteCRM",
+            [],
+        )
 
     async def test_fields_are_described(self, crm: Open) -> None:
         assert isinstance(crm.provider, CrmProvider)
