@@ -20,7 +20,7 @@ from routing_engine.config.store import ConfigStore, Configuration
 from routing_engine.core.asks import SourceDown
 from routing_engine.core.events import Publish, Reading
 from routing_engine.core.model import SpokenTemplate
-from routing_engine.core.ports import Channel, Lookup, Provider, Speech
+from routing_engine.core.ports import Channel, FileFindings, FileSearch, Lookup, Provider, ReadsFile, Speech
 from routing_engine.errors import Problem
 from routing_engine.lookup.cache import Cache
 from routing_engine.lookup.caching import CachingLookup
@@ -161,6 +161,22 @@ def unspoken(configuration: Configuration) -> list[Problem]:
     speech = _speech(None, configuration)
     why = None if speech is None else speech.problem()
     return [] if why is None else [Problem("engine.yaml", 0, "routes use 'say'", why)]
+
+
+def file_findings(configuration: Configuration) -> dict[str, FileFindings]:
+    """Read the files of records as calls would; return what is wrong, by integration. Nobody else is asked."""
+    found, settings = dict[str, FileFindings](), configuration.settings
+    for name, one in configuration.integrations.items():
+        if isinstance(one.settings, ReadsFile):
+            fields = {model: known.fields for model, known in one.models.items()}
+            searches = _searches_of(configuration, name)
+            found[name] = one.settings.look(settings.folder, fields, settings.region, searches)
+    return found
+
+
+def _searches_of(configuration: Configuration, integration: str) -> list[FileSearch]:
+    sources = (source for route in configuration.routes.values() for source in route.sources)
+    return [FileSearch(one.model, one.field, one.by_caller) for one in sources if one.integration == integration]
 
 
 def new_call(

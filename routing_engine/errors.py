@@ -86,11 +86,12 @@ class ProviderRefused(ProviderError):
     """The system answered that it will not serve us: an administrator must look at credentials, rights or address.
 
     `theirs` says that it is the administrator of the other system who must act: rights, a switched-off API, a quota.
+    `remedy` says what to do, where that is known: "" leaves it to whoever shows the error.
     """
 
-    def __init__(self, text: str, theirs: bool = False) -> None:
+    def __init__(self, text: str, theirs: bool = False, remedy: str = "") -> None:
         super().__init__(text)
-        self.theirs = theirs
+        self.theirs, self.remedy = theirs, remedy
 
 
 class ProviderMisread(ProviderError):

@@ -16,10 +16,11 @@ import structlog
 from routing_engine.channels.agi.server import AgiServer, AgiSettings
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.last_good import Refusal
-from routing_engine.config.store import ConfigStore
+from routing_engine.config.store import ConfigStore, Configuration
 from routing_engine.connections import make_room_for
 from routing_engine.core.events import ConfigurationRefused, Reading
-from routing_engine.core.ports import Provider
+from routing_engine.core.ports import FileFindings, Provider
+from routing_engine.engine import file_findings
 from routing_engine.errors import ConfigError, Problem, traceback_frames
 from routing_engine.event_bus import CLOSE_S, EventBus
 from routing_engine.live_calls import Around, LiveCalls
@@ -57,6 +58,7 @@ class Service:
         self._server: AgiServer | None = None
         self._started_with = EngineSettings()
         self._listening: dict[str, list[str]] = {}
+        self._told_files: Mapping[str, FileFindings] = {}
         self._stopping = asyncio.Event()
         self._hurry = False
         self._told: list[str] = []
@@ -104,6 +106,7 @@ class Service:
         await self._server.listen(address.host, address.port)
         if configuration.remarks:
             self._log.warning("configuration.remarks", remarks=[str(one) for one in configuration.remarks])
+        await self._tell_files(configuration)
         # What lives until the stop need not be looked at again by every collection of garbage.
         gc.collect()
         gc.freeze()
@@ -151,6 +154,7 @@ class Service:
             self._log.warning("service.restart_needed", unchanged=kept)
         self._told = []
         self._log.info("configuration.reloaded", revision=configuration.revision, routes=sorted(configuration.routes))
+        await self._tell_files(configuration)
         await self.calls.close_unused()
         return True
 
@@ -232,6 +236,18 @@ class Service:
             if why != self._unkept:  # said once, not at every reload
                 self._log.warning("configuration.not_kept", why=why, remedy=_UNKEPT)
             self._unkept = why
+
+    async def _tell_files(self, configuration: Configuration) -> None:
+        """Say what calls would stumble over in the files of records: else the first caller finds out."""
+        found = await asyncio.to_thread(file_findings, configuration)
+        # Once for each: a reload of a route has not made the table any worse.
+        told, self._told_files = self._told_files, found
+        for name, one in found.items():
+            before = told.get(name, FileFindings())
+            for fault in (fault for fault in one.faults if fault not in before.faults):
+                self._log.warning("records.broken", integration=name, why=str(fault), in_force="nothing")
+            for remark in (remark for remark in one.remarks if remark not in before.remarks):
+                self._log.warning("records.unreadable", integration=name, why=str(remark))
 
     def _change(self, settings: EngineSettings) -> list[str]:
         """Take what counts at once; return the keys that count after a restart only."""

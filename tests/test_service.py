@@ -160,6 +160,19 @@ async def test_a_second_stop_ends_a_call_at_once(tmp_path: Path) -> None:
         assert "ROUTE_STATUS" not in await last
 
 
+async def test_a_table_that_cannot_be_read_is_told_at_the_start_and_once(tmp_path: Path) -> None:
+    async with middleware() as (_, address):
+        write(tmp_path, address)
+        (tmp_path / "integrations" / "shop.yaml").write_text("provider: records\nfile: c.csv\nmodels: {contact: {}}\n")
+        (tmp_path / "c.csv").write_bytes("phone,name\n1,Müller\n".encode("cp1252"))
+        with structlog.testing.capture_logs() as logs:
+            async with serving(tmp_path) as (service, _):
+                assert await service.reload()
+    assert [log["why"] for log in logs if log["event"] == "records.broken"] == [
+        "c.csv:2: this is not UTF-8; save it as 'CSV UTF-8', which spreadsheets offer beside CSV"
+    ]
+
+
 async def test_without_a_listener_it_does_not_start(tmp_path: Path) -> None:
     write(tmp_path, "http://127.0.0.1:1/")
     (tmp_path / "engine.yaml").write_text("listeners: {}\n")

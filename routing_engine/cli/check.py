@@ -7,7 +7,7 @@ from collections.abc import Sized
 from dataclasses import asdict
 
 from routing_engine.cli.common import Commands, add_command, paint, print_json
-from routing_engine.engine import open_store, unspoken
+from routing_engine.engine import file_findings, open_store, unspoken
 from routing_engine.errors import ConfigError, Problem
 
 
@@ -19,32 +19,38 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read the folder; 1 when it cannot be used. Remarks are no faults."""
+    """Read the folder, and the tables that calls read; 1 when one cannot be used. Remarks are no faults."""
     problems: tuple[Problem, ...] = ()
     remarks: tuple[Problem, ...] = ()
     summary, revision = "", ""
+    verdict = "each call that asks there finds the source down"
     try:
         found = open_store(options.config).load(needs_routes=True)
-        remarks, revision = (*found.remarks, *unspoken(found)), found.revision
+        files = file_findings(found).values()
+        # Two integrations may read one file.
+        problems, revision = tuple(sorted({fault for one in files for fault in one.faults})), found.revision
+        of_files = dict.fromkeys(remark for one in files for remark in one.remarks)
+        remarks = (*found.remarks, *unspoken(found), *of_files)
         summary = f"{_count(found.routes, 'route')}, {_count(found.integrations, 'integration')}, revision {revision}"
     except ConfigError as error:
         problems = error.problems
+        verdict = "this configuration cannot be used"
     if options.json:
         print_json({"problems": [*map(asdict, problems)], "remarks": [*map(asdict, remarks)], "revision": revision})
     else:
-        _print(problems, remarks, summary)
+        _print(problems, remarks, verdict if problems else summary)
     return 1 if problems else 0
 
 
-def _print(problems: tuple[Problem, ...], remarks: tuple[Problem, ...], summary: str) -> None:
+def _print(problems: tuple[Problem, ...], remarks: tuple[Problem, ...], verdict: str) -> None:
     for problem in problems:
         print(problem)
     for remark in remarks:
         print(paint(f"{remark} (a remark)", "dim"))
     if problems:
-        print(paint(f"{_count(problems, 'problem')}: this configuration cannot be used", "bad"))
+        print(paint(f"{_count(problems, 'problem')}: {verdict}", "bad"))
     else:
-        print(paint(f"fine: {summary}", "good"))
+        print(paint(f"fine: {verdict}", "good"))
 
 
 def _count(found: Sized, word: str) -> str:

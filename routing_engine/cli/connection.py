@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.core.phone import read_number
-from routing_engine.core.ports import Checks, Provider, Query
+from routing_engine.core.ports import Checks, Provider, Query, Remarks
 from routing_engine.engine import open_provider
 from routing_engine.errors import (
     ProviderError,
@@ -37,6 +37,7 @@ _REMEDIES: Mapping[Who, str] = {
     "network": "Who runs the network or the other system must act: it cannot be reached from this machine.",
     "developer": "Who wrote the other side, or the description of it, must act: its answers have an unknown shape.",
 }
+_FILE_REMEDY = "The administrator here must act"
 _WAIT = "Nobody has to act: the system asked for a pause. Try again in {wait_s:.0f} seconds."
 
 
@@ -69,6 +70,9 @@ async def _check(integration: Integration, settings: EngineSettings) -> Connecti
     try:
         async with asyncio.timeout(_PATIENCE_S):
             fine, who, sentence, remedy = True, *_fine(await ask(provider, integration))
+            if isinstance(provider, Remarks) and (remarks := await provider.remarks()):
+                who, remedy = "administrator", f"{_FILE_REMEDY}: {remarks[0].remedy}."
+                sentence = "; ".join([sentence, *(f"{one.file}: {one.sentence}" for one in remarks)])
     except ProviderError as error:
         fine, who, sentence, remedy = False, *_fault(error)
     except TimeoutError:
@@ -77,7 +81,7 @@ async def _check(integration: Integration, settings: EngineSettings) -> Connecti
     finally:
         await provider.close()
     took_ms = round((time.monotonic() - began) * 1000, 1)
-    return ConnectionCheck(integration.name, fine, who, sentence, remedy.format(name=integration.name), took_ms)
+    return ConnectionCheck(integration.name, fine, who, sentence, remedy.replace("{name}", integration.name), took_ms)
 
 
 async def ask(provider: Provider, integration: Integration) -> str:
@@ -107,4 +111,6 @@ def _fault(error: ProviderError) -> tuple[Who, str, str]:
         who = "developer"
     elif isinstance(error, ProviderRefused) and error.theirs:
         who = "vendor"
+    if isinstance(error, ProviderRefused) and error.remedy:
+        return who, str(error), f"{_FILE_REMEDY}: {error.remedy}."
     return who, str(error), _REMEDIES[who]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from routing_engine.settings.environment import ENVIRONMENT
+from routing_engine.storage.texts import NotText, text_of
 
 #: Folders of the configuration, and how a file in each ends. `state` is what commands write: no part of the revision.
 INTEGRATIONS, ROUTES, CALENDARS, LISTS, STATE = "integrations", "routes", "calendars", "lists", "state"
@@ -143,10 +144,10 @@ def _as_text(content: bytes | UnreadableFile) -> str | UnreadableFile:
     if isinstance(content, UnreadableFile):
         return content
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return UnreadableFile(f"this is not UTF-8 (the first wrong byte is on line {line})", "save the file as UTF-8")
+        return text_of(content)
+    except NotText as fault:
+        where = f" (the first wrong byte is on line {fault.line})" if fault.line else ""
+        return UnreadableFile(f"{fault}{where}", fault.remedy)
 
 
 def _revision(contents: Mapping[str, bytes | UnreadableFile]) -> str:

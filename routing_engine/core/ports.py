@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from routing_engine.core.asks import Collect, Find, Found, Play, SourceDown, Typed
 from routing_engine.core.model import Caller, Filler, Operand, Record, Value
 from routing_engine.core.phone import Number
-from routing_engine.errors import ChannelError
+from routing_engine.errors import ChannelError, Problem
 
 
 class Channel(Protocol):
@@ -172,6 +173,41 @@ class Checks(Protocol):
 
     async def check(self) -> str:
         """Ask the system whether all is well; return a sentence on what was seen. Raises what `find` raises."""
+
+
+@runtime_checkable
+class Remarks(Protocol):
+    """What a provider keeps beside `Provider` when it can tell of records that nobody will find."""
+
+    async def remarks(self) -> Sequence[Problem]:
+        """Return what is wrong with single records. Raises what `find` raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSearch:
+    """How a source of a route searches a model: `field` "" leaves the choice to the provider."""
+
+    model: str
+    field: str
+    by_caller: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileFindings:
+    """What is wrong with a file of records: what every call would stumble over, and what only some records have."""
+
+    faults: tuple[Problem, ...] = ()
+    remarks: tuple[Problem, ...] = ()
+
+
+@runtime_checkable
+class ReadsFile(Protocol):
+    """What a provider's settings keep when its records lie in a file here: `check` reads it, as a call would."""
+
+    def look(
+        self, folder: Path, fields: Mapping[str, Mapping[str, str]], region: str, searches: Sequence[FileSearch]
+    ) -> FileFindings:
+        """Read the file; `fields` are the field maps of its models. Problems call it by its name in `folder`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from routing_engine.providers.http.provider import open_http
 from routing_engine.providers.keyed import astdb, redis
 from routing_engine.providers.ldap import settings as ldap_settings
 from routing_engine.providers.ldap.provider import open_ldap
-from routing_engine.providers.records import provider as records
+from routing_engine.providers.records import settings as records_settings
+from routing_engine.providers.records.provider import open_records
 from routing_engine.providers.sql import settings as sql_settings
 from routing_engine.providers.sql.provider import open_sql
 from routing_engine.settings.integration import IntegrationKeys, Model, ProviderSetup, read_limits, read_models
@@ -72,7 +73,7 @@ PROVIDERS: Kinds = MappingProxyType(
         "http": ProviderKind(http_settings.read_settings, open_http, keys=http_settings.HttpKeys),
         "ldap": ProviderKind(ldap_settings.read_settings, open_ldap, keys=ldap_settings.LdapKeys),
         "redis": ProviderKind(redis.read_settings, redis.open_redis, keys=redis.RedisKeys),
-        "records": ProviderKind(records.read_settings, records.open_records, keys=records.RecordsKeys),
+        "records": ProviderKind(records_settings.read_settings, open_records, keys=records_settings.RecordsKeys),
         "sql": ProviderKind(sql_settings.read_settings, open_sql, sql_settings.read_models, keys=sql_settings.SqlKeys),
     }
 )

@@ -13,9 +13,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from routing_engine.core.ports import Provider
-from routing_engine.errors import ProviderMisread
+from routing_engine.errors import ProviderRefused
 from routing_engine.providers.records.file import read_table
-from routing_engine.providers.records.provider import RecordsProvider, RecordsSettings, open_records, read_settings
+from routing_engine.providers.records.provider import RecordsProvider, open_records
+from routing_engine.providers.records.settings import RecordsSettings, read_settings
 from routing_engine.settings.integration import Model, read_models
 from routing_engine.settings.yaml_reader import Problems, read_yaml
 
@@ -135,7 +136,7 @@ async def test_a_broken_file_leaves_the_last_good_table_and_says_so_once(tmp_pat
 
 async def test_a_file_that_was_never_good_is_an_error(tmp_path: Path, clock: Clock) -> None:
     provider = opened(tmp_path / "missing.csv", clock)
-    with pytest.raises(ProviderMisread, match="shop: the file of records cannot be read"):
+    with pytest.raises(ProviderRefused, match="shop: the file of records cannot be read"):
         await provider.find(by_field("id", "1"))
     await provider.close()
 
@@ -144,7 +145,7 @@ async def test_a_column_that_is_not_there_is_an_error_and_not_nobody(tmp_path: P
     path = tmp_path / "c.csv"
     path.write_text("id,name\n1,Anna\n")
     provider = opened(path, clock, {"contact": Model("contact", {})})
-    with pytest.raises(ProviderMisread, match="no column 'phone'"):
+    with pytest.raises(ProviderRefused, match="no column 'phone'"):
         await provider.find(by_caller("+436641234567"))
     await provider.close()
 
@@ -175,14 +176,14 @@ def test_a_broken_file_is_told_by_a_sentence(tmp_path: Path, name: str) -> None:
 
 def test_yaml_numbers_that_are_texts_stay_texts(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("---\n# ours\n- {phone: +43664, number: 0042, balance: 2500, vip: true, ok: no}\n")
-    assert read_table(tmp_path / "c.yaml", "yaml") == [
+    assert read_table(tmp_path / "c.yaml", "yaml").rows == [
         {"phone": "+43664", "number": "0042", "balance": 2500, "vip": True, "ok": "no"}
     ]
 
 
 def test_a_line_break_in_a_quoted_cell_is_part_of_the_cell(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text('id,name\n1,"a\nb\u2028c"\n\n2,d\n', encoding="utf-8")
-    assert [row["name"] for row in read_table(tmp_path / "c.csv", "csv")] == ["a\nb\u2028c", "d"]
+    assert [row["name"] for row in read_table(tmp_path / "c.csv", "csv").rows] == ["a\nb\u2028c", "d"]
 
 
 def read(folder: Path, text: str) -> tuple[RecordsSettings, list[str]]:

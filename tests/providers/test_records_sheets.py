@@ -11,7 +11,8 @@ import pytest
 
 from routing_engine.core.ports import Provider
 from routing_engine.providers.records.file import LARGEST, read_table
-from routing_engine.providers.records.provider import RecordsSettings, open_records, read_settings
+from routing_engine.providers.records.provider import open_records
+from routing_engine.providers.records.settings import RecordsSettings, read_settings
 from routing_engine.settings.integration import Model, read_models
 from routing_engine.settings.yaml_reader import Problems, read_yaml
 
@@ -72,21 +73,21 @@ def test_a_cell_comes_out_as_it_was_meant(tmp_path: Path, name: str) -> None:
     cell: object = written
     if (isinstance(meant, int | float) and not written.startswith("<")) or name.startswith("a card"):
         cell = f"<c><v>{written}</v></c>"
-    assert [row["value"] for row in read_table(saved(tmp_path, cell), "xlsx")] == [meant]
+    assert [row["value"] for row in read_table(saved(tmp_path, cell), "xlsx").rows] == [meant]
 
 
 @pytest.mark.parametrize("cell", ["<c><f>1+1</f></c>", '<c t="e"><v>#N/A</v></c>', "<c/>", ""])
 def test_a_cell_without_a_value_is_empty(tmp_path: Path, cell: str) -> None:
     path = tmp_path / "c.xlsx"
     save_xlsx(path, {"Sheet1": xlsx_rows([["id", "value"], [1, cell]])})
-    assert read_table(path, "xlsx") == [{"id": 1, "value": ""}]
+    assert read_table(path, "xlsx").rows == [{"id": 1, "value": ""}]
 
 
 def test_dates_and_numbers_of_ods(tmp_path: Path) -> None:
     date = '<table:table-cell office:value-type="date" office:date-value="2026-11-21"/>'
     true = '<table:table-cell office:value-type="boolean" office:boolean-value="true"/>'
     save_ods(tmp_path / "c.ods", {"A": [["a", "b", "c", "d"], [436641234567, 2.5, date, true]]})
-    assert read_table(tmp_path / "c.ods", "ods") == [{"a": 436641234567, "b": 2.5, "c": "2026-11-21", "d": True}]
+    assert read_table(tmp_path / "c.ods", "ods").rows == [{"a": 436641234567, "b": 2.5, "c": "2026-11-21", "d": True}]
 
 
 async def test_a_caller_is_found_whose_number_was_typed_as_a_number(tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ def test_empty_rows_and_columns_around_the_table_do_not_matter(tmp_path: Path) -
     path = tmp_path / "c.xlsx"
     rows = [["id", "name", "", ""], ["", "", "", ""], [1, "Anna", "", ""], ["", "", "", ""]]
     save_xlsx(path, {"Sheet1": xlsx_rows(rows)})
-    assert read_table(path, "xlsx") == [{"id": 1, "name": "Anna"}]
+    assert read_table(path, "xlsx").rows == [{"id": 1, "name": "Anna"}]
 
 
 @pytest.mark.parametrize("ending", ["xlsx", "ods"])
@@ -112,7 +113,7 @@ def test_a_sheet_can_be_named(tmp_path: Path, ending: str) -> None:
         save_xlsx(path, {"A": xlsx_rows([["id"], [1]]), "B & C".replace("&", "and"): xlsx_rows([["id"], [2]])})
     else:
         save_ods(path, {"A": [["id"], [1]], "B and C": [["id"], [2]]})
-    assert [read_table(path, ending, sheet)[0]["id"] for sheet in ("", "A", "B and C")] == [1, 1, 2]
+    assert [read_table(path, ending, sheet).rows[0]["id"] for sheet in ("", "A", "B and C")] == [1, 1, 2]
     with pytest.raises(ValueError, match="it has no sheet 'D'"):
         read_table(path, ending, "D")
 
@@ -186,7 +187,7 @@ def test_a_hundred_thousand_rows_are_read(tmp_path: Path) -> None:
         for n in range(2, 100_002)
     )
     save_xlsx(tmp_path / "c.xlsx", {"A": xlsx_rows([["id", "phone"]]) + rows})
-    found = read_table(tmp_path / "c.xlsx", "xlsx")
+    found = read_table(tmp_path / "c.xlsx", "xlsx").rows
     assert (len(found), found[-1]) == (100_000, {"id": 100_001, "phone": "+43 1 0100001"})
 
 

@@ -9,28 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import structlog
 
 from routing_engine.core.bounds import MOST_RECORDS
-from routing_engine.core.model import Json, Record
-from routing_engine.core.phone import lines_in
+from routing_engine.core.model import Record
 from routing_engine.core.ports import Clock, Provider, Query
-from routing_engine.core.templates import as_text
-from routing_engine.errors import ProviderMisread
-from routing_engine.providers.answers.records import RecordShape, check_paths, read_records, shape_of
-from routing_engine.providers.answers.values import read_value
-from routing_engine.providers.net.address import FILE, config_file, folder_of
-from routing_engine.providers.records import sheet as table_sheet
-from routing_engine.providers.records.file import FORMATS, Row, columns_of, format_of, read_table
-from routing_engine.settings.integration import IntegrationKeys, Model
-from routing_engine.settings.spec import read, required, setting
-from routing_engine.settings.value_types import choice, one_or_more, text
-from routing_engine.settings.yaml_reader import Section, YamlValue
+from routing_engine.errors import Problem, ProviderRefused
+from routing_engine.providers.answers.records import RecordShape, read_records, shape_of
+from routing_engine.providers.records.file import read_table
+from routing_engine.providers.records.findings import number_faults
+from routing_engine.providers.records.index import Index, TableIndex
+from routing_engine.providers.records.settings import RecordsSettings
+from routing_engine.providers.records.table import Row, TableFault, no_column
+from routing_engine.settings.integration import Model
 from routing_engine.storage.single_flight import SingleFlight
 
 _log = structlog.get_logger(__name__)
@@ -39,62 +34,6 @@ _PATIENCE_S = 0.2
 
 #: What tells one content of a file from the next without reading it: a rename brings another inode.
 _Stamp: TypeAlias = tuple[int, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class RecordsSettings:
-    """What an administrator wrote about a file. `key` is searched where a route names no field; `sheet` "" is the first
-    one of a spreadsheet.
-    """
-
-    file: Path
-    format: str
-    phone_fields: tuple[str, ...] = ("phone",)
-    key: str = "id"
-    sheet: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordsKeys(IntegrationKeys):
-    """An integration with `provider: records`."""
-
-    file: YamlValue | None = required(
-        FILE.called("path"), None, "relative to the configuration folder", example="customers.csv"
-    )
-    format: str = setting(choice(*FORMATS), "", "see below", usual="by the file's ending")
-    sheet: str = setting(text(), "", "which sheet of a spreadsheet", usual="the first one")
-    phone_fields: tuple[str, ...] = setting(
-        one_or_more(text()).called("a text or a list"),
-        ("phone",),
-        "where a search by the caller looks when the route names no `field`",
-        usual="`phone`",
-    )
-    key: str = setting(text(), "id", "where any other search looks when the route names no `field`")
-
-    def check(self, section: Section, what: str) -> None:
-        """Note paths that cannot be compiled."""
-        IntegrationKeys.check(self, section, what)
-        check_paths(section, self.models)
-
-
-def read_settings(section: Section, name: str, folder: Path | None = None) -> RecordsSettings:
-    """Read an integration's file whole."""
-    keys = read(section, RecordsKeys, f"the integration '{name}'")
-    file = config_file(keys.file, folder_of(section, folder)) or Path()
-    guess = format_of(file)
-    if file.name and not guess and not section.has("format"):
-        section.note("file", f"the ending of '{file.name}' names no format", "add format: csv, json, yaml, xlsx or ods")
-    form = keys.format or guess or "csv"
-    _check_sheet(section, form)
-    return RecordsSettings(file, form, keys.phone_fields or ("phone",), keys.key, keys.sheet)
-
-
-def _check_sheet(section: Section, form: str) -> None:
-    """Note a `sheet` of what has none, and a spreadsheet that nothing here can read."""
-    if section.has("sheet") and form not in table_sheet.FORMATS:
-        section.note("sheet", "only a spreadsheet has sheets", "remove 'sheet'")
-    if form in table_sheet.FORMATS and not table_sheet.can_read():
-        section.note("file", f"nothing here can read .{form} files", table_sheet.REMEDY)
 
 
 def open_records(
@@ -149,7 +88,8 @@ class RecordsProvider:
         """Return the indexes of fields, by our names or the columns' own. A new one is built once, in a thread."""
         columns = [shape.their_name(name) for name in fields]
         if table.rows and table.columns.isdisjoint(columns):
-            raise ProviderMisread(f"{self._name}: the file has no column '{columns[0]}'")
+            sentence, remedy = no_column(columns[0], table.columns)
+            raise ProviderRefused(f"{self._name}: {self._settings.file.name}: {sentence}", remedy=remedy)
         known = {column: table.known_index(column, phones) for column in columns}
         return [
             index if index is not None else await asyncio.to_thread(table.index, column, phones)
@@ -178,77 +118,46 @@ class RecordsProvider:
         try:
             stamp = await asyncio.to_thread(_stamp, self._settings.file)
             if stamp != self._stamp:
-                self._table = await asyncio.to_thread(self._read)
+                first, self._table = self._table is None, await asyncio.to_thread(self._read)
                 self._stamp = stamp
-        except (OSError, ValueError) as error:
-            self._broken(_why(error))
+                # What the first table has is told at the start, with its other faults.
+                for remark in () if first else number_faults(self._settings.file.name, self._table):
+                    _log.warning("records.unreadable", integration=self._name, why=str(remark))
+        except OSError as error:
+            self._broken(
+                TableFault(f"it cannot be read: {error.strerror or 'it is not there'}", "make it readable here")
+            )
+        except TableFault as fault:
+            self._broken(fault)
         else:
             self._complained = ""
 
+    async def remarks(self) -> Sequence[Problem]:
+        """Return what hinders nobody but those it is about: numbers that cannot be read. Raises what `find` raises."""
+        return number_faults(self._settings.file.name, await self._fresh_table())
+
     def _read(self) -> TableIndex:
-        rows = read_table(self._settings.file, self._settings.format, self._settings.sheet)
-        return TableIndex(rows, self._region, self._phone_columns())
+        table = read_table(self._settings.file, self._settings.format, self._settings.sheet)
+        return TableIndex(table, self._region, self._phone_columns())
 
     def _phone_columns(self) -> frozenset[str]:
         shapes = self._shapes.values()
         return frozenset(shape.their_name(name) for shape in shapes for name in self._settings.phone_fields)
 
-    def _broken(self, why: str) -> None:
+    def _broken(self, fault: TableFault) -> None:
+        place = f"{self._settings.file.name}:{fault.line}" if fault.line else self._settings.file.name
+        why = f"{place}: {fault}"
         # Nothing was ever read: nobody can be found, and the route must hear that the source is down.
         if self._table is None:
-            raise ProviderMisread(f"{self._name}: the file of records cannot be read: {why}")
+            raise ProviderRefused(f"{self._name}: the file of records cannot be read: {why}", remedy=fault.remedy)
         # Once for each fault: a file that stays broken would fill the log.
         if why != self._complained:
             self._complained = why
-            _log.warning("records.broken", integration=self._name, why=why, in_force="the last good table")
+            _log.warning(
+                "records.broken", integration=self._name, why=f"{why}; {fault.remedy}", in_force="the last good table"
+            )
 
 
 def _stamp(path: Path) -> _Stamp:
     found = os.stat(path)
     return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _why(error: Exception) -> str:
-    return (error.strerror or "it is not there") if isinstance(error, OSError) else str(error)
-
-
-#: Value -> places of the rows it stands in.
-Index: TypeAlias = Mapping[str, Sequence[int]]
-
-
-class TableIndex:
-    """Rows, and for each column that is searched a map from value to rows. Phone columns are indexed at once."""
-
-    def __init__(self, rows: Sequence[Row], region: str, phone_columns: Iterable[str]) -> None:
-        self.rows = rows
-        self.columns = columns_of(rows)
-        self._region = region
-        self._indexes: dict[tuple[str, bool], Index] = {}
-        for column in phone_columns:
-            self.index(column, phones=True)
-
-    def known_index(self, column: str, phones: bool) -> Index | None:
-        """Return the index of a column if there is one already."""
-        return self._indexes.get((column, phones))
-
-    def index(self, column: str, phones: bool) -> Index:
-        """Build the index of a column: trimmed text -> rows, or with `phones` E.164 -> rows. It may take a while."""
-        found: dict[str, list[int]] = {}
-        for place, row in enumerate(self.rows):
-            for key in dict.fromkeys(self._keys(row.get(column), phones)):
-                found.setdefault(key, []).append(place)
-        self._indexes[column, phones] = found
-        return found
-
-    def rows_at(self, places: Iterable[Sequence[int]]) -> list[Row]:
-        """Return the rows at some places, each once, in the table's order."""
-        return [self.rows[place] for place in sorted({place for some in places for place in some})]
-
-    def _keys(self, cell: Json, phones: bool) -> Iterator[str]:
-        value = read_value(cell)
-        for item in value if isinstance(value, tuple) else (value,):
-            text = as_text(item).strip()
-            if not phones:
-                yield from [text] if text else []
-            else:
-                yield from lines_in(text, self._region)

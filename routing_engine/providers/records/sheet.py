@@ -8,20 +8,22 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 from routing_engine.core.model import Json
 from routing_engine.core.templates import as_text
 from routing_engine.providers.answers.values import read_value
+from routing_engine.providers.records.table import Table, TableFault, with_headings
 
 FORMATS = ("xlsx", "ods")
 #: The package that reads them, and how it is installed.
 PACKAGE, REMEDY = "python_calamine", "install it: pip install 'routing-engine[spreadsheet]'; or save the table as CSV"
 _LONGEST_S = 180.0
 _SCRIPT = Path(__file__).with_name("sheet_process.py")
-_TOO_MUCH = "it takes too much memory or time to read; delete what is far below or beside the records"
+_TOO_MUCH = "it takes too much memory or time to read"
+_ANOTHER = "name another sheet or file, or delete what is far below and beside the records and save it anew"
 
 
 def can_read() -> bool:
@@ -29,13 +31,13 @@ def can_read() -> bool:
     return find_spec(PACKAGE) is not None
 
 
-def read_sheet(path: Path, form: str, sheet: str) -> list[dict[str, Json]]:
+def read_sheet(path: Path, form: str, sheet: str) -> Table:
     """Read the rows of a sheet, the first one of the file for "". Its first row names the columns.
 
-    Raises `OSError`, or `ValueError` with a sentence.
+    Raises `OSError`, or `TableFault`.
     """
     if not can_read():
-        raise ValueError(f"nothing here can read .{form} files; {REMEDY}")
+        raise TableFault(f"nothing here can read .{form} files", REMEDY)
     with path.open("rb"):  # what hinders us hinders the other process, and here it has a name
         pass
     rows = _lines(path, form, sheet)
@@ -43,19 +45,7 @@ def read_sheet(path: Path, form: str, sheet: str) -> list[dict[str, Json]]:
     # Columns that were cleared keep their place in the file.
     while header and not header[-1]:
         header.pop()
-    if not header:
-        raise ValueError("it is empty; its first row must name the columns")
-    if "" in header or len(set(header)) < len(header):
-        raise ValueError("its first row has a column without a name, or two of the same name")
-    return [
-        _row(header, cells, number) for number, cells in enumerate(rows, start=2) if any(cell != "" for cell in cells)
-    ]
-
-
-def _row(header: Sequence[str], cells: Sequence[Json], number: int) -> dict[str, Json]:
-    if any(cell != "" for cell in cells[len(header) :]):
-        raise ValueError(f"row {number} has more cells than the first row has columns")
-    return dict(zip(header, [*cells, *[""] * (len(header) - len(cells))], strict=False))
+    return with_headings(header, enumerate(rows, start=2), 1)
 
 
 def _lines(path: Path, form: str, sheet: str) -> Iterator[list[Json]]:
@@ -77,4 +67,5 @@ def _lines(path: Path, form: str, sheet: str) -> Iterator[list[Json]]:
             process.communicate()
         if code:
             said.seek(0)
-            raise ValueError(said.read(500).decode("utf-8", "replace").strip() if code == 1 else _TOO_MUCH)
+            sentence = said.read(500).decode("utf-8", "replace").strip() if code == 1 else _TOO_MUCH
+            raise TableFault(sentence, _ANOTHER)
