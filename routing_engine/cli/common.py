@@ -7,8 +7,9 @@ import contextlib
 import json
 import sys
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+from routing_engine.core.model import Json
 from routing_engine.core.redact import escaped
 from routing_engine.storage.files import become_owner
 
@@ -42,7 +43,7 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Json) -> None:
     """Write a value as JSON, for programs; whatever a terminal would obey is written as its escape."""
     print(escaped(json.dumps(value, ensure_ascii=False, indent=2, default=str)))
 

@@ -8,9 +8,10 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from routing_engine.config.engine_yaml import EngineSettings
+from routing_engine.core.model import Json
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Checks, Provider, Query, Remarks
 from routing_engine.engine import open_provider
@@ -52,7 +53,7 @@ class ConnectionCheck:
     remedy: str
     took_ms: float
 
-    def as_json(self) -> Mapping[str, Any]:
+    def as_json(self) -> Mapping[str, Json]:
         """Return it for programs."""
         names = ("name", "fine", "who", "sentence", "remedy", "took_ms")
         return {key: getattr(self, key) for key in names}

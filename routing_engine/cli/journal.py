@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from routing_engine.cli.common import step_down
 from routing_engine.config.engine_yaml import load_part
 from routing_engine.core.destinations import say_destination
+from routing_engine.core.model import Json
 from routing_engine.errors import ConfigError, JournalError
 from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.stored_call import StoredCall
@@ -129,7 +129,7 @@ def read_moment(text: str, now: datetime, zone: tzinfo | None, end: bool = False
         raise ValueError(f"'{text}' is not a time; write 2h, 7d, 10:30, 2026-11-20 or 2026-11-20T10:30") from None
 
 
-def as_json(call: StoredCall) -> dict[str, Any]:
+def as_json(call: StoredCall) -> dict[str, Json]:
     """Return a call for programs: names as `run-test --json` has them where they are the same."""
     return {
         "id": call.id,
@@ -160,7 +160,7 @@ def as_json(call: StoredCall) -> dict[str, Any]:
     }
 
 
-def _place(one: dict[str, Any]) -> dict[str, Any]:
+def _place(one: dict[str, Json]) -> dict[str, Json]:
     return {name: value for name, value in one.items() if value is not None}
 
 

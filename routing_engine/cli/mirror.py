@@ -9,10 +9,10 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
-from typing import Any
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
 from routing_engine.config.store import Configuration
+from routing_engine.core.model import Json
 from routing_engine.engine import open_provider, open_store
 from routing_engine.errors import ProviderError
 from routing_engine.lookup.caching import age_in_words
@@ -120,7 +120,7 @@ def _more(state: ModelState, zone: tzinfo | None) -> list[str]:
     return [*lines, f"next pull: {state.next_kind}, {moment:%Y-%m-%d %H:%M:%S}"]
 
 
-def _as_json(name: str, model: str, state: ModelState) -> dict[str, Any]:
+def _as_json(name: str, model: str, state: ModelState) -> dict[str, Json]:
     held = state.held
     return {
         "integration": name,

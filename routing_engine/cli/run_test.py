@@ -10,7 +10,6 @@ from dataclasses import asdict
 from datetime import datetime, time, tzinfo
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from routing_engine.cli.common import Commands, add_command, add_variables, misuse, paint, pair, print_json
 from routing_engine.cli.in_force import load_for_tools
@@ -20,7 +19,7 @@ from routing_engine.config.last_good import Refusal
 from routing_engine.config.store import Configuration
 from routing_engine.core.caller import read_moment
 from routing_engine.core.destinations import say_destination
-from routing_engine.core.model import Decision, Destination, Operand, TrailStep, Value
+from routing_engine.core.model import Decision, Destination, Json, Operand, TrailStep, Value
 from routing_engine.core.redact import visible
 from routing_engine.dry_run import DryCall, DryRun, dry_run
 from routing_engine.log import set_up_log
@@ -80,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     return 0 if found.decision.reason == "matched" else 1
 
 
-def _as_json(refusal: Refusal | None) -> dict[str, Any] | None:
+def _as_json(refusal: Refusal | None) -> dict[str, Json] | None:
     if refusal is None:
         return None
     return {
@@ -143,7 +142,7 @@ def _at(moment: datetime | time | None, zone: tzinfo | None) -> datetime | None:
     return datetime.combine(today, moment)
 
 
-def _place(to: Destination) -> dict[str, Any]:
+def _place(to: Destination) -> dict[str, Json]:
     return {name: value for name, value in asdict(to).items() if value is not None}
 
 
@@ -157,7 +156,7 @@ def _state(text: str) -> tuple[Operand, Value]:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def as_json(found: DryRun) -> dict[str, Any]:
+def as_json(found: DryRun) -> dict[str, Json]:
     """Return a dry run in the shape of the contract, section 4."""
     decision = found.decision
     to, record = decision.destination, decision.record

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from routing_engine.core.asks import SourceDown
-from routing_engine.core.model import Operand, Record, Value
+from routing_engine.core.model import Json, Operand, Record, Scalar, Value
 from routing_engine.core.templates import as_text, read_operand
 from routing_engine.settings.yaml_reader import Problems, Section, YamlValue, read_yaml
 
@@ -79,14 +79,18 @@ def _read_json(text: str) -> Mapping[str, Canned] | None:
         return None
 
 
-def _of_json(answer: Any) -> Canned:
+def _of_json(answer: Json) -> Canned:
     if answer in ("down", "none"):
         return _DOWN if answer == "down" else ()
     records = answer if isinstance(answer, list) else [answer]
-    return tuple(Record({name: _flat(value) for name, value in record.items()}) for record in records)
+    if not all(isinstance(record, dict) for record in records):
+        raise ValueError("an answer is a record, or a list of records")
+    return tuple(
+        Record({name: _flat(value) for name, value in record.items()}) for record in records if isinstance(record, dict)
+    )
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a key stands there twice")  # JSON would silently take the last one; YAML names the line
@@ -133,14 +137,18 @@ def _read_field(section: Section, name: str) -> Value:
     return None if value is None else _flat(_read_value(value))
 
 
-def _flat(found: Any) -> Value:
+def _flat(found: Json) -> Value:
     # A rule may look into a list of values. What lies deeper has no name in a condition, so it is a text.
-    if isinstance(found, dict) or (isinstance(found, list) and any(isinstance(one, dict | list) for one in found)):
-        return json.dumps(found, ensure_ascii=False)
-    return tuple(found) if isinstance(found, list) else found
+    if isinstance(found, list) and all(_is_scalar(one) for one in found):
+        return tuple(one for one in found if _is_scalar(one))
+    return found if _is_scalar(found) else json.dumps(found, ensure_ascii=False)
 
 
-def _read_value(value: YamlValue) -> Any:
+def _is_scalar(found: Json) -> TypeGuard[Scalar]:
+    return found is None or isinstance(found, (bool, int, float, str))
+
+
+def _read_value(value: YamlValue) -> Json:
     if value.is_list:
         return [_read_value(entry) for entry in value.entries()]
     section = value.section() if value.is_mapping else None

@@ -161,6 +161,8 @@ def decision_of(found: dict[str, Any]) -> dict[str, Any]:
     steps = [(step["step"], re.sub("^down: .*", "down", step["outcome"])) for step in found["trail"]]
     trail = [step for step in steps if step[0] != "caller"]
     told = told_of(found["variables"])
+    # What `run-test` says beside the decision: that the folder is broken, what it took the call for.
+    found = {name: value for name, value in found.items() if name not in ("last_good", "assumed")}
     return {**found, "trail": trail, "variables": told, "played": None}
 
 
