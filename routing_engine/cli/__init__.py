@@ -1,7 +1,9 @@
 """The command line, one file a command.
 
 Exit codes: 0 fine, 1 the thing that was checked is not fine, 2 misuse. `--json` wherever a person would also read.
-To add a command, write a file with `add(commands)` and put its module into `COMMANDS`.
+To add a command, write a file with `add(parser)`, which sets `run`, and a line in `COMMANDS`. The file is imported when
+its command is called, and no other: a command begins at once. What is large and not always needed is imported by the
+function that needs it, with `# late: NAME` behind.
 """
 
 from __future__ import annotations
@@ -10,58 +12,78 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from routing_engine import __version__
-from routing_engine.cli import (
-    calendar,
-    calls,
-    check,
-    explain,
-    forget,
-    init,
-    integrations,
-    mirror,
-    run_test,
-    schema,
-    serve,
-    test,
-)
-from routing_engine.cli import call as telephone
-from routing_engine.cli.common import CONFIG_HELP, misuse, step_down
-from routing_engine.cli.in_force import tell_refusal
+from routing_engine.cli.common import CONFIG_HELP, add_command, misuse, step_down
+from routing_engine.cli.parser import CommandParser
 from routing_engine.cli.screen import guarded
-from routing_engine.errors import ConfigError
+from routing_engine.errors import ConfigError, RoutingEngineError
 from routing_engine.settings.paths import state_folder
 
-COMMANDS = (
-    *(serve, check, run_test, test, telephone, explain, calls, forget),
-    *(calendar, mirror, integrations, schema, init),
-)
+#: What each command gives. Its file has the command's name, `_` for `-`.
+COMMANDS = {
+    "serve": "run the service: listeners, hot reload, graceful stop on SIGTERM",
+    "check": "print every problem of every file: file:line: sentence; remedy",
+    "run-test": "play a call without a telephone: where it goes, and every step",
+    "test": "run the routes' examples; report rules that no example proves",
+    "call": "call the running service: prints prompts, takes digits from the keyboard",
+    "explain": "show one call: who, when, every step, where it went and why",
+    "calls": "list the calls of the journal, the newest first",
+    "forget": "remove a number from all that the engine keeps, with a receipt",
+    "calendar": "show every calendar's state; close or open one for a while",
+    "mirror": "show what is mirrored: how many records, how old, the next pull",
+    "integrations": "show what is configured; check a connection, or log in to it",
+    "schema": "write the JSON Schemas by which an editor checks the configuration",
+    "init": "write a folder with a working route, its records, the dialplan and the sounds",
+}
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+def build_parser(arguments: Sequence[str] | None = None) -> CommandParser:
+    """Return the parser of the command line; with `arguments` only the commands that they name have their options."""
+    parser = CommandParser(
         prog="routing-engine",
         description="Decides where Asterisk sends a call, by rules in YAML.",
         epilog="To begin: routing-engine init my-config",
     )
     parser.add_argument("--version", action="version", version=f"routing-engine {__version__}")
     parser.add_argument("--config", type=Path, metavar="DIR", default=None, help=CONFIG_HELP)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add(commands)
+    plain: argparse.ArgumentParser = parser
+    commands = plain.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, gives in COMMANDS.items():
+        command = add_command(commands, name, gives)
+        if arguments is None or name in arguments:
+            import_module(f"routing_engine.cli.{name.replace('-', '_')}").add(command)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; give its exit code."""
+    """Run one command; give its exit code. Whatever happens, people read a sentence."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     with guarded():
-        return _run(build_parser().parse_args(arguments))
+        try:
+            return _flushed(arguments)
+        except KeyboardInterrupt:
+            return 130
+        except BrokenPipeError:
+            return _unheard()
+        except RoutingEngineError as error:
+            return _end(str(error))
+        except OSError as error:
+            return _end(_why(error))
 
 
-def _run(options: argparse.Namespace) -> int:
+def _flushed(arguments: Sequence[str]) -> int:
+    try:
+        return _run(arguments)
+    finally:
+        # Here, where it can still be answered: at the end of the program a closed pipe is a complaint of Python's.
+        sys.stdout.flush()
+
+
+def _run(arguments: Sequence[str]) -> int:
+    options = build_parser(arguments).read(arguments)
     folder = options.config or _usual_folder()
     if folder is None:
         return misuse("the configuration in this folder belongs to another user; name it with --config if it is meant")
@@ -70,18 +92,34 @@ def _run(options: argparse.Namespace) -> int:
         # Who only writes the configuration is root where that is root's, whoever owns the state.
         step_down(*([] if getattr(options, "configures", False) else [state_folder(folder)]), folder)
         if getattr(options, "tells_refusal", True):
+            from routing_engine.cli.in_force import tell_refusal  # late: YAML, which help does without
+
             tell_refusal(options.config)
         code: int = options.run(options)
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
         code = 1
-    except KeyboardInterrupt:
-        code = 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     return code
+
+
+def _unheard() -> int:
+    """Nobody reads on, `| head` for one: what is left in the buffer goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
+
+
+def _end(sentence: str) -> int:
+    print(f"routing-engine: {sentence}", file=sys.stderr)
+    return 1
+
+
+def _why(error: OSError) -> str:
+    """Return what the system refused, and who may do it."""
+    what = f"{error.filename}: " if error.filename else ""
+    rights = isinstance(error, PermissionError)
+    remedy = "; call this as the user that the engine runs as, or as root" if rights else ""
+    return f"{what}{error.strerror or error}{remedy}"
 
 
 def _usual_folder() -> Path | None:

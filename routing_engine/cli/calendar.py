@@ -30,9 +30,8 @@ _CLOCK = re.compile(r"(tomorrow\s+)?([0-9]{1,2}):([0-9]{2})\Z", re.ASCII)
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}")
 
 
-def add(commands: Commands) -> None:
-    """Add the command, and its own: close, open, clear."""
-    parser = add_command(commands, "calendar", "show every calendar's state; close or open one for a while")
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command, and its own: close, open, clear."""
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(run=show, configures=True)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from routing_engine.channels.softphone import Softphone, SoftphoneCaller
-from routing_engine.cli.common import Commands, add_command, add_variables, misuse, paint, print_json
+from routing_engine.cli.common import add_variables, misuse, paint, print_json
 from routing_engine.config.engine_yaml import EngineSettings, load_part, read_part
 from routing_engine.config.last_good import last_good_path, read_last_good
 from routing_engine.core.destinations import say_destination
@@ -25,9 +25,8 @@ from routing_engine.storage.files import become_owner
 _KEYS = ("listeners", "dialplan")
 
 
-def add(commands: Commands) -> None:
-    """Add the command."""
-    parser = add_command(commands, "call", "call the running service: prints prompts, takes digits from the keyboard")
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("route", metavar="ROUTE")
     parser.add_argument("--caller", default="anonymous", metavar="N", help="your number, or 'anonymous'")
     parser.add_argument("--caller-name", default="", metavar="TEXT", help="your name, as the telephone sends it")

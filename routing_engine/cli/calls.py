@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import get_args
 
-from routing_engine.cli.common import Commands, add_command, misuse, paint
+from routing_engine.cli.common import misuse, paint
 from routing_engine.cli.journal import (
     JournalPlace,
     add_options,
@@ -28,9 +28,8 @@ _HEAD = ("arrived", "call", "caller", "dialled", "route", "reason", "took", "wen
 _WIDEST = 28
 
 
-def add(commands: Commands) -> None:
-    """Add the command."""
-    parser = add_command(commands, "calls", "list the calls of the journal, the newest first")
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("--route", default="", metavar="R", help="only calls of this route")
     parser.add_argument("--since", default="", metavar="TIME", help="arrived then or later: 2h, 7d, 10:30, 2026-11-20")
     parser.add_argument("--until", default="", metavar="TIME", help="arrived before then; a day alone is included")

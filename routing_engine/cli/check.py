@@ -6,14 +6,13 @@ import argparse
 from collections.abc import Sized
 from dataclasses import asdict
 
-from routing_engine.cli.common import Commands, add_command, paint, print_json
+from routing_engine.cli.common import paint, print_json
 from routing_engine.engine import file_findings, open_store, unspoken
 from routing_engine.errors import ConfigError, Problem
 
 
-def add(commands: Commands) -> None:
-    """Add the command."""
-    parser = add_command(commands, "check", "print every problem of every file: file:line: sentence; remedy")
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(run=run)
 

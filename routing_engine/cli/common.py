@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 from routing_engine.core.model import Json
 from routing_engine.core.redact import escaped
-from routing_engine.storage.files import become_owner
 
 #: Where a command adds its parser: what `ArgumentParser.add_subparsers` gives.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -24,6 +23,7 @@ CONFIG_HELP = (
 def add_command(commands: Commands, name: str, gives: str) -> argparse.ArgumentParser:
     """Add a command that takes `--config` too: it is accepted before and after the command's name."""
     parser = commands.add_parser(name, help=gives, description=gives[0].upper() + gives[1:] + ".")
+    parser.set_defaults(parser=parser)
     parser.add_argument("--config", type=Path, metavar="DIR", default=argparse.SUPPRESS, help=CONFIG_HELP)
     return parser
 
@@ -62,6 +62,8 @@ def step_down(*places: Path) -> None:
     Whoever owns a folder can leave links, programs and addresses there, and may have been taken over: nothing of that
     is done with root's rights. Raises `PermissionError` for a root that may not change who it is.
     """
+    from routing_engine.storage.files import become_owner  # late: asyncio
+
     for place in places:
         with contextlib.suppress(FileNotFoundError):
             become_owner(place)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from routing_engine.cli.common import Commands, add_command, paint, print_json
+from routing_engine.cli.common import paint, print_json
 from routing_engine.cli.journal import add_options, as_json, exit_on_journal_error, find_journal, where
 from routing_engine.core.destinations import say_destination
 from routing_engine.journal.stored_call import StoredCall, StoredStep, mask_call
 
 
-def add(commands: Commands) -> None:
-    """Add the command."""
-    parser = add_command(commands, "explain", "show one call: who, when, every step, where it went and why")
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("call_id", metavar="CALL_ID", help="the call's id: call_id in the log, uniqueid in Asterisk")
     add_options(parser)
     parser.set_defaults(run=exit_on_journal_error(run))

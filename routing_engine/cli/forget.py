@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
+from routing_engine.cli.common import misuse, paint, print_json
 from routing_engine.cli.journal import JournalPlace, add_options, exit_on_journal_error, find_journal
 from routing_engine.core.phone import Number, read_number
 from routing_engine.core.redact import mask_number
@@ -44,9 +44,8 @@ class Receipt:
     parts: Sequence[ReceiptLine] = field(default_factory=tuple)
 
 
-def add(commands: Commands) -> None:
-    """Add the command."""
-    parser = add_command(commands, "forget", "remove a number from all that the engine keeps, with a receipt")
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("number", metavar="NUMBER", help="the number, as people write it")
     parser.add_argument("--dry-run", action="store_true", help="count only, remove nothing")
     parser.add_argument(

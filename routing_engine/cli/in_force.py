@@ -7,7 +7,6 @@ from pathlib import Path
 
 from routing_engine.config.last_good import Refusal, find_refusal, last_good_path
 from routing_engine.config.store import Configuration
-from routing_engine.engine import open_store
 from routing_engine.errors import ConfigError
 from routing_engine.storage.files import become_owner
 
@@ -24,6 +23,8 @@ def load_for_tools(folder: Path) -> tuple[Configuration, Refusal | None]:
 
     An example that fails is no reason to refuse: these commands are how people find out why it does.
     """
+    from routing_engine.engine import open_store  # late: who only tells needs no engine
+
     store, kept = open_store(folder), last_good_path(folder)
     try:
         return store.load(examples=False), None

@@ -7,17 +7,14 @@ import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from routing_engine.cli.common import Commands, add_command, misuse
+from routing_engine.cli.common import misuse
 from routing_engine.cli.schema import add_modelines, write_schemas
 from routing_engine.core.destinations import PROFILES
 from routing_engine.settings.listeners import FASTAGI, FREEPBX_FASTAGI
 
 
-def add(commands: Commands) -> None:
-    """Add the command."""
-    parser = add_command(
-        commands, "init", "write a folder with a working route, its records, the dialplan and the sounds"
-    )
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("folder", metavar="DIR", type=Path)
     parser.add_argument("--profile", choices=sorted(PROFILES), default="plain", help="the dialplan around it")
     parser.set_defaults(run=run, tells_refusal=False, configures=True)

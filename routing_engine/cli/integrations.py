@@ -9,8 +9,6 @@ from typing import Any
 
 from routing_engine.cli import fields
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
-from routing_engine.cli.connection import check_connection
-from routing_engine.cli.login import log_in
 from routing_engine.config.store import Configuration
 from routing_engine.core.ports import NamesAuth
 from routing_engine.engine import open_store
@@ -23,9 +21,8 @@ from routing_engine.settings.yaml_reader import suggest
 _NONE = "no integration is configured: write integrations/NAME.yaml"
 
 
-def add(commands: Commands) -> None:
-    """Add the command, and its own: check, login, fields."""
-    parser = add_command(commands, "integrations", "show what is configured; check a connection, or log in to it")
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command, and its own commands: check, login, fields."""
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(run=show)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
@@ -68,6 +65,8 @@ def run_check(options: argparse.Namespace) -> int:
     found = _find(configuration, options.name)
     if isinstance(found, int):
         return found
+    from routing_engine.cli.connection import check_connection  # late: the list asks nobody
+
     result = check_connection(found, configuration.settings)
     if options.json:
         print_json(result.as_json())
@@ -97,6 +96,8 @@ def run_login(options: argparse.Namespace) -> int:
         return misuse(f"'{found.name}' logs in by itself ({oauth.grant}); try 'integrations check {found.name}'")
     if not 0 <= options.port < 65536:
         return misuse("--port must be a number from 1 to 65535")
+    from routing_engine.cli.login import log_in  # late: a web server
+
     return log_in(found.name, oauth, found.settings.tls, options)
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 
-from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
+from routing_engine.cli.common import misuse, paint, print_json
 from routing_engine.config.store import Configuration
 from routing_engine.core.model import Json
 from routing_engine.engine import open_provider, open_store
@@ -24,9 +24,8 @@ from routing_engine.mirror.scheduler import ModelState
 _SHOW_EVERY_S = 0.5
 
 
-def add(commands: Commands) -> None:
-    """Add the command."""
-    parser = add_command(commands, "mirror", "show what is mirrored: how many records, how old, the next pull")
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("name", metavar="NAME", nargs="?", default="", help="this integration (default: all of them)")
     parser.add_argument("--now", action="store_true", help="pull what has changed now; needs NAME")
     parser.add_argument("--full", action="store_true", help="pull every record now; needs NAME")

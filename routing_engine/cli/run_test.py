@@ -11,7 +11,7 @@ from datetime import datetime, time, tzinfo
 from pathlib import Path
 from types import MappingProxyType
 
-from routing_engine.cli.common import Commands, add_command, add_variables, misuse, paint, pair, print_json
+from routing_engine.cli.common import add_variables, misuse, paint, pair, print_json
 from routing_engine.cli.in_force import load_for_tools
 from routing_engine.cli.record import about_of, print_record
 from routing_engine.config.canned import live_operand, read_records, state_of
@@ -28,9 +28,8 @@ from routing_engine.settings.integration import FieldInfo
 from routing_engine.settings.yaml_reader import Problems, suggest
 
 
-def add(commands: Commands) -> None:
-    """Add the command."""
-    parser = add_command(commands, "run-test", "play a call without a telephone: where it goes, and every step")
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("route", metavar="ROUTE")
     parser.add_argument("--caller", default="anonymous", metavar="N", help="the caller's number, or 'anonymous'")
     parser.add_argument(

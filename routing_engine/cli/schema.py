@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from routing_engine.cli.common import Commands, add_command, misuse
+from routing_engine.cli.common import misuse
 from routing_engine.config.folder import ENGINE, INTEGRATIONS, PROVIDERS, ROUTES
 from routing_engine.config.schema import (
     common_keys_schema,
@@ -30,9 +30,8 @@ _MODELINE = "# yaml-language-server: $schema="
 _FOLDERS = {ROUTES: "route", INTEGRATIONS: "integration", PROVIDERS: "provider"}
 
 
-def add(commands: Commands) -> None:
-    """Add the command."""
-    parser = add_command(commands, "schema", "write the JSON Schemas by which an editor checks the configuration")
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     kinds = sorted(schemas(Path()))
     parser.add_argument("kind", nargs="?", choices=kinds, help="print this one instead of writing all")
     parser.set_defaults(run=run, tells_refusal=False, configures=True)

@@ -10,16 +10,14 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-from routing_engine.cli.common import Commands, add_command
 from routing_engine.engine import open_store
 from routing_engine.errors import ConfigError
 from routing_engine.log import set_up_log
 from routing_engine.service import Service
 
 
-def add(commands: Commands) -> None:
-    """Add the command."""
-    parser = add_command(commands, "serve", "run the service: listeners, hot reload, graceful stop on SIGTERM")
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.set_defaults(run=run, tells_refusal=False)
 
 

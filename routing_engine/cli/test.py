@@ -8,16 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
+from routing_engine.cli.common import misuse, paint, print_json
 from routing_engine.config.examples import Example
 from routing_engine.engine import open_store
 from routing_engine.errors import Problem
 from routing_engine.settings.yaml_reader import suggest
 
 
-def add(commands: Commands) -> None:
-    """Add the command."""
-    parser = add_command(commands, "test", "run the routes' examples; report rules that no example proves")
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("routes", nargs="*", metavar="ROUTE", help="only these (default: all)")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(run=run)

@@ -287,9 +287,12 @@ def calendars_of(snapshot: FolderTexts, now: datetime) -> Calendars:
     """Return only the calendars of a folder, whatever else is wrong there. Raises `ConfigError` with their problems."""
     if snapshot.missing:
         raise ConfigError([Problem(snapshot.missing, 0, "there is no such folder", "name another with --config")])
-    if snapshot.engine is None or isinstance(snapshot.engine[1], UnreadableFile):
+    if snapshot.engine is None:
         return Calendars()
     notes = Problems(snapshot.engine[0])
+    if isinstance(snapshot.engine[1], UnreadableFile):
+        # Not "no calendars": somebody would believe that nothing is closed.
+        raise ConfigError([Problem(snapshot.engine[0], 0, snapshot.engine[1].why, snapshot.engine[1].remedy)])
     written = read_part(snapshot.engine[1], notes, ("timezone", "calendars")) or EngineSettings()
     found = make_calendars(written.calendars, snapshot.texts, written.timezone, now, notes)
     if notes.problems:

@@ -32,6 +32,8 @@ _LARGEST = 1 << 20
 #: 100,000 numbers with a remark each are some 5 MiB.
 _LARGEST_LIST = 16 << 20
 
+_READABLE = "make it readable for the engine's user, or remove it"
+
 #: What `stat` says of every file and folder; it differs when anything was written, renamed or linked anew.
 Signature: TypeAlias = tuple[tuple[str, ...] | tuple[str, str, int, int, int, int], ...]
 
@@ -74,6 +76,9 @@ def read_folder(folder: Path) -> FolderTexts:
     if not folder.is_dir():
         return FolderTexts({}, "missing", "missing", str(folder))
     contents = {name: _read_bytes(path, _largest(name)) for name, path in sorted(_files(folder))}
+    contents |= {f"{room}/": found for room in _ROOMS if room != STATE and (found := _closed(folder / room))}
+    if closed := _closed(folder):
+        contents[ENGINE[0]] = closed
     written = {name: content for name, content in contents.items() if not name.startswith(STATE + "/")}
     texts = {name: _as_text(content) for name, content in contents.items()}
     secrets = {ENVIRONMENT: _read_bytes(folder / ENVIRONMENT, _LARGEST)}
@@ -82,6 +87,8 @@ def read_folder(folder: Path) -> FolderTexts:
 
 def read_engine_file(folder: Path) -> tuple[str, str | UnreadableFile] | None:
     """Return the name and text of engine.yaml alone; None when it is missing."""
+    if closed := _closed(folder):
+        return ENGINE[0], closed
     found = next((name for name in ENGINE if os.path.lexists(folder / name)), None)
     return None if found is None else (found, _as_text(_read_bytes(folder / found, _LARGEST)))
 
@@ -121,6 +128,17 @@ def _names(folder: Path, endings: tuple[str, ...]) -> list[str]:
     return [name for name in names if name.endswith(endings) and not name.startswith((".", "#", "~"))]
 
 
+def _closed(folder: Path) -> UnreadableFile | None:
+    """Return why a folder that is there cannot be looked into: its files must not pass for files that are not there."""
+    try:
+        os.scandir(folder).close()
+    except PermissionError as error:
+        return UnreadableFile(f"this cannot be read: {error.strerror}", _READABLE)
+    except OSError:
+        return None  # it is not there, which is allowed, or no folder, which others say
+    return None
+
+
 def _largest(name: str) -> int:
     return _LARGEST_LIST if name.startswith(LISTS + "/") else _LARGEST
 
@@ -132,9 +150,7 @@ def _read_bytes(path: Path, largest: int) -> bytes | UnreadableFile:
         with open(path, "rb") as file:
             content = file.read(largest + 1)
     except OSError as error:
-        return UnreadableFile(
-            f"this cannot be read: {error.strerror}", "make it readable for the engine's user, or remove it"
-        )
+        return UnreadableFile(f"this cannot be read: {error.strerror}", _READABLE)
     if len(content) > largest:
         return UnreadableFile(f"this is larger than {largest >> 20} MiB", "split it into several files")
     return content

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from routing_engine.core.ports import Clock, Provider
-from routing_engine.providers.crm.provider import open_crm
 from routing_engine.providers.crm.schema import crm_schema
 from routing_engine.providers.crm.settings import (
     own_description,
@@ -21,14 +21,13 @@ from routing_engine.providers.crm.settings import (
     shipped_description,
 )
 from routing_engine.providers.http import settings as http_settings
-from routing_engine.providers.http.provider import open_http
+from routing_engine.providers.http.settings import HttpKeys
 from routing_engine.providers.keyed import astdb, redis
 from routing_engine.providers.ldap import settings as ldap_settings
-from routing_engine.providers.ldap.provider import open_ldap
+from routing_engine.providers.ldap.settings import LdapKeys
 from routing_engine.providers.records import settings as records_settings
-from routing_engine.providers.records.provider import open_records
 from routing_engine.providers.sql import settings as sql_settings
-from routing_engine.providers.sql.provider import open_sql
+from routing_engine.providers.sql.settings import SqlKeys
 from routing_engine.settings.integration import IntegrationKeys, Model, ProviderSetup, read_limits, read_models
 from routing_engine.settings.spec import refer_to
 from routing_engine.settings.value_types import SchemaOf
@@ -63,6 +62,17 @@ class ProviderKind(Generic[S]):
     keys: type[IntegrationKeys] = IntegrationKeys
 
 
+def _late(place: str) -> Callable[..., Provider]:
+    """Return what opens providers, `package.module:function`, imported with the first: few sites need every client."""
+    module, _, name = place.partition(":")
+
+    def opens(*given: object) -> Provider:
+        provider: Provider = getattr(import_module(f"routing_engine.providers.{module}"), name)(*given)
+        return provider
+
+    return opens
+
+
 #: Kinds by name. Each pairs settings with what opens them; side by side in a table their types differ.
 Kinds: TypeAlias = Mapping[str, ProviderKind[Any]]
 
@@ -70,11 +80,15 @@ Kinds: TypeAlias = Mapping[str, ProviderKind[Any]]
 PROVIDERS: Kinds = MappingProxyType(
     {
         "astdb": ProviderKind(astdb.read_settings, astdb.open_astdb, keys=astdb.AstdbKeys),
-        "http": ProviderKind(http_settings.read_settings, open_http, keys=http_settings.HttpKeys),
-        "ldap": ProviderKind(ldap_settings.read_settings, open_ldap, keys=ldap_settings.LdapKeys),
+        "http": ProviderKind(http_settings.read_settings, _late("http.provider:open_http"), keys=HttpKeys),
+        "ldap": ProviderKind(ldap_settings.read_settings, _late("ldap.provider:open_ldap"), keys=LdapKeys),
         "redis": ProviderKind(redis.read_settings, redis.open_redis, keys=redis.RedisKeys),
-        "records": ProviderKind(records_settings.read_settings, open_records, keys=records_settings.RecordsKeys),
-        "sql": ProviderKind(sql_settings.read_settings, open_sql, sql_settings.read_models, keys=sql_settings.SqlKeys),
+        "records": ProviderKind(
+            records_settings.read_settings, _late("records.provider:open_records"), keys=records_settings.RecordsKeys
+        ),
+        "sql": ProviderKind(
+            sql_settings.read_settings, _late("sql.provider:open_sql"), sql_settings.read_models, keys=SqlKeys
+        ),
     }
 )
 
@@ -105,7 +119,7 @@ def describe(
 
 def kind_of(provider: str, kinds: Kinds) -> Callable[..., Provider]:
     """Return what opens integrations of a provider; what is not code is a description."""
-    return kinds[provider].open if provider in kinds else open_crm
+    return kinds[provider].open if provider in kinds else _late("crm.provider:open_crm")
 
 
 def schema_of(provider: str, kinds: Kinds, folder: Path) -> SchemaOf | None:

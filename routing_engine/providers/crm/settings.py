@@ -18,12 +18,13 @@ from routing_engine.providers.crm.read_description import KnownModelKeys, read_d
 from routing_engine.providers.net.address import (
     CONNECT_TIMEOUT,
     CONNECT_TIMEOUT_S,
+    MAX_ANSWER,
+    MIB,
     WEB_ADDRESS,
     TlsKeys,
     context_or_usual,
     folder_of,
 )
-from routing_engine.providers.net.http_client import MAX_ANSWER, MIB
 from routing_engine.providers.oauth.plan import HOSTS
 from routing_engine.providers.oauth.settings import OAuthSettings
 from routing_engine.settings.integration import (

@@ -13,6 +13,8 @@ from routing_engine.providers.http.auth import AuthKeys, HttpAuth, auth_of
 from routing_engine.providers.net.address import (
     CONNECT_TIMEOUT,
     CONNECT_TIMEOUT_S,
+    MAX_ANSWER,
+    MIB,
     WEB_ADDRESS,
     WEB_EXAMPLE,
     TlsKeys,
@@ -20,7 +22,6 @@ from routing_engine.providers.net.address import (
     folder_of,
     tls_context,
 )
-from routing_engine.providers.net.http_client import MAX_ANSWER, MIB
 from routing_engine.providers.oauth.settings import OAuthSettings
 from routing_engine.settings.integration import IntegrationKeys
 from routing_engine.settings.spec import nested, read, required, setting

@@ -12,7 +12,7 @@ from pathlib import Path
 from yarl import URL
 
 from routing_engine.settings.spec import setting
-from routing_engine.settings.value_types import TEXT, ValueType, flag, number, raw
+from routing_engine.settings.value_types import TEXT, ValueType, flag, number, raw, whole
 from routing_engine.settings.yaml_reader import Section, YamlValue
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]+\Z")
@@ -20,6 +20,9 @@ _SERVER = re.compile(r"([a-z]+)://([A-Za-z0-9.\-_]+|\[[0-9A-Fa-f:.]+\])(?::([0-9
 WEB_EXAMPLE = "https://middleware.example.com/routing/customer"
 #: How long connecting may take, and what it is until somebody says otherwise.
 CONNECT_TIMEOUT, CONNECT_TIMEOUT_S = number(0.05, 60, "seconds"), 1.5
+MIB = 1024 * 1024
+#: The key `max_answer_bytes`, which every integration over HTTP has.
+MAX_ANSWER = whole(1024, 64 * MIB)
 #: A file beside the configuration: whether it is there is looked at by `config_file`, which knows the folder.
 FILE = raw("file", TEXT)
 

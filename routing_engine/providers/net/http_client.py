@@ -14,11 +14,7 @@ from yarl import URL
 from routing_engine import __version__
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.net.headers import seconds_until
-from routing_engine.settings.value_types import whole
 
-MIB = 1024 * 1024
-#: The key `max_answer_bytes`, which every integration over HTTP has.
-MAX_ANSWER = whole(1024, 64 * MIB)
 _KEEP_ALIVE_S = 60.0
 _DNS_CACHE_S = 60
 

@@ -1,0 +1,161 @@
+"""What every command owes to people: no traceback, a quick start, and a hint where a word is nearly right."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from routing_engine.cli import COMMANDS
+from tests.cli.conftest import Run
+
+pytestmark = pytest.mark.io
+
+ENGINE = (sys.executable, "-m", "routing_engine.cli")
+#: The arguments that each command needs, beside the folder.
+NEEDED = {
+    "run-test": ("support",),
+    "call": ("support", "--input", "1"),
+    "explain": ("x",),
+    "forget": ("+43 664 1234567", "--wait", "0"),
+}
+FOLDER_IS_READ = [name for name in COMMANDS if name not in ("init", "schema")]
+
+
+#: Root without the right to read everything is still root, and has what the interpreter needs.
+_LESS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search")
+WITHOUT_RIGHTS = _LESS if os.geteuid() == 0 else ()
+
+
+@pytest.mark.parametrize("command", FOLDER_IS_READ)
+def test_a_folder_that_nobody_may_read_is_said_in_a_sentence(command: str, config: Path) -> None:
+    config.chmod(0)
+    where = ("--config", str(config))
+    found = execute(*WITHOUT_RIGHTS, *ENGINE, command, *NEEDED.get(command, ()), *where)
+    config.chmod(0o755)
+    assert (found.returncode, "Traceback" in found.stderr) == (1, False), found.stderr
+    assert "Permission denied" in found.stdout + found.stderr
+
+
+def execute(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("command", FOLDER_IS_READ)
+def test_a_folder_that_is_a_file_is_said_in_a_sentence(run: Run, command: str, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("")
+    code, out, err = run(command, *NEEDED.get(command, ()), "--config", str(tmp_path / "config" / "below"))
+    assert (code, "Traceback" in err) == (1, False)
+    assert "below" in out + err or command == "call"  # it needs no folder: the engine's usual place will do
+
+
+@pytest.mark.parametrize("command", ["init", "schema"])
+def test_what_cannot_be_written_is_said_in_a_sentence(run: Run, command: str, config: Path) -> None:
+    (config / "schema").unlink(missing_ok=True) if (config / "schema").is_file() else _move(config / "schema")
+    (config / "schema").write_text("a file stands where the folder should be")
+    where = (str(config / "engine.yaml" / "new"),) if command == "init" else ("--config", str(config))
+    code, _, err = run(command, *where)
+    assert (code, err.startswith("routing-engine: ")) == (1, True), err
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("check",), ("run-test", "support"), ("check", "--json")])
+def test_a_closed_pipe_is_no_fault(config: Path, arguments: tuple[str, ...]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    where = (*ENGINE, "--config", str(config), *arguments)
+    found = subprocess.run(where, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.close(write)
+    assert (found.stderr, found.returncode) == ("", 0)
+
+
+def test_ctrl_c_ends_the_service_without_a_traceback(config: Path) -> None:
+    (config / "engine.yaml").write_text("listeners: {fastagi: 127.0.0.1:0}\n")
+    how = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen((*ENGINE, "serve", "--config", str(config)), **how) as process:  # type: ignore[call-overload]
+        assert "service.ready" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        said = process.stdout.read()
+    assert ("Traceback" in said, process.returncode) == (False, 0)
+
+
+# --------------------------------------------------------------------------------------------- a quick start
+
+#: What takes long to import: a command may import what it uses.
+HEAVY = {
+    *(
+        "aiohttp",
+        "asyncio",
+        "holidays",
+        "icalendar",
+        "jsonpath",
+        "prometheus_client",
+        "sqlalchemy",
+        "structlog",
+        "yaml",
+    ),
+}
+FOLDER = {"asyncio", "jsonpath", "structlog", "yaml"}
+ALLOWED: dict[str, set[str]] = {
+    "--help": set(),
+    "--version": set(),
+    "check": FOLDER,
+    "run-test": FOLDER,
+    "test": FOLDER,
+    "calendar": FOLDER,
+    "integrations": FOLDER,
+    "mirror": FOLDER,
+    "schema": FOLDER,
+    "call": {"asyncio", "yaml"},
+    "calls": {"asyncio", "yaml", "sqlalchemy"},
+    "explain": {"asyncio", "yaml", "sqlalchemy"},
+}
+
+
+TELLS_IMPORTS = """
+import sys
+from routing_engine.cli import main
+try:
+    main()
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("command", ALLOWED)
+def test_a_command_imports_what_it_uses(command: str, config: Path) -> None:
+    arguments = (command, *NEEDED.get(command, ()), "--config", str(config))
+    found = execute(sys.executable, "-c", TELLS_IMPORTS, *arguments)
+    assert HEAVY & set(found.stderr.split()) <= ALLOWED[command]
+
+
+# ------------------------------------------------------------------------------------------------ did you mean
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("chek",), "did you mean 'check'?"),
+        (("cals", "--since", "2h"), "did you mean 'calls'?"),
+        (("calls", "--sinze", "2h"), "there is no option '--sinze'; did you mean '--since'?"),
+        (("calls", "--sinze=2h"), "there is no option '--sinze'; did you mean '--since'?"),
+        (("run-test", "support", "--callr", "1"), "did you mean '--caller'?"),
+        (("--confg=x", "check"), "did you mean '--config'?"),
+        (("calendar", "opne"), "did you mean 'open'?"),
+        (("integrations", "chek", "x"), "did you mean 'check'?"),
+        (("integrations", "check", "x", "--jsn"), "did you mean '--json'?"),
+        (("calls", "--reason", "matchd"), "did you mean 'matched'?"),
+        (("explain", "one", "two"), "there is no place for 'two'"),
+    ],
+)
+def test_what_is_nearly_right_gets_a_hint(run: Run, arguments: tuple[str, ...], hint: str) -> None:
+    code, _, err = run(*arguments)
+    assert (code, hint in err) == (2, True), err
+
+
+def _move(folder: Path) -> None:
+    if folder.is_dir():
+        folder.rename(folder.with_name("elsewhere"))
