@@ -10,8 +10,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from routing_engine.core.pace import TURN
 from routing_engine.core.ports import Clock
 from routing_engine.errors import ProviderError, ProviderSkipped, ProviderThrottled, ProviderUnreachable
+from routing_engine.lookup.rates import buckets_of
 from routing_engine.settings.integration import RateLimits
 
 T = TypeVar("T")
@@ -32,18 +34,18 @@ class Limiter:
         self._closed_until = 0.0
         self._probing = False  # one look-up tries whether the system is back; nobody else is let through
         self._told_to_wait_until = 0.0
-        self._tokens, self._counted_at = self._burst, clock()
+        self._buckets = buckets_of(limits, clock())
 
-    @property
-    def _burst(self) -> float:
-        return max(1.0, self._limits.per_second or 1.0)
-
-    async def run(self, ask: Callable[[], Awaitable[T]], early: bool = False) -> T:
+    async def run(
+        self, ask: Callable[[], Awaitable[T]], early: bool = False, tell: Callable[[bool], None] = lambda _: None
+    ) -> T:
         """Ask when there is a place for it, return the answer, and remember what came of it.
 
-        `early` is as for `enter`. Raises `ProviderSkipped` without asking, and whatever `ask` raises.
+        `early` is as for `enter`; `tell` hears whether a request of it waits for its moment. Raises `ProviderSkipped`
+        without asking, and whatever `ask` raises.
         """
         await self.enter(early)
+        was = TURN.set(LookupTurn(self, tell))
         try:
             found = await ask()
         except ProviderThrottled as error:
@@ -58,6 +60,8 @@ class Limiter:
         except BaseException:
             self.leave()  # hung up, or a fault of ours: neither says anything about the system
             raise
+        finally:
+            TURN.reset(was)
         self.succeeded()
         return found
 
@@ -67,17 +71,17 @@ class Limiter:
         `early` is for a look-up that nobody waits for yet: it takes no place that another may need, and never waits.
         """
         self._refuse_when_held()
-        if early and (self._running * 2 >= self._limits.at_a_time or self._free_tokens() < max(1.0, self._burst / 2)):
+        if early and (self._running * 2 >= self._limits.at_a_time or not self._has_half()):
             raise ProviderSkipped(f"{self._name}: not asked early, its limits are needed for others")
         if self._running >= self._limits.at_a_time:
             await self._wait_for_place()
         else:
             self._running += 1
-            if self._limits.per_second is None:  # there is nothing to wait for
+            if not self._buckets:  # there is nothing to wait for
                 self._probing = self.open
                 return
         try:
-            await self._wait_for_rate()
+            await self.wait_for_rate()
             self._refuse_when_held()  # it may have failed while we waited
         except BaseException:
             self.leave()
@@ -107,6 +111,17 @@ class Limiter:
     def leave(self) -> None:
         """Return the place back without a verdict: the look-up was cancelled."""
         self._probing = False
+        self.give()
+
+    def take(self) -> bool:
+        """Take a place if one is free now, and nobody waits for it."""
+        if self._waiting or self._running >= self._limits.at_a_time:
+            return False
+        self._running += 1
+        return True
+
+    def give(self) -> None:
+        """Return a place."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -152,26 +167,42 @@ class Limiter:
                 self.leave()  # the place had been given to us in the same moment
             raise
 
-    def _free_tokens(self) -> float:
-        """Fill the bucket up to now; a bucket without a rate is always full."""
-        rate, now = self._limits.per_second, self._clock()
-        if rate is None:
-            return self._burst
-        self._tokens = min(self._burst, self._tokens + (now - self._counted_at) * rate)
-        self._counted_at = now
-        return self._tokens
+    def _has_half(self) -> bool:
+        """Return whether half of each burst is left, and one request at least."""
+        now = self._clock()
+        return all(bucket.free(now) >= max(1.0, bucket.burst / 2) for bucket in self._buckets)
 
-    async def _wait_for_rate(self) -> None:
-        if self._limits.per_second is None:
+    async def wait_for_rate(self) -> None:
+        """Wait until one more request may begin."""
+        if not self._buckets:
             return
-        left = self._free_tokens() - 1
-        self._tokens = left  # below zero it is a place in the queue
-        if left < 0:
+        now = self._clock()
+        wait_s = max([bucket.take(now) for bucket in self._buckets])
+        if wait_s > 0:
             try:
-                await asyncio.sleep(-left / self._limits.per_second)
+                await asyncio.sleep(wait_s)
             except asyncio.CancelledError:
-                self._tokens += 1
+                for bucket in self._buckets:
+                    bucket.give_back()
                 raise
+
+
+class LookupTurn:
+    """Keeps the port `Turn` for one look-up: the limiter let it through for its first request."""
+
+    def __init__(self, limiter: Limiter, tell: Callable[[bool], None]) -> None:
+        self._limiter, self._tell = limiter, tell
+        self._first = True
+        self.take, self.give = limiter.take, limiter.give
+
+    async def request(self) -> None:
+        """Wait until one more request may begin; the first one may at once."""
+        if self._first:
+            self._first = False
+            return
+        self._tell(True)
+        await self._limiter.wait_for_rate()
+        self._tell(False)
 
 
 def _s(seconds: float) -> str:

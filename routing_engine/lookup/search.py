@@ -28,6 +28,7 @@ from routing_engine.settings.integration import Model, RateLimits
 
 _log = structlog.get_logger(__name__)
 _LONGEST_WHY = 200
+_NO_PLACE = "not asked, its limits left no place in time"
 #: Before the one repetition: a server that has just closed its connections is there again.
 _PAUSE_S = 0.05
 #: A look-up that was given less than this and came late says little about the system.
@@ -42,6 +43,11 @@ class _Progress:
 
     ask: Find
     waiting: bool = False
+    begun: bool = False
+
+    def tell(self, waits: bool) -> None:
+        """Note that a further request of it waits for its moment, or has it."""
+        self.waiting = waits
 
 
 class Search:
@@ -167,13 +173,13 @@ class Search:
 
     async def _limited(self, provider: Provider, query: Query, progress: _Progress) -> Sequence[Record]:
         async def ask() -> Sequence[Record]:
-            progress.waiting = False
+            progress.waiting, progress.begun = False, True
             found = await provider.find(query)
             bounds.check_count(len(found), progress.ask.source.integration)
             return found
 
         progress.waiting = True
-        return await self._limiter(progress.ask.source).run(ask, progress.ask.early)
+        return await self._limiter(progress.ask.source).run(ask, progress.ask.early, progress.tell)
 
     def _limiter(self, source: Source) -> Limiter:
         return self._limiters[source.integration]
@@ -185,8 +191,8 @@ class Search:
         """`fair` says that it had as long as a system may need; otherwise its silence is not held against it."""
         source = progress.ask.source
         if progress.waiting:
-            why = f"{source.integration}: not asked, its limits left no place in time"
-            return SourceDown(why, self._ms_since(began), asked=False)
+            left = "its limits left no time for all of its requests" if progress.begun else _NO_PLACE
+            return SourceDown(f"{source.integration}: {left}", self._ms_since(began), asked=progress.begun)
         if fair:
             self._limiter(source).late()
         return self._is_down(source, f"{source.integration}: no answer in time", self._ms_since(began))

@@ -107,7 +107,8 @@ class Model:
 class RateLimits:
     """How an integration is spared.
 
-    `at_a_time` and `per_second` bound what is asked of it; None leaves the rate alone. After `failures` in a row
+    `at_a_time`, `per_second` and `per_minute` bound the requests to it; None leaves the rate alone. So many of them as
+    `burst` says begin at once, None is what is usual for a rate. After `failures` in a row
     nobody asks for `pause_s`, then one look-up tries; 0 failures is no breaker.
     """
 
@@ -115,6 +116,8 @@ class RateLimits:
     per_second: float | None = None
     failures: int = 5
     pause_s: float = 5.0
+    per_minute: int | None = None
+    burst: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +257,25 @@ class LimitKeys:
         "within their source's time",
         usual="none: nothing bounds the rate",
     )
+    per_minute: int | None = setting(
+        whole(1, 1_000_000, "requests"),
+        None,
+        "how many begin within any minute, a burst among them",
+        usual="none: nothing bounds the rate",
+    )
+    burst: int | None = setting(
+        whole(1, 100_000, "requests"),
+        None,
+        "how many begin at once after a rest; 1 spreads them evenly",
+        usual="`per_second`, or a quarter of `per_minute`",
+    )
+
+    def check(self, section: Section, what: str) -> None:
+        """Note a burst that no rate goes on from, or that is more than a minute has."""
+        if self.burst is not None and self.per_second is None and self.per_minute is None:
+            section.note("burst", "'burst' says nothing without a rate", "add per_second: 5, or per_minute: 100")
+        if self.burst is not None and self.per_minute is not None and self.burst > self.per_minute:
+            section.note("burst", "'burst' is more than a minute may have", f"write {self.per_minute}, or fewer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,6 +391,8 @@ def limits_of(keys: IntegrationKeys, usual: RateLimits = RateLimits()) -> RateLi
         usual.per_second if keys.limits.per_second is None else keys.limits.per_second,
         keys.breaker.failures,
         keys.breaker.pause_s,
+        usual.per_minute if keys.limits.per_minute is None else keys.limits.per_minute,
+        usual.burst if keys.limits.burst is None else keys.limits.burst,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from routing_engine.core.model import Json
+from routing_engine.core.pace import TURN
 from routing_engine.providers.crm.requests import RequestTemplate
 from routing_engine.providers.crm.templates import Scope
 
@@ -19,6 +20,7 @@ class AskedOnce:
     def __init__(self, ask: Ask, at_once: int) -> None:
         self._ask = ask
         self._places = asyncio.Semaphore(at_once)
+        self._own = asyncio.Lock()
         self._asked: dict[str, asyncio.Future[Json]] = {}
 
     async def ask(self, request: RequestTemplate, scope: Scope) -> Json:
@@ -36,4 +38,14 @@ class AskedOnce:
 
     async def _send(self, request: RequestTemplate, scope: Scope) -> Json:
         async with self._places:
-            return await self._ask(request, scope)
+            turn = TURN.get()
+            if turn is None:
+                return await self._ask(request, scope)
+            # The look-up has one place. Waiting for more of them could wait for look-ups that wait for ours.
+            if not self._own.locked() or not turn.take():
+                async with self._own:
+                    return await self._ask(request, scope)
+            try:
+                return await self._ask(request, scope)
+            finally:
+                turn.give()

@@ -482,8 +482,8 @@ def _sections(values: tuple[YamlValue, ...]) -> list[Section]:
 
 
 def _limits(keys: LimitKeys) -> RateLimits:
-    usual = RateLimits()
-    return RateLimits(usual.at_a_time if keys.at_a_time is None else keys.at_a_time, keys.per_second)
+    usual = RateLimits(per_second=keys.per_second, per_minute=keys.per_minute, burst=keys.burst)
+    return usual if keys.at_a_time is None else replace(usual, at_a_time=keys.at_a_time)
 
 
 def _names_of(way: AuthMethod) -> set[str]:

@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
 from routing_engine import __version__
+from routing_engine.core.pace import paced
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.net.headers import seconds_until
 
@@ -58,6 +59,7 @@ class HttpClient:
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, asks: bool = False
     ) -> HttpAnswer:
         """Send one request. `asks` says that a POST changes nothing on the other side: it may be repeated."""
+        await paced()
         session, kept, repeatable = self.session(), self._keeps, asks and method == "POST"
         try:
             try:

@@ -19,6 +19,7 @@ import aiohttp
 from yarl import URL
 
 from routing_engine.core.model import Json
+from routing_engine.core.pace import paced
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.answers.outcome import error_of, outcome_of_status
 from routing_engine.providers.answers.values import read_json
@@ -97,6 +98,7 @@ async def ask(
     known: Mapping[str, str],
 ) -> TokenGrant:
     """Ask for a token. `known` are the captured values so far: an answer may leave them out. Raises `ProviderError`."""
+    await paced()
     try:
         # Not the look-up's own time: whoever hangs up must not lose a refresh token that was used.
         async with asyncio.timeout(PATIENCE_S):

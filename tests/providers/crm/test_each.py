@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -13,10 +14,12 @@ from routing_engine.core.asks import Find, Found, SourceDown
 from routing_engine.core.model import Operand, Source, Template
 from routing_engine.core.phone import read_number
 from routing_engine.errors import ProviderRefused
+from routing_engine.lookup.limiter import Limiter
 from routing_engine.lookup.search import Search
 from routing_engine.providers.crm.provider import CrmProvider, open_crm
 from routing_engine.providers.crm.read_description import read_description
 from routing_engine.providers.crm.settings import read_crm
+from routing_engine.settings.integration import RateLimits
 from routing_engine.settings.yaml_reader import Problems, read_yaml
 
 pytestmark = pytest.mark.io
@@ -58,9 +61,17 @@ class Small:
         self.queries: list[dict[str, str]] = []
         self.forbidden: set[str] = set()
         self.page = 20
+        self.busy = self.busiest = 0
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
         self.asked.append(request.path)
+        self.busy += 1
+        self.busiest = max(self.busiest, self.busy)
+        await asyncio.sleep(0)  # others may come meanwhile
+        self.busy -= 1
+        return self.answer(request)
+
+    def answer(self, request: web.BaseRequest) -> web.Response:
         if request.path in self.forbidden:
             return web.json_response({}, status=403)
         if request.path == "/fields":
@@ -89,15 +100,20 @@ class Asked:
         assert section is not None
         section.value("provider")
         setup = read_crm(description, section, "crm", Path())
-        self.crm = crm
+        self.crm, self.models = crm, setup.models
         self.provider = open_crm("crm", setup.settings, setup.models, "AT", time.monotonic)
         self.search = Search({"crm": self.provider}, {"crm": setup.models}, "AT", 5, time.monotonic)
 
-    async def caller(self, number: str = ANNA) -> Found | SourceDown:
+    def limited(self, limits: RateLimits) -> None:
+        """Bound what is asked of the CRM from now on."""
+        limiter = Limiter("crm", limits, time.monotonic)
+        self.search = Search({"crm": self.provider}, {"crm": self.models}, "AT", 5, time.monotonic, {"crm": limiter})
+
+    async def caller(self, number: str = ANNA, timeout_s: float = 5) -> Found | SourceDown:
         caller = read_number(number, "AT")
         assert caller is not None
         source = Source("s", "crm", "contact", Template((Operand("call", "caller"),)))
-        return await self.search.find(Find(source, caller.e164, caller), 5)
+        return await self.search.find(Find(source, caller.e164, caller), timeout_s)
 
     async def field(self, value: str, name: str = "city") -> Found | SourceDown:
         return await self.search.find(Find(Source("s", "crm", "contact", Template(()), field=name), value, None), 5)
@@ -205,3 +221,23 @@ async def test_described_names_have_the_prefix_that_records_have(opened: Callabl
     provider = opened().provider
     assert isinstance(provider, CrmProvider)
     assert [one.name for one in await provider.fields_of("contact")] == ["custom.tier"]
+
+
+@pytest.mark.parametrize("limits", [RateLimits(per_second=0.1, burst=4), RateLimits(per_minute=5, burst=4)])
+async def test_every_request_of_a_look_up_counts_and_not_the_look_up_alone(
+    opened: Callable[..., Asked], limits: RateLimits
+) -> None:
+    asked = opened()
+    asked.limited(limits)
+    found = await asked.caller(timeout_s=0.5)
+    assert isinstance(found, SourceDown)
+    assert (found.why, found.asked) == ("crm: its limits left no time for all of its requests", True)
+    assert len(asked.crm.asked) == 4
+
+
+@pytest.mark.parametrize("at_a_time", [1, 3])
+async def test_requests_side_by_side_take_places_too(opened: Callable[..., Asked], at_a_time: int) -> None:
+    asked = opened()
+    asked.limited(RateLimits(at_a_time=at_a_time))
+    assert [records(one) for one in await asyncio.gather(*(asked.caller() for _ in range(3)))] == [[("8", "Olga")]] * 3
+    assert asked.crm.busiest <= at_a_time
