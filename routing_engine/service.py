@@ -29,7 +29,7 @@ from routing_engine.lookup.cache_file import CacheFile
 from routing_engine.settings.listeners import FASTAGI, ListenerAddress
 from routing_engine.settings.paths import state_folder
 from routing_engine.settings.stores import cache_path
-from routing_engine.storage.forget_note import note_path, take_note
+from routing_engine.storage.forget_note import leave_receipt, note_path, take_note
 from routing_engine.subscribers import SUBSCRIBERS, Host, OpenSubscriber, Subscriber, access_to
 
 #: How often the configuration folder is looked at. One `stat` a file, in a thread.
@@ -197,8 +197,9 @@ class Service:
                 await self.reload()
             elif self._store.refusal is not None and self._looks % _TRY_AGAIN == 0:
                 await self.reload(again=True)
-            if (number := await asyncio.to_thread(take_note, note_path(state_folder(self._store.folder)))) is not None:
-                await self._forget(number)
+            note = note_path(state_folder(self._store.folder))
+            if (number := await asyncio.to_thread(take_note, note)) is not None:
+                await asyncio.to_thread(leave_receipt, note, await self._forget(number))
         except Exception as error:
             self._log.error("configuration.unreadable", error=type(error).__name__, traceback=traceback_frames(error))
 
@@ -268,12 +269,13 @@ class Service:
         if room < sessions:
             self._log.warning("service.few_files", sessions=sessions, room=room, remedy=_FEW_FILES)
 
-    async def _forget(self, e164: str) -> None:
-        """Drop what the cache holds of a number, as `routing-engine forget` asks."""
+    async def _forget(self, e164: str) -> int:
+        """Drop what the cache holds of a number, as `routing-engine forget` asks; return how many answers that was."""
         answers = self.calls.cache.forget(e164)
         if self._disk is not None:
             await self._disk.flush()
         self._log.info("cache.forgotten", answers=answers)
+        return answers
 
     def _readings(self) -> Iterator[Reading]:
         server = self._server

@@ -20,7 +20,7 @@ from routing_engine.errors import JournalError
 from routing_engine.lookup.cache_file import forget_on_disk
 from routing_engine.mirror.index_writer import forget_in_mirrors
 from routing_engine.settings.paths import state_folder
-from routing_engine.storage.forget_note import leave_note, note_path, wait_until_taken
+from routing_engine.storage.forget_note import leave_note, note_path, wait_for_receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,30 +102,36 @@ def from_journal(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptL
 def from_cache(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLine:
     """Forget a number in the answers that are kept: in the memory of a running engine, and in its file."""
     try:
-        taken = dry_run or _tell_engine(place, number)
-        count = forget_on_disk(place.cache, number.e164, dry_run) if place.cache is not None else 0
+        # Before the engine hears of it: what lies on the disk may be gone from there a moment later.
+        found = forget_on_disk(place.cache, number.e164, True) if place.cache is not None else 0
+        dropped = None if dry_run else _tell_engine(place, number)
+        if place.cache is not None and not dry_run:
+            found = max(found, forget_on_disk(place.cache, number.e164, False))
     except (OSError, sqlite3.Error) as error:
         return ReceiptLine("cache", {}, False, (f"not done: {error}",))
-    if taken:
-        return ReceiptLine("cache", {"answers on disk": count})
+    counts = {"answers on disk": found}
+    if dry_run:
+        return ReceiptLine("cache", counts)
+    if dropped is not None:
+        return ReceiptLine("cache", {"answers in memory": dropped, **counts})
     if not _listens(place):
         _take_back(place)
-        return ReceiptLine("cache", {"answers on disk": count}, notes=("no engine runs with this folder",))
+        return ReceiptLine("cache", counts, notes=("no engine runs with this folder",))
     notes = (
         f"an engine listens, and did not answer in {place.patience_s:g} s: what it has in memory is not forgotten yet",
         f"{_note(place)} waits for it: it forgets the number as soon as it can, or at its next start",
     )
-    return ReceiptLine("cache", {"answers on disk": count}, False, notes)
+    return ReceiptLine("cache", counts, False, notes)
 
 
 def _note(place: JournalPlace) -> Path:
     return note_path(state_folder(place.folder))
 
 
-def _tell_engine(place: JournalPlace, number: Number) -> bool:
-    """Ask a running engine to forget a number; return whether one did."""
+def _tell_engine(place: JournalPlace, number: Number) -> int | None:
+    """Ask a running engine to forget a number; return how many answers it dropped, None when none did."""
     leave_note(_note(place), number.e164)
-    return wait_until_taken(_note(place), place.patience_s)
+    return wait_for_receipt(_note(place), place.patience_s)
 
 
 def _take_back(place: JournalPlace) -> None:
