@@ -1,8 +1,9 @@
 # Every target sets up what it needs by itself: into .venv and .cache here, nothing outside. `make` alone lists them.
 
 PYTEST = .venv/bin/python -m pytest -q
-# Most tests wait more than they work, so that there are more workers than cores; a file stays whole, in one of them.
-SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
+# Most tests wait more than they work, so that there are more workers than cores: enough to keep two cores busy, and not
+# so many that one's calls are late for want of the other's. A file stays whole, in one worker.
+SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL = help
 .PHONY: help demo unit test fast test-soak test-odoo check lint types docs reference house lock benchmark sounds clean

@@ -35,7 +35,7 @@ def saying(rule: str, more: str = "") -> str:
 
 
 TYPED = "default: {to: {dialplan: 'office,x{input},1'}}\n"
-INPUT = "input: {digits: {min: 2, max: 2}, attempts: 1, first_digit_timeout_s: 1"
+INPUT = "input: {digits: {min: 2, max: 2}, attempts: 1, first_digit_timeout_s: 8"
 ROUTES = {
     "says": saying(SAYS),
     "says_german": saying(SAYS, "language: de\n"),
@@ -172,7 +172,7 @@ async def test_a_key_ends_what_is_said_and_no_digit_is_lost(stage: Stage) -> Non
         call = await stage.call(route)
         await asyncio.sleep(wait_s)  # not to synchronise: the place in what is said at which the caller types
         await call.press("42", 60, 40)
-        return (await stage.asterisk.landed(call, "office", timeout_s=2)).exten
+        return (await stage.asterisk.landed(call, "office")).exten
 
     tries = [(route, wait / 10) for route in ("asks", "asks_early", "instructs") for wait in range(2, 14)]
     arrived = await asyncio.gather(*(types(*one) for one in tries))
