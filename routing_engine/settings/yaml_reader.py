@@ -16,6 +16,7 @@ from typing import TypeVar
 import yaml
 
 from routing_engine.errors import Problem
+from routing_engine.settings.filled import FilledValues, is_own_key, looks_secret
 from routing_engine.settings.yaml_faults import hardly_meant, why_not_yaml
 
 T = TypeVar("T")
@@ -53,17 +54,19 @@ class Problems:
         self.environment = environment
         self.problems: list[Problem] = []
         self.remarks: list[Problem] = []
+        #: What a problem quotes as it is written.
+        self.values = FilledValues()
 
     def note(self, line: int, sentence: str, remedy: str) -> None:
         """Remember a problem at a line, counted from 1; 0 is the whole file."""
-        problem = Problem(self.file, line, sentence, remedy)
+        problem = Problem(self.file, line, self.values.as_written(sentence), self.values.as_written(remedy))
         # Two readers may look at one value; people want to hear of it once.
         if problem not in self.problems:
             self.problems.append(problem)
 
     def remark(self, line: int, sentence: str, remedy: str) -> None:
         """Remember what is hardly meant, though it can be used."""
-        remark = Problem(self.file, line, sentence, remedy)
+        remark = Problem(self.file, line, self.values.as_written(sentence), self.values.as_written(remedy))
         if remark not in self.remarks:
             self.remarks.append(remark)
 
@@ -331,7 +334,10 @@ class YamlValue:
     def filled(self) -> str | None:
         """Return a text with `${NAME}` filled from the environment; an unset one is a problem that names it."""
         text = self.text()
-        return None if text is None else self._expand(text)
+        for name in filter(looks_secret, _ENV.findall(text or "")):
+            sentence = f"{self.what} names {name} and is not kept secret: such texts are shown and logged"
+            self.notes.remark(self.line, sentence, "name it where a secret is asked for, as in auth")
+        return None if text is None else self._expand(text, secret=False)
 
     def secret(self) -> str | None:
         """Return a secret: `${NAME}` (also within a text) or `{file: /run/secrets/name}`; never a plain text.
@@ -346,16 +352,19 @@ class YamlValue:
         if not _ENV.search(text):
             sentence = f"{self.what} holds a secret in plain text"
             self.note(sentence, "write '${NAME}' and set that environment variable, or {file: PATH}")
-        return self._expand(text)
+        return self._expand(text, secret=True)
 
-    def _expand(self, text: str) -> str:
+    def _expand(self, text: str, secret: bool) -> str:
         def variable(found: re.Match[str]) -> str:
+            if is_own_key(found[1], self.notes.file, secret):
+                self.note(f"{found[1]} is a key of the engine's own: no other system gets it", "name another variable")
+                return ""
             got = self.notes.environment(found[1])
             # An empty variable is set: some secrets are.
             if got is None:
                 remedy = f"write {found[1]}=... into the file 'environment' of this folder, or set it for the process"
                 self.note(f"the environment variable {found[1]} is not set", remedy)
-            return got or ""
+            return self.notes.values.add(got or "", found[0])
 
         return _ENV.sub(variable, text)
 
@@ -376,7 +385,7 @@ def _secret_file(section: Section) -> str:
         return ""
     try:
         with open(section.notes.folder / path, encoding="utf-8") as file:
-            return file.read(_LONGEST_SECRET).strip()
+            return section.notes.values.add(file.read(_LONGEST_SECRET).strip(), f"{{file: {path}}}")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not text"
         remedy = "create the file, readable by the engine only"

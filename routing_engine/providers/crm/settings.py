@@ -24,6 +24,7 @@ from routing_engine.providers.net.address import (
     TlsKeys,
     context_or_usual,
     folder_of,
+    remark_clear_web,
 )
 from routing_engine.providers.oauth.plan import HOSTS
 from routing_engine.providers.oauth.settings import OAuthSettings
@@ -117,6 +118,7 @@ def read_crm(description: Description, section: Section, name: str, folder: Path
     models, constants, urls = _read_models(section, description)
     own = read(section, CrmKeys, f"the integration '{name}'", only=("address", "hosts"))
     hosts = (*own.hosts, *host_of(own.address), *(host for value in values.values() for host in host_of(value)))
+    remark_clear_web(section, "address", own.address)
     way, given, oauth = read_auth(section, description, values, hosts, place, name)
     keys = read(section, CrmKeys, f"the integration '{name}'", instead=_INSTEAD)
     settings = CrmSettings(
@@ -148,6 +150,8 @@ def _read_values(section: Section, description: Description) -> Mapping[str, str
         if value and not wanted.fits(value):
             section.note(name, f"'{name}' cannot be '{value[:80]}'", f"write for example {name}: {wanted.example}")
         found[name] = value
+        if wanted.fits(value):
+            remark_clear_web(section, name, value)
     return found
 
 

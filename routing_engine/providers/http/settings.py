@@ -20,6 +20,7 @@ from routing_engine.providers.net.address import (
     TlsKeys,
     context_or_usual,
     folder_of,
+    remark_clear_web,
     tls_context,
 )
 from routing_engine.providers.oauth.settings import OAuthSettings
@@ -165,6 +166,8 @@ def read_settings(section: Section, name: str, folder: Path | None = None) -> Ht
     """Read an integration's file whole."""
     keys, place = read(section, HttpKeys, f"the integration '{name}'"), folder_of(section, folder)
     auth = auth_of(keys.auth, place)
+    if keys.auth != AuthKeys():
+        remark_clear_web(section, "address", keys.address)
     return HttpSettings(
         keys.address,
         keys.method,

@@ -105,10 +105,25 @@ def server_address(plain: tuple[str, int], secure: tuple[str, int]) -> ValueType
         if text and found is None:
             example = f"{secure[0]}://{plain[0]}.example.com:{secure[1]}"
             value.note(f"{value.what} is not an address such as {example}", "write scheme, host, port")
+        if found is not None and found.scheme == plain[0] and not is_this_machine(found.host):
+            remark_clear(value, secure[0])
         return found
 
     schema = {"type": "string", "pattern": f"^({plain[0]}|{secure[0]})://|[$][{{]"}
     return ValueType(read_place, lambda _: schema, f"`{plain[0]}://HOST:PORT` or `{secure[0]}://HOST:PORT`")
+
+
+def remark_clear(value: YamlValue, secure: str) -> None:
+    """Remark that what goes to another machine can be read on the way."""
+    sentence = f"{value.what} speaks in the clear to another machine: secrets and numbers can be read on the way"
+    value.notes.remark(value.line, sentence, f"write {secure}:// where the other side can")
+
+
+def remark_clear_web(section: Section, key: str, address: str) -> None:
+    """Remark an http address of another machine that secrets are sent to."""
+    value = section.value(key)
+    if value is not None and address.startswith("http://") and not is_this_machine(URL(address).host or ""):
+        remark_clear(value, "https")
 
 
 def _place_of(text: str, schemes: Mapping[str, int]) -> Place | None:
@@ -171,6 +186,8 @@ def tls_context(
         section.note("tls", "a certificate or key cannot be used", "give PEM files, the key without a password")
         return ssl.create_default_context()
     if tls is not None and not tls.verify:
+        sentence = "'verify: false' takes any certificate: whoever is in between reads all, secrets too"
+        section.notes.remark(section.line_of("tls"), sentence, "write ca: FILE, who signed the server's certificate")
         # In this order: Python refuses to drop the check of certificates while it checks names.
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

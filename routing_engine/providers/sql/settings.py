@@ -267,6 +267,9 @@ def _read_server(section: Section, keys: SqlKeys, folder: Path) -> tuple[Kind, S
 def _context(section: Section, keys: SqlKeys, host: str, folder: Path) -> ssl.SSLContext | None:
     """Return how TLS is spoken; without `tls` what stays on this machine is in the clear, and all else is checked."""
     # On this machine the socket is as safe as the file; everywhere else the default must be.
+    if keys.tls == "none" and host and not is_this_machine(host):
+        sentence = "'tls: none' speaks in the clear to another machine: the password and all records can be read"
+        section.notes.remark(section.line_of("tls"), sentence, "remove it where the server speaks TLS")
     if keys.tls == "none" or (keys.tls is None and (not host or is_this_machine(host))):
         return None
     return tls_context(section, keys.tls if isinstance(keys.tls, TlsKeys) else None, folder)
