@@ -187,7 +187,8 @@ def test_a_huge_file_is_refused(store: ConfigStore) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a.yaml", "with space.yaml", "-x1.yaml", "a.b.yaml", "x" * 65 + ".yaml", "\udcff1.yaml"]
+    "name",
+    ["a.yaml", "with space.yaml", "-x1.yaml", "a.b.yaml", "x" * 65 + ".yaml", "\udcff1.yaml", "healthcheck-x.yaml"],
 )
 def test_a_route_that_cannot_be_called_so_is_named(store: ConfigStore, name: str) -> None:
     (store.folder / "routes" / name).write_text(ROUTE)

@@ -16,6 +16,7 @@ from routing_engine.config.route.prompts import LANGUAGE_OR_CHOICE, PROMPTS, rea
 from routing_engine.config.route.rules import RuleKeys, count_early, read_rules
 from routing_engine.config.route.sources import SourceKeys, read_sources
 from routing_engine.config.route.walk import operands_of
+from routing_engine.core.events import HEALTH_CHECK
 from routing_engine.core.model import Action, DestinationSpec, Filler, Route, Site, Template
 from routing_engine.settings.integration import IntegrationFacts
 from routing_engine.settings.spec import read, required, setting, unread
@@ -64,6 +65,11 @@ def _check_name(name: str, notes: Problems) -> None:
             f"a route cannot be called '{name}'",
             "name the file with 2 to 64 of a-z A-Z 0-9 - and _, a letter or digit first",
         )
+    elif name.startswith(HEALTH_CHECK):
+        sentence = (
+            f"a route cannot be called '{name}': nobody reads of calls to '{HEALTH_CHECK}...', they ask for health"
+        )
+        notes.note(0, sentence, "give the file another name")
 
 
 @dataclass(frozen=True, slots=True)
