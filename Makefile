@@ -70,6 +70,7 @@ lock:      ## write the lock files anew from pyproject.toml
 	  --extra dev -o requirements-dev.lock pyproject.toml
 	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --extra postgresql --extra mysql --extra redis --extra spreadsheet -o docker/requirements.lock pyproject.toml
+	@echo 'setuptools==80.9.0' | .venv/bin/uv pip compile -q --generate-hashes --no-header --no-annotate -o docker/build.lock -
 
 benchmark: ## calls a second on one core beside a server that does nothing, in one run
 	@rig/get-python dev
