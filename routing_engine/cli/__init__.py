@@ -37,6 +37,7 @@ COMMANDS = {
     "integrations": "show what is configured; check a connection, or log in to it",
     "schema": "write the JSON Schemas by which an editor checks the configuration",
     "init": "write a folder with a working route, its records, the dialplan and the sounds",
+    "install-service": "write the systemd unit of a folder in /etc, with its user",
 }
 
 

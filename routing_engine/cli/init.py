@@ -9,7 +9,9 @@ from pathlib import Path
 
 from routing_engine.cli.common import misuse
 from routing_engine.cli.schema import add_modelines, write_schemas
+from routing_engine.config.folder import STATE
 from routing_engine.core.destinations import PROFILES
+from routing_engine.settings.environment import ENVIRONMENT
 from routing_engine.settings.listeners import FASTAGI, FREEPBX_FASTAGI
 
 
@@ -23,7 +25,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the folder; nothing that is there is overwritten."""
     folder: Path = options.folder
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    # 'install-service' may have been quicker: what the service needs there is no configuration.
+    if folder.exists() and (not folder.is_dir() or {one.name for one in folder.iterdir()} - {ENVIRONMENT, STATE}):
         return misuse(f"{folder} is there and not empty; name a new folder")
     with as_file(files("routing_engine") / "starter") as starter:
         shutil.copytree(starter / "config", folder, dirs_exist_ok=True)

@@ -52,7 +52,7 @@ def connect(path: Path, *, write: bool = True, wait_s: float = WAIT_S, durable: 
     With `durable` a commit is on the disk when it returns; without, a power cut may take the last ones, which is right
     for copies. What is deleted is overwritten: these files hold who called. Without `write` nothing can be changed.
     """
-    opened = open_only(path, "rw" if write else "ro", wait_s)
+    opened = open_only(path, "rw", wait_s) if write else _open_to_read(path, wait_s)
     try:
         opened.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         opened.execute("PRAGMA secure_delete = ON")
@@ -67,6 +67,22 @@ def open_only(path: Path, mode: str, wait_s: float) -> sqlite3.Connection:
     """Open a file without making it or setting anything; `mode` is `rw` or `ro`. So are databases of others opened."""
     address = f"file:{quote(os.fsencode(path))}?mode={mode}"  # as bytes: a name need not be UTF-8
     return sqlite3.connect(address, timeout=wait_s, isolation_level=None, check_same_thread=False, uri=True)
+
+
+def _open_to_read(path: Path, wait_s: float) -> sqlite3.Connection:
+    opened = open_only(path, "ro", wait_s)
+    try:
+        opened.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError:
+        opened.close()
+        # Whoever may only read cannot make the log's files. While there is none nobody writes, and none is needed.
+        if os.path.exists(f"{path}-wal"):
+            raise
+        opened = open_only(path, "ro&immutable=1", wait_s)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 def use_log(connection: sqlite3.Connection) -> None:
