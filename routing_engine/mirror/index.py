@@ -94,6 +94,13 @@ def index_state(connection: sqlite3.Connection, model: str) -> IndexState | None
     return None if found is None else IndexState(*found)
 
 
+def bytes_per_model(connection: sqlite3.Connection) -> float:
+    """Return how large the file is, shared out among the models in force."""
+    ((pages,), (size,)) = (connection.execute(f"PRAGMA {one}").fetchone() for one in ("page_count", "page_size"))
+    (models,) = connection.execute("SELECT count(*) FROM models").fetchone()
+    return float(pages * size / max(1, models))
+
+
 def pull_state(connection: sqlite3.Connection, model: str) -> PullState:
     """Return how the pull of a model goes; an empty one before the first."""
     found = connection.execute("SELECT kind, so_far, why FROM pulls WHERE model = ?", (model,)).fetchone()

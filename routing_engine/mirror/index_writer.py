@@ -65,8 +65,9 @@ def _remove(connection: sqlite3.Connection, table: str, row: str, where: str, va
         count = connection.execute(f"DELETE FROM {table} WHERE {row} IN ({some})", (value,)).rowcount  # noqa: S608
 
 
-def put(connection: sqlite3.Connection, generation: int, region: str, records: Iterable[Record]) -> None:
-    """Put records into a generation, each in place of the one with its id."""
+def put(connection: sqlite3.Connection, generation: int, region: str, records: Iterable[Record]) -> int:
+    """Put records into a generation, each in place of the one with its id; return how many bytes their texts have."""
+    size = 0
     with transaction(connection):
         if not connection.execute("SELECT 1 FROM generations WHERE generation = ?", (generation,)).fetchone():
             # The file was replaced under us, or another engine without our lock pulls into it.
@@ -74,11 +75,13 @@ def put(connection: sqlite3.Connection, generation: int, region: str, records: I
         numbers = indexes_of(connection, generation)
         for record in records:
             text = json.dumps(dict(record.fields), ensure_ascii=True)
+            size += len(text) + len(record.id) + len(record.url)
             row_id = _clear(connection, generation, numbers, region, record.id)
             row = (row_id, generation, record.id, record.url, text)
             row_id = connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", row).lastrowid
             added = [(number, key, row_id) for number, key in _keys(numbers, region, record.id, record.fields)]
             connection.executemany("INSERT INTO keys VALUES (?, ?, ?)", added)
+    return size
 
 
 def remove(connection: sqlite3.Connection, generation: int, region: str, ids: Iterable[str]) -> int:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Protocol, TypeVar
 
 from routing_engine.core.ports import Batch, Clock, Lists
@@ -13,6 +14,7 @@ from routing_engine.errors import ProviderMisread, ProviderThrottled, ProviderUn
 from routing_engine.mirror import index, index_writer
 from routing_engine.mirror.index import IndexState, PullState, SearchColumn
 from routing_engine.mirror.schedule import Kind, PullSchedule, suspicious
+from routing_engine.settings.mirror import MirrorSettings
 from routing_engine.storage.sqlite import DbThread
 
 #: Before a page is asked for again: a pull of an hour need not begin anew because one page of it failed.
@@ -22,7 +24,11 @@ _FIRST_PAGE = 2
 #: A system that wants to be left alone for longer than this ends the pull.
 LONGEST_WAIT_S = 300.0
 #: A system whose cursor never comes to an end is not believed.
-_MOST_PAGES = 1_000_000
+_MOST_PAGES = 200_000
+#: The file has keys beside the texts, and room for a full pull beside the records in force.
+_FILE_PER_TEXT = 8
+#: A longer cursor is not believed either: each comes back with the next question.
+_LONGEST_CURSOR = 4096
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
@@ -39,6 +45,10 @@ class SuspiciousPull(ProviderMisread):
     """A pull that would lose most of the records. The last good one stays until somebody accepts it."""
 
 
+class EndlessPull(ProviderMisread):
+    """A pull that brings more than a mirror may hold. What it brought is removed, the last good one stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class PullResult:
     """What a pull came to: how many records are there now, how many came, how many of the old ones have gone."""
@@ -48,6 +58,27 @@ class PullResult:
     records: int
     came: int
     gone: int
+
+
+class _Brought:
+    """How much one pull has brought; `add` raises when that is more than the settings allow."""
+
+    def __init__(self, what: str, settings: MirrorSettings) -> None:
+        self._what, self._settings, self.most_records = what, settings, settings.max_records
+        self.records = self.bytes = 0
+
+    def add(self, records: int, size: int) -> None:
+        """Count a page. Raises `EndlessPull`."""
+        self.records += records
+        self.bytes += size
+        self.check(self.records, self.bytes)
+
+    def check(self, records: int, size: int) -> None:
+        """Raise `EndlessPull` for more than a mirror may hold."""
+        if records > self._settings.max_records:
+            raise EndlessPull(f"{self._what}: more than {self._settings.max_records:,} records came; raise max_records")
+        if size > self._settings.max_mb * 1_000_000:
+            raise EndlessPull(f"{self._what}: more than {self._settings.max_mb:,} MB came; raise max_mb")
 
 
 class Puller:
@@ -69,15 +100,14 @@ class Puller:
 
         `accept` believes it also when most have gone. Raises a `ProviderError`, or what the index raises.
         """
-        began, came = self._now(), 0  # before the first page: what changes meanwhile belongs to the next pull
+        began = self._now()  # before the first page: what changes meanwhile belongs to the next pull
         before = await self._db.do(index.index_state, model)
         generation = await self._db.do(index_writer.begin, model, columns)
-        async for batch in self._pages(model, None, schedule.settings.page_timeout_s):
-            await self._put(generation, batch)
-            if batch.gone:
-                await self._db.do(index_writer.remove, generation, self._region, batch.gone)
-            came += len(batch.records)
-            await self._db.do(index_writer.write_pull_state, model, PullState("full", came))
+        try:
+            came = await self._fill(model, schedule, generation)
+        except EndlessPull:
+            await self._db.do(index_writer.sweep, model)  # at once: it may be all that the disk holds
+            raise
         records = await self._db.do(index_writer.count, generation)
         if not accept and before is not None and before.shape == schedule.prints.shape:
             self._believe(before.records, records, schedule)
@@ -86,12 +116,25 @@ class Puller:
         await self._db.do(index_writer.sweep, model)
         return PullResult(model, "full", records, came, 0)
 
+    async def _fill(self, model: str, schedule: PullSchedule, generation: int) -> int:
+        """Put every record into a generation; return how many came."""
+        brought = _Brought(f"{self._name}: '{model}'", schedule.settings)
+        async for batch in self._pages(model, None, schedule.settings.page_timeout_s):
+            brought.add(len(batch.records), await self._put(generation, batch))
+            if batch.gone:
+                await self._db.do(index_writer.remove, generation, self._region, batch.gone)
+            await self._db.do(index_writer.write_pull_state, model, PullState("full", brought.records))
+        return brought.records
+
     async def changes(self, model: str, schedule: PullSchedule, before: IndexState) -> PullResult:
         """Pull what has changed since the last pull began, and a little before that. Raises as `full` does."""
-        began, came, gone = self._now(), 0, dict[str, None]()
+        began, gone = self._now(), dict[str, None]()
+        brought, came = _Brought(f"{self._name}: '{model}'", schedule.settings), 0
+        there = await self._db.do(index_writer.count, before.generation)  # with what a pull that failed has left
         since = datetime.fromtimestamp(max(0.0, min(before.as_of, began) - schedule.settings.overlap_s), UTC)
         async for batch in self._pages(model, since, schedule.settings.page_timeout_s):
-            await self._put(before.generation, batch)
+            brought.add(len(batch.records) + len(batch.gone), await self._put(before.generation, batch))
+            await self._check_room(before.generation, there + brought.records, brought)
             for record in batch.records:  # deleted and made anew, within one pull
                 gone.pop(record.id, None)
             gone.update(dict.fromkeys(batch.gone))
@@ -106,6 +149,13 @@ class Puller:
         await self._db.do(index_writer.publish_generation, model, replace(before, records=records, as_of=began))
         return PullResult(model, "changes", records, came, len(known))
 
+    async def _check_room(self, generation: int, expected: int, brought: _Brought) -> None:
+        """Raise `EndlessPull` when changes have filled the records in force: what they bring stays there."""
+        # Changed records are no more than before: counted is only where they could be too many.
+        if expected > brought.most_records:
+            brought.check(await self._db.do(index_writer.count, generation), 0)
+        brought.check(0, int(await self._db.do(index.bytes_per_model) / _FILE_PER_TEXT))
+
     def _believe(self, before: int, after: int, schedule: PullSchedule) -> None:
         if suspicious(before, after, schedule.settings.most_lost_percent):
             raise SuspiciousPull(
@@ -113,23 +163,26 @@ class Puller:
                 f"if it is right: routing-engine mirror {self._name} --accept"
             )
 
-    async def _put(self, generation: int, batch: Batch) -> None:
+    async def _put(self, generation: int, batch: Batch) -> int:
         if any(not record.id for record in batch.records):
             raise ProviderMisread(f"{self._name}: a record has no id, so it cannot be mirrored; map the field 'id'")
-        await self._db.do(index_writer.put, generation, self._region, batch.records)
+        return await self._db.do(index_writer.put, generation, self._region, batch.records)
 
     async def _pages(self, model: str, since: datetime | None, limit_s: float) -> AsyncIterator[Batch]:
-        cursor, seen = "", set[str]()
+        cursor, seen = "", set[bytes]()
         while True:
             batch = await self._page(model, since, cursor, limit_s)
             yield batch
             cursor = batch.cursor
             if not cursor:
                 return
-            # A cursor that comes again would be asked for ever.
-            if cursor in seen or len(seen) > _MOST_PAGES:
+            if len(cursor) > _LONGEST_CURSOR:
+                raise ProviderMisread(f"{self._name}: a page of '{model}' has a cursor of more than 4 KB")
+            # A cursor that comes again would be asked for ever. Kept is a print of it: there are thousands.
+            mark = blake2b(cursor.encode("utf-8", "replace"), digest_size=16).digest()
+            if mark in seen or len(seen) > _MOST_PAGES:
                 raise ProviderMisread(f"{self._name}: the pages of '{model}' go round in a circle")
-            seen.add(cursor)
+            seen.add(mark)
 
     async def _page(self, model: str, since: datetime | None, cursor: str, limit_s: float) -> Batch:
         """Ask for a page, and again after a while when nobody answers; a refusal is final."""

@@ -10,7 +10,7 @@ from typing import Literal
 
 from routing_engine.core.ports import Listable, Listing
 from routing_engine.settings.spec import setting
-from routing_engine.settings.value_types import choice, number, text, word_or
+from routing_engine.settings.value_types import choice, number, text, whole, word_or
 from routing_engine.settings.yaml_reader import Section
 
 _DAY_S = 86_400
@@ -22,7 +22,8 @@ class MirrorSettings:
 
     Each pull of changes goes back `overlap_s` before the one before it began. `key` is the field that a search looks
     in where the route names none. A full pull that would lose more than `most_lost_percent` of the records is not
-    believed. Older than `usable_for_s` the mirror counts as down; `until_ready` says what is before the first pull.
+    believed, one of more than `max_records` or `max_mb` is ended. Older than `usable_for_s` the mirror counts as down;
+    `until_ready` says what is before the first pull.
     """
 
     full_every_s: float = setting(
@@ -57,6 +58,14 @@ class MirrorSettings:
         choice("down", "live"),
         "down",
         "what a look-up gets while the index cannot be used: the source is down, or the system itself is asked",
+    )
+    max_records: int = setting(
+        whole(1, 100_000_000),
+        1_000_000,
+        "a pull of a model that brings more is ended, and the last good records stay: its pages may never end",
+    )
+    max_mb: int = setting(
+        whole(1, 1_000_000, "MB"), 2000, "the same for the texts of its records; the file takes two to three times that"
     )
 
     def check(self, section: Section, what: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from providers import contract
 from structlog.testing import capture_logs
 
+from routing_engine.core.model import Record
 from routing_engine.core.ports import Batch, Listing
 from routing_engine.engine import mirror_readings
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderThrottled, ProviderUnreachable
@@ -343,6 +346,68 @@ async def test_pages_that_go_round_in_a_circle_end(tmp_path: Path, clock: Clock)
     async with mirroring(tmp_path, crm, clock) as mirror:
         await mirror.pull_due()
         assert "go round in a circle" in mirror.states["contact"].failing
+
+
+def rows(folder: Path) -> int:
+    """How many records are on the disk, in force or not."""
+    with closing(sqlite3.connect(next(folder.glob("*.db")))) as connection:
+        return int(connection.execute("SELECT count(*) FROM records").fetchone()[0])
+
+
+class Endless(Crm):
+    """Its `next` never ends: each page has other records, and another cursor of `longer` characters."""
+
+    longer = 0
+    text = ""
+
+    async def page(self, model: str, since: datetime | None, cursor: str) -> Batch:
+        self.asked.append(("full" if since is None else "changes", cursor))
+        number = len(self.asked)
+        record = Record({"id": str(number), "name": self.text, "phone": f"+4315{number:06}"}, f"e{number}")
+        return Batch([record], [], str(number).rjust(self.longer, "0"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "pages", "why"),
+    [
+        ({"max_records": 40}, 41, "crm: 'contact': more than 40 records came; raise max_records"),
+        ({"max_mb": 1}, 12, "crm: 'contact': more than 1 MB came; raise max_mb"),
+    ],
+)
+async def test_a_list_that_never_ends_is_ended_and_leaves_nothing(
+    tmp_path: Path, clock: Clock, settings: dict[str, int], pages: int, why: str
+) -> None:
+    crm = Endless(clock)
+    crm.text = "x" * (90_000 if "max_mb" in settings else 10)
+    async with mirroring(tmp_path, crm, clock, MirrorSettings(**settings)) as mirror:
+        await mirror.pull_due()
+        assert mirror.states["contact"].failing == why
+        assert len(crm.asked) == pages
+    assert rows(tmp_path) == 0
+
+
+async def test_changes_that_never_end_are_ended_and_the_last_good_records_answer(tmp_path: Path, clock: Clock) -> None:
+    crm = Crm(clock)
+    async with mirroring(tmp_path, crm, clock, MirrorSettings(max_records=40)) as mirror:
+        await mirror.pull_due()
+        crm.page = Endless(clock).page  # type: ignore[method-assign]
+        clock.now += 300
+        await mirror.pull_due()
+        assert "more than 40 records came" in mirror.states["contact"].failing
+        for _ in range(3):
+            clock.now += 900
+            await mirror.pull_due()
+        assert rows(tmp_path) <= 45, "another try adds nothing"
+        assert len(await mirror.find(by_caller("+43 664 1234567"))) == 1
+
+
+@pytest.mark.parametrize(("longer", "ends"), [(4096, "more than 9 records"), (4097, "a cursor of more than 4 KB")])
+async def test_a_cursor_has_no_more_than_4_kb(tmp_path: Path, clock: Clock, longer: int, ends: str) -> None:
+    crm = Endless(clock)
+    crm.longer = longer
+    async with mirroring(tmp_path, crm, clock, MirrorSettings(max_records=9)) as mirror:
+        await mirror.pull_due()
+        assert ends in mirror.states["contact"].failing
 
 
 async def test_a_broken_file_is_begun_anew(tmp_path: Path, crm: Crm, clock: Clock) -> None:
