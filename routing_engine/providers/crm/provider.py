@@ -99,8 +99,8 @@ class CrmProvider:
             raise error_of("login", f"{self._name}: {title}", self._client.denied)
         if not searched and check is None:
             raise ProviderRefused(f"{self._name}: there is nothing cheap to ask; add 'check' to the description")
-        known = ["knows us"] if check is not None else []
-        return f"{title} answers, and {' and '.join([*known, *(['lets us search'] if searched else [])])}"
+        said = [*(["knows us"] if check is not None else []), *(["lets us search"] if searched else [])]
+        return f"{title} answers, {', '.join(said[:-1])}{', ' if said[1:] else ''}and {said[-1]}"
 
     async def _asks_something(self, model: str) -> bool:
         """Search for nobody, or list, with the first request that is sent at all: an attempt may leave it out."""

@@ -27,13 +27,14 @@ from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import HOSTILE
 
 from .standin import digits
+from .unlisted import ANNA, COPPER, TWENTY, copper, twenty
 
 pytestmark = pytest.mark.io
 
 Answer: TypeAlias = Callable[[web.BaseRequest, dict[str, str]], Awaitable[web.Response]]
 reply = web.json_response
 #: In each system: Anna, and a stranger whose number ends alike.
-ANNA, CALLER, NOBODY = "Anna Gruber", "+43 664 1234567", "+43 664 7654321"
+CALLER, NOBODY = "+43 664 1234567", "+43 664 7654321"
 
 # ------------------------------------------------------------------------------------------- GraphQL: monday.com
 
@@ -262,6 +263,8 @@ CRMS: dict[str, tuple[str, Answer, str]] = {
     "old": (OLD, old, "site: x\nmask: '####/###-####'\nauth: {form: {user: me, password: '${KEY}'}}\n"),
     "servicenow": (SERVICENOW, servicenow, "instance: dev1\nauth: {basic: {user: me, password: '${KEY}'}}\n"),
     "rpc": (RPC, rpc, "auth: {key: '${KEY}'}\n"),
+    "copper": (COPPER, copper, "auth: {key: {key: '${KEY}', user: me@x.at}}\n"),
+    "twenty": (TWENTY, twenty, "auth: {token: '${KEY}'}\n"),
 }
 
 
@@ -412,3 +415,11 @@ async def test_a_found_id_is_asked_for(site: Site) -> None:
     assert found.record is not None
     assert found.record.id == "17"
     assert [json.loads(await one.text()) for one in site.asked][1] == {"method": "getPerson", "params": [17]}
+
+
+@only("copper")
+@pytest.mark.parametrize(("field", "value"), [("tier", "gold"), ("email", "a@x.at"), ("name", ANNA)])
+async def test_each_kind_of_field_is_searched_in_its_own_way(site: Site, field: str, value: str) -> None:
+    provider = site.provider()
+    assert [record.id for record in await provider.find(Query("person", field, value, False, None))] == ["5"]
+    await provider.close()
