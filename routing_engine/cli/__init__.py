@@ -26,6 +26,7 @@ from routing_engine.settings.paths import state_folder
 COMMANDS = {
     "serve": "run the service: listeners, hot reload, graceful stop on SIGTERM",
     "check": "print every problem of every file: file:line: sentence; remedy",
+    "doctor": "look at the engine and at Asterisk, and say who must do what",
     "run-test": "play a call without a telephone: where it goes, and every step",
     "test": "run the routes' examples; report rules that no example proves",
     "call": "call the running service: prints prompts, takes digits from the keyboard",

@@ -6,13 +6,18 @@ import argparse
 from collections.abc import Sized
 from dataclasses import asdict
 
+from routing_engine.asterisk.console import AsteriskConsole
 from routing_engine.cli.common import paint, print_json
+from routing_engine.cli.examination import Finding, Folder, show
+from routing_engine.cli.pbx import look_at_asterisk
+from routing_engine.core.model import Json
 from routing_engine.engine import file_findings, open_store, unspoken
 from routing_engine.errors import ConfigError, Problem
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
+    parser.add_argument("--asterisk", action="store_true", help="look into Asterisk as well, as doctor does")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(run=run)
 
@@ -34,11 +39,19 @@ def run(options: argparse.Namespace) -> int:
     except ConfigError as error:
         problems = error.problems
         verdict = "this configuration cannot be used"
+    findings = _in_asterisk(options)
     if options.json:
-        print_json({"problems": [*map(asdict, problems)], "remarks": [*map(asdict, remarks)], "revision": revision})
+        told = [one.as_json() for one in findings] if options.asterisk else None
+        found_there: dict[str, Json] = {"problems": [*map(asdict, problems)], "remarks": [*map(asdict, remarks)]}
+        print_json({**found_there, "revision": revision, "findings": told})
     else:
         _print(problems, remarks, verdict if problems else summary)
-    return 1 if problems else 0
+        show(findings)
+    return 1 if problems or any(one.state == "act" for one in findings) else 0
+
+
+def _in_asterisk(options: argparse.Namespace) -> list[Finding]:
+    return list(look_at_asterisk(Folder(options.config), AsteriskConsole())) if options.asterisk else []
 
 
 def _print(problems: tuple[Problem, ...], remarks: tuple[Problem, ...], verdict: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from routing_engine.config.engine_yaml import EngineSettings
+from routing_engine.config.store import Configuration
 from routing_engine.core.model import Json
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Checks, Provider, Query, Remarks
@@ -52,17 +53,47 @@ class ConnectionCheck:
     sentence: str
     remedy: str
     took_ms: float
+    #: How long a call waits for it, in seconds; None where no route asks it.
+    deadline_s: float | None = None
+
+    @property
+    def late(self) -> bool:
+        """Whether a call would have gone on without this answer."""
+        return self.deadline_s is not None and self.took_ms > self.deadline_s * 1000
+
+    @property
+    def timing(self) -> str:
+        """How long it took, against the deadline."""
+        took = f"it took {self.took_ms:.0f} ms"
+        if self.deadline_s is None:
+            return f"{took}; no route asks it"
+        limit = f"a call waits {self.deadline_s * 1000:.0f} ms at most"
+        return f"{took}, too long: {limit}" if self.late else f"{took}; {limit}"
 
     def as_json(self) -> Mapping[str, Json]:
         """Return it for programs."""
-        names = ("name", "fine", "who", "sentence", "remedy", "took_ms")
+        names = ("name", "fine", "who", "sentence", "remedy", "took_ms", "deadline_s", "late")
         return {key: getattr(self, key) for key in names}
 
 
-def check_connection(integration: Integration, settings: EngineSettings) -> ConnectionCheck:
-    """Ask the system itself, also where calls ask a mirror of it."""
+def check_connection(
+    integration: Integration, settings: EngineSettings, deadline_s: float | None = None
+) -> ConnectionCheck:
+    """Ask the system itself, also where calls ask a mirror of it, and compare the time with what a call has."""
     with contextlib.redirect_stdout(sys.stderr):  # what is logged meanwhile is no part of the result
-        return asyncio.run(_check(replace(integration, mirror=None), settings))
+        return replace(asyncio.run(_check(replace(integration, mirror=None), settings)), deadline_s=deadline_s)
+
+
+def deadline_of(configuration: Configuration, integration: str) -> float | None:
+    """Return the shortest time in seconds that a route gives an integration; None where no route asks it."""
+    usual = configuration.settings.defaults.timeout_s
+    every = (
+        min(filter(None, (source.timeout_s, usual, route.deadline_s)))
+        for route in configuration.routes.values()
+        for source in route.sources
+        if source.integration == integration
+    )
+    return min(every, default=None)
 
 
 async def _check(integration: Integration, settings: EngineSettings) -> ConnectionCheck:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from routing_engine.cli.common import Commands, add_command, misuse, paint, prin
 from routing_engine.config.store import Configuration
 from routing_engine.core.ports import NamesAuth
 from routing_engine.engine import open_store
-from routing_engine.errors import ProviderError
+from routing_engine.errors import ConfigError, ProviderError
 from routing_engine.providers.oauth.settings import PORT, MayLogIn, OAuthSettings
 from routing_engine.providers.oauth.tokens import TokenStore
 from routing_engine.settings.integration import Integration
@@ -60,21 +61,26 @@ def show(options: argparse.Namespace) -> int:
 
 
 def run_check(options: argparse.Namespace) -> int:
-    """Ask one system; 1 when it is not fine."""
-    configuration = open_store(options.config).load_integrations(options.name)
+    """Ask one system; 1 when it is not fine, or too slow for the calls that ask it."""
+    store = open_store(options.config)
+    configuration = store.load_integrations(options.name)
     found = _find(configuration, options.name)
     if isinstance(found, int):
         return found
-    from routing_engine.cli.connection import check_connection  # late: the list asks nobody
+    from routing_engine.cli.connection import check_connection, deadline_of  # late: the list asks nobody
 
-    result = check_connection(found, configuration.settings)
+    deadline_s = None
+    with contextlib.suppress(ConfigError):  # routes that are broken do not lock this
+        deadline_s = deadline_of(store.load(examples=False), found.name)
+    result = check_connection(found, configuration.settings, deadline_s)
     if options.json:
         print_json(result.as_json())
     else:
         print(paint(f"{result.name}: {'fine' if result.fine else 'not fine'}", "good" if result.fine else "bad"))
         print(f"  {result.sentence}")
         print(f"  {result.remedy}")
-    return 0 if result.fine else 1
+        print(paint(f"  {result.timing}", "bad" if result.late else "dim"))
+    return 0 if result.fine and not result.late else 1
 
 
 def show_fields(options: argparse.Namespace) -> int:
