@@ -44,6 +44,7 @@ def lint(
 
 def _of_route(file: str, found: RouteFile) -> Iterator[Problem]:
     route = found.route
+    # `input` without a name is the first one; whatever uses it is counted under "".
     used = {left.name for left in operands_of(route) if left.scope == "input"}
     for one in route.inputs:
         if not one.languages and one.name not in used and "" not in used:
@@ -73,11 +74,13 @@ def _chosen_by_values(file: str, line: int, action: Action, route: Route) -> Ite
 
 
 def _is_sure(action: Action) -> bool:
+    # One branch is enough: the call gets there when those before it come to nothing.
     return any(not to.target.operands and not WRITTEN[to.kind].is_looked_up for to in branches_of(action.to))
 
 
 def _hidden_rules(file: str, rules: tuple[Rule, ...]) -> Iterator[Problem]:
     for position, rule in enumerate(rules):
+        # A rule that sleeps, or will one day, hides nothing for good.
         always = (one for one in rules[:position] if not one.disabled and one.until is None)
         # A rule needs no more than another: whoever fulfils the second has fulfilled the first.
         hiding = next((one for one in always if _needs(one.when) <= _needs(rule.when)), None)
@@ -94,6 +97,7 @@ def _needs(condition: Condition | None) -> frozenset[str]:
     """Return what must hold, each condition as its text: a rule with fewer needs takes every call of one with more."""
     if condition is None:
         return frozenset()
+    # `any` and `none` count whole: taken apart they would seem to need more than they do.
     if isinstance(condition, Comparison) or condition.join != "all":
         return frozenset({_text(condition)})
     return frozenset().union(*(_needs(part) for part in condition.conditions))
@@ -101,6 +105,7 @@ def _needs(condition: Condition | None) -> frozenset[str]:
 
 def _text(condition: Condition) -> str:
     if isinstance(condition, Comparison):
+        # Compiled patterns are equal only as objects; their texts say what they match.
         expected = getattr(condition.expected, "pattern", condition.expected)
         return f"{condition.left} {condition.operator} {expected!r} {condition.loosely}"
     return f"{condition.join}({', '.join(sorted(_text(part) for part in condition.conditions))})"
@@ -115,6 +120,7 @@ def _unmapped_answers(
         return
     for example in examples:
         answer = example.records.get(source.name, ())
+        # `down` and `none` are answers too, and have no fields.
         given = {name for record in answer for name in record.fields} if isinstance(answer, tuple) else set[str]()
         for name in sorted(given - {*model.fields, "id"}):
             sentence = f"the example '{example.name}' gives '{name}', which the model '{model.name}' does not map"
@@ -158,6 +164,7 @@ def _unproven(file: str, route: Route, proven: Collection[tuple[str, str]], now:
     pairs = [("", rule) for rule in route.rules]
     pairs += [(source.name, rule) for source in route.sources for rule in source.rules]
     for source, rule in pairs:
+        # What sleeps cannot be come to, so no example can prove it.
         counts = not rule.disabled and (rule.until is None or rule.until >= now)
         if counts and (source, rule.name) not in proven:
             yield Problem(file, rule.line, f"no example proves the rule '{rule.name}'", "add one that comes to it")

@@ -149,6 +149,7 @@ class _FolderReader:
         self.integrations = self._read_integrations()
         if not name:
             problems += self.problems
+        # `...` stands for a name without a file: the command says that itself.
         elif self.integrations.get(name, ...) is None:
             own = [one for one in self.problems if PurePosixPath(one.file).stem == name]
             problems += own or self.problems  # its description is broken, and says so itself
@@ -168,11 +169,13 @@ class _FolderReader:
             examples={name: file.examples for name, file in files.items()},
             revision=self.snapshot.revision,
         )
+        # Only now: an example would fail for the sake of any other problem, and hide it.
         decisions = None if run_examples is None else run_examples(found)
         failing = [] if decisions is None else self._failing(found, decisions)
         if examples and failing:
             raise ConfigError(failing)
         remarks = self._remarks(files, self.settings, None if decisions is None else _came_to(decisions))
+        # Sorted, so that two readings of one folder say the same in the same order.
         return replace(found, remarks=tuple(sorted(remarks)), failing=tuple(failing))
 
     def _open(self, file: str, text: str | UnreadableFile) -> tuple[Problems, str | None]:
@@ -195,6 +198,7 @@ class _FolderReader:
         found: dict[str, tuple[str, str | UnreadableFile]] = {}
         for file, text in self.snapshot.under(folder).items():
             name = PurePosixPath(file).stem
+            # `support.yaml` and `support.yml` would be one route twice, and chance would say which.
             if name in found:
                 self.problems.append(Problem(file, 0, f"there is '{found[name][0]}' too", "keep one of the two"))
             found[name] = file, text
@@ -221,6 +225,7 @@ class _FolderReader:
             notes.note(0, f"an integration cannot be called '{name}'", "name the file with a-z A-Z 0-9 - and _")
         section = None if text is None else read_yaml(text, notes)
         found = None if section is None else self._read_provider(section, name)
+        # Routes that can do without it go on; calls that need it hear that it is down.
         if self.lenient and found is not None and notes.problems:
             return replace(found, unusable=str(notes.problems[0]))
         self.problems += notes.problems
@@ -228,6 +233,7 @@ class _FolderReader:
         return None if notes.problems else found
 
     def _read_provider(self, section: Section, name: str) -> Integration | None:
+        # The other keys are the provider's: it alone knows them, and reads them below.
         keys = read(section, IntegrationKeys, "the integration", only=("provider", "mirror"))
         provider, mirror = keys.provider, keys.mirror
         if provider not in self.providers:
@@ -244,6 +250,7 @@ class _FolderReader:
         check_listing(section, provider, listings)
         listed = {model: one for model, one in found.models.items() if listings[model]}
         check_live(section, mirror, [name for name, model in listed.items() if not model.attempts])
+        # An index of ours is searched by any field, and by the caller however the system writes numbers.
         mirrored = {
             model: replace(one, mirrored=True, by_field=True, attempts=max(1, one.attempts))
             for model, one in listed.items()
@@ -255,6 +262,7 @@ class _FolderReader:
 
     def _read_routes(self) -> dict[str, RouteFile | None]:
         named = self._named(ROUTES)
+        # All names before the first file is read: routes lead to one another in any order.
         self.file_of = {name: file for name, (file, _) in named.items()}
         return {name: self._read_route(name, content) for name, (_, content) in named.items()}
 
@@ -265,6 +273,7 @@ class _FolderReader:
         found = None if text is None else read_route(name, text, notes, defaults, self._facts(), self.file_of, site)
         self.problems += notes.problems
         self.remarks += notes.remarks
+        # The revision is the folder's, not the file's: it changes with all that a decision may depend on.
         return found and replace(found, route=replace(found.route, revision=self.snapshot.revision))
 
     def _failing(self, found: Configuration, decisions: Mapping[str, Sequence[Decision]]) -> list[Problem]:
@@ -289,11 +298,13 @@ class _FolderReader:
         return remarks + self.remarks + list(settings.remarks)
 
     def _local_now(self, settings: EngineSettings) -> datetime:
+        # `until` is written without a zone, in the site's time.
         return self.now.astimezone(settings.timezone).replace(tzinfo=None)
 
 
 def _came_to(decisions: Mapping[str, Sequence[Decision]]) -> set[tuple[str, str, str]]:
     """Return the (route, source, rule) triples that examples came to, also on their way to another route."""
+    # A call that is sent on proves rules of both routes.
     every = [decision for found in decisions.values() for decision in found]
     return {triple for one in every for triple in ((one.route, one.source, one.rule), *one.passed)}
 

@@ -56,7 +56,7 @@ def test_an_answer_is_read_as_utf_8_or_as_its_header_says(charset: str, body: by
             "",
             "is not JSON: it is not UTF-8 but looks like UTF-16; the server does not say what it is",
         ),
-        (gzip.compress(b"{}"), "", "is not JSON: it is compressed (gzip), and its headers do not say so"),
+        (gzip.compress(b"{}", mtime=0), "", "is not JSON: it is compressed (gzip), and its headers do not say so"),
         (b"<!DOCTYPE html><html>Log in", "text/html", "is not JSON: it is a page (HTML)"),
         (b"\n <HTML lang=en>", "", "is not JSON: it is a page (HTML)"),
         (b'<br /><b>Warning</b>{"id": 7}', "", "is not JSON: it begins with <br"),

@@ -124,6 +124,7 @@ def _bare(place: YamlValue, kind: str) -> DestinationSpec | None:
         place.note(f"'{kind}' needs a target", f"write {{{kind}: TARGET}}")
     else:
         first, _, rest = kind.replace(":", " ").partition(" ")
+        # `queue sales` and `queue:sales` are how people write it who think of a command.
         remedy = f"write {{{first}: {rest.strip()}}}" if first in WRITTEN else suggest(kind, WRITTEN)
         place.note(f"'{kind[:80]}' is not a destination", remedy)
     return None

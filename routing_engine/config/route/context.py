@@ -13,6 +13,7 @@ from routing_engine.settings.integration import IntegrationFacts
 from routing_engine.settings.value_types import ValueType, parsed
 from routing_engine.settings.yaml_reader import Problems, Section, YamlValue, suggest
 
+# As much memory as one compiled pattern may take, and the longest text that is compiled at all.
 _NEEDED_BYTES = 1 << 20
 _LONGEST_PATTERN = 1000
 
@@ -50,6 +51,7 @@ class RouteContext:
         except ValueError as error:
             place.note(str(error), "write values as {field}, {call.caller} or {input}; {{ and }} are braces")
             return None
+        # Both lists whole, so that every problem of a text is noted in one reading.
         usable = [self._may_use(place, left, has_record) for left in template.operands]
         usable += [self._may_show(place, left, shows) for left in template.operands]
         return template if all(usable) else None
@@ -86,6 +88,7 @@ class RouteContext:
         named = [one for one in calendars if one]
         if name in calendars:
             return None
+        # "" is the calendar that `call.calendar` means where there is only one.
         if not name and named:
             return "it is not said which calendar is meant", f"write call.calendar.{named[0]}, or call one 'default'"
         return f"there is no calendar '{name}'", _found(name, named, "calendars: in engine.yaml")
@@ -144,6 +147,7 @@ class UniqueNames:
                 f"{self.what} '{name}' stands here twice (first on line {self.lines[name]})",
                 "rename one of them",
             )
+        # The first line stays: a third of the name is told where the first one is.
         self.lines.setdefault(name, section.line_of("name"))
 
 
@@ -187,6 +191,7 @@ PATTERN = ValueType(
 
 def _reason(error: Exception) -> str:
     reason = error.args[0] if error.args else error
+    # RE2's binding gives its reason as bytes.
     return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
 
 

@@ -123,6 +123,7 @@ def read_inputs(
         route.note("input", "'input' and 'inputs' stand side by side", "put it into the list of 'inputs', with a name")
     if one is not None:
         return (_input(read(one, InputKeys, "'input'"), "input", context),)
+    # Conditions and searches name inputs; two of one name could not be told apart.
     names, found = UniqueNames("the input"), []
     for section in several:
         keys = read(section, NamedInputKeys, "'input'")

@@ -137,6 +137,7 @@ class SourceKeys:
 
 def read_sources(sections: tuple[Section, ...], context: RouteContext, timeout_s: float | None) -> tuple[Source, ...]:
     """Read `sources`; what is left out of one comes from `timeout_s` and the contract's defaults."""
+    # Trail, log and examples tell sources apart by their names.
     names, sources = UniqueNames("the source"), []
     for section in sections:
         source = _read_source(section, context, timeout_s)
@@ -192,6 +193,7 @@ def _refuse_strangers(section: Section, keys: SourceKeys, model_name: str, conte
     if model is None or not section.has("search"):
         return
     by_caller = Operand("call", "caller") in by.operands
+    # Refused here and not on the first call: the caller would be the one who finds out.
     fault = model.why_unsearchable(keys.search.field, by_caller)
     if fault is None and by_caller:
         fault = model.why_unsafe(keys.search.field)
@@ -220,6 +222,7 @@ def _read_when_many(
         return _read_choice(value, context) or "first", ""
     if word == "ask":
         return _BY_NAME, ""
+    # One text instead of a mapping: it is read as it is said.
     newest_by = word.removeprefix("newest by ").strip() if word.startswith("newest by ") else ""
     if not newest_by:
         remedy = "write first, newest by FIELD, ask, {ask: ...}, {prefer: ...} or {play, to}"
