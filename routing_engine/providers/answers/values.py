@@ -16,7 +16,7 @@ _WIDEST = 2**63
 #: A larger answer is read in a thread: all calls would wait for it.
 ASIDE_BYTES = 65_536
 #: JSON of more values is refused: while the reader of Python makes them, no other thread runs.
-_MOST_VALUES = 1_000_000
+_MOST_VALUES = 250_000
 
 
 def read_value(raw: Json) -> Value:
@@ -48,7 +48,7 @@ async def aside(size: int, read: Callable[[], T]) -> T:
 def read_json(body: bytes) -> Json:
     """Read strict JSON in UTF-8 (a byte order mark is passed over). Raises `ValueError` for anything else."""
     if len(body) > _MOST_VALUES and body.count(b",") + body.count(b"[") + body.count(b"{") > _MOST_VALUES:
-        raise ValueError("has more than a million values")
+        raise ValueError("has more than 250,000 values")
     try:
         found: Json = _DECODER.decode(body.decode("utf-8-sig"))
         return found
