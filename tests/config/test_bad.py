@@ -25,6 +25,15 @@ def check(path: Path, file: str, others: dict[str, str]) -> None:
     found = problems_of({**others, file: text})
     assert any(one.startswith(f"{line}: ") and part in one for one in found), found
     assert len(found) == 1, found
+    assert not repeats_itself(found[0]), found
+
+
+def repeats_itself(problem: str) -> bool:
+    """Whether the remedy has five words in a row from its own sentence."""
+    sentence, _, remedy = problem.rpartition("; ")
+    words = re.findall(r"\w+", remedy.lower())
+    runs = (" ".join(words[start : start + 5]) for start in range(len(words) - 4))
+    return any(run in " ".join(re.findall(r"\w+", sentence.lower())) for run in runs)
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)

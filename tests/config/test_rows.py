@@ -133,7 +133,7 @@ class TestDestinationKind:
     @pytest.mark.parametrize(
         ("to", "sentence"),
         [
-            ("{fax: anna}", "fax cannot be 'anna': it must be 3 to 15 digits"),
+            ("{fax: anna}", "fax cannot be 'anna'; it must be 3 to 15 digits"),
             ("{ivr: main, priority: 3}", "a destination 'ivr' has no priority; remove it: only queue, fax has one"),
             ("{ivr: main, ring_s: 9}", "a destination 'ivr' does not ring; remove it: extension, queue, ring_group, "),
             ("{fux: 123}", "'fux' is not a destination; did you mean 'fax'?"),

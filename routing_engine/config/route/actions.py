@@ -248,7 +248,9 @@ def _checked(place: YamlValue, kind: str, text: str, template: Template, context
     try:
         target = check_target(kind, shape)
     except ValueError as error:
-        sentence = f"{kind} can never be '{text[:80]}'" if template.operands else str(error)
+        # What it must be is the remedy here, and a part of the sentence in a trail.
+        why = str(error).partition(": it must be ")[0]
+        sentence = f"{kind} can never be '{text[:80]}'" if template.operands else why
         place.note(sentence, f"it must be {KINDS[kind].says}")
         return None
     if KINDS[kind].is_route and not template.operands and context.routes is not None and target not in context.routes:
