@@ -136,6 +136,7 @@ def test_a_separator_within_the_quotes_of_a_heading_does_not_count(tmp_path: Pat
         ('phone,name\n1,"a"b\n', "2: line 2 is not CSV"),
         ('phone,name\n1,a\n2,"b\n3,c\n4,d\n', "3: a quote opens in this row and is never closed"),
         ('sep=,\nphone,name\n1,"a\n', "3: a quote opens in this row and is never closed"),
+        ("<html><table>", "1: it is a page (HTML) or XML, not CSV; save it as"),
         (",,\n,,\n", "0: it is empty; its first line must name the columns"),
     ],
 )
@@ -186,6 +187,14 @@ def test_a_table_without_records_is_remarked(tmp_path: Path) -> None:
     assert findings(saved(tmp_path, "id,phone\n")) == (
         [],
         ["customers.csv: it has no records; write one below its headings"],
+    )
+
+
+def test_headings_alone_must_be_right_too(tmp_path: Path) -> None:
+    assert findings(saved(tmp_path, "id,Phone\n"))[0][0].startswith("customers.csv:1: it has no column 'phone'")
+    assert findings(saved(tmp_path, "[]", "c.json")) == (
+        [],
+        ["c.json: it has no records; write one below its headings"],
     )
 
 

@@ -60,6 +60,8 @@ def _read_csv(text: str) -> Table:
     skipped = first + (1 if named else 0)
     header = _IN_QUOTES.sub("", all_lines[skipped]) if skipped < len(all_lines) else ""
     # The header is the one line that has no numbers with commas in them.
+    if header.lstrip().startswith("<"):
+        raise TableFault("it is a page (HTML) or XML, not CSV", _SAVE, skipped + 1)
     separator = named[1] if named else max(_SEPARATORS, key=header.count)
     rest = io.StringIO(text, newline="")
     for _ in range(skipped):

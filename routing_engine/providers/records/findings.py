@@ -38,10 +38,23 @@ def look_at(
         return FileFindings((Problem(file, 0, sentence, "make it readable for the engine's user"),))
     except TableFault as fault:
         return FileFindings((Problem(file, fault.line, str(fault), fault.remedy),))
+    faults, remarks = _missing_columns(file, table, searches, mapped)
     if not table.rows:
-        return FileFindings((), (Problem(file, 0, "it has no records", "write one below its headings"),))
-    faults, remarks = list[Problem](), list[Problem]()
-    missing = dict[str, None]()
+        remarks.append(Problem(file, 0, "it has no records", "write one below its headings"))
+    phones = frozenset(column for columns in searches.phones for column in columns if column in table.columns)
+    remarks += number_faults(file, TableIndex(table, region, phones))
+    remarks += [one for column in searches.texts for one in _rounded(file, table, column)]
+    return FileFindings(tuple(dict.fromkeys(faults)), tuple(dict.fromkeys(one for one in remarks if one not in faults)))
+
+
+def _missing_columns(
+    file: str, table: Table, searches: TableSearches, mapped: Collection[str]
+) -> tuple[list[Problem], list[Problem]]:
+    """Return faults and remarks: a search without any of its columns finds nobody, a field without one has no value."""
+    faults, remarks, missing = list[Problem](), list[Problem](), dict[str, None]()
+    # A list of nothing, in JSON or YAML, has no columns that could be missing.
+    if not table.columns:
+        return faults, remarks
     for columns in (*searches.phones, *((column,) for column in searches.texts)):
         gone = [column for column in columns if column not in table.columns]
         found = faults if len(gone) == len(columns) else remarks
@@ -50,10 +63,7 @@ def look_at(
     for theirs in sorted({*mapped} - table.columns - {*missing}):
         what = no_column(theirs, table.columns, ", which a field is mapped to")
         remarks.append(Problem(file, table.headings, *what))
-    phones = frozenset(column for columns in searches.phones for column in columns if column in table.columns)
-    remarks += number_faults(file, TableIndex(table, region, phones))
-    remarks += [one for column in searches.texts for one in _rounded(file, table, column)]
-    return FileFindings(tuple(dict.fromkeys(faults)), tuple(dict.fromkeys(one for one in remarks if one not in faults)))
+    return faults, remarks
 
 
 def number_faults(file: str, index: TableIndex) -> list[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -11,6 +12,8 @@ from routing_engine.core.phone import is_placeholder, is_rounded, lines_in, plai
 from routing_engine.core.templates import as_text
 from routing_engine.providers.answers.values import read_value
 from routing_engine.providers.records.table import Row, Table
+
+_BETWEEN = re.compile(r"[;|\r\n]")
 
 #: Value -> places of the rows it stands in.
 Index: TypeAlias = Mapping[str, Sequence[int]]
@@ -67,8 +70,9 @@ class TableIndex:
         for text in _texts(self.rows[place].get(column)):
             lines = lines_in(text, self._region)
             yield from lines
-            if not lines and is_lost(text):
-                self.lost.setdefault(column, LostNumbers()).add(place, is_rounded(text))
+            rounded = any(is_rounded(piece.strip()) for piece in _BETWEEN.split(text))
+            if rounded or (not lines and is_lost(text)):
+                self.lost.setdefault(column, LostNumbers()).add(place, rounded)
 
 
 def is_lost(text: str) -> bool:

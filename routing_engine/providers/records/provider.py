@@ -87,7 +87,7 @@ class RecordsProvider:
     async def _indexes(self, table: TableIndex, fields: Sequence[str], shape: RecordShape, phones: bool) -> list[Index]:
         """Return the indexes of fields, by our names or the columns' own. A new one is built once, in a thread."""
         columns = [shape.their_name(name) for name in fields]
-        if table.rows and table.columns.isdisjoint(columns):
+        if table.columns and table.columns.isdisjoint(columns):
             sentence, remedy = no_column(columns[0], table.columns)
             raise ProviderRefused(f"{self._name}: {self._settings.file.name}: {sentence}", remedy=remedy)
         known = {column: table.known_index(column, phones) for column in columns}

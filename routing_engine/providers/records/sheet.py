@@ -22,8 +22,7 @@ FORMATS = ("xlsx", "ods")
 PACKAGE, REMEDY = "python_calamine", "install it: pip install 'routing-engine[spreadsheet]'; or save the table as CSV"
 _LONGEST_S = 180.0
 _SCRIPT = Path(__file__).with_name("sheet_process.py")
-_TOO_MUCH = "it takes too much memory or time to read"
-_ANOTHER = "name another sheet or file, or delete what is far below and beside the records and save it anew"
+_TOO_MUCH = "it takes too much memory or time to read; delete what is far below or beside the records"
 
 
 def can_read() -> bool:
@@ -68,4 +67,9 @@ def _lines(path: Path, form: str, sheet: str) -> Iterator[list[Json]]:
         if code:
             said.seek(0)
             sentence = said.read(500).decode("utf-8", "replace").strip() if code == 1 else _TOO_MUCH
-            raise TableFault(sentence, _ANOTHER)
+            raise TableFault(*_sentence_and_remedy(sentence))
+
+
+def _sentence_and_remedy(said: str) -> tuple[str, str]:
+    sentence, _, remedy = said.partition("; ")
+    return sentence, remedy or "save it anew"

@@ -41,9 +41,9 @@ def _check_archive(path: Path, form: str) -> None:
             # The directory of the archive says so before anything is unpacked.
             unpacked = sum(one.file_size for one in archive.infolist())
     except (zipfile.BadZipFile, OSError, NotImplementedError):
-        _end(f"it is no .{form} file")
+        _end(f"it is no .{form} file; save it in that form, or give it the ending of what it is")
     if unpacked > MOST_UNPACKED:
-        _end(f"it unfolds to more than {MOST_UNPACKED >> 20} MiB")
+        _end(f"it unfolds to more than {MOST_UNPACKED >> 20} MiB; delete what is not needed, or use a database")
 
 
 def _rows(path: Path, sheet: str) -> Iterator[Sequence[object]]:
@@ -52,7 +52,7 @@ def _rows(path: Path, sheet: str) -> Iterator[Sequence[object]]:
     try:
         book = CalamineWorkbook.from_path(str(path))
         if sheet and sheet not in book.sheet_names:
-            _end(f"it has no sheet '{sheet[:80]}'")
+            _end(f"it has no sheet '{sheet[:80]}'; correct 'sheet', or leave it out for the first one")
         found = book.get_sheet_by_name(sheet) if sheet else book.get_sheet_by_index(0)
         if found.width * found.height > MOST_CELLS:
             _end(f"its sheet has more than {MOST_CELLS} cells; delete what is empty below and beside the records")
@@ -75,6 +75,7 @@ def _plain(cell: object) -> object:
 
 
 def _end(sentence: str) -> NoReturn:
+    """End with a sentence and, behind a semicolon, its remedy."""
     print(sentence, file=sys.stderr)
     sys.exit(1)
 
