@@ -75,12 +75,10 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
 async def played(stage: Stage, call: Call) -> list[str]:
     """The sounds that Asterisk has played to a call, as `name` or, in another language than English, `de:name`."""
     channel = re.escape(await stage.channel(call))
-    lines = re.findall(rf"<{channel}> Playing '([^']+)\.\w+'.*\(language '(\w+)'\)", stage.asterisk.log_text())
-    hidden = re.findall(rf"<{channel}> Playing '([^']+)\.\w+'.*sample_offset 1?999999999\)", stage.asterisk.log_text())
-    names = [name if language == "en" else f"{language}:{name}" for name, language in lines]
-    for name in hidden:  # looked for or measured, not heard
-        names.remove(next(one for one in names if one.endswith(name)))
-    return names
+    lines = re.findall(rf"<{channel}> Playing '([^']+)\.\w+'(.*) \(language '(\w+)'\)", stage.asterisk.log_text())
+    # Far behind its end a sound is looked for, or measured, and not heard.
+    heard = [(name, language) for name, how, language in lines if not re.search(r"sample_offset 1?9{9}\)", how)]
+    return [name if language == "en" else f"{language}:{name}" for name, language in heard]
 
 
 async def said(stage: Stage, route: str, **record: object) -> list[str]:
