@@ -148,8 +148,8 @@ def _entry(body: bytes) -> LdapEntry:
 
 
 SEQUENCE, SET, OCTETS, INTEGER, BOOLEAN, ENUMERATED = 0x30, 0x31, 0x04, 0x02, 0x01, 0x0A
-#: A directory that sends more in one message is not believed.
-_LONGEST = 16 * 1024 * 1024
+#: A directory that sends more in one message is not believed: taking it to pieces would hold up every call.
+_LONGEST = 1024 * 1024
 
 
 def tlv(tag: int, *parts: bytes) -> bytes:

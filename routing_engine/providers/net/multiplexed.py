@@ -37,6 +37,10 @@ class IncomingMessage(Generic[Message]):
     last: bool
 
 
+#: Ten times what a search may find: an answer of more messages would only fill the memory.
+MOST_MESSAGES = 1000
+
+
 class OpenLink(Generic[Message]):
     """An open connection.
 
@@ -103,6 +107,9 @@ class OpenLink(Generic[Message]):
         if heard.id not in self._asked:
             return
         messages, answer = self._asked[heard.id]
+        if len(messages) >= MOST_MESSAGES:
+            self.drop(ValueError("one answer has no end: the server does not keep to the limit of a search"))
+            return
         messages.append(heard.message)
         if heard.last and not answer.done():
             answer.set_result(messages)
