@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from routing_engine.journal.entry import Row
 from routing_engine.journal.tables import CALLS, bytes_of, open_engine, prepare, translate_errors, use_log, write_rows
@@ -51,6 +51,12 @@ class JournalStore:
         """Write calls, all or none. Raises `JournalError` when trying again may help, and others when it will not."""
         with self._connected() as connection, connection.begin():
             write_rows(connection, rows)
+
+    def newest_s(self) -> float | None:
+        """Return the moment of the newest call, in seconds since 1970; None when there is none."""
+        with self._connected() as connection, connection.begin():
+            newest = connection.execute(select(func.max(CALLS.c.at_ms))).scalar()
+            return None if newest is None else newest / 1000
 
     def expire(self, before_ms: int, most_bytes: int) -> int:
         """Delete some calls that are older, or the oldest while there is too much; return how many. Again until 0.

@@ -18,6 +18,7 @@ import structlog
 
 from routing_engine.core.events import CallEnded
 from routing_engine.errors import JournalError, traceback_frames
+from routing_engine.journal.doubt import ClockDoubt
 from routing_engine.journal.entry import JournalEntry, Row, journal_entry, row_of
 from routing_engine.journal.privacy import Privacy
 from routing_engine.settings.stores import JournalSettings
@@ -49,6 +50,9 @@ class RowStore(Protocol):
     def save(self, rows: Sequence[Row]) -> None:
         """Write calls, all or none."""
 
+    def newest_s(self) -> float | None:
+        """Return the moment of the newest call, in seconds since 1970; None when there is none."""
+
     def expire(self, before_ms: int, most_bytes: int) -> int:
         """Delete some calls that are older, or the oldest while there is too much; return how many. Again until 0."""
 
@@ -68,9 +72,11 @@ class Journal:
         most_waiting: int = MOST_WAITING,
         retry_s: float = RETRY_S,
         now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path
         self._most_waiting, self._retry_s, self._now = most_waiting, retry_s, now
+        self._doubt = ClockDoubt(monotonic)
         self.change(settings, region)
         self._waiting: deque[JournalEntry] = deque()
         self._rows: deque[Row] = deque()  # what the thread holds in its hands
@@ -271,9 +277,10 @@ class Journal:
         now = self._now()
         if self._down or (now < self._upkeep_at and self._upkeep_after > 0):
             return
-        before_ms = round(now * 1000) - self._settings.keep_days * _DAY_MS
+        keep_ms = self._settings.keep_days * _DAY_MS
         try:
-            gone = store.expire(before_ms, self._settings.max_mb << 20)
+            believed = self._doubt.believes(now, store.newest_s(), keep_ms / 1000)
+            gone = store.expire(round(now * 1000) - keep_ms if believed else 0, self._settings.max_mb << 20)
         except Exception:  # the next call that is written, or not, tells of it
             self._upkeep_at, self._upkeep_after = now + _UPKEEP_AGAIN_S, _UPKEEP_CALLS
             return

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from routing_engine.core.model import Destination, TrailStep
+from routing_engine.journal.doubt import DOUBTED_S, ClockDoubt
 from routing_engine.journal.stored_call import StoredStep
 from routing_engine.journal.writer import Journal
 
@@ -351,6 +352,40 @@ async def test_calls_that_are_too_old_are_deleted_also_from_the_bytes(path: Path
     assert kept_ids(path) == ["new"]
     assert [(one["event"], one["calls"]) for one in log.said] == [("journal.expired", 1200)]
     assert b"old1199" not in path.read_bytes()
+
+
+async def test_a_clock_that_jumps_for_a_moment_empties_nothing(path: Path) -> None:
+    now = [AT.timestamp()]
+    async with opened(path, settings(keep_days=90), now=lambda: now[0]) as journal:
+        for number in range(101):
+            journal.record(routed(call_id=f"c{number}"))
+        assert await journal.flush(30)
+        now[0] += 2 * 365 * 86_400  # and a call that arrives just then
+        journal.record(routed(call_id="then", at=AT + timedelta(days=730)))
+        assert await journal.flush(30)
+    async with opened(path, settings(keep_days=90), now=lambda: now[0] + 86_400 * 91) as journal:
+        assert await journal.flush(30)
+    assert len(kept_ids(path)) == 102
+
+
+def test_a_clock_that_stays_ahead_is_believed_after_a_day() -> None:
+    elapsed = [0.0]
+    doubt, year = ClockDoubt(lambda: elapsed[0]), 365 * 86_400.0
+    assert doubt.believes(100.0, 90.0, 50.0)
+    assert not doubt.believes(year, year, 50.0)
+    elapsed[0] = DOUBTED_S - 1
+    assert not doubt.believes(year + elapsed[0], year, 50.0)
+    elapsed[0] = DOUBTED_S
+    assert doubt.believes(year + elapsed[0], year, 50.0)
+
+
+def test_a_start_at_whose_word_no_call_would_be_left_waits_a_day() -> None:
+    elapsed = [0.0]
+    doubt = ClockDoubt(lambda: elapsed[0])
+    assert not doubt.believes(1000.0, 100.0, 50.0)
+    elapsed[0] = DOUBTED_S
+    assert doubt.believes(1000.0 + DOUBTED_S, 100.0, 50.0)
+    assert ClockDoubt(lambda: 0.0).believes(1000.0, None, 50.0), "an empty journal has nothing to lose"
 
 
 async def test_the_oldest_go_when_the_file_is_too_large(path: Path) -> None:
