@@ -43,17 +43,19 @@ def bounded(found: Sequence[Record], fields: Sequence[str], who: str) -> tuple[S
     Nearly all are the same ones. Raises `ProviderMisread` for more numbers than one caller's records can have.
     """
     shown = [_bounded(record, fields) for record in found]
-    count = characters(shown, fields)
-    if count > _MOST_CHARACTERS:
+    if (count := characters(shown, fields)) > _MOST_CHARACTERS:
         raise ProviderMisread(f"{who}: the numbers of its {len(found)} records are too many: {count:,} characters")
     return shown, {id(one): record for one, record in zip(shown, found, strict=True) if one is not record}
 
 
 def _bounded(record: Record, fields: Sequence[str]) -> Record:
-    held = {name: record.fields[name] for name in fields if name in record.fields}
-    cut = {name: kept for name, value in held.items() if (kept := number_texts(value)) is not value}
-    # A number that nobody reads is still one that is shown: the record must not pass for one without numbers.
-    cut = {name: "?" if kept is None or kept == () else kept for name, kept in cut.items()}
+    cut = dict[str, Value]()
+    for name in fields:
+        value = record.fields.get(name)
+        kept = number_texts(value)
+        # A number that nobody reads is still one that is shown: the record must not pass for one without numbers.
+        if kept is not value:
+            cut[name] = kept or "?"
     return replace(record, fields={**record.fields, **cut}) if cut else record
 
 
