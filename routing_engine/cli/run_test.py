@@ -19,7 +19,7 @@ from routing_engine.config.last_good import Refusal
 from routing_engine.config.store import Configuration
 from routing_engine.core.caller import read_moment
 from routing_engine.core.destinations import say_destination
-from routing_engine.core.model import Decision, Destination, Json, Operand, TrailStep, Value
+from routing_engine.core.model import Caller, Decision, Destination, Json, Operand, TrailStep, Value
 from routing_engine.core.redact import visible
 from routing_engine.dry_run import DryCall, DryRun, dry_run
 from routing_engine.log import set_up_log
@@ -33,7 +33,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("route", metavar="ROUTE")
     parser.add_argument("--caller", default="anonymous", metavar="N", help="the caller's number, or 'anonymous'")
     parser.add_argument(
-        "--input", nargs="+", action="extend", default=[], metavar="D", help="what is typed at each try; '' is silence"
+        "--input",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=_keys,
+        metavar="D",
+        help="what is typed each time; '' is silence",
     )
     parser.add_argument(
         "--caller-name", default="", metavar="TEXT", help="the caller's name, as the telephone sends it"
@@ -68,14 +74,33 @@ def run(options: argparse.Namespace) -> int:
     call = _call(options, configuration)
     if call is None:
         return 1
-    if unread := caller_of(configuration.settings, call).unread:
-        print(f"'{unread}' is not a telephone number: the caller counts as hidden", file=sys.stderr)
+    caller = caller_of(configuration.settings, call)
+    if caller.unread:
+        return misuse(f"--caller: '{visible(caller.unread)}' is not a telephone number; write one, or 'anonymous'")
     found = asyncio.run(dry_run(configuration, call))
+    taken = assumed(configuration, caller, records=call.records is not None)
     if options.json:
-        print_json({**as_json(found), "last_good": _as_json(refusal)})
+        print_json({**as_json(found), "last_good": _as_json(refusal), "assumed": dict(taken)})
     else:
         _print(found, about_of(configuration, found.decision))
+        print("\nTaken for granted")
+        for name, value in taken:
+            print(f"  {name:<15} {value}")
     return 0 if found.decision.reason == "matched" else 1
+
+
+def assumed(configuration: Configuration, caller: Caller, records: bool) -> list[tuple[str, str]]:
+    """Return what the test took for granted: who calls as it was read, where and when, each calendar, whom it asked."""
+    settings = configuration.settings
+    number = caller.number.e164 if caller.number is not None else "hidden"
+    states = ((name, found.state(caller.at)) for name, found in settings.site.calendars.items() if name)
+    return [
+        ("caller", number),
+        ("country", settings.region or "none: a number without + is taken as it is"),
+        ("time", f"{caller.at:%a %Y-%m-%d %H:%M %Z}"),
+        *((f"calendar {name}", state) for name, state in states),
+        ("sources", "the answers of --records" if records else "asked just now"),
+    ]
 
 
 def _as_json(refusal: Refusal | None) -> dict[str, Json] | None:
@@ -123,6 +148,12 @@ def _note_unknown(records: Iterable[str], notes: Problems, configuration: Config
     for name in records:
         if name not in known:
             notes.note(0, f"no route has the source '{name}'", suggest(name, known))
+
+
+def _keys(text: str) -> str:
+    if set(text) - set("0123456789*#ABCD"):
+        raise argparse.ArgumentTypeError(f"'{text}' cannot be typed on a telephone; write digits, * and #")
+    return text
 
 
 def _moment(text: str) -> datetime | time:

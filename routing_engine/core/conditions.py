@@ -121,6 +121,15 @@ def _operands_of(test: Comparison) -> tuple[Operand, ...]:
     return (test.left, *test.expected.operands) if isinstance(test.expected, Template) else (test.left,)
 
 
+def answers_to(condition: Condition | None, hide: Hide) -> set[str]:
+    """Return the record's fields that are compared with what must not be quoted: they hold the right answer."""
+    if isinstance(condition, Comparison):
+        operands = _operands_of(condition)
+        return {one.name for one in operands if one.scope == "record"} if any(map(hide, operands)) else set()
+    parts = condition.conditions if condition is not None else ()
+    return {name for part in parts for name in answers_to(part, hide)}
+
+
 def _quoted(value: Expected | Template) -> str:
     if isinstance(value, Template):
         return f"'{value}'"

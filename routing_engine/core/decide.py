@@ -7,6 +7,7 @@ Meaning of the route language: docs/reference/routes.md and conditions.md. This 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import cast
@@ -14,7 +15,7 @@ from typing import cast
 from routing_engine.core.asks import Collect, Find, Found, Open, Opened, SourceDown, Typed
 from routing_engine.core.check_digits import why_invalid
 from routing_engine.core.compare import as_moment
-from routing_engine.core.conditions import nearly_not, why_not
+from routing_engine.core.conditions import answers_to, nearly_not, why_not
 from routing_engine.core.destinations import KINDS
 from routing_engine.core.model import (
     Action,
@@ -34,7 +35,7 @@ from routing_engine.core.model import (
     Value,
 )
 from routing_engine.core.prefetch import prefetch_before_prompts, prefetch_before_turn
-from routing_engine.core.redact import mask_digits, mask_secrets, visible
+from routing_engine.core.redact import MASK, mask_digits, mask_secrets, visible
 from routing_engine.core.resolve import default_of, resolve_destination, resolve_nowhere
 from routing_engine.core.state import CallState, Conversation, fill_prompts, observe, play, switch
 from routing_engine.core.templates import render
@@ -58,7 +59,7 @@ def decide(route: Route, caller: Caller) -> Conversation[Decision]:
     passed: list[tuple[str, str, str]] = []
     for _ in range(MAX_ROUTES):
         state = CallState(route, caller, trail, secrets, seen=seen, passed=passed)
-        decision = yield from _follow(state)
+        decision = _hide_answers(state, (yield from _follow(state)))
         if decision.destination is None or not KINDS[decision.destination.kind].is_route:
             return mask_secrets(decision, trail, secrets)
         opened = cast(Opened, (yield Open(decision.destination.target)))
@@ -86,6 +87,19 @@ def fall_back(route: Route, caller: Caller, why: str) -> Decision:
         failed=True,
         chain=tuple(places[1:]),
     )
+
+
+def _hide_answers(state: CallState, decision: Decision) -> Decision:
+    """Return a decision whose record does not tell what sensitive digits were compared with: whoever typed wrong digits
+    would read the right ones in a test.
+    """
+    record, inputs = decision.record, state.route.inputs
+    if record is None or not any(one.sensitive for one in inputs):
+        return decision
+    rules = (rule for source in state.route.sources for rule in source.rules)
+    right = {name for rule in rules for name in answers_to(rule.when, state.hides)}
+    fields = {name: MASK if name in right else value for name, value in record.fields.items()}
+    return replace(decision, record=replace(record, fields=fields)) if right else decision
 
 
 def _follow(state: CallState) -> Conversation[Decision]:

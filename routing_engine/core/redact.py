@@ -26,7 +26,7 @@ _BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
 _OTHER_CONTROLS = re.compile(rf"[{_CONTROLS}\u202a-\u202e\u2066-\u2069]+")
 _HALF = re.compile(f"[{_HALVES}]")
 
-_MASK = "***"
+MASK = "***"
 #: Fewer digits of a secret than these say nothing about it.
 _TELLING = 3
 #: A caller's number with fewer digits is an extension: it stands in too many other texts to be masked in them.
@@ -130,22 +130,22 @@ def _mask_step(step: TrailStep, secret: str) -> TrailStep:
 
 def _masked(text: str, secret: str) -> str:
     """Mask a secret, also where a long text was cut within it."""
-    text = text.replace(secret, _MASK)
+    text = text.replace(secret, MASK)
     for shown in range(len(secret) - 1, _TELLING - 1, -1) if "..." in text else ():
-        text = text.replace(secret[:shown] + "...", _MASK + "...")
+        text = text.replace(secret[:shown] + "...", MASK + "...")
     return text
 
 
 def _mask_sound(sound: Sound, secret: str) -> Sound:
     """What was played has been played; this is what a log or a dry run shows of it."""
     if isinstance(sound, str):
-        return sound.replace(secret, _MASK)
-    return replace(sound, text=sound.text.replace(secret, _MASK))
+        return sound.replace(secret, MASK)
+    return replace(sound, text=sound.text.replace(secret, MASK))
 
 
 def _mask_record(record: Record | None, secret: str) -> Record | None:
     if record is None:
         return None
-    fields = {name: _MASK if secret in as_text(value) else value for name, value in record.fields.items()}
+    fields = {name: MASK if secret in as_text(value) else value for name, value in record.fields.items()}
     url = "" if secret in record.url else record.url
-    return replace(record, fields=fields, url=url, id=_MASK if secret in record.id else record.id)
+    return replace(record, fields=fields, url=url, id=MASK if secret in record.id else record.id)

@@ -197,9 +197,60 @@ def test_run_test_works_while_an_example_fails(run: Run, config: Path) -> None:
     assert run("check", "--config", str(config))[0] == 1
 
 
-def test_a_caller_that_is_no_number_is_told(run: Run, config: Path) -> None:
-    _, _, err = run("run-test", "support", "--caller", "abc", "--config", str(config))
-    assert err == "'abc' is not a telephone number: the caller counts as hidden\n"
+@pytest.mark.parametrize(
+    ("option", "value", "why"),
+    [
+        ("--caller", "abc", "--caller: 'abc' is not a telephone number"),
+        ("--input", "12x", "'12x' cannot be typed on a telephone"),
+        ("--at", "noon", "'noon' is not a time"),
+        ("--state", "device.200=asleep!", "'device.200' is never 'asleep!'"),
+        ("--state", "tier=gold", "is not a live state"),
+    ],
+)
+def test_a_test_refuses_what_no_call_can_be(run: Run, config: Path, option: str, value: str, why: str) -> None:
+    code, out, err = run("run-test", "support", option, value, "--config", str(config))
+    assert (code, out, why in err) == (2, "", True), err
+
+
+def test_a_test_says_what_it_took_for_granted(run: Run, config: Path) -> None:
+    (config / "engine.yaml").write_text(
+        "region: AT\ntimezone: Europe/Vienna\ncalendars: {office: {hours: {daily: closed}}}\n"
+    )
+    arguments = ("run-test", "support", "--caller", "0664 1234567", "--at", "2026-12-24T18:00", "--config", str(config))
+    _, out, _ = run(*arguments)
+    told = out.split("Taken for granted\n")[1]
+    assert [line.split(None, 1) for line in told.splitlines()] == [
+        ["caller", "+436641234567"],
+        ["country", "AT"],
+        ["time", "Thu 2026-12-24 18:00 CET"],
+        ["calendar", "office closed"],
+        ["sources", "asked just now"],
+    ]
+    assert as_json(run(*arguments, "--json")[1])["assumed"]["calendar office"] == "closed"
+
+
+PIN = """
+inputs: [{name: pin, digits: {min: 4, max: 4}, sensitive: true, prompt: [pin]}]
+sources:
+- name: customers
+  integration: crm
+  search: {field: phone, by: caller}
+  rules:
+  - {name: right, when: {input.pin: '{pin}'}, to: {queue: vip}}
+  - {name: wrong, to: {queue: sales}}
+default: {to: {queue: sales}}
+"""
+
+
+def test_a_wrong_pin_does_not_print_the_right_one(run: Run, config: Path, tmp_path: Path) -> None:
+    (config / "routes" / "support.yaml").write_text(PIN)
+    (config / "integrations" / "crm.yaml").write_text(
+        "provider: http\naddress: https://crm.example.com/\nmodels: {contact: {fields: {name: name, pin: pin}}}\n"
+    )
+    (tmp_path / "canned.yaml").write_text("customers: {name: Anna, pin: '4711'}\n")
+    more = ("--records", str(tmp_path / "canned.yaml"), "--config", str(config))
+    code, out, err = run("run-test", "support", "--caller", "+436641234567", "--input", "0815", *more)
+    assert (code, "Anna" in out, "4711" in out + err) == (0, True, False), out + err
 
 
 def test_canned_records_of_an_unknown_source_are_told(run: Run, config: Path, tmp_path: Path) -> None:
