@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -12,7 +13,7 @@ from rig.asterisk import Landing
 from rig.conf import PATIENCE_S
 from rig.sip import Call
 
-from .engine import Engine
+from .engine import Engine, write_configuration
 from .scenery import NOBODY
 from .stage import House, Stage, engine_of, hears, told
 
@@ -125,6 +126,24 @@ async def test_an_input_has_the_time_that_it_needs_and_no_more(stage: Stage) -> 
     left_s = float(await stage.asterisk.variable("TIMEOUT(absolute)", name) or 0)
     await call.hang_up()
     assert 10 < left_s < 40
+
+
+async def test_the_dialplan_sends_the_secret_of_the_listener(stage: Stage, tmp_path: Path) -> None:
+    secret = "a+b/c,d&e=f"  # whatever it holds, it is encoded on the way
+    write_configuration(tmp_path, ROUTES, stage.middleware.address)
+    (tmp_path / "environment").write_text(f"AGI_SECRET='{secret}'\n")
+    listener = "{address: 127.0.0.1:0, allow: [127.0.0.1], secret: '${AGI_SECRET}'}"
+    (tmp_path / "engine.yaml").write_text(f"listeners: {{fastagi: {listener}}}\n")
+    async with Engine.serving(tmp_path) as engine:
+        without = await stage.dial("at_once", engines=[engine.address], emergency=HELP)
+        await is_helped(stage, without)
+        await stage.asterisk.command(f"dialplan set global ROUTING_ENGINE_SECRET {secret}")
+        try:
+            landing = await stage.lands(await stage.dial("at_once", engines=[engine.address]), "queue")
+        finally:
+            await stage.asterisk.command('dialplan set global ROUTING_ENGINE_SECRET ""')
+        assert (landing.exten, *told(landing, "STATUS")) == ("vip", "OK")
+        assert "a+b" not in str(engine.log)
 
 
 async def test_a_caller_may_leave_a_frozen_engine(stage: Stage, doomed: Engine) -> None:
