@@ -199,7 +199,7 @@ class Call:
         self.heard.starts_silence(self._clock())
         self.heard.missing += len(typed.missing)
         self.heard.unsaid += len(unsaid)
-        return Typed(typed.digits, (*unsaid, *typed.missing), (self._clock() - before) * 1000)
+        return Typed(typed.digits, (*unsaid, *typed.missing), (self._clock() - before) * 1000, typed.unsure)
 
     async def _synthesised(self, sounds: tuple[Sound, ...]) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
         """Turn texts into sounds; give also those that nobody could say. Without `speech` all stays as it is."""

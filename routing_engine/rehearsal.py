@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from routing_engine.call import Call
-from routing_engine.channels.dry import DryChannel
+from routing_engine.channels.dry import DryChannel, IsHere
 from routing_engine.config.canned import Canned
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.examples import Example
@@ -106,18 +106,28 @@ async def rehearse(
     lookup: Lookup,
     clock: Clock,
     report: Callable[[Exception], None],
+    is_here: IsHere | None = None,
 ) -> DryRun:
-    """Play a call through without a telephone. `report` hears of errors of ours, which become the route's default."""
-    channel = DryChannel(caller_of(configuration.settings, wanted), wanted.inputs, wanted.variables, wanted.states)
+    """Play a call through without a telephone. `report` hears of errors of ours, which become the route's default.
+
+    `is_here` tells which sounds lie on this machine, for the trail.
+    """
+    caller = caller_of(configuration.settings, wanted)
+    channel = DryChannel(caller, wanted.inputs, wanted.variables, wanted.states, is_here)
     places = configuration.settings.places
     decision = await Call(channel, lookup, configuration.routes.get, places, clock, report).run(wanted.route)
     return DryRun(decision, channel.handed_back, channel.played)
 
 
-async def rehearse_canned(configuration: Configuration, wanted: DryCall, report: Callable[[Exception], None]) -> DryRun:
+async def rehearse_canned(
+    configuration: Configuration,
+    wanted: DryCall,
+    report: Callable[[Exception], None],
+    is_here: IsHere | None = None,
+) -> DryRun:
     """Play a call through with canned answers: nobody is asked, and nothing takes time."""
     lookup = CannedLookup(configuration, wanted.records or {}, wanted.origin, wanted.age_s)
-    return await rehearse(configuration, wanted, lookup, _standing_still, report)
+    return await rehearse(configuration, wanted, lookup, _standing_still, report, is_here)
 
 
 def caller_of(settings: EngineSettings, wanted: DryCall) -> Caller:

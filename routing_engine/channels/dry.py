@@ -4,21 +4,25 @@ remembered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from routing_engine.core.asks import Collect, Play, Typed
 from routing_engine.core.check_digits import keys_of, why_invalid
-from routing_engine.core.model import Caller, Filler, Input, Operand, Value
+from routing_engine.core.model import Caller, Filler, Input, Operand, Sound, Value
 from routing_engine.errors import ChannelError
+
+#: Tells whether a sound, by its name, lies on this machine in a language.
+IsHere: TypeAlias = Callable[[str, str], bool]
 
 
 class DryChannel:
     """Keeps the port `core.ports.Channel`.
 
     `inputs` are the keys that are pressed at each try, "" is silence, and so is every try behind the last of them.
-    `states` are what is live; of `variables` the route gets those that it reads.
+    `states` are what is live; of `variables` the route gets those that it reads. `is_here`
+    tells which sounds there are; without it nobody asks.
     """
 
     def __init__(
@@ -27,6 +31,7 @@ class DryChannel:
         inputs: Sequence[str],
         variables: Mapping[str, str],
         states: Mapping[Operand, Value] | None = None,
+        is_here: IsHere | None = None,
     ) -> None:
         self.caller = caller
         self.played: list[str] = []
@@ -35,6 +40,7 @@ class DryChannel:
         self._stray = ""
         self._variables = variables
         self._states = states or {}
+        self._is_here = is_here
 
     @property
     def lost(self) -> ChannelError | None:
@@ -56,7 +62,7 @@ class DryChannel:
     async def play(self, ask: Play) -> Typed:
         """Remember what would be played."""
         self.played += map(str, ask.sounds)
-        return Typed()
+        return Typed(unsure=self._unsure(ask.sounds))
 
     async def collect(self, ask: Collect) -> Typed:
         """Return the next input, up to its terminator, or as soon as it is valid where the input says so."""
@@ -66,7 +72,11 @@ class DryChannel:
         typed = _earliest(one, typed) if one.accept_early else typed
         full = len(typed) >= one.max or (one.accept_early and not why_invalid(one, typed))
         self._stray = one.terminator if full else ""
-        return Typed(typed)
+        return Typed(typed, unsure=self._unsure(ask.prompt))
+
+    def _unsure(self, sounds: Sequence[Sound]) -> tuple[str, ...]:
+        names = (one for one in sounds if isinstance(one, str))
+        return tuple(one for one in names if self._is_here is not None and not self._is_here(one, self.caller.language))
 
     def _press(self, ask: Collect) -> str:
         self.played += map(str, ask.prompt)

@@ -75,11 +75,15 @@ class Observe:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Answer: what the caller typed, "" for silence. `missing` names sounds that could not be played."""
+    """Answer: what the caller typed, "" for silence. `missing` names sounds that could not be played.
+
+    `unsure` names those of which nobody here knows whether there is such a sound: a dry run is not within Asterisk.
+    """
 
     digits: str = ""
     missing: tuple[str, ...] = ()
     took_ms: float | None = None
+    unsure: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ from routing_engine.core.model import (
 from routing_engine.core.prefetch import prefetch_before_prompts, prefetch_before_turn
 from routing_engine.core.redact import MASK, mask_digits, mask_secrets, visible
 from routing_engine.core.resolve import default_of, resolve_destination, resolve_nowhere
-from routing_engine.core.state import CallState, Conversation, fill_prompts, observe, play, switch
+from routing_engine.core.state import CallState, Conversation, fill_prompts, not_known, observe, play, switch
 from routing_engine.core.templates import render
 
 #: How many routes one call may pass through, so that two routes that name each other cannot hold it for ever.
@@ -170,6 +170,8 @@ def _ask_digits(state: CallState, one: Input, prompt: tuple[Sound, ...], ahead: 
         state.log_step(f"{one.name}, try {attempt} of {one.attempts}", fault or f"typed {shown}", heard.took_ms)
         if heard.missing:
             state.log_step("prompt", f"could not be played: {', '.join(heard.missing)}")
+        if heard.unsure:
+            state.log_step("prompt", not_known(heard.unsure))
         if not fault:
             return digits
     yield from play(state, "final prompt", fill_prompts(state, one.final_prompt), barge_in=False)

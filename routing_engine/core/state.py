@@ -62,8 +62,15 @@ def play(state: CallState, step: str, sounds: tuple[Sound, ...], barge_in: bool 
     outcome = "played, ended by a key" if heard.digits else "played"
     if heard.missing:
         outcome = f"could not be played: {', '.join(heard.missing)}"
+    elif heard.unsure:
+        outcome = not_known(heard.unsure)
     state.log_step(f"{step} {' '.join(map(str, sounds))}", outcome, heard.took_ms)
     return heard.digits
+
+
+def not_known(sounds: tuple[str, ...]) -> str:
+    """Return what is said of sounds that nobody here has."""
+    return f"to be played; among the sounds here is no {', '.join(sounds)}: it is silence unless Asterisk has it"
 
 
 def fill_prompts(state: CallState, prompts: tuple[Prompt, ...], record: Record | None = None) -> tuple[Sound, ...]:

@@ -23,7 +23,7 @@ NEEDED = {
     "explain": ("x",),
     "forget": ("+43 664 1234567", "--wait", "0"),
 }
-FOLDER_IS_READ = [name for name in COMMANDS if name not in ("init", "schema")]
+FOLDER_IS_READ = [name for name in COMMANDS if name not in ("init", "schema", "install-service")]
 
 
 #: Root without the right to read everything is still root, and has what the interpreter needs.
