@@ -70,7 +70,7 @@ class TableIndex:
         for text in _texts(self.rows[place].get(column)):
             lines = lines_in(text, self._region)
             yield from lines
-            rounded = any(is_rounded(piece.strip()) for piece in _BETWEEN.split(text))
+            rounded = "E" in text.upper() and any(is_rounded(piece.strip()) for piece in _BETWEEN.split(text))
             if rounded or (not lines and is_lost(text)):
                 self.lost.setdefault(column, LostNumbers()).add(place, rounded)
 
