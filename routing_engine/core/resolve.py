@@ -182,7 +182,8 @@ def _target(to: DestinationSpec, facts: Facts) -> str:
         text = as_text(facts.value_of(operand))
         if "," in text:
             raise ValueError(f"'{operand}' holds a comma, which no target may get from a value")
-        if "*" in text or "#" in text:
+        # What is dialled only: a place in the dialplan is the operator's, and he may want to see the keys there.
+        if WRITTEN[to.kind].rings and ("*" in text or "#" in text):
             raise ValueError(f"'{operand}' holds a code: '*' and '#' must stand in the route itself")
     target = check_target(to.kind, render(to.target, facts.value_of))
     if WRITTEN[to.kind].is_outside and to.target.operands:

@@ -23,6 +23,13 @@ def test_a_code_never_comes_out_of_a_value(kind: str, value: str) -> None:
     assert any("holds a code" in step or "it must be" in step for step in told.steps)
 
 
+def test_a_place_in_the_dialplan_may_hold_the_keys_that_were_pressed() -> None:
+    act = rule("on", go("dialplan", "office,x{a},1"))
+    decision = converse(route(source("c", act)), found={"c": Record({"a": "12*45"})}).decision
+    assert decision.destination is not None
+    assert decision.destination.target == "office,x12*45,1"
+
+
 def test_a_code_that_stands_in_the_route_is_dialled() -> None:
     act = rule("on", go("external", "*21*{a}#"))
     decision = converse(route(source("c", act)), found={"c": Record({"a": "06641234567"})}).decision
