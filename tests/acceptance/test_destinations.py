@@ -57,6 +57,13 @@ async def test_a_desk_that_is_busy_is_told_to_the_caller(stage: Stage) -> None:
         assert (await (await stage.dial("desk")).ended()).status == 486
 
 
+async def test_the_console_has_a_line_for_the_decision_and_one_for_the_emergency(stage: Stage) -> None:
+    await (await stage.dial("no_mailbox")).ended()
+    lines = stage.asterisk.log_text()
+    assert "Routing Engine: no_mailbox -> voicemail 4711 (" in lines
+    assert "Routing Engine: emergency for call" in lines
+
+
 @pytest.mark.parametrize("route", ["no_desk", "no_group", "no_menu", "no_mailbox", "no_place", "round"])
 async def test_a_destination_that_is_not_there_is_an_emergency(stage: Stage, route: str) -> None:
     call = await stage.call(route, emergency="office,help,1")
