@@ -59,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
         calls = [mask_call(call, place.region) for call in calls]
     if options.json:
         for call in calls:
+            # A line each, for `jq` and for files that grow: no list that must be closed.
             print(json.dumps(as_json(call), ensure_ascii=False))
     else:
         _print(calls)
@@ -67,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _wanted(options: argparse.Namespace, place: JournalPlace) -> CallFilter:
+    # `--since 1h` and `today` mean the site's clock, wherever the command runs.
     now = datetime.now(place.zone) if place.zone is not None else datetime.now().astimezone()
     since = read_moment(options.since, now, place.zone) if options.since else None
     until = read_moment(options.until, now, place.zone, end=True) if options.until else None
@@ -76,7 +78,14 @@ def _wanted(options: argparse.Namespace, place: JournalPlace) -> CallFilter:
     if not 0 < options.limit <= 1_000_000:
         raise ValueError("--limit must be a number from 1 to 1000000")
     return CallFilter(
-        options.route, options.reason, options.rule, _ms(since), _ms(until), caller, limit=options.limit + 1
+        # One more than is shown: so it is known whether there are others, without counting them.
+        options.route,
+        options.reason,
+        options.rule,
+        _ms(since),
+        _ms(until),
+        caller,
+        limit=options.limit + 1,
     )
 
 
@@ -86,6 +95,7 @@ def _ms(moment: datetime | None) -> int | None:
 
 def _print(calls: Sequence[StoredCall]) -> None:
     rows = [_HEAD, *map(_row, calls)] if calls else []
+    # The last column may be as long as it is: nothing stands behind it.
     widths = [min(max(len(row[n]) for row in rows), _WIDEST) for n in range(len(_HEAD) - 1)] if rows else []
     for number, row in enumerate(rows):
         line = "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]])

@@ -69,10 +69,12 @@ def _times(call: StoredCall) -> str:
 
 def _details(call: StoredCall) -> list[str]:
     """Return the lines that not every call has."""
+    # What the dialplan was told to try next; whether it did, the engine does not see.
     lines = [f"  then      {say_destination(one)}, if not taken" for one in call.chain]
     if call.source:
         lines.append(f"  source    {call.source}")
     if call.record_id or call.record_url or call.record_fields:
+        # Live answers are the rule; only what is not live is worth a word.
         origin = f" ({call.record_origin})" if call.record_origin != "live" else ""
         lines.append(f"  record    {' '.join(filter(None, (call.record_id, call.record_url))) or 'without id'}{origin}")
         lines.append(f"  fields    {', '.join(call.record_fields)}")
@@ -84,5 +86,6 @@ def _details(call: StoredCall) -> list[str]:
 
 
 def _step(step: StoredStep) -> str:
+    # What took no time of its own would fill the lines with `0 ms`.
     took = paint(f"  ({step.took_ms:.0f} ms)", "dim") if step.took_ms is not None and step.took_ms >= 1 else ""
     return f"  {step.step}: {step.outcome}{took}"

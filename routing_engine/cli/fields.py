@@ -126,16 +126,20 @@ def _model(
     integration: Integration, name: str, asked: Mapping[str, Sequence[str]], theirs: Sequence[RemoteField]
 ) -> dict[str, Any]:
     model = integration.models[name]
+    # Vendors write one field in two cases, in its description and in answers.
     known = {one.name.casefold(): one for one in theirs}
     fields = []
     for ours, field in model.fields.items():
         about, there = model.about.get(ours, FieldInfo()), [known.get(_root(one)) for one in asked.get(ours, ())]
+        # A label belongs to one field; one that is joined of several has none of its own.
         label = about.label or (there[0].label if len(there) == 1 and there[0] is not None else "")
         fields.append(
             {"name": ours, "field": field, "label": label, "type": about.type or None, "shown": about.shown}
+            # Without a description nothing can be called gone.
             | {"number": ours in model.numbers, "gone": bool(known) and _is_gone(asked.get(ours, ()), known)}
         )
     mapped = {_root(one) for names in asked.values() for one in names}
+    # What an operator could map and does not: the reason to look at this list.
     spare = [asdict(one) for one in theirs if one.name.casefold() not in mapped]
     return {
         "model": name,
@@ -195,8 +199,10 @@ def _reset(folder: Path, integration: Integration) -> int:
     if rest == text:
         print(f"{path} adds nothing to the defaults.")
         return 0
+    # Every reset keeps its own file: two of a day must not take one another's place.
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     kept = state_folder(folder) / "fields" / f"{integration.name}.{stamp}.yaml"
+    # A file of secrets stays as private as it was, the copy too.
     mode = stat.S_IMODE(path.stat().st_mode)
     make_folder(kept.parent, SHARED_FOLDER)
     replace_file(kept, text.encode(), mode)

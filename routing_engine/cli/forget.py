@@ -61,8 +61,10 @@ def run(options: argparse.Namespace) -> int:
     number = read_number(options.number, place.region)
     if number is None:
         return misuse(f"'{options.number}' is not a telephone number")
+    # Every place is tried, whatever became of the one before.
     parts = [_part(name, place, number, options.dry_run) for name in PLACES]
     now = datetime.now(place.zone) if place.zone is not None else datetime.now().astimezone()
+    # The receipt is kept, and must not hold what was to be forgotten.
     masked = mask_number(number.e164)
     receipt = Receipt(secrets.token_hex(8), now.isoformat(timespec="seconds"), masked, options.dry_run, parts)
     if options.json:

@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
     with as_file(files("routing_engine") / "starter") as starter:
         shutil.copytree(starter / "config", folder, dirs_exist_ok=True)
         write_schemas(folder)
+        # Behind the schemas, which the lines lead to.
         add_modelines(folder)
         shutil.copytree(starter / "dialplan", folder / "dialplan")
         if options.profile == "freepbx":

@@ -32,11 +32,13 @@ def log_in(name: str, settings: OAuthSettings, tls: ssl.SSLContext | None, optio
     """Log in to the integration `name`; 1 when it did not work."""
     redirect = _redirect(settings.redirect_url, options.port)
     url = urlsplit(redirect)
+    # Only this machine's own name leads a browser back to us; everything else is pasted.
     listens = url.scheme == "http" and url.hostname in _HERE and not options.paste
     if options.port and not listens:
         return misuse("--port needs a redirect_url at http://localhost, and no --paste")
     login = Login(name, settings, redirect)
     try:
+        # Before anybody logs in: a token that could not be kept would be lost with the log-in.
         made = prepare_key(name, settings)
         kept = asyncio.run(_by_browser(login, tls, options.wait)) if listens else _by_paste(login, tls)
     except ProviderError as error:
@@ -66,9 +68,11 @@ async def _by_browser(login: Login, tls: ssl.SSLContext | None, wait_s: float) -
         async def take(answer: Mapping[str, str]) -> None:
             found.append(await login.finish(session, login.code_in(answer)))
 
+        # It listens before the address is shown: a browser that is logged in already is back at once.
         async with landing(login.redirect_url, take, _warn) as page:
             _show(login)
             print("Waiting for the answer of your browser. Without a browser on this machine: --paste.", flush=True)
+            # In a thread: some browsers return only when they are closed.
             await asyncio.to_thread(_open_browser, login.address())
             async with asyncio.timeout(wait_s):
                 await page.done
@@ -80,6 +84,7 @@ def _by_paste(login: Login, tls: ssl.SSLContext | None) -> StoredToken:
     _show(login)
     print(f"Log in there. You land on an address that begins with {login.redirect_url}; it need not show a page.")
     print("Paste that whole address here, or the code in it:", flush=True)
+    # What is pasted wrongly costs a line, not the log-in.
     while line := sys.stdin.readline():
         try:
             code = login.code_pasted(line)
@@ -116,7 +121,10 @@ def _open_browser(address: str) -> None:
 
 def _session(tls: ssl.SSLContext | None) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=tls or True), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        # As the engine itself asks: no cookies, no proxy of some shell.
+        connector=aiohttp.TCPConnector(ssl=tls or True),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
     )
 
 

@@ -36,6 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show, or pull and then show; 1 when something cannot be used or a pull failed."""
+    # Without the routes: a broken one is no reason not to pull.
     configuration = open_store(options.config).load_integrations(options.name)
     mirrored = [name for name, one in configuration.integrations.items() if one.mirror is not None]
     if options.name and options.name not in mirrored:
@@ -53,8 +54,10 @@ async def _run(options: argparse.Namespace, configuration: Configuration, names:
         mirror = open_provider(configuration.integrations[name], configuration.settings)
         assert isinstance(mirror, MirrorProvider)
         try:
+            # Looked at first: it says which models there are to pull.
             states[name] = dict(await mirror.look())
             for model in states[name] if pulls else ():
+                # Every model is tried: one that fails says nothing about the next.
                 good = await _pull(mirror, name, model, options) and good
             states[name] = dict(await mirror.look())
         finally:
@@ -69,6 +72,7 @@ async def _run(options: argparse.Namespace, configuration: Configuration, names:
 async def _pull(mirror: MirrorProvider, name: str, model: str, options: argparse.Namespace) -> bool:
     kind: Kind = "full" if options.full or options.accept else "changes"
     pull = asyncio.create_task(mirror.pull(model, kind, options.accept))
+    # A full pull takes minutes; who waits for one wants to see it move.
     while not pull.done():
         await asyncio.wait({pull}, timeout=_SHOW_EVERY_S)
         if not pull.done() and sys.stderr.isatty():

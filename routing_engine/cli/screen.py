@@ -32,6 +32,7 @@ class Screen:
             part if place % 2 and (colours or part in "\n\t") else visible(part) for place, part in enumerate(parts)
         )
 
+    # Whatever else a stream can do, it does as before.
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 

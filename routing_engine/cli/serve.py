@@ -25,6 +25,7 @@ def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
     store = open_store(options.config)
     configuration = store.start()
+    # As the configuration in force wants it: the last good one, where the folder is broken.
     set_up_log(configuration.settings.logging.level, configuration.settings.logging.format)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(Service(store)))
@@ -34,6 +35,7 @@ async def _serve(service: Service) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, service.stop)
+    # Held here: the loop itself would let go of a task that nobody holds.
     reloads: set[asyncio.Task[bool]] = set()
     loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(service.reload())))
     try:
@@ -58,6 +60,7 @@ def _why(error: OSError) -> str:
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Return uvloop's loop where that is installed, else None for the standard one."""
     try:
+        # By its name as a text: it is an extra, and nobody needs it to run or to check the types.
         factory: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
     except ImportError:
         return None
