@@ -10,6 +10,8 @@ from routing_engine.cli.journal import add_options, as_json, exit_on_journal_err
 from routing_engine.core.destinations import say_destination
 from routing_engine.journal.stored_call import StoredCall, StoredStep, mask_call
 
+_NOT_PLAYED = "could not be played: "
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
@@ -79,7 +81,10 @@ def _details(call: StoredCall) -> list[str]:
         lines.append(f"  record    {' '.join(filter(None, (call.record_id, call.record_url))) or 'without id'}{origin}")
         lines.append(f"  fields    {', '.join(call.record_fields)}")
     if call.played:
-        lines.append(f"  played    {', '.join(call.played)}")
+        outcomes = (step.outcome for step in call.trail if step.outcome.startswith(_NOT_PLAYED))
+        missing = {sound for one in outcomes for sound in one.removeprefix(_NOT_PLAYED).split(", ")}
+        told = (f"{one} (not heard: Asterisk has no such sound)" if one in missing else one for one in call.played)
+        lines.append(f"  played    {', '.join(told)}")
     if call.sets:
         lines.append(f"  set       {', '.join(call.sets)}")
     return lines

@@ -98,6 +98,12 @@ def test_explain_tells_every_call_of_an_id_the_first_first(run: Run, config: Pat
     assert [call["route"] for call in json.loads(out)] == ["support", "sales"]
 
 
+def test_explain_does_not_say_played_of_a_sound_that_nobody_heard(run: Run, config: Path) -> None:
+    fill(config, routed(play=("one", "two"), trail=(TrailStep("play one two", "could not be played: two"),)))
+    out = run("explain", "1795198986.2", "--config", str(config))[1]
+    assert "  played    one, two (not heard: Asterisk has no such sound)" in out
+
+
 def test_explain_as_json_has_the_names_of_run_test(run: Run, config: Path) -> None:
     fill(config, routed())
     (call,) = json.loads(run("explain", "1795198986.2", "--json", "--config", str(config))[1])
