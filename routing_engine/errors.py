@@ -63,11 +63,12 @@ class ProviderUnreachable(ProviderError):
     """Nobody answered, or not in time: it may be better the next time.
 
     `again` says that the same question may well be answered at once: the connection broke, a gateway was restarting.
+    `answered` says that the system was reached, and told that it does not work now.
     """
 
-    def __init__(self, text: str, again: bool = False) -> None:
+    def __init__(self, text: str, again: bool = False, answered: bool = False) -> None:
         super().__init__(text)
-        self.again = again
+        self.again, self.answered = again, answered
 
 
 class ProviderThrottled(ProviderUnreachable):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Literal
+from urllib.parse import quote
 
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.store import Configuration
 from routing_engine.core.model import Json
-from routing_engine.core.phone import read_number
+from routing_engine.core.phone import Number, read_number
 from routing_engine.core.ports import Checks, Provider, Query, Remarks
 from routing_engine.engine import open_provider
 from routing_engine.errors import (
@@ -24,6 +26,7 @@ from routing_engine.errors import (
     ProviderThrottled,
     ProviderUnreachable,
 )
+from routing_engine.providers.net.http_client import HttpExchange, tapped
 from routing_engine.settings.integration import Integration
 
 #: Nobody has it: 555-0100 to 555-0199 are kept free for fiction.
@@ -137,6 +140,8 @@ def _fault(error: ProviderError) -> tuple[Who, str, str]:
     if isinstance(error, ProviderThrottled):
         return "nobody", str(error), _WAIT.format(wait_s=max(1.0, error.retry_after_s))
     who: Who = "administrator"
+    if isinstance(error, ProviderUnreachable) and error.answered:
+        return "network", str(error), "Who runs the other system must act: it answers, and does not work now."
     if isinstance(error, ProviderUnreachable | ProviderSkipped):
         who = "network"
     elif isinstance(error, ProviderMisread):
@@ -146,3 +151,76 @@ def _fault(error: ProviderError) -> tuple[Who, str, str]:
     if isinstance(error, ProviderRefused) and error.remedy:
         return who, str(error), f"{_FILE_REMEDY}: {error.remedy}."
     return who, str(error), _REMEDIES[who]
+
+
+# --------------------------------------------------------------------------------------------- one look-up, shown
+
+#: Parameters that hold a secret, whatever the integration says of it.
+_SECRET_NAME = re.compile(r"key|token|secret|pass|auth|sign", re.IGNORECASE)
+#: Part of a path that no person has written: a hook's token.
+_SECRET_PART = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_\-]{12,}\Z")
+_SHOWN_BYTES = 300
+
+
+def try_lookup(integration: Integration, settings: EngineSettings, number: Number) -> list[str]:
+    """Return what a look-up of a number does, line by line: each request with its answer, then the records."""
+    lines: list[str] = []
+    with contextlib.redirect_stdout(sys.stderr), tapped(lambda one: lines.extend(_exchange(one, integration))):
+        lines.extend(asyncio.run(_try(replace(integration, mirror=None), settings, number)))
+    return lines
+
+
+async def _try(integration: Integration, settings: EngineSettings, number: Number) -> list[str]:
+    provider = open_provider(integration, settings)
+    lines = []
+    try:
+        for name, model in integration.models.items():
+            if not model.attempts:
+                continue
+            began = time.monotonic()
+            query = Query(name, "", number.form(model.forms[0]), True, number, model.forms[0])
+            try:
+                async with asyncio.timeout(_PATIENCE_S):
+                    said = f"{len(await provider.find(query))} records"
+            except (ProviderError, TimeoutError) as error:
+                said = str(error) or f"no answer within {_PATIENCE_S:g} seconds"
+            lines.append(f"{name} by {query.value}: {said} ({(time.monotonic() - began) * 1000:.0f} ms)")
+    finally:
+        await provider.close()
+    return lines or ["none of its models is searched by the caller"]
+
+
+def _exchange(one: HttpExchange, integration: Integration) -> list[str]:
+    query = "&".join(f"{name}={'***' if _SECRET_NAME.search(name) else value}" for name, value in one.url.query.items())
+    path = "/".join("***" if _SECRET_PART.match(part) else part for part in one.url.path.split("/"))
+    address = f"{one.url.origin()}{path}{'?' if query else ''}{query}"
+    began = one.body[:_SHOWN_BYTES].decode("utf-8", "replace")
+    secrets = sorted(secrets_of(integration.settings), key=len, reverse=True)
+    lines = [f"{one.method} {address}: {one.status} ({one.took_ms:.0f} ms)", f"  {began or 'nothing'}"]
+    for secret in secrets:
+        lines = [line.replace(secret, "***").replace(quote(secret, safe=""), "***") for line in lines]
+    return lines
+
+
+def secrets_of(settings: object) -> set[str]:
+    """Return the texts that an integration's settings keep out of their `repr`: what proves who we are."""
+    found = set[str]()
+    for one in fields(settings) if is_dataclass(settings) else ():
+        value = getattr(settings, one.name)
+        found |= texts_in(value) if not one.repr else secrets_of(value)
+    # Of `Bearer TOKEN` the token alone is the secret. Of an address the parts are masked, not the whole.
+    words = {word for text in found if "://" not in text for word in (text, *text.split())}
+    return {word for word in words if len(word) > 3 and word not in ("Bearer", "Basic", "Token")}
+
+
+def texts_in(value: object) -> set[str]:
+    """Return every text of a setting, however deep it lies."""
+    if isinstance(value, str):
+        return {value}
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
+        value = value[1:]  # a pair: the name of a header or parameter is no secret
+    if is_dataclass(value):
+        value = [getattr(value, one.name) for one in fields(value)]
+    return {text for one in value for text in texts_in(one)} if isinstance(value, list | tuple) else set()

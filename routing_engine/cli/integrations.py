@@ -11,6 +11,7 @@ from typing import Any
 from routing_engine.cli import fields
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
 from routing_engine.config.store import Configuration
+from routing_engine.core.phone import read_number
 from routing_engine.core.ports import NamesAuth
 from routing_engine.engine import open_store
 from routing_engine.errors import ConfigError, ProviderError
@@ -30,6 +31,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     check = _add_action(actions, "check", "ask the real system whether it answers, and say who must act if not")
     check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="for programs")
     check.set_defaults(run=run_check)
+    trial = _add_action(actions, "try", "look a number up: each request with status, time and the answer's beginning")
+    trial.add_argument("--caller", required=True, metavar="N", help="the number to look up")
+    trial.set_defaults(run=run_try)
     login = _add_action(actions, "login", "log in on the vendor's page, and keep the tokens, encrypted")
     login.add_argument("--port", type=int, default=0, metavar="PORT", help=f"listen there instead of at {PORT}")
     login.add_argument("--paste", action="store_true", help="do not listen: paste the address where the browser ends")
@@ -81,6 +85,21 @@ def run_check(options: argparse.Namespace) -> int:
         print(f"  {result.remedy}")
         print(paint(f"  {result.timing}", "bad" if result.late else "dim"))
     return 0 if result.fine and not result.late else 1
+
+
+def run_try(options: argparse.Namespace) -> int:
+    """Look a number up, and show what was asked and answered."""
+    configuration = open_store(options.config).load_integrations(options.name)
+    found = _find(configuration, options.name)
+    number = read_number(options.caller, configuration.settings.region)
+    if isinstance(found, int):
+        return found
+    if number is None:
+        return misuse(f"'{options.caller}' is not a telephone number")
+    from routing_engine.cli.connection import try_lookup  # late: the list asks nobody
+
+    print("\n".join(try_lookup(found, configuration.settings, number)))
+    return 0
 
 
 def show_fields(options: argparse.Namespace) -> int:

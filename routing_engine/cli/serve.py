@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import errno
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -54,7 +55,10 @@ async def _serve(service: Service) -> int:
 
 def _why(error: OSError) -> str:
     taken = {errno.EADDRINUSE: "another program listens there", errno.EADDRNOTAVAIL: "no such address here"}
-    return taken.get(error.errno or 0, str(error))
+    # asyncio names the address in its sentence: `... bind on address ('127.0.0.1', 4573): ...`.
+    named = re.search(r"\('([^']+)', (\d+)", str(error))
+    place = f"{named[1]}:{named[2]}: " if named else ""
+    return place + taken.get(error.errno or 0, str(error))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,14 @@ def test_ctrl_c_ends_the_service_without_a_traceback(config: Path) -> None:
         process.send_signal(signal.SIGINT)
         said = process.stdout.read()
     assert ("Traceback" in said, process.returncode) == (False, 0)
+
+
+def test_a_port_in_use_is_named(config: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (config / "engine.yaml").write_text(f"listeners: {{fastagi: 127.0.0.1:{port}}}\n")
+        found = execute(*ENGINE, "serve", "--config", str(config))
+    assert (found.returncode, f"127.0.0.1:{port}: another program listens there" in found.stderr) == (1, True)
 
 
 # --------------------------------------------------------------------------------------------- a quick start

@@ -62,7 +62,7 @@ def error_of(outcome: str, who: str, status: int, code: str = "", wait_s: float 
     if outcome == "quota":
         return ProviderThrottled(f"{said}: its quota is used up", _QUOTA_S if wait_s is None else wait_s)
     if outcome in ("again", "down"):
-        return ProviderUnreachable(said, again=outcome == "again")
+        return ProviderUnreachable(said, again=outcome == "again", answered=True)
     if outcome == "misread":
         return ProviderMisread(said)
     if outcome == "forbidden":
@@ -72,4 +72,5 @@ def error_of(outcome: str, who: str, status: int, code: str = "", wait_s: float 
         return ProviderRefused(f"{said}: a redirect, which is never followed")
     # 407 comes from a proxy that wants a log-in: that is credentials too.
     ours = outcome == "login" or status in (401, 403, 407)
-    return ProviderRefused(f"{said}: it refused {'our credentials' if ours else 'the request'}")
+    # 403: it knows us, and does not let us. Only who administers it can change that.
+    return ProviderRefused(f"{said}: it refused {'our credentials' if ours else 'the request'}", theirs=status == 403)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NamedTuple
 
 import aiohttp
@@ -27,6 +29,30 @@ class HttpAnswer(NamedTuple):
     body: bytes
     wait_s: float | None
     headers: Mapping[str, str]
+
+
+class HttpExchange(NamedTuple):
+    """One request with its answer, for a person who looks on."""
+
+    method: str
+    url: URL
+    status: int
+    body: bytes
+    took_ms: float
+
+
+#: Who looks on in this context: `integrations try`. A live call has nobody.
+_LOOKS_ON: ContextVar[Callable[[HttpExchange], None] | None] = ContextVar("looks_on", default=None)
+
+
+@contextmanager
+def tapped(tell: Callable[[HttpExchange], None]) -> Iterator[None]:
+    """Tell of each exchange within the block, whichever integration sends it."""
+    token = _LOOKS_ON.set(tell)
+    try:
+        yield
+    finally:
+        _LOOKS_ON.reset(token)
 
 
 class HttpClient:
@@ -82,10 +108,14 @@ class HttpClient:
         self, session: aiohttp.ClientSession, method: str, url: URL, headers: Mapping[str, str], body: bytes | None
     ) -> HttpAnswer:
         self._under_way[session] = self._under_way.get(session, 0) + 1
+        began = time.monotonic()
         try:
             async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
                 self._answered = self._keeps = True
-                return HttpAnswer(response.status, await self._body(response), self._wait_s(response), response.headers)
+                body = await self._body(response)
+                if (tell := _LOOKS_ON.get()) is not None:
+                    tell(HttpExchange(method, url, response.status, body, (time.monotonic() - began) * 1000))
+                return HttpAnswer(response.status, body, self._wait_s(response), response.headers)
         finally:
             self._under_way[session] -= 1
             await self._close_unused(session)
