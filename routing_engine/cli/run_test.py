@@ -48,6 +48,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", type=_moment, metavar="TIME", help="when: 2026-12-24T18:00, or 18:00 for today")
     parser.add_argument("--language", default="", help="the channel's language")
     add_variables(parser)
+    _add_answers(parser)
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(run=run, tells_refusal=False)  # it says so itself, with the problems
+
+
+def _add_answers(parser: argparse.ArgumentParser) -> None:
+    """Add what is put in place of the telephone system's answers and the sources'."""
     parser.add_argument(
         "--state",
         action="append",
@@ -59,8 +66,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--records", type=Path, metavar="FILE", help="canned answers by source instead of the real ones"
     )
-    parser.add_argument("--json", action="store_true", help="for programs")
-    parser.set_defaults(run=run, tells_refusal=False)  # it says so itself, with the problems
 
 
 def run(options: argparse.Namespace) -> int:
