@@ -34,7 +34,8 @@ def set_up_log(level: str, form: Literal["auto", "json", "text"], stream: TextIO
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            # Who looks at a terminal looks at the clock on the wall; programs get UTC, which no summer shifts.
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S" if text else "iso", utc=not text),
             _one_line,
             renderer,
         ],

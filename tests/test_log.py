@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
+import structlog
 
 from routing_engine.core.events import CallAbandoned, CallEnded, CallRouted
 from routing_engine.core.model import Caller, Decision, Destination
@@ -58,3 +60,13 @@ def test_a_destination_is_told_with_its_priority():
 @pytest.mark.parametrize(("level", "written"), [("info", False), ("debug", True)])
 def test_a_health_check_is_written_only_when_debugging(level, written):
     assert bool(line(routed(Caller(None), NOWHERE, took_ms=1.0), level=level)) is written
+
+
+def test_people_read_local_time_and_programs_utc() -> None:
+    text, lines = io.StringIO(), io.StringIO()
+    for form, stream in (("text", text), ("json", lines)):
+        set_up_log("info", form, stream)  # type: ignore[arg-type]  # the two of the tuple
+        structlog.get_logger().info("thing.happened")
+    shown = datetime.strptime(text.getvalue()[:19], "%Y-%m-%d %H:%M:%S").astimezone()
+    written = datetime.fromisoformat(json.loads(lines.getvalue())["timestamp"])
+    assert abs((shown - written).total_seconds()) < 60

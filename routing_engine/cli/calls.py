@@ -11,6 +11,7 @@ from typing import get_args
 
 from routing_engine.cli.common import misuse, paint
 from routing_engine.cli.journal import (
+    KEPT_MASKED,
     JournalPlace,
     add_options,
     as_json,
@@ -113,5 +114,7 @@ def _hint(options: argparse.Namespace, calls: Sequence[StoredCall], more: bool) 
         print("the journal has no such call", file=sys.stderr)
     if more:
         print(f"these are the newest {options.limit}; --limit shows more", file=sys.stderr)
+    if options.plain and any(call.numbers != "plain" for call in calls):
+        print(KEPT_MASKED, file=sys.stderr)
     if options.caller and any(call.numbers == "masked" for call in calls):
         print("masked numbers show three digits: some of these may be of other callers", file=sys.stderr)

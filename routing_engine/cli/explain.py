@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from routing_engine.cli.common import paint, print_json
-from routing_engine.cli.journal import add_options, as_json, exit_on_journal_error, find_journal, where
+from routing_engine.cli.journal import KEPT_MASKED, add_options, as_json, exit_on_journal_error, find_journal, where
 from routing_engine.core.destinations import say_destination
 from routing_engine.journal.stored_call import StoredCall, StoredStep, mask_call
 
@@ -33,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
         print_json([as_json(call) for call in calls])
     else:
         print("\n\n".join(tell(call) for call in calls), end="\n" if calls else "")
+    if options.plain and any(call.numbers != "plain" for call in calls):
+        print(KEPT_MASKED, file=sys.stderr)
     if not calls:
         print("the journal has no such call; 'routing-engine calls --since 1h' lists the last ones", file=sys.stderr)
     return 0 if calls else 1

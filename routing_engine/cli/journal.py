@@ -23,6 +23,10 @@ from routing_engine.settings.environment import variable_of
 from routing_engine.settings.listeners import ListenerAddress
 from routing_engine.settings.stores import JournalSettings, cache_path, journal_path, mirror_folder
 
+#: What `--plain` cannot show, and why.
+KEPT_MASKED = (
+    "numbers stay masked where they were kept so: 'journal: {numbers: ...}' of engine.yaml said it when the call came"
+)
 _AGO = re.compile(r"([0-9]{1,6})([smhdw])\Z", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 

@@ -81,6 +81,17 @@ def test_explain_tells_a_call_as_a_person_would(run: Run, config: Path, mode: st
     assert run("explain", "1795198986.2", "--config", str(config)) == (0, EXPLAINED, "")
 
 
+@pytest.mark.parametrize("mode", ["masked", "hashed", "plain"])
+@pytest.mark.parametrize("command", [("calls",), ("explain", "1795198986.2")])
+def test_plain_says_what_it_cannot_show(
+    run: Run, config: Path, command: tuple[str, ...], mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOURNAL_KEY", KEY)
+    fill(config, routed(), mode=mode)
+    _, _, err = run(*command, "--plain", "--config", str(config))
+    assert ("numbers stay masked where they were kept so" in err) is (mode != "plain")
+
+
 def test_explain_tells_why_a_call_was_abandoned_or_decided_by_the_engine(run: Run, config: Path) -> None:
     fallback = routed(call_id="f", failed=True, destination=None, reason="error", rule="", record=None, chain=())
     fill(config, abandoned("a"), fallback)
