@@ -10,7 +10,7 @@ pytestmark = pytest.mark.io
 
 #: What does not hold yet, by folder. A bar leaves this list when it holds, and never comes back.
 BROKEN = {
-    "routing_engine": {"comments per 100 lines of code", "functions of more than 30 lines of code"},
+    "routing_engine": set[str](),
     "rig": set[str](),
     "tests": set[str](),
     ".": set[str](),
