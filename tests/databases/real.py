@@ -176,8 +176,9 @@ class RealDatabase(ProviderContract):
         with pytest.raises(ProviderRefused, match=said) as caught:
             await provider.find(by_caller(CALLER))
         assert "6641234567" not in str(caught.value)
-        with pytest.raises(ProviderRefused, match=said):
+        with pytest.raises(ProviderRefused, match=said) as checked:
             await provider.check()
+        assert said != "no such column" or "'no_such'; it has id, customer_number, full_name," in str(checked.value)
         await provider.close()
 
     async def test_all_is_well_is_said_too(self, site: Site, provider: Provider) -> None:

@@ -242,6 +242,20 @@ async def test_what_is_wrong_with_a_query_is_said(folder: Path, models: str, sai
     await provider.close()
 
 
+async def test_the_check_names_the_wrong_column_and_lists_what_there_is(folder: Path) -> None:
+    provider = opened(
+        DATABASE + MODELS.replace("number: customer_number, name: full_name", "number: nr, name: NAME"), folder
+    )
+    assert isinstance(provider, Checks)
+    with pytest.raises(ProviderRefused) as caught:
+        await provider.check()
+    assert str(caught.value).endswith(
+        "there is no such column in 'customers': 'nr', 'NAME'; it has id, customer_number, full_name, city, phone"
+    )
+    assert caught.value.remedy == "correct 'fields' of the model 'contact'"
+    await provider.close()
+
+
 async def test_all_is_well_is_said_too(provider: Provider) -> None:
     assert isinstance(provider, Checks)
     assert await provider.check() == "the database knows all that 2 queries name"

@@ -52,6 +52,10 @@ class SqlDriver(Protocol):
         """Release what all connections share."""
 
 
+class NoSuchColumn(ProviderRefused):
+    """A query names a column that no table of it has."""
+
+
 class SqlPool:
     """At most `size` connections at a time; who finds none free waits. The one used last is taken first."""
 
@@ -204,6 +208,8 @@ def error_of(name: str, fault: Fault) -> ProviderError | None:
         return None
     if fault == "rights":
         return ProviderRefused(f"{name}: the user may not read this table, or a column of it", theirs=True)
+    if fault == "column":
+        return NoSuchColumn(f"{name}: {_REFUSED[fault]}")
     if fault in _REFUSED:
         return ProviderRefused(f"{name}: {_REFUSED[fault]}")
     if fault in _UNREACHABLE:

@@ -18,7 +18,7 @@ from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused
 from routing_engine.providers.answers.records import record_of
 from routing_engine.providers.answers.values import read_value
-from routing_engine.providers.sql.pool import SqlDriver, SqlPool
+from routing_engine.providers.sql.pool import NoSuchColumn, SqlDriver, SqlPool
 from routing_engine.providers.sql.settings import SqlModel, SqlSettings
 from routing_engine.providers.sql.statement import SqlStatement, TableQuery, digit_spellings, spellings
 from routing_engine.settings.integration import Model
@@ -78,13 +78,31 @@ class SqlProvider:
 
     async def check(self) -> str:
         """Let the database read every query, so that a missing table, column or right shows before a call does."""
-        found = [statement for name in self._models for statement in self._every(name)]
-        await self._pool.prove(found)
-        return f"the database knows all that {len(found)} queries name"
+        every = {name: self._every(name) for name in self._models}
+        for name, found in every.items():
+            try:
+                await self._pool.prove(found)
+            except NoSuchColumn as error:
+                raise await self._unknown(name) or error from None
+        return f"the database knows all that {sum(map(len, every.values()))} queries name"
 
     async def close(self) -> None:
         """Close every connection."""
         await self._pool.close()
+
+    async def _unknown(self, name: str) -> ProviderRefused | None:
+        """Return the error that names the columns a model's table lacks, and those it has; None when it lacks none."""
+        table, model = self._settings.models.get(name, SqlModel()).table, self._models[name]
+        if not table:
+            return None  # what a query of the operator's own reads is known to the database only
+        there, _ = await self._pool.ask(TableQuery(self._settings.kind, table, (), 0).nothing(), ())
+        fold = str if self._settings.kind == "postgresql" else str.casefold  # PostgreSQL alone tells `Name` from `name`
+        known = set(map(fold, there))
+        lacks = [f"'{column}'" for column in dict.fromkeys(model.fields.values()) if fold(column) not in known]
+        if not lacks:
+            return None
+        said = f"{self._name}: there is no such column in '{table}': {', '.join(lacks)}; it has {', '.join(there)}"
+        return ProviderRefused(said, remedy=f"correct 'fields' of the model '{name}'")
 
     async def _rows(self, query: Query, where: SqlModel) -> Sequence[Row]:
         own = where.by_phone if query.by_caller else where.by_field.get(query.field)

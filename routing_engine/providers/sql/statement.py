@@ -173,6 +173,10 @@ class TableQuery:
         find = "strpos" if self.kind == "postgresql" else "instr"
         return self._where([[f"{find}({digits_of(self.kind, column)}, ", ") > 0"] for column in searched])
 
+    def nothing(self) -> SqlStatement:
+        """Return the query that gives no row, and tells by its answer which columns there are."""
+        return self._where([["1 = 0"]])
+
     def _within(self, expressions: Sequence[str], values: int) -> SqlStatement:
         return self._where([[f"{one} IN (", *[", "] * (values - 1), ")"] for one in expressions])
 
