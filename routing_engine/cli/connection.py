@@ -9,12 +9,12 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import quote
 
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.store import Configuration
-from routing_engine.core.model import Json
+from routing_engine.core.model import Json, Record
 from routing_engine.core.phone import Number, read_number
 from routing_engine.core.ports import Checks, Provider, Query, Remarks
 from routing_engine.engine import open_provider
@@ -162,15 +162,25 @@ _SECRET_PART = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_\-]{12,}\Z")
 _SHOWN_BYTES = 300
 
 
-def try_lookup(integration: Integration, settings: EngineSettings, number: Number) -> list[str]:
-    """Return what a look-up of a number does, line by line: each request with its answer, then the records."""
-    lines: list[str] = []
-    with contextlib.redirect_stdout(sys.stderr), tapped(lambda one: lines.extend(_exchange(one, integration))):
-        lines.extend(asyncio.run(_try(replace(integration, mirror=None), settings, number)))
-    return lines
+class TriedLookup(NamedTuple):
+    """What a look-up did, line by line: each request with its answer, then a line for each model; and its records."""
+
+    lines: list[str]
+    records: list[tuple[str, Record]]
 
 
-async def _try(integration: Integration, settings: EngineSettings, number: Number) -> list[str]:
+def try_lookup(integration: Integration, settings: EngineSettings, number: Number) -> TriedLookup:
+    """Return what a look-up of a number does, and the records of each model."""
+    tried = TriedLookup([], [])
+    with contextlib.redirect_stdout(sys.stderr), tapped(lambda one: tried.lines.extend(_exchange(one, integration))):
+        said = asyncio.run(_try(replace(integration, mirror=None), settings, number, tried.records))
+    tried.lines.extend(said)
+    return tried
+
+
+async def _try(
+    integration: Integration, settings: EngineSettings, number: Number, records: list[tuple[str, Record]]
+) -> list[str]:
     provider = open_provider(integration, settings)
     lines = []
     try:
@@ -181,7 +191,9 @@ async def _try(integration: Integration, settings: EngineSettings, number: Numbe
             query = Query(name, "", number.form(model.forms[0]), True, number, model.forms[0])
             try:
                 async with asyncio.timeout(_PATIENCE_S):
-                    said = f"{len(await provider.find(query))} records"
+                    found = await provider.find(query)
+                said = f"{len(found)} {'record' if len(found) == 1 else 'records'}"
+                records += [(name, record) for record in found]
             except (ProviderError, TimeoutError) as error:
                 said = str(error) or f"no answer within {_PATIENCE_S:g} seconds"
             lines.append(f"{name} by {query.value}: {said} ({(time.monotonic() - began) * 1000:.0f} ms)")

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from routing_engine.cli.common import paint
-from routing_engine.cli.connection import check_connection, deadline_of
 from routing_engine.config.last_good import find_refusal
 from routing_engine.config.store import Configuration
 from routing_engine.engine import open_store
@@ -119,6 +118,8 @@ def look_at_integrations(folder: Folder) -> Iterator[Finding]:
     if folder.configuration is None:
         yield Finding("integrations", "unknown", "they are not known while the folder cannot be read")
         return
+    from routing_engine.cli.connection import check_connection, deadline_of  # late: `check` asks nobody
+
     for name, integration in folder.configuration.integrations.items():
         result = check_connection(integration, folder.configuration.settings, deadline_of(folder.configuration, name))
         remedy = result.remedy if not result.fine else _LATE if result.late else ""

@@ -10,6 +10,7 @@ from typing import Any
 
 from routing_engine.cli import fields
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
+from routing_engine.cli.record import print_record
 from routing_engine.config.store import Configuration
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import NamesAuth
@@ -24,7 +25,7 @@ _NONE = "no integration is configured: write integrations/NAME.yaml"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command, and its own commands: check, login, fields."""
+    """Add the options of the command, and its own commands: check, try, login, fields."""
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(run=show)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
@@ -33,6 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     check.set_defaults(run=run_check)
     trial = _add_action(actions, "try", "look a number up: each request with status, time and the answer's beginning")
     trial.add_argument("--caller", required=True, metavar="N", help="the number to look up")
+    trial.add_argument("--show", action="store_true", help="and every record, in the words that rules use")
     trial.set_defaults(run=run_try)
     login = _add_action(actions, "login", "log in on the vendor's page, and keep the tokens, encrypted")
     login.add_argument("--port", type=int, default=0, metavar="PORT", help=f"listen there instead of at {PORT}")
@@ -98,7 +100,10 @@ def run_try(options: argparse.Namespace) -> int:
         return misuse(f"'{options.caller}' is not a telephone number")
     from routing_engine.cli.connection import try_lookup  # late: the list asks nobody
 
-    print("\n".join(try_lookup(found, configuration.settings, number)))
+    tried = try_lookup(found, configuration.settings, number)
+    print("\n".join(tried.lines))
+    for model, record in tried.records if options.show else ():
+        print_record(record, model, found.models[model].about)
     return 0
 
 

@@ -22,8 +22,8 @@ def about_of(configuration: Configuration, decision: Decision) -> Mapping[str, F
     return {}
 
 
-def print_record(record: Record, source: str, about: Mapping[str, FieldInfo]) -> None:
-    """Print a record: where it is from, its page, and a line for each field that is shown."""
+def print_record(record: Record, source: str, about: Mapping[str, FieldInfo], rest: str = "") -> None:
+    """Print a record: where it is from, its page, and a line for each field that is shown. `rest`: where all are."""
     print(f"\nRecord from {source}" + (f"  {record.url}" if record.url else ""))
     shown = {name: held for name, held in record.fields.items() if about.get(name, FieldInfo()).shown}
     width = max(map(len, shown), default=0)
@@ -32,4 +32,4 @@ def print_record(record: Record, source: str, about: Mapping[str, FieldInfo]) ->
         said = paint(f"  ({visible(label)})", "dim") if label else ""
         print(f"  {visible(name):<{width}}  {visible(as_text(held))}{said}")
     if hidden := len(record.fields) - len(shown):
-        print(paint(f"  {hidden} more {'is' if hidden == 1 else 'are'} not shown; --json has all", "dim"))
+        print(paint(f"  {hidden} more {'is' if hidden == 1 else 'are'} not shown{rest}", "dim"))

@@ -227,7 +227,7 @@ def _print(found: DryRun, about: Mapping[str, FieldInfo] = MappingProxyType({}))
     for name, value in decision.sets:
         print(f"  setting         {name} = {visible(value)}")
     if decision.record is not None:
-        print_record(decision.record, decision.source, about)
+        print_record(decision.record, decision.source, about, "; --json has all")
     print("\nTrail")
     for step in decision.trail:
         took = paint(f"  ({step.took_ms:.0f} ms)", "dim") if step.took_ms is not None and step.took_ms >= 1 else ""

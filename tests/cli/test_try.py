@@ -53,7 +53,14 @@ def test_a_look_up_is_shown_with_its_secrets_masked(run: Run, config: Path, serv
     assert code == 0, err + out
     assert (f"GET {server}/200?" in out, "api_key=***" in out, ": 200 (" in out) == (True, True, True), out
     assert ('"name": "Anna"' in out, "s3cr3t" in out) == (True, False)
-    assert "contact by +436641234567: 1 records" in out
+    assert "contact by +436641234567: 1 record (" in out
+    assert "Record from contact" not in out
+
+
+def test_a_record_is_shown_in_the_words_of_the_rules(run: Run, config: Path, server: str) -> None:
+    write(config, f"{server}/200")
+    code, out, _ = run("integrations", "try", "crm", "--caller", "+43 664 1234567", "--show", "--config", str(config))
+    assert (code, out.splitlines()[-2:]) == (0, ["Record from contact", "  name  Anna"])
 
 
 @pytest.mark.parametrize(("status", "who"), [(500, "network"), (403, "vendor"), (401, "administrator")])
