@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
+from collections.abc import Iterable
 from ipaddress import ip_network
 
 import pytest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
+from prometheus_client.registry import Collector
 from structlog.testing import capture_logs
 
 from routing_engine.connections import AccessList
@@ -80,13 +84,20 @@ async def test_both_forms_hold_the_same_samples_however_many_there_are(accept):
 
 
 async def test_calls_go_on_while_a_scrape_is_made():
-    found, turns = Counted(), 0
-    found.publish(taken("big", [f"route-{number}" for number in range(100)]))
+    found, went_on = Counted(), threading.Event()
+
+    class Slow(Collector):
+        def collect(self) -> Iterable[Metric]:
+            assert went_on.wait(30), "the event loop stood still"
+            return ()
+
+        def describe(self) -> Iterable[Metric]:
+            return ()
+
+    found.meter.registry.register(Slow())
     scrape = asyncio.create_task(found.text())
-    while not scrape.done():
-        turns += 1
-        await asyncio.sleep(0)
-    assert turns > 10
+    asyncio.get_running_loop().call_later(0.01, went_on.set)
+    assert "routing_engine_ready" in await scrape
 
 
 async def test_ready_says_why_it_is_not():

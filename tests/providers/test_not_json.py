@@ -76,7 +76,7 @@ def test_an_answer_is_read_as_utf_8_or_as_its_header_says(charset: str, body: by
         (b'{"a": None}', "", "is not JSON: it breaks the rules of JSON at character 7"),
         (b"[" * 100_000, "", "is not JSON: it is nested too deeply"),
         (b"9" * 5000, "", "is not JSON: it holds a number that is too long"),
-        (b"1," * 2_000_000, "", "has more than a million values"),
+        (b"1," * 2_000_000, "", "has more than 250,000 values"),
     ],
 )
 def test_what_is_wrong_with_an_answer_is_said(body: bytes, content_type: str, why: str) -> None:
