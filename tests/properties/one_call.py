@@ -217,8 +217,7 @@ def calls(draw: st.DrawFn) -> Call:
         route=route,
         answers={f"source {number}": draw(ANSWERS) for number in range(len(route.get("sources", ())))},
         caller=draw(
-            st.just("+43 664 1234567")
-            | st.sampled_from(["0664/1234567", "anonymous", "Anonymous", "unknown", "217"])
+            st.just("+43 664 1234567") | st.sampled_from(["0664/1234567", "anonymous", "Anonymous", "unknown", "217"])
         ),
         caller_name=draw(st.sampled_from(["Anna", "", "unknown", "Ä B"])),
         called=draw(st.sampled_from(["217", "", "+43 1 217"])),
