@@ -4,6 +4,8 @@ PYTEST = .venv/bin/python -m pytest -q
 # Most tests wait more than they work, so that there are more workers than cores: enough to keep two cores busy, and not
 # so many that one's calls are late for want of the other's. A file stays whole, in one worker.
 SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
+# What a machine without root, mounts or systemd cannot do: its tests are left out there, and that is said.
+NOT_HERE = $(shell unshare --mount true 2>/dev/null && command -v systemd-sysusers >/dev/null || echo ' and not machine')
 
 .DEFAULT_GOAL = help
 .PHONY: help demo unit test fast test-soak test-odoo check lint types docs reference house lock benchmark sounds clean
@@ -21,11 +23,12 @@ unit:      ## the tests that open no socket, process or thread: some seconds
 
 test:      ## all tests, with real calls and real databases: at most 6 minutes (fetches 250 MB once)
 	@rig/get-all test
-	@$(PYTEST) $(SIDE_BY_SIDE) -m 'not containers and not odoo and not soak'
+	@$(PYTEST) $(SIDE_BY_SIDE) -m 'not containers and not odoo and not soak $(NOT_HERE)'
+	@$(if $(NOT_HERE),echo "Left out: the service as its systemd unit runs it. It needs root and systemd.")
 
 fast:      ## the tests that need no server that is fetched: a minute
 	@rig/get-python dev
-	@$(PYTEST) $(SIDE_BY_SIDE) -m 'not asterisk and not containers and not odoo and not soak and not servers and not databases'
+	@$(PYTEST) $(SIDE_BY_SIDE) -m 'not asterisk and not containers and not odoo and not soak and not servers and not databases and not machine'
 
 test-soak: ## ten thousand calls on a system that fails at random: a minute
 	@rig/get-python dev

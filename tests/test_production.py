@@ -21,7 +21,7 @@ from fakes import Asterisk
 from rig.process import reserve
 from routing_engine.cli import main
 
-pytestmark = pytest.mark.io
+pytestmark = [pytest.mark.io, pytest.mark.machine]
 
 STRANGER, MEMBER = 54321, 54322
 ENGINE = """

@@ -63,6 +63,8 @@ def test_an_answer_is_read_as_utf_8_or_as_its_header_says(charset: str, body: by
         (b'<?xml version="1.0"?>', "", "is not JSON: it begins with <?xml"),
         (b'Warning: Undefined index{"id": 7}', "", "is not JSON: it begins with Warning"),
         (b"PHP Fatal error: x", "", "is not JSON: it begins with PHP Fatal"),
+        (b"\x1c", "", "is not JSON: it begins with something else than { or ["),
+        (b"\xef\xbb\xbf", "", "is not JSON: it begins with something else than { or ["),
         (b"Anna Gruber;gold", "", "is not JSON: it begins with something else than { or ["),
         (b")]}'\n{}", "", "is not JSON: it begins with something else than { or ["),
         (b'{"n": NaN}', "", "is not JSON: it holds NaN, which JSON does not know"),

@@ -96,7 +96,7 @@ def _refused(error: Exception) -> str:
 def _broken_rule(text: str, error: json.JSONDecodeError) -> str:
     if found := _SAYS.match(text):
         return f"it begins with {found[0]}"
-    if text[0] not in '{["-0123456789tfn':
+    if not text or text[0] not in '{["-0123456789tfn':
         return "it begins with something else than { or ["
     if error.msg.startswith("Unterminated") or error.pos >= len(error.doc.rstrip()):
         return "it is cut off"
