@@ -97,7 +97,7 @@ def run_try(options: argparse.Namespace) -> int:
     if isinstance(found, int):
         return found
     if number is None:
-        return misuse(f"'{options.caller}' is not a telephone number")
+        return misuse(f"'{options.caller}' is not a telephone number; write one, for example '+43 664 1234567'")
     from routing_engine.cli.connection import try_lookup  # late: the list asks nobody
 
     tried = try_lookup(found, configuration.settings, number)

@@ -16,7 +16,7 @@ from routing_engine.providers.crm.requests import (
     RequestTemplate,
 )
 from routing_engine.providers.crm.templates import TRUSTED, TextTemplate, read_text
-from routing_engine.settings.spec import read, setting
+from routing_engine.settings.spec import setting
 from routing_engine.settings.value_types import TEXT, raw
 from routing_engine.settings.yaml_reader import Section, YamlValue
 
@@ -66,11 +66,6 @@ class RequestKeys:
         """The methods that are written, each with its address."""
         addresses = (self.get, self.post, self.put, self.patch, self.delete)
         return [(method, value) for method, value in zip(METHODS, addresses, strict=True) if value is not None]
-
-
-def read_request(section: Section, what: str, known: Known) -> RequestTemplate | None:
-    """Read a section that is a request, and nothing else may stand there."""
-    return request_of(section, read(section, RequestKeys, what), known)
 
 
 def request_of(section: Section, keys: RequestKeys, known: Known) -> RequestTemplate | None:

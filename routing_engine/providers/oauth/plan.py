@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from routing_engine.settings.spec import read, required, setting
+from routing_engine.settings.spec import required, setting
 from routing_engine.settings.value_types import (
     ValueType,
     choice,
@@ -197,8 +197,3 @@ class PlanKeys:
             self.revoked or usual.revoked,
             self.throttled or usual.throttled,
         )
-
-
-def read_plan(section: Section) -> OAuthPlan:
-    """Read what a description says of OAuth2, and nothing else may stand there."""
-    return read(section, PlanKeys, "'oauth2'").plan

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from routing_engine.errors import ProviderRefused
 from routing_engine.providers.crm.filters import FILTERS, Unsearchable
-from routing_engine.providers.crm.read_requests import read_request
+from routing_engine.providers.crm.read_requests import RequestKeys, request_of
 from routing_engine.providers.crm.templates import read_text
+from routing_engine.settings.spec import read
 from routing_engine.settings.yaml_reader import Problems, read_yaml
 from tests.examples import examples
 
@@ -47,7 +48,7 @@ def test_a_value_stays_in_its_place_in_addresses_and_bodies(value: str) -> None:
     text = "{get: '/a/{found.id}', query: {q: '{found.id}'}, json: {j: '{found.id}'}, headers: {X-H: '{found.id}'}}"
     section = read_yaml(text, Problems("x"))
     assert section is not None
-    request = read_request(section, "a request", known)
+    request = request_of(section, read(section, RequestKeys, "a request"), known)
     assert request is not None
     with suppress(ProviderRefused):
         built = request.build({"found": {"id": value}}, "https://crm.example.com")

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from routing_engine.core.phone import read_number, spellings
 from routing_engine.providers.answers.path import read_path
 from routing_engine.providers.crm.filters import FILTERS, Unsearchable
-from routing_engine.providers.crm.read_requests import read_request
+from routing_engine.providers.crm.read_requests import RequestKeys, request_of
 from routing_engine.providers.crm.requests import BuiltRequest
 from routing_engine.providers.crm.templates import read_text
+from routing_engine.settings.spec import read
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml
 
 BARE = frozenset[str]()
@@ -128,15 +129,17 @@ def test_what_cannot_be_compiled_is_told(text, sentence):
     assert sentence in caught.value.args[0]
 
 
-def request_of(text: str) -> tuple[object, list[str]]:
+def compiled(text: str) -> tuple[object, list[str]]:
     notes = Problems("providers/x.yaml")
     section = read_yaml(text, notes)
     assert isinstance(section, Section)
-    return read_request(section, "a request", KNOWN), [problem.sentence for problem in notes.problems]
+    return request_of(section, read(section, RequestKeys, "a request"), KNOWN), [
+        problem.sentence for problem in notes.problems
+    ]
 
 
 def built(text: str, **scope: object) -> BuiltRequest:
-    request, problems = request_of(text)
+    request, problems = compiled(text)
     assert problems == []
     return request.build(scope, "https://crm.example.com/api/")  # type: ignore[attr-defined, no-any-return]
 
@@ -185,7 +188,7 @@ def test_a_structure_may_be_coded():
     ],
 )
 def test_a_raw_value_in_a_text_is_refused(text):
-    assert any("stands raw in a text" in problem for problem in request_of(text)[1])
+    assert any("stands raw in a text" in problem for problem in compiled(text)[1])
 
 
 @pytest.mark.parametrize(

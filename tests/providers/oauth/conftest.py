@@ -12,10 +12,11 @@ import aiohttp
 import pytest
 
 from routing_engine.providers.net.credential import Credential
-from routing_engine.providers.oauth.plan import read_plan
+from routing_engine.providers.oauth.plan import PlanKeys
 from routing_engine.providers.oauth.refresh import began_with, made_for, open_credential
 from routing_engine.providers.oauth.settings import OAuthSettings, filled_plan, read_oauth
 from routing_engine.providers.oauth.tokens import StoredToken, TokenStore, make_key
+from routing_engine.settings import spec
 from routing_engine.settings.yaml_reader import Problems, read_yaml
 from tests.fakes import FakeClock
 
@@ -35,7 +36,7 @@ def read(
     assert theirs is not None
     assert ours is not None
     fill = lambda text: text.replace("{settings.domain}", "acme")  # noqa: E731
-    return read_oauth(ours, filled_plan(read_plan(theirs), fill), folder, "crm"), notes
+    return read_oauth(ours, filled_plan(spec.read(theirs, PlanKeys, "'oauth2'").plan, fill), folder, "crm"), notes
 
 
 @dataclass
