@@ -76,7 +76,7 @@ class CallerExperience:
             self.quiet_since = None
 
 
-class Call:
+class CallRun:
     """What one call needs while it is decided. One instance per call."""
 
     def __init__(

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from routing_engine.call import Call
+from routing_engine.call import CallRun
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.route.walk import languages_of, prompts_of
 from routing_engine.config.store import ConfigStore, Configuration
@@ -185,10 +185,10 @@ def new_call(
     configuration: Configuration,
     report: Callable[[Exception], None],
     speech: Speech | None = None,
-) -> Call:
+) -> CallRun:
     """Return what carries one call."""
     places = configuration.settings.places
-    return Call(channel, lookup, configuration.routes.get, places, time.monotonic, report, speech)
+    return CallRun(channel, lookup, configuration.routes.get, places, time.monotonic, report, speech)
 
 
 def search(

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from routing_engine.call import Call
+from routing_engine.call import CallRun
 from routing_engine.channels.dry import DryChannel, IsHere
 from routing_engine.config.canned import Canned
 from routing_engine.config.engine_yaml import EngineSettings
@@ -115,7 +115,7 @@ async def rehearse(
     caller = caller_of(configuration.settings, wanted)
     channel = DryChannel(caller, wanted.inputs, wanted.variables, wanted.states, is_here)
     places = configuration.settings.places
-    decision = await Call(channel, lookup, configuration.routes.get, places, clock, report).run(wanted.route)
+    decision = await CallRun(channel, lookup, configuration.routes.get, places, clock, report).run(wanted.route)
     return DryRun(decision, channel.handed_back, channel.played)
 
 

@@ -12,7 +12,7 @@ import pytest
 from core.build import ANNA, GOLD, NUMBER, SALES, go, route, rule, say, source, when
 from fakes import FakeChannel, FakeClock, FakeLookup, FakeSpeech
 
-from routing_engine.call import LISTENING, Call
+from routing_engine.call import LISTENING, CallRun
 from routing_engine.core.asks import Found, SourceDown
 from routing_engine.core.destinations import PROFILES
 from routing_engine.core.model import RINGS, Comparison, Decision, Filler, Operand, Record, Route, Spoken, Value
@@ -39,7 +39,7 @@ async def carry(
             raise AssertionError from error
         errors.append(error)
 
-    call = Call(channel, lookup or FakeLookup(), known.get, PROFILES["plain"], clock or FakeClock(), report, speech)
+    call = CallRun(channel, lookup or FakeLookup(), known.get, PROFILES["plain"], clock or FakeClock(), report, speech)
     async with asyncio.timeout(10):  # what waits for ever is a failure, not a hanging test
         return await call.run("support")
 
@@ -462,7 +462,7 @@ async def test_texts_that_are_made_sounds_are_expected() -> None:
     channel = FakeChannel(ANNA)
     said = Spoken("speech", "hello"), Spoken("speech", "again")
     speech = FakeSpeech({"hello": "/a", "again": "/b"})
-    talk = Call(channel, FakeLookup(), {}.get, {}, FakeClock(), print, speech)
+    talk = CallRun(channel, FakeLookup(), {}.get, {}, FakeClock(), print, speech)
     await talk._synthesised(said)
     assert channel.expected == [6.0]
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from core.build import ANNA, GOLD, SALES, route, source
 from fakes import FakeChannel, FakeClock, FakeLookup
 
-from routing_engine.call import Call
+from routing_engine.call import CallRun
 from routing_engine.core.asks import Find, Found, Play, SourceDown, Typed
 from routing_engine.core.destinations import PROFILES
 from routing_engine.core.model import Decision, Filler, Route
@@ -33,11 +33,11 @@ class Greeting(FakeChannel):
         return await super().play(ask)
 
 
-def a_call(one: Route, channel: FakeChannel, lookup: FakeLookup, clock: FakeClock | None = None) -> Call:
+def a_call(one: Route, channel: FakeChannel, lookup: FakeLookup, clock: FakeClock | None = None) -> CallRun:
     def report(error: Exception) -> None:
         raise AssertionError from error
 
-    return Call(channel, lookup, {"support": one}.get, PROFILES["plain"], clock or FakeClock(), report)
+    return CallRun(channel, lookup, {"support": one}.get, PROFILES["plain"], clock or FakeClock(), report)
 
 
 async def carry(one: Route, channel: FakeChannel, lookup: FakeLookup) -> Decision:

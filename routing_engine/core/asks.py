@@ -1,6 +1,6 @@
 """The conversation of a call: what `decide` asks, and what it is answered.
 
-To add an ask, write it here, answer it in `call.Call`, and say in the channel contract what a channel does with it.
+To add an ask, write it here, answer it in `call.CallRun`, and say in the channel contract what a channel does with it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 from core.build import GOLD, NUMBER, SALES, route, source
 from fakes import CLOSE, DEAD, RESET, Asterisk, FakeLookup, environment
 
-from routing_engine.call import Call
+from routing_engine.call import CallRun
 from routing_engine.channels.agi.server import AgiChannel
 from routing_engine.core.asks import Collect, Play, Typed
 from routing_engine.core.destinations import PROFILES
@@ -357,7 +357,7 @@ def carrying(lookup: FakeLookup) -> Handler:
 
     async def carry(channel: AgiChannel) -> None:
         clock = asyncio.get_running_loop().time
-        await Call(channel, lookup, {"support": asked}.get, PROFILES["plain"], clock, fail).run(channel.route)
+        await CallRun(channel, lookup, {"support": asked}.get, PROFILES["plain"], clock, fail).run(channel.route)
 
     return carry
 

@@ -10,6 +10,7 @@ from typing import get_args
 
 import pytest
 
+from routing_engine.calls.changes import ChangeKind
 from routing_engine.cli import build_parser
 from routing_engine.config.route.conditions import WORDS
 from routing_engine.config.route.prompts import SAYINGS
@@ -171,6 +172,7 @@ def test_no_event_is_written_in_a_way_that_this_test_does_not_see():
     text = "".join(path.read_text() for path in CODE)
     rooms = {event.partition(".")[0] for event, _ in events()}
     written = set(re.findall(rf'"((?:{"|".join(rooms)})\.[a-z_]+)"', text)) - {"call.input", "journal.db"}
+    written -= set(get_args(ChangeKind))  # what is published of calls bears such names too
     assert written == {event for event, _ in events()}
 
 

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from structlog.testing import capture_logs
 
-from routing_engine.call import Call
+from routing_engine.call import CallRun
 from routing_engine.core.asks import Find, SourceDown
 from routing_engine.core.destinations import PROFILES
 from routing_engine.core.events import CallAbandoned, CallRouted
@@ -70,7 +70,9 @@ async def carry(memory, found, channel=None, lookup=None, plain=False, **event):
     """Carry a call as the service does; give its decision."""
     channel, lookup = channel or FakeChannel(ANNA), lookup or FakeLookup()
     followed = Followed(memory.traces, channel, lookup)
-    call = Call(followed.channel, followed.lookup, {found.name: found}.get, PROFILES["plain"], time.monotonic, _raise)
+    call = CallRun(
+        followed.channel, followed.lookup, {found.name: found}.get, PROFILES["plain"], time.monotonic, _raise
+    )
     decision = await call.run(found.name)
     followed.finish(routed(channel.caller, decision, took_ms=12.0, **event), plain)
     return decision
@@ -192,7 +194,7 @@ async def test_a_look_up_that_nobody_needs_any_more_is_dropped():
     memory, channel = Memory(), FakeChannel(ANNA)
     lookup = FakeLookup(before=lambda: asyncio.Event().wait())
     followed = Followed(memory.traces, channel, lookup)
-    call = Call(
+    call = CallRun(
         followed.channel, followed.lookup, {"support": route(source("customers"))}.get, {}, time.monotonic, _raise
     )
     task = asyncio.create_task(call.run("support"))
