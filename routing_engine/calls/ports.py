@@ -1,0 +1,126 @@
+"""The plugs of the calls' half on one page: where a call is written down.
+
+Whoever keeps one raises the errors of `errors.py`: `ProviderUnreachable` (try again; `ProviderThrottled` says when),
+`ProviderRefused` (an administrator must act: the same again would be refused again), `ProviderMisread`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+from routing_engine.calls.call import CallOutcome, Direction, Sentiment
+from routing_engine.core.model import Record
+
+#: When the entry of a CRM is made: when the call begins, to be changed at its end; or when it is over.
+LogAt: TypeAlias = Literal["start", "end"]
+#: What a CRM takes of a recording: the sound itself, only an address where it can be heard, or nothing.
+TakesRecording: TypeAlias = Literal["file", "link", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryUser:
+    """Who took or placed the call. `id` is the CRM's own; "" where nobody is known there."""
+
+    id: str = ""
+    extension: str = ""
+    name: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryContact:
+    """The record that a call is written to. `model` is one of the integration's; `fields` go by our names."""
+
+    model: str
+    id: str
+    name: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One call as an entry of a CRM: everything that the steps of a description may use.
+
+    Moments are seconds since 1970; what is not known (yet) is None or "". `body` is a readable text that carries notes,
+    tags and sentiment for the many systems without fields of that kind; `notes` are the notes alone.
+    """
+
+    id: str
+    direction: Direction
+    subject: str
+    body: str
+    started_at: float
+    outcome: CallOutcome | None = None
+    from_: str = ""
+    to: str = ""
+    did: str = ""
+    answered_at: float | None = None
+    ended_at: float | None = None
+    duration_s: float | None = None
+    talk_s: float | None = None
+    queue: str = ""
+    notes: str = ""
+    tags: tuple[str, ...] = ()
+    sentiment: Sentiment | None = None
+    disposition: str = ""
+    # The page of the call here, and the address of its recording; "" where there is none.
+    link: str = ""
+    recording_url: str = ""
+    user: EntryUser = EntryUser()
+    # None: nobody knows the other party (`unmatched: log`).
+    contact: EntryContact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CrmEntry:
+    """The entry in the CRM: its id there, and the address of its page ("" where the CRM has none)."""
+
+    id: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundFile:
+    """A recording that is final. `open` begins to read it from its start, each time anew: a request may be repeated.
+
+    `size` is None where it is not known before the end.
+    """
+
+    name: str
+    seconds: float
+    open: Callable[[], AsyncIterator[bytes]]
+    size: int | None = None
+    media_type: str = "audio/wav"
+
+
+@runtime_checkable
+class CallLog(Protocol):
+    """A CRM that calls are written to. Kept by an integration's provider where its description has `log_call`."""
+
+    @property
+    def log_at(self) -> LogAt:
+        """When the entry is made. With `start`, `log` is for a call that may not have ended, and `update` closes it."""
+
+    @property
+    def takes_recording(self) -> TakesRecording:
+        """What `attach` can do."""
+
+    async def log(self, entry: LogEntry, again: bool = False) -> CrmEntry:
+        """Write a new entry. `again` says that this was tried before, and nobody knows whether it arrived.
+
+        With `again` the entry is searched for first, and changed where it is there already.
+        """
+
+    async def update(self, entry: LogEntry, crm_id: str) -> None:
+        """Bring an entry up to what the call is now. Nothing is sent to a CRM whose entries cannot be changed."""
+
+    async def attach(self, entry: LogEntry, crm_id: str, recording: SoundFile | None) -> None:
+        """Add the recording to an entry; with `takes_recording` "link" `entry.recording_url` alone, without a file."""
+
+    async def find_user(self, email: str, extension: str) -> str | None:
+        """Return the CRM's id of a person, by e-mail, then by extension; None where nobody, or several, fit."""
+
+    async def create(self, model: str, fields: Mapping[str, str]) -> Record:
+        """Create a record of a model; `fields` go by our names. Raise `ProviderRefused` where it cannot be done."""
