@@ -1,6 +1,7 @@
 """A middleware that fails at random, in a process of its own: `python -m tests.soak.middleware SEED`.
 
-Its first line on standard output is its port. What it does to a request is drawn by weight.
+Its first line on standard output is its port. What it does to a request is drawn by weight. After `/rest` it answers
+all and keeps no connection; after `/work` it does as before.
 """
 
 from __future__ import annotations
@@ -35,28 +36,36 @@ class Middleware:
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
-        self.requests = 0
+        self._writers = set[asyncio.StreamWriter]()
+        self._rests = False
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until either side ends it."""
+        self._writers.add(writer)
         try:
             while line := await reader.readline():
                 while (await reader.readline()).strip():
                     pass
                 target = line.split()[1].decode()
-                if target == "/requests":
-                    self._send(writer, 200, json.dumps(self.requests).encode())
-                elif not await self._react(reader, writer, target):
+                if target in ("/rest", "/work"):
+                    self._be_told(target)
+                    break
+                if not await self._react(reader, writer, target):
                     break
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
+            self._writers.discard(writer)
             writer.close()
+
+    def _be_told(self, what: str) -> None:
+        self._rests = what == "/rest"
+        for one in self._writers if self._rests else ():
+            one.close()
 
     async def _react(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: str) -> bool:
         """Do to a request what is drawn; False ends the connection."""
-        self.requests += 1
-        act = self._random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        act = "close" if self._rests else self._random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
         if act in ("answer", "slow", "close"):
             await asyncio.sleep(self._random.uniform(0.05, 0.25) if act == "slow" else 0)
             self._send(writer, 200, self._record(target), "Connection: close\r\n" if act == "close" else "")
