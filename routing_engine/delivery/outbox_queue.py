@@ -1,0 +1,84 @@
+"""The queue in the calls' own database: what a single machine needs, and no server beside."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from routing_engine.delivery import outbox_table
+from routing_engine.delivery.jobs import Job, JobState, NewJob
+
+T = TypeVar("T")
+
+
+class Transactions(Protocol):
+    """The database: runs a work in a transaction. Raises `StorageError` while it is down."""
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Return what the work returns, once it is on the disk."""
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Return what a work that changes nothing returns."""
+
+
+class OutboxQueue:
+    """A `Queue` whose jobs stand beside the calls. One process works on it; others may list, retry and drop."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def put(self, connection: Connection, jobs: Sequence[NewJob], now: float) -> None:
+        """Add jobs within the transaction that saves their call."""
+        outbox_table.put(connection, jobs, now)
+
+    async def claim(self, lane: str, now: float) -> Job | None:
+        """Take the job that is due the longest."""
+        # Read first: an idle lane must not write, and a write waits for the disk.
+        due = await self.next_due(lane)
+        if due is None or due > now:
+            return None
+        return await self._database.write(partial(outbox_table.claim, lane=lane, now=now, token=uuid.uuid4().hex))
+
+    async def keep(self, jobs: Sequence[Job], now: float) -> None:
+        """Say that these jobs are still under way."""
+        await self._database.write(partial(outbox_table.keep, jobs=jobs, now=now))
+
+    async def finish(self, job: Job, now: float) -> bool:
+        """Remove a job that is done."""
+        return await self._database.write(partial(outbox_table.finish, job=job, now=now))
+
+    async def put_off(self, job: Job, due: float, error: str) -> None:
+        """Let a job wait until `due`."""
+        await self._database.write(partial(outbox_table.put_off, job=job, due=due, error=error))
+
+    async def bury(self, job: Job, error: str, now: float) -> None:
+        """Keep a job as dead."""
+        await self._database.write(partial(outbox_table.bury, job=job, error=error, now=now))
+
+    async def release(self, lane: str, now: float) -> None:
+        """Make everything that waits in a lane due now."""
+        await self._database.write(partial(outbox_table.release, lane=lane, now=now))
+
+    async def next_due(self, lane: str) -> float | None:
+        """Return when the next job of a lane is due."""
+        return await self._database.read(partial(outbox_table.next_due, lane=lane))
+
+    async def listed(self, state: JobState | None = None, limit: int = 1000) -> Sequence[Job]:
+        """Return the jobs that wait and those that are dead."""
+        return await self._database.read(partial(outbox_table.listed, state=state, limit=limit))
+
+    async def retry(self, job_id: int, now: float) -> Job | None:
+        """Make a job due now, also a dead one."""
+        return await self._database.write(partial(outbox_table.retry, job_id=job_id, now=now))
+
+    async def drop(self, job_id: int, now: float) -> Job | None:
+        """Remove a job by hand."""
+        return await self._database.write(partial(outbox_table.drop, job_id=job_id, now=now))
+
+    async def counts(self) -> Mapping[tuple[str, JobState], int]:
+        """Return how many jobs there are, by lane and state."""
+        return await self._database.read(outbox_table.counts)

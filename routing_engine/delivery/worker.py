@@ -1,0 +1,116 @@
+"""Works the queue off: a lane for each target, so that one that is down or hangs holds up no other.
+
+Opened and closed with the service. Here is the real clock; what it decides is in `lane` and `pauses`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+
+import structlog
+
+from routing_engine.core.events import Reading
+from routing_engine.delivery.jobs import LEASE_S, JobState, Target
+from routing_engine.delivery.lane import Lane, Workplace
+from routing_engine.errors import RoutingEngineError, traceback_frames
+
+_log = structlog.get_logger(__name__)
+#: How often a lane looks by itself: for what another process has put, sent again or dropped.
+POLL_S = 5.0
+#: A queue that says "now" and has nothing to give, because another process was quicker, is asked again so late.
+_LEAST_S = 0.05
+#: How long the end of the service waits for what is under way; the rest is done again at the next start.
+CLOSE_S = 5.0
+
+
+class DeliveryWorker:
+    """Sends what waits. `change` says where to; `told` says that something may be new."""
+
+    def __init__(self, work: Workplace) -> None:
+        self._work = work
+        self._lanes: dict[str, Lane] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._counts: Mapping[tuple[str, JobState], int] = {}
+        self._ticker: asyncio.Task[None] | None = None
+        self._down = False
+
+    def change(self, targets: Mapping[str, Target]) -> None:
+        """Take the targets by the lanes that lead there; what waits for a target that is gone goes on waiting."""
+        for name in [*self._lanes.keys() - targets.keys()]:
+            self._lanes.pop(name)
+            self._tasks.pop(name).cancel()
+        for name, target in targets.items():
+            if (lane := self._lanes.get(name)) is not None:
+                # Whoever has changed the file wants it to be tried again.
+                lane.target, lane.stopped = target, lane.stopped if lane.target is target else ""
+                lane.told.set()
+                continue
+            lane = self._lanes[name] = Lane(name, target, self._work)
+            self._tasks[name] = asyncio.create_task(self._work_off(lane), name=f"deliveries to {name}")
+        if self._ticker is None:
+            self._ticker = asyncio.create_task(self._tick(), name="deliveries")
+
+    def told(self, lanes: Iterable[str]) -> None:
+        """Look into these lanes now."""
+        for name in lanes:
+            if (lane := self._lanes.get(name)) is not None:
+                lane.told.set()
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield what waits and what is dead, by target, for `/metrics`."""
+        for name, lane in self._lanes.items():
+            target, _, kind = name.partition("/")
+            waiting, dead = (self._counts.get((name, state), 0) for state in ("waiting", "dead"))
+            if kind:
+                yield Reading("recordings_pending", waiting, (target,))
+                yield Reading("recordings_dead", dead, (target,))
+                continue
+            yield Reading("deliveries_waiting", waiting, (target,))
+            yield Reading("deliveries_dead", dead, (target,))
+            yield Reading("delivery_target_down", lane.down or bool(lane.stopped), (target,))
+
+    async def close(self) -> None:
+        """Let what is under way finish, for a while."""
+        for task in (self._ticker, *self._tasks.values()):
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*(lane.close(CLOSE_S) for lane in self._lanes.values()))
+
+    async def _work_off(self, lane: Lane) -> None:
+        while True:
+            lane.told.clear()
+            at = await self._guarded(lane.turn)
+            wait = POLL_S if at is None else min(max(at - self._work.now(), _LEAST_S), POLL_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await lane.told.wait()
+
+    async def _tick(self) -> None:
+        while True:
+            for lane in [*self._lanes.values()]:
+                await self._guarded(lane.keep)
+            await self._guarded(self._count)
+            await asyncio.sleep(LEASE_S / 3)
+
+    async def _count(self) -> None:
+        self._counts = await self._work.queue.counts()
+
+    async def _guarded(self, work: Callable[[], Awaitable[float | None]]) -> float | None:
+        """Do a work; while the queue does not work, say so once, and that it works again."""
+        try:
+            at = await work()
+        except RoutingEngineError as error:
+            if not self._down:
+                _log.error("deliveries.down", why=str(error))
+            self._down = True
+            return None
+        except Exception as error:  # a fault of ours: the lane goes on with the next look
+            frames = traceback_frames(error)
+            _log.error("deliveries.failed", error=type(error).__name__, traceback=frames)
+            return None
+        if self._down:
+            _log.info("deliveries.up")
+        self._down = False
+        return at
