@@ -9,13 +9,15 @@ from functools import partial
 from pathlib import Path
 
 from routing_engine.cli.common import misuse
-from routing_engine.config.folder import ENGINE, INTEGRATIONS, PROVIDERS, ROUTES
+from routing_engine.config.folder import ENGINE, INTEGRATIONS, PBXS, PROVIDERS, ROUTES, USERS
 from routing_engine.config.schema import (
     common_keys_schema,
     engine_schema,
     file_schema,
     integration_schema,
+    pbx_schema,
     route_schema,
+    users_schema,
 )
 from routing_engine.providers.crm.read_description import DescriptionKeys
 from routing_engine.providers.crm.settings import shipped
@@ -27,7 +29,8 @@ from routing_engine.settings.value_types import Schema, SchemaOf
 #: The folder of the schemas, below the configuration's.
 FOLDER = "schema"
 _MODELINE = "# yaml-language-server: $schema="
-_FOLDERS = {ROUTES: "route", INTEGRATIONS: "integration", PROVIDERS: "provider"}
+_FOLDERS = {ROUTES: "route", INTEGRATIONS: "integration", PROVIDERS: "provider", PBXS: "pbx"}
+_FILES = {**dict.fromkeys(ENGINE, "engine"), **dict.fromkeys(USERS, "users")}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +61,8 @@ def schemas(folder: Path) -> Mapping[str, Callable[[], Schema]]:
         "integration": lambda: integration_schema(_providers(folder)),
         "provider": lambda: file_schema("a description of Routing Engine", partial(schema_of, DescriptionKeys)),
         "route": route_schema,
+        "pbx": pbx_schema,
+        "users": users_schema,
     }
 
 
@@ -84,14 +89,17 @@ def _as_json(schema: Schema) -> str:
 
 def modeline(file: Path) -> str:
     """Return the line by which editors find the schema of a file; `file` is relative to the configuration's folder."""
-    if file.name in ENGINE:
-        return f"{_MODELINE}{FOLDER}/engine.json"
+    if file.name in _FILES and len(file.parts) == 1:
+        return f"{_MODELINE}{FOLDER}/{_FILES[file.name]}.json"
     return f"{_MODELINE}../{FOLDER}/{_FOLDERS[file.parts[0]]}.json"
 
 
 def add_modelines(folder: Path) -> None:
     """Put its modeline above every YAML file of a new configuration."""
-    files = [*folder.glob("engine.y*ml"), *(file for room in _FOLDERS for file in (folder / room).glob("*.y*ml"))]
+    files = [
+        *(folder / name for name in _FILES if (folder / name).is_file()),
+        *(file for room in _FOLDERS for file in (folder / room).glob("*.y*ml")),
+    ]
     for file in files:
         text = file.read_text(encoding="utf-8")
         file.write_text(f"{modeline(file.relative_to(folder))}\n{text}", encoding="utf-8")

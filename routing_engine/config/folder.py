@@ -17,10 +17,13 @@ from routing_engine.storage.texts import NotText, text_of
 INTEGRATIONS, ROUTES, CALENDARS, LISTS, STATE = "integrations", "routes", "calendars", "lists", "state"
 #: Descriptions of kinds of system, the operator's own.
 PROVIDERS = "providers"
+#: Asterisks whose calls are followed.
+PBXS = "pbxs"
 _YAML = (".yaml", ".yml")
 _ROOMS = {
     PROVIDERS: _YAML,
     INTEGRATIONS: _YAML,
+    PBXS: _YAML,
     ROUTES: _YAML,
     CALENDARS: (".ics",),
     LISTS: (".txt", ".csv"),
@@ -28,6 +31,8 @@ _ROOMS = {
 }
 #: The names of the file of the service itself; the first that is there.
 ENGINE = ("engine.yaml", "engine.yml")
+#: And of the file of the people who take calls.
+USERS = ("users.yaml", "users.yml")
 _LARGEST = 1 << 20
 #: 100,000 numbers with a remark each are some 5 MiB.
 _LARGEST_LIST = 16 << 20
@@ -68,7 +73,15 @@ class FolderTexts:
     @property
     def engine(self) -> tuple[str, str | UnreadableFile] | None:
         """The name and text of engine.yaml; None when it is missing."""
-        return next(((name, self.texts[name]) for name in ENGINE if name in self.texts), None)
+        return self._first(ENGINE)
+
+    @property
+    def users(self) -> tuple[str, str | UnreadableFile] | None:
+        """The name and text of users.yaml; None when it is missing."""
+        return self._first(USERS)
+
+    def _first(self, names: tuple[str, ...]) -> tuple[str, str | UnreadableFile] | None:
+        return next(((name, self.texts[name]) for name in names if name in self.texts), None)
 
 
 def read_folder(folder: Path) -> FolderTexts:
@@ -113,7 +126,7 @@ def _sign(name: str, path: Path) -> tuple[str, ...] | tuple[str, str, int, int, 
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    yield from ((name, folder / name) for name in ENGINE if os.path.lexists(folder / name))
+    yield from ((name, folder / name) for name in (*ENGINE, *USERS) if os.path.lexists(folder / name))
     for room, endings in _ROOMS.items():
         for name in _names(folder / room, endings):
             yield f"{room}/{os.fsencode(name).decode('utf-8', 'replace')}", folder / room / name

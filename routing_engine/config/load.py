@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from routing_engine.config.engine_yaml import EngineSettings, load_part, read_settings
 from routing_engine.config.examples import Example, failures
-from routing_engine.config.folder import INTEGRATIONS, PROVIDERS, ROUTES, FolderTexts, UnreadableFile, read_folder
+from routing_engine.config.folder import INTEGRATIONS, PBXS, PROVIDERS, ROUTES, FolderTexts, UnreadableFile, read_folder
 from routing_engine.config.lint import lint
+from routing_engine.config.pbxs import read_pbx, read_users
 from routing_engine.config.route.read import RouteFile, read_route
 from routing_engine.core.model import Decision, Route
 from routing_engine.errors import ConfigError, Problem
@@ -21,6 +22,7 @@ from routing_engine.settings.environment import read_environment_file
 from routing_engine.settings.integration import Integration, IntegrationFacts, IntegrationKeys, ProviderSetup
 from routing_engine.settings.listeners import Listeners
 from routing_engine.settings.mirror import check_listing, check_live, listing_of
+from routing_engine.settings.pbx import Pbx, User
 from routing_engine.settings.spec import read
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, suggest
 
@@ -46,7 +48,8 @@ _LISTENER = "add listeners: {fastagi: 127.0.0.1:4573}"
 class Configuration:
     """A whole folder that can be used. `remarks` are no faults; `revision` differs with the content only.
 
-    `failing` holds the examples that fail, where they were not a reason to refuse the folder.
+    `failing` holds the examples that fail, where they were not a reason to refuse the folder. `pbxs` are the Asterisks
+    whose calls are followed, `users` those who take them.
     """
 
     settings: EngineSettings
@@ -56,6 +59,8 @@ class Configuration:
     revision: str
     remarks: tuple[Problem, ...] = ()
     failing: tuple[Problem, ...] = ()
+    pbxs: Mapping[str, Pbx] = field(default_factory=dict)
+    users: Mapping[str, User] = field(default_factory=dict)
 
 
 def read_configuration(
@@ -133,6 +138,8 @@ class _FolderReader:
         self.providers: Mapping[str, ReadProvider | None] = providers
         self.integrations: Mapping[str, Integration | None] = {}
         self.routes: Mapping[str, RouteFile | None] = {}
+        self.pbxs: Mapping[str, Pbx] = {}
+        self.users: Mapping[str, User] = {}
 
     def read_whole(self) -> None:
         """Read every file: each kind after those that it may name."""
@@ -141,6 +148,8 @@ class _FolderReader:
         self.providers = {**self.providers, **self._read_descriptions()}
         self.integrations = self._read_integrations()
         self.routes = self._read_routes()
+        self.pbxs = self._read_pbxs()
+        self.users = self._read_users()
 
     def read_integrations(self, name: str) -> Configuration:
         """Read what one integration needs, or all of them where `name` is "". Raises `ConfigError`."""
@@ -168,6 +177,8 @@ class _FolderReader:
             routes={name: file.route for name, file in files.items()},
             examples={name: file.examples for name, file in files.items()},
             revision=self.snapshot.revision,
+            pbxs=self.pbxs,
+            users=self.users,
         )
         # Only now: an example would fail for the sake of any other problem, and hide it.
         decisions = None if run_examples is None else run_examples(found)
@@ -275,6 +286,31 @@ class _FolderReader:
         self.remarks += notes.remarks
         # The revision is the folder's, not the file's: it changes with all that a decision may depend on.
         return found and replace(found, route=replace(found.route, revision=self.snapshot.revision))
+
+    def _read_pbxs(self) -> dict[str, Pbx]:
+        found: dict[str, Pbx] = {}
+        for name, (file, content) in self._named(PBXS).items():
+            notes, text = self._open(file, content)
+            one = None if text is None else read_pbx(name, text, notes)
+            self._note(notes)
+            if one is not None:
+                found[name] = one
+        return found
+
+    def _read_users(self) -> dict[str, User]:
+        if self.snapshot.users is None:
+            return {}
+        notes, text = self._open(*self.snapshot.users)
+        # By their files: a PBX with a problem is there all the same.
+        known = [PurePosixPath(file).stem for file in self.snapshot.under(PBXS)]
+        found = {} if text is None else read_users(text, notes, known, self.integrations)
+        self._note(notes)
+        return found
+
+    def _note(self, notes: Problems) -> None:
+        # People and Asterisks that are followed route no call: a start that must do without them goes on.
+        self.problems += [] if self.lenient else notes.problems
+        self.remarks += notes.remarks
 
     def _failing(self, found: Configuration, decisions: Mapping[str, Sequence[Decision]]) -> list[Problem]:
         """Return a problem for each way in which an example is not what it expects."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from routing_engine.config.engine_yaml import EngineSettings
+from routing_engine.config.pbxs import USERS
 from routing_engine.config.route.read import RouteKeys
 from routing_engine.settings.integration import IntegrationKeys
+from routing_engine.settings.pbx import PbxKeys
 from routing_engine.settings.spec import properties_of, schema_of
 from routing_engine.settings.value_types import Definitions, Json, Schema, SchemaOf
 
@@ -22,6 +24,16 @@ def engine_schema() -> Schema:
 def route_schema() -> Schema:
     """Return the schema of a file of `routes/`."""
     return file_schema("a route of Routing Engine", lambda definitions: schema_of(RouteKeys, definitions))
+
+
+def pbx_schema() -> Schema:
+    """Return the schema of a file of `pbxs/`."""
+    return file_schema("a PBX of Routing Engine", lambda definitions: schema_of(PbxKeys, definitions))
+
+
+def users_schema() -> Schema:
+    """Return the schema of users.yaml."""
+    return file_schema("users.yaml of Routing Engine", USERS.schema)
 
 
 def integration_schema(providers: Mapping[str, SchemaOf]) -> Schema:

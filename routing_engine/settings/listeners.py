@@ -54,11 +54,12 @@ def _network(text: str) -> Network:
     raise WrongValue(f"'{text[:80]}' is an address within a network", f"write {network}, or the address alone")
 
 
-def _host_port_like(example: str) -> ValueType[HostPort]:
+def host_port_like(example: str) -> ValueType[HostPort]:
+    """Return the type of an address of a server; a remedy shows `example`."""
     return parsed(_host_port, "`HOST:PORT`", f"write HOST:PORT, such as {example}", {"type": "string"})
 
 
-_HOST_PORT = _host_port_like("127.0.0.1:4573")
+_HOST_PORT = host_port_like("127.0.0.1:4573")
 _NETWORK = parsed(_network, "address or network", "write an address, such as 192.0.2.5, or a network: 192.0.2.0/24")
 _ALLOW = one_or_more(_NETWORK, _NOBODY)
 _ALLOW_MEANS = (
@@ -113,7 +114,7 @@ class ListenerAddress:
 def _listener(keys: ValueType[ListenerKeys], example: str) -> ValueType[ListenerAddress]:
     """Return the type of an address alone, or of a mapping with these keys."""
 
-    alone = _host_port_like(example)
+    alone = host_port_like(example)
 
     def read(value: YamlValue, usual: str) -> ListenerAddress | None:
         if value.is_mapping:

@@ -19,7 +19,10 @@ def test_every_file_of_a_new_configuration_names_a_schema_that_is_there(config: 
 def test_the_schemas_are_written_beside_the_configuration(run: Run, tmp_path: Path) -> None:
     code, out, _ = run("--config", str(tmp_path), "schema")
     written = sorted(path.name for path in (tmp_path / "schema").iterdir())
-    assert (code, written) == (0, ["engine.json", "integration.json", "provider.json", "route.json"])
+    assert (code, written) == (
+        0,
+        ["engine.json", "integration.json", "pbx.json", "provider.json", "route.json", "users.json"],
+    )
     assert all(name in out for name in written)
 
 

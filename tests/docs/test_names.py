@@ -22,6 +22,7 @@ from routing_engine.core.templates import CALL_FIELDS, DATA_FIELDS, QUEUE_FIELDS
 from routing_engine.providers.http.settings import PRESETS
 from routing_engine.providers.oauth.settings import KEY_VARIABLE
 from routing_engine.settings.listeners import Listeners
+from routing_engine.settings.pbx import HistoryKeys, PbxKeys, UserKeys
 from routing_engine.settings.spec import keys_of
 
 from .pages import REFERENCE, ROOT, names, section, table, tables
@@ -97,8 +98,10 @@ def test_reasons():
 
 def test_what_is_not_there_yet():
     rows = tables((REFERENCE / "not-yet.md").read_text())[0]
-    documented = {f"{row.cells[1]}: {row.names[0]}" for row in rows}
-    assert documented == {f"listeners: {key.name}" for key in keys_of(Listeners) if key.later}
+    documented = {(row.cells[1], name) for row in rows for name in row.names}
+    sections = {"listeners": Listeners, "`pbxs/NAME.yaml`": PbxKeys, "`history` of a PBX": HistoryKeys}
+    sections["`users.yaml`"] = UserKeys
+    assert documented == {(where, key.name) for where, keys in sections.items() for key in keys_of(keys) if key.later}
 
 
 def test_no_command_that_is_there_is_said_to_be_planned():

@@ -19,6 +19,7 @@ from routing_engine.providers.oauth.plan import PlanKeys
 from routing_engine.providers.oauth.settings import OAuthAppKeys, OwnAddressKeys
 from routing_engine.providers.registry import PROVIDERS
 from routing_engine.settings.integration import IntegrationKeys
+from routing_engine.settings.pbx import PbxKeys, UserKeys
 from routing_engine.settings.reference import refreshed, sections_of
 from routing_engine.settings.spec import schema_of
 from routing_engine.settings.value_types import Definitions
@@ -34,7 +35,16 @@ INTEGRATIONS = {name: kind.keys for name, kind in PROVIDERS.items()}
 DESCRIBED = [WayKeys, PlanKeys, OAuthAppKeys, OwnAddressKeys, KnownModelKeys, PhoneAttemptKeys, FieldAttemptKeys]
 DESCRIBED += [ListAttemptKeys, EachKeys, DescribeKeys, StepKeys]
 #: What a whole file holds, one for each kind of file.
-FILES = [EngineSettings, IntegrationKeys, RouteKeys, *INTEGRATIONS.values(), DescriptionKeys, *DESCRIBED]
+FILES = [
+    EngineSettings,
+    PbxKeys,
+    UserKeys,
+    IntegrationKeys,
+    RouteKeys,
+    *INTEGRATIONS.values(),
+    DescriptionKeys,
+    *DESCRIBED,
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -1,0 +1,211 @@
+"""A file of `pbxs/`: one Asterisk whose calls are followed. And `users.yaml`: the people who take calls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from routing_engine.settings.listeners import HostPort, host_port_like
+from routing_engine.settings.spec import nested, not_yet, required, setting
+from routing_engine.settings.value_types import (
+    Schema,
+    ValueType,
+    filled,
+    listed,
+    mapping_of,
+    matching,
+    one_or_more,
+    parsed,
+    secret,
+    text,
+)
+from routing_engine.settings.yaml_reader import Section, YamlValue
+
+#: Where the extension stands in `phones`.
+EXTENSION = "{extension}"
+_DIALS_LATER = "remove it: people dial from the engine with the next version"
+_RIGHTS_LATER = "remove it: people have rights with the next version"
+_TECHNOLOGY = re.compile(r"[A-Za-z0-9]+/\S+\Z", re.ASCII)
+_WEB = re.compile(r"https?://[A-Za-z0-9.\-_\[\]:]+(?:/[!-~]*)?\Z", re.ASCII)
+_PHONE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_\-]{0,63})/([A-Za-z0-9][A-Za-z0-9_.\-*#+]{0,79})\Z", re.ASCII)
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
+
+
+def _phones(pattern: str) -> str:
+    if pattern.count(EXTENSION) != 1 or not _TECHNOLOGY.match(pattern):
+        raise ValueError(f"'{pattern[:80]}' does not say where the extension stands")
+    return pattern
+
+
+def _web_address(address: str) -> str:
+    if not _WEB.match(address):
+        raise ValueError(f"'{address[:80]}' is not an http or https address")
+    return address.rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class AmiKeys:
+    """How the manager interface is reached."""
+
+    address: HostPort = required(
+        host_port_like("127.0.0.1:5038"), HostPort("", 0), "where it listens", example="127.0.0.1:5038"
+    )
+    user: str = required(text(), "", "a section of `manager.conf`", example="routing-engine")
+    secret: str = required(secret(), "", "its `secret`", example="'${AMI_SECRET}'")
+
+
+@dataclass(frozen=True, slots=True)
+class AriKeys:
+    """How Asterisk's REST interface is reached."""
+
+    address: str = required(
+        parsed(_web_address, "http or https address", "write for example http://127.0.0.1:8088", {"type": "string"}),
+        "",
+        "where Asterisk's HTTP server is",
+        example="'http://127.0.0.1:8088'",
+    )
+    user: str = required(text(), "", "a section of `ari.conf`; `read_only = yes` is enough", example="routing-engine")
+    secret: str = required(secret(), "", "its `password`", example="'${ARI_SECRET}'")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingsFolder:
+    """Where recordings are read: from a folder of this machine."""
+
+    folder: str = required(filled("folder"), "", "where they lie", example="/var/spool/asterisk/monitor")
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryKeys:
+    """What fills the gap after a lost connection."""
+
+    csv: str = required(filled("file"), "", "what `cdr_csv` writes", example="/var/log/asterisk/cdr-csv/Master.csv")
+    sql: str = not_yet("write csv: /var/log/asterisk/cdr-csv/Master.csv")
+
+
+#: `ari`, `none`, or a folder.
+RecordingsFrom: TypeAlias = str | RecordingsFolder
+
+
+def _read_recordings(value: YamlValue, _: str) -> RecordingsFrom | None:
+    if value.is_mapping:
+        return nested(RecordingsFolder).read(value, "")
+    return value.choice(["ari", "none"])
+
+
+def _recordings_schema(definitions: object) -> Schema:
+    folder: Schema = {"type": "object", "properties": {"folder": {"type": "string"}}, "required": ["folder"]}
+    return {"anyOf": [{"enum": ["ari", "none"]}, folder]}
+
+
+_RECORDINGS: ValueType[RecordingsFrom] = ValueType(
+    _read_recordings, _recordings_schema, f"{listed(['ari', 'none'])}, or `{{folder: PATH}}`"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PbxKeys:
+    """A file of `pbxs/`."""
+
+    ami: AmiKeys | None = required(
+        nested(AmiKeys).called("[mapping](#ami)"),
+        None,
+        "the manager interface: what happens to calls is heard there",
+        example="{address: 127.0.0.1:5038, user: routing-engine, secret: '${AMI_SECRET}'}",
+    )
+    ari: AriKeys | None = setting(
+        nested(AriKeys).called("[mapping](#ari)"), None, "the REST interface: recordings are fetched there"
+    )
+    phones: str = setting(
+        parsed(_phones, "text with `{extension}`", "write for example PJSIP/{extension}"),
+        f"PJSIP/{EXTENSION}",
+        "how the channel of an extension's phone begins",
+    )
+    trunks: tuple[str, ...] = required(
+        one_or_more(
+            matching(
+                _TECHNOLOGY, "'{}' is not a channel", "write for example PJSIP/trunk*", "channel, `*` for any end"
+            ),
+            ("'trunks' names no channel", "write for example trunks: [PJSIP/trunk*]"),
+        ),
+        (),
+        "the channels that lead outside: what comes in over one is inbound, what goes out is outbound",
+        example="[PJSIP/trunk*]",
+    )
+    recordings: RecordingsFrom = setting(_RECORDINGS, "none", "where recordings of calls are fetched", example="ari")
+    history: HistoryKeys | None = setting(
+        nested(HistoryKeys).called("[mapping](#history)"),
+        None,
+        "what says how calls ended while the connection was lost",
+        usual="none: such calls end as `unknown`",
+        example="{csv: /var/log/asterisk/cdr-csv/Master.csv}",
+    )
+    dial: str = not_yet(_DIALS_LATER)
+    numbers: str = not_yet(_DIALS_LATER)
+
+    def check(self, section: Section, what: str) -> None:
+        """Note recordings that nothing can fetch."""
+        if self.recordings == "ari" and not section.has("ari"):
+            remedy = "add ari: {address: 'http://127.0.0.1:8088', user: routing-engine, secret: '${ARI_SECRET}'}"
+            section.note("recordings", "'recordings: ari' needs 'ari'", remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class Pbx:
+    """One Asterisk that is followed, by the name of its file."""
+
+    name: str
+    keys: PbxKeys
+
+
+# ------------------------------------------------------------------------------------------- people
+
+
+@dataclass(frozen=True, slots=True)
+class UserKeys:
+    """One entry of users.yaml."""
+
+    name: str = required(text(), "", "as people write it", example="Anna Gruber")
+    email: str = setting(
+        matching(_EMAIL, "'{}' is not an e-mail address", "write for example anna@example.com", "e-mail address"),
+        "",
+        "by which integrations know the person",
+        example="anna@example.com",
+    )
+    phones: tuple[str, ...] = setting(
+        one_or_more(
+            matching(_PHONE, "'{}' is not a phone", "write PBX/EXTENSION, such as main/201", "`PBX/EXTENSION`")
+        ),
+        (),
+        "the phones that ring for the person. A phone belongs to one person",
+        example="[main/201, main/201-web]",
+    )
+    crm: Mapping[str, str] = setting(
+        mapping_of(text(), "'{}' of 'crm'").called("mapping, integration to the id there"),
+        {},
+        "who this is in an integration",
+        usual="found by e-mail, then by extension",
+        example="{crm: '0051t000001'}",
+    )
+    group: str = not_yet(_RIGHTS_LATER)
+    role: str = not_yet(_RIGHTS_LATER)
+    caller_ids: str = not_yet(_DIALS_LATER)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person who takes calls, by the key in users.yaml. `crm` is who this is in an integration, where it is said."""
+
+    key: str
+    name: str
+    email: str = ""
+    phones: tuple[str, ...] = ()
+    crm: Mapping[str, str] = field(default_factory=dict)
+
+
+def phone_parts(phone: str) -> tuple[str, str]:
+    """Return the PBX and the extension of a phone, `main/201`."""
+    pbx, _, extension = phone.partition("/")
+    return pbx, extension

@@ -1,0 +1,107 @@
+"""pbxs/*.yaml and users.yaml: what is read, and each fault with its line and remedy."""
+
+from __future__ import annotations
+
+import pytest
+
+from routing_engine.config.pbxs import read_pbx, read_users, users_by_phone
+from routing_engine.settings.yaml_reader import Problems
+
+MAIN = "ami: {address: 127.0.0.1:5038, user: engine, secret: '${AMI}'}\ntrunks: [PJSIP/trunk*]\n"
+
+
+def notes(file: str = "pbxs/main.yaml") -> Problems:
+    return Problems(file, {"AMI": "shh", "ARI": "shh"}.get)
+
+
+def problems_of(text: str, name: str = "main") -> list[str]:
+    found = notes()
+    assert read_pbx(name, text, found) is None
+    return [str(one) for one in found.problems]
+
+
+def of_users(text: str) -> list[str]:
+    found = notes("users.yaml")
+    read_users(text, found, ["main"], ["crm"])
+    return [str(one) for one in found.problems]
+
+
+def test_a_pbx_needs_its_manager_interface_and_its_trunks_only() -> None:
+    found = read_pbx("main", MAIN, notes())
+    assert found is not None
+    assert found.keys.ami is not None
+    assert (found.keys.ami.address.port, found.keys.ami.secret) == (5038, "shh")
+    assert (found.keys.phones, found.keys.trunks, found.keys.recordings) == (
+        "PJSIP/{extension}",
+        ("PJSIP/trunk*",),
+        "none",
+    )
+
+
+def test_a_secret_is_shown_by_no_repr() -> None:
+    assert "shh" not in repr(read_pbx("main", MAIN, notes()))
+
+
+def test_a_manager_interface_of_another_machine_is_remarked() -> None:
+    found = notes()
+    read_pbx("main", MAIN.replace("127.0.0.1", "192.0.2.7"), found)
+    assert "in the clear" in str(found.remarks[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("trunks: [PJSIP/trunk*]\n", "'ami'"),
+        ("ami: {address: 127.0.0.1:5038, user: engine, secret: '${AMI}'}\n", "'trunks'"),
+        (MAIN + "phones: PJSIP/201\n", "does not say where the extension stands"),
+        (MAIN + "phones: '{extension}'\n", "does not say where the extension stands"),
+        (MAIN.replace("PJSIP/trunk*", "trunk"), "'trunk' is not a channel"),
+        (MAIN + "recordings: ari\n", "'recordings: ari' needs 'ari'"),
+        (MAIN + "recordings: disk\n", "'recordings' cannot be 'disk'"),
+        (MAIN + "ari: {address: 127.0.0.1:8088, user: e, secret: '${ARI}'}\n", "is not an http or https address"),
+        (MAIN + "dial: {context: from-internal}\n", "people dial from the engine with the next version"),
+        (MAIN + "history: {sql: x}\n", "write csv:"),
+        (MAIN + "trunk: [PJSIP/x]\n", "did you mean 'trunks'?"),
+    ],
+)
+def test_a_fault_of_a_pbx_is_told_with_its_line(text: str, said: str) -> None:
+    told = problems_of(text)
+    assert all(one.startswith("pbxs/main.yaml:") for one in told)
+    assert any(said in one for one in told)
+
+
+def test_a_pbx_cannot_be_called_anything() -> None:
+    assert "cannot be called 'a/b'" in problems_of(MAIN, "a/b")[0]
+
+
+def test_a_phone_belongs_to_one_person() -> None:
+    text = "anna: {name: Anna, phones: [main/201]}\nbert: {name: Bert, phones: [main/201]}\n"
+    assert of_users(text) == [
+        "users.yaml:2: the phone 'main/201' is that of 'anna' already; let it belong to one of them"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("anna: {name: Anna, phones: [201]}\n", "'201' is not a phone"),
+        ("anna: {name: Anna, phones: [mian/201]}\n", "names the PBX 'mian', which is not there; did you mean 'main'?"),
+        ("anna: {name: Anna, email: anna}\n", "'anna' is not an e-mail address"),
+        ("anna: {name: Anna, crm: {crn: 7}}\n", "names the integration 'crn', which is not there"),
+        ("anna: {phones: [main/201]}\n", "'name'"),
+        ("anna:\n", "says nothing"),
+        ("a b: {name: Anna}\n", "a user cannot be called 'a b'"),
+        ("anna: {name: Anna, role: agent}\n", "people have rights with the next version"),
+    ],
+)
+def test_a_fault_of_a_user_is_told_with_its_line(text: str, said: str) -> None:
+    (told, *_) = of_users(text)
+    assert told.startswith("users.yaml:1: ")
+    assert said in told
+
+
+def test_users_are_known_by_their_phones() -> None:
+    text = "anna: {name: Anna, email: a@example.com, phones: [main/201, main/201-web], crm: {crm: '5'}}\n"
+    found = read_users(text, notes("users.yaml"), ["main"], ["crm"])
+    assert users_by_phone(found) == {"main/201": "anna", "main/201-web": "anna"}
+    assert found["anna"].crm == {"crm": "5"}
