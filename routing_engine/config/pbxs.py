@@ -22,6 +22,7 @@ def read_pbx(name: str, text: str, notes: Problems) -> Pbx | None:
     section = read_yaml(text, notes)
     if section is None:
         return None
+    # Whole or not at all: half a PBX would call every call internal.
     keys = read(section, PbxKeys, f"the PBX '{name}'")
     if keys.ami is not None and keys.ami.address.host and not is_loopback(keys.ami.address.host):
         sentence = "'ami' speaks in the clear to another machine: numbers can be read on the way"
@@ -65,6 +66,7 @@ def _check_user(
         pbx, _ = phone_parts(phone)
         if pbx not in pbxs:
             section.note(user.key, f"the phone '{phone}' names the PBX '{pbx}', which is not there", suggest(pbx, pbxs))
+        # Else chance would say who took a call.
         if (owner := owners.setdefault(phone, user.key)) != user.key:
             section.note(user.key, f"the phone '{phone}' is that of '{owner}' already", "let it belong to one of them")
     for name in user.crm:

@@ -34,6 +34,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 
 
 def _phones(pattern: str) -> str:
+    # Once and behind the technology: else a channel's name would not say whose phone it is.
     if pattern.count(EXTENSION) != 1 or not _TECHNOLOGY.match(pattern):
         raise ValueError(f"'{pattern[:80]}' does not say where the extension stands")
     return pattern
@@ -90,6 +91,7 @@ RecordingsFrom: TypeAlias = str | RecordingsFolder
 
 
 def _read_recordings(value: YamlValue, _: str) -> RecordingsFrom | None:
+    # The words are two, the folder is any: a folder called `ari` must not be taken for the interface.
     if value.is_mapping:
         return nested(RecordingsFolder).read(value, "")
     return value.choice(["ari", "none"])
@@ -118,6 +120,7 @@ class PbxKeys:
     ari: AriKeys | None = setting(
         nested(AriKeys).called("[mapping](#ari)"), None, "the REST interface: recordings are fetched there"
     )
+    # Trunks go before phones: both are PJSIP, and `PJSIP/{extension}` fits a trunk as well.
     phones: str = setting(
         parsed(_phones, "text with `{extension}`", "write for example PJSIP/{extension}"),
         f"PJSIP/{EXTENSION}",
