@@ -8,7 +8,7 @@ SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 NOT_HERE = $(shell unshare --mount true 2>/dev/null && command -v systemd-sysusers >/dev/null || echo ' and not machine')
 
 .DEFAULT_GOAL = help
-.PHONY: help demo unit test fast test-soak test-odoo check lint types docs reference house lock benchmark sounds clean
+.PHONY: help demo unit test fast test-soak test-odoo check lint types docs reference house lock benchmark sounds streams clean
 
 help:      ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +81,10 @@ benchmark: ## calls a second on one core beside a server that does nothing, in o
 
 sounds:    ## make the prompts from sounds/prompts.csv (needs espeak-ng and sox)
 	@sounds/make
+
+streams:   ## record the manager events of every situation anew from a real Asterisk, for tests/calls: two minutes
+	@rig/get-python dev
+	@.venv/bin/python -m rig.record_streams
 
 clean:     ## throw away .venv, .cache and everything that is made here
 	rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

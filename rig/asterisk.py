@@ -64,8 +64,8 @@ class Asterisk:
     `dialplan` is extensions.conf text; calls from a telephone enter the context `from-trunk` at the number dialled,
     calls from a registered one of `phones` the context `from-phones`. `sounds` is a folder with one folder per
     language; its sounds stand beside, and before, Asterisk's own. `queues` are names with their members
-    (`PJSIP/1001`). `extra` holds further files of the etc folder by name, and replaces ours of the same name. With
-    `keep`, the folder stays for a look afterwards.
+    (`PJSIP/1001`). `provider` is where the calls to `PJSIP/NUMBER@trunk` go. `extra` holds further files of the etc
+    folder by name, and replaces ours of the same name. With `keep`, the folder stays for a look afterwards.
     """
 
     def __init__(
@@ -76,16 +76,19 @@ class Asterisk:
         phones: Iterable[str] = ("1001", "1002", "1003"),
         queues: Mapping[str, Iterable[str]] | None = None,
         mailboxes: Iterable[str] | None = None,
+        provider: tuple[str, int] | None = None,
         extra: Mapping[str, str] | None = None,
         rtp_ports: int = 1000,
         keep: bool = False,
     ) -> None:
         phones = tuple(phones)
         listed = tuple((name, tuple(members)) for name, members in (queues or {}).items())
-        self._wish = Wish(dialplan, phones, listed, tuple(phones if mailboxes is None else mailboxes))
+        boxes = tuple(phones if mailboxes is None else mailboxes)
+        self._wish = Wish(dialplan, phones, listed, boxes, provider)
         self._sounds, self._extra, self._rtp_ports, self._keep = sounds, extra or {}, rtp_ports, keep
         self._secret = secrets.token_hex(8)
         self._process: asyncio.subprocess.Process | None = None
+        self._executable: Path
         self._token: socket.socket | None = None
         self.directory: Path
         self.ports: Ports
@@ -254,9 +257,13 @@ class Asterisk:
         self.ports, self._token = reserve_ports(self._rtp_ports)
         texts = files(self.directory, installation.modules, wanted_modules(), self.ports, self._secret, self._wish)
         furnish(self.directory, installation, {**texts, **self._extra}, self._sounds)
+        self._executable = installation.executable
+        await self._run()
+
+    async def _run(self) -> None:
         with (self.directory / "console").open("wb") as console:
             self._process = await asyncio.create_subprocess_exec(
-                installation.executable, "-f", "-C", self.directory / "etc" / "asterisk.conf",
+                self._executable, "-f", "-C", self.directory / "etc" / "asterisk.conf",
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, cwd=self.directory,
                 start_new_session=True,
             )  # fmt: skip
@@ -290,6 +297,12 @@ class Asterisk:
     async def stop(self) -> None:
         """End the process as an operator would (SIGTERM): calls are hung up, records written; takes about a second."""
         await self._end(signal.SIGTERM)
+
+    async def start_again(self) -> None:
+        """Start it once more after `kill` or `stop`, in the same folder and on the same ports."""
+        await self.ami.close()
+        del self.ami
+        await self._run()
 
     async def _leave(self) -> None:
         if hasattr(self, "ami"):

@@ -42,6 +42,7 @@ class Wish:
     phones: tuple[str, ...] = ()
     queues: tuple[tuple[str, tuple[str, ...]], ...] = ()
     mailboxes: tuple[str, ...] = ()
+    provider: tuple[str, int] | None = None
 
 
 def files(
@@ -55,14 +56,14 @@ def files(
         "http.conf": f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={ports.http}\n",
         "ari.conf": f"[general]\nenabled=yes\n[{MANAGER_USER}]\ntype=user\npassword={secret}\n",
         "logger.conf": "[general]\ndateformat=%F %T.%3q\n[logfiles]\nfull => notice,warning,error,verbose(3),dtmf\n",
-        "pjsip.conf": _pjsip(ports, wish.phones),
+        "pjsip.conf": _pjsip(ports, wish),
         "rtp.conf": f"[general]\nrtpstart={ports.rtp[0]}\nrtpend={ports.rtp[1]}\nicesupport=no\n",
         "extensions.conf": _extensions(wish.dialplan),
         "queues.conf": _queues(dict(wish.queues)),
         "voicemail.conf": _voicemail(wish.mailboxes),
         "musiconhold.conf": "".join(f"[{name}]\nmode=files\ndirectory={directory}/music\n" for name in MUSIC),
         "indications.conf": INDICATIONS,
-        "cdr.conf": "[general]\nenable=yes\nunanswered=yes\nendbeforehexten=yes\n[csv]\nloguniqueid=yes\n",
+        "cdr.conf": CDR,
         "cdr_custom.conf": "[mappings]\nCalls.csv => " + ",".join(f"${{CSV_QUOTE(${{CDR({f})}})}}" for f in CDR_FIELDS),
         "cdr_manager.conf": "[general]\nenabled=yes\n[mappings]\nlinkedid => LinkedID\n",
         "cel.conf": "[general]\nenable=no\n",
@@ -73,6 +74,17 @@ def files(
         **dict.fromkeys(("acl.conf", "ccss.conf", "pjproject.conf", "stasis.conf", "websocket_client.conf"), ""),
     }
 
+
+#: The CSV file is as `history: {csv: ...}` of a PBX wants it.
+CDR = """[general]
+enable=yes
+unanswered=yes
+endbeforehexten=yes
+[csv]
+loguniqueid=yes
+usegmtime=yes
+newcdrcolumns=yes
+"""
 
 INDICATIONS = """[general]
 country=us
@@ -97,21 +109,26 @@ def _asterisk(directory: Path, modules: Path) -> str:
 
 def _manager(ports: Ports, secret: str) -> str:
     general = f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nport={ports.manager}\ntimestampevents=yes\n"
+    general += "channelvars=ROUTE_CALL_ID,MIXMONITOR_FILENAME\n"
     return f"{general}[{MANAGER_USER}]\nsecret={secret}\nread=all\nwrite=all\nwritetimeout=10000\n"
 
 
-def _pjsip(ports: Ports, phones: Iterable[str]) -> str:
-    """A trunk for whoever calls from the loopback address, and a registrable telephone for each of `phones`."""
+def _pjsip(ports: Ports, wish: Wish) -> str:
+    """A trunk for whoever calls from the loopback address, and a registrable telephone for each phone wished for.
+
+    With a `provider`, calls for `PJSIP/NUMBER@trunk` go there. `*8` picks up what rings at another telephone.
+    """
     shared = "disallow=all\nallow=ulaw,alaw\ndtmf_mode=rfc4733\ndirect_media=no\ntransport=udp\n"
     # A telephone is known by its user part; everyone else from here is the trunk.
     parts = [
         "[global]\ntype=global\nuser_agent=rig\nendpoint_identifier_order=username,ip,anonymous\n",
         f"[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:{ports.sip}\n",
         f"[trunk]\ntype=endpoint\ncontext=rig-trunk\ntrust_id_inbound=yes\nsend_pai=yes\naors=trunk\n{shared}",
-        "[trunk]\ntype=aor\n",
+        "[trunk]\ntype=aor\n" + ("contact=sip:{}:{}\n".format(*wish.provider) if wish.provider else ""),
         "[trunk]\ntype=identify\nendpoint=trunk\nmatch=127.0.0.1\n",
     ]
-    for phone in phones:
+    shared += "call_group=1\npickup_group=1\n"
+    for phone in wish.phones:
         mailbox = f"mailboxes={phone}@default\n"
         parts.append(f"[{phone}]\ntype=endpoint\ncontext=from-phones\naors={phone}\ncallerid=<{phone}>\n{shared}")
         parts.append(f"[{phone}]\ntype=aor\nmax_contacts=1\nremove_existing=yes\n{mailbox}")

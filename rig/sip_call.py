@@ -63,9 +63,11 @@ class Call:
         self._ack: Message | None = None
         self._progress = 0
         self._giving_up = self._cancelled = False
+        self._version = 1
         loop = self._loop = asyncio.get_running_loop()
         self.began_at = loop.time()
         self.answered_at: float | None = None
+        self.ended_at: float | None = None
         self._rings: asyncio.Future[int] = loop.create_future()
         self._answers: asyncio.Future[None] = loop.create_future()
         self._ends: asyncio.Future[Ending] = loop.create_future()
@@ -250,8 +252,7 @@ class Call:
         return self._end(Ending("us", 408))
 
     def _say_bye(self) -> None:
-        self._sequence += 1
-        bye = self._in_dialog("BYE", self._sequence, (("Reason", "Q.850;cause=16"),))
+        bye = self._next("BYE", (("Reason", "Q.850;cause=16"),))
         self._line.ask(bye, self._address, self._on_bye_answer)
 
     def _on_bye_answer(self, response: Message) -> None:
@@ -270,11 +271,55 @@ class Call:
 
     def _end(self, ending: Ending) -> Ending:
         if not self._ends.done():
+            self.ended_at = self._loop.time()
             self._ends.set_result(ending)
             self._stream.close()
             if self._final:
                 self._final.stop()
         return self._ends.result()
+
+    # What is asked while people talk; `sip_features` has the requests.
+
+    @property
+    def dialog(self) -> tuple[str, str, str]:
+        """The names of the dialog as the other side knows it: Call-ID, its own tag, our tag."""
+        return self.call_id, parameter(self._theirs, "tag"), parameter(self._ours, "tag")
+
+    @property
+    def address(self) -> Address:
+        """Where the other side's SIP is."""
+        return self._address
+
+    def offer(self, way: str) -> Message:
+        """Return an INVITE that changes the sound: `sendonly` puts the other side on hold, `sendrecv` takes it back."""
+        self._version += 1
+        host, port = self._line.address
+        more = (("Contact", f"<sip:rig@{host}:{port}>"), ("Content-Type", "application/sdp"))
+        body = write_sdp(host, self._stream.port, version=self._version, way=way)
+        return replace(self._next("INVITE", more), body=body)
+
+    def ask_to_call(self, target: str) -> Message:
+        """Return a REFER: the other side is to call this URI in our place (RFC 3515)."""
+        host, port = self._line.address
+        return self._next("REFER", (("Contact", f"<sip:rig@{host}:{port}>"), ("Refer-To", f"<{target}>")))
+
+    def _next(self, method: str, more: Headers = ()) -> Message:
+        self._sequence += 1
+        return self._in_dialog(method, self._sequence, more)
+
+    async def ask(self, request: Message, timeout_s: float = PATIENCE_S) -> int:
+        """Send a request within the call, and return the final status of its answer."""
+        final: asyncio.Future[int] = self._loop.create_future()
+
+        def take(response: Message) -> None:
+            # Every final answer to an INVITE wants its ACK, a repeated one too; for a refusal the line sends it.
+            if request.method == "INVITE" and 200 <= response.status < 300:
+                self._line.send(self._in_dialog("ACK", request.cseq), self._address)
+            if response.status >= 200 and not final.done():
+                final.set_result(response.status)
+
+        self._line.ask(request, self._address, take)
+        return await asyncio.wait_for(final, timeout_s)
 
     # The callee's side.
 
@@ -291,10 +336,10 @@ class Call:
         self._final_answer(self.invite, self._reply_with_media(self.invite), self._address)
         self._on_up()
 
-    def refuse(self, status: int = 486) -> None:
-        """Refuse a call that was not answered: 486 busy, 480 not there, 603 declined."""
+    def refuse(self, status: int = 486, more: Headers = ()) -> None:
+        """Refuse a call that was not answered: 486 busy, 480 not there, 603 declined, 302 moved to a Contact."""
         if not self._ends.done() and not self._answers.done():
-            self._final_answer(self.invite, self._reply(self.invite, status), self._address)
+            self._final_answer(self.invite, self._reply(self.invite, status, more), self._address)
             self._end(Ending("us", status))
 
     def _final_answer(self, request: Message, response: Message, address: Address) -> None:

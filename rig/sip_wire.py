@@ -146,11 +146,11 @@ def _can_send(host: str, port: int) -> bool:
     return 0 < port < 65536
 
 
-def write_sdp(host: str, port: int, digits: int = 101, version: int = 1) -> bytes:
-    """A session description: u-law audio and telephone-events at this address."""
+def write_sdp(host: str, port: int, digits: int = 101, version: int = 1, way: str = "sendrecv") -> bytes:
+    """A session description: u-law audio and telephone-events at this address; `way` "sendonly" is a hold."""
     lines: Iterable[str] = (
         "v=0", f"o=rig 1 {version} IN IP4 {host}", "s=rig", f"c=IN IP4 {host}", "t=0 0",
         f"m=audio {port} RTP/AVP 0 {digits}", "a=rtpmap:0 PCMU/8000", f"a=rtpmap:{digits} telephone-event/8000",
-        f"a=fmtp:{digits} 0-16", "a=ptime:20", "a=sendrecv",
+        f"a=fmtp:{digits} 0-16", "a=ptime:20", f"a={way}",
     )  # fmt: skip
     return "".join(f"{line}\r\n" for line in lines).encode()

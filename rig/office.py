@@ -1,0 +1,123 @@
+"""A firm to record: an Asterisk, its provider outside, and the telephones of Anna, Bernd and Clara."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from rig.asterisk import Asterisk
+from rig.ear import sound
+from rig.process import HERE
+from rig.sip import Call, Phone
+from rig.tape import Tape
+
+ROOT = HERE.parent
+STREAMS = ROOT / "tests" / "calls" / "streams"
+PHONES = ("201", "202", "203")
+FIRM = "+4312345600"
+MARIA, OTTO, MOBILE = "+436641112223", "+436765556667", "+436601234567"
+TALK_S = 0.6
+
+FILES = {
+    # The start of the mailbox stands in no other event.
+    "cel.conf": "[general]\nenable=yes\napps=voicemail\nevents=APP_START\n[manager]\nenabled=yes\n",
+    "features.conf": "[general]\npickupexten=*8\ntransferdialattempts=1\n[featuremap]\natxfer=*2\n",
+    "res_parking.conf": (
+        "[general]\n"
+        "[default]\nparkext=>700\nparkpos=>701-720\ncontext=>parkedcalls\nparkingtime=>30\n"
+        "[short]\nparkext=>750\nparkext_exclusive=>yes\nparkpos=>751-760\ncontext=>parkedshort\nparkingtime=>2\n"
+    ),
+    "confbridge.conf": "[general]\n[default_user]\ntype=user\nquiet=yes\n[default_bridge]\ntype=bridge\n",
+}
+
+
+class Office:
+    """Who can call and be called, and the tape that hears it."""
+
+    def __init__(self, asterisk: Asterisk, provider: Phone, phones: dict[str, Phone]) -> None:
+        self.asterisk, self.provider, self.phones = asterisk, provider, phones
+        self.version = ""
+        self.tape: Tape
+        self._hz = 400
+        self._epoch = time.time() - asyncio.get_running_loop().time()
+
+    def at(self, moment: float | None) -> float | None:
+        """Return a moment of a telephone as seconds since 1970."""
+        return None if moment is None else round(self._epoch + moment, 3)
+
+    def begin_tape(self, classes: str) -> None:
+        """Put in a new tape."""
+        self.tape = Tape(self.asterisk.manager_address, self.asterisk.secret, classes)
+
+    # Who calls.
+
+    async def outside(self, number: str, caller: str = MARIA, name: str = "", withheld: bool = False) -> Call:
+        """Somebody outside calls one of the firm's numbers, of which only the last two digits are said."""
+        address = self.asterisk.sip_address
+        called = FIRM[:-2] + number
+        return await self.provider.dial(address, called, caller=caller, name=name, withheld=withheld)
+
+    async def inside(self, phone: str, number: str) -> Call:
+        """Somebody in the firm dials."""
+        return await self.phones[phone].dial(self.asterisk.sip_address, number, caller=phone)
+
+    # Who is called.
+
+    async def ringing(self, phone: str) -> Call:
+        """Return the next call at a telephone of the firm."""
+        return await self.phones[phone].next_call()
+
+    async def ringing_outside(self) -> Call:
+        """Return the next call that comes to the provider."""
+        return await self.provider.next_call()
+
+    async def answered(self, phone: str) -> Call:
+        """Answer the next call at a telephone of the firm, and return it."""
+        call = await self.ringing(phone)
+        call.answer()
+        return call
+
+    async def talk(self, one: Call, other: Call) -> None:
+        """Let two parties speak to each other for a moment."""
+        first, second = self._hz, self._hz + 100
+        self._hz = 400 + (self._hz - 200) % 2200
+        one.speak(first)
+        other.speak(second)
+        await asyncio.gather(_hears(one, second), _hears(other, first))
+        one.speak(None)
+        other.speak(None)
+
+    async def everybody_hangs_up(self) -> None:
+        """End what is left of all calls."""
+        calls = [call for phone in (self.provider, *self.phones.values()) for call in phone.calls]
+        await asyncio.gather(*(call.hang_up() for call in calls))
+
+
+async def _hears(call: Call, hz: float) -> None:
+    await call.hears(sound(TALK_S, hz=hz))
+
+
+@asynccontextmanager
+async def office() -> AsyncIterator[Office]:
+    """Open the firm; nobody calls yet, and whoever is called lets it ring."""
+    async with AsyncExitStack() as stack:
+        provider, *phones = [await stack.enter_async_context(Phone.open()) for _ in range(4)]
+        dialplan = (STREAMS / "extensions.conf").read_text()
+        engine = (ROOT / "dialplan" / "routing-engine.conf").read_text()
+        asterisk = await stack.enter_async_context(
+            Asterisk(
+                f"{dialplan}\n{engine}",
+                sounds=ROOT / "sounds",
+                phones=PHONES,
+                queues={"support": [f"PJSIP/{phone}" for phone in PHONES]},
+                provider=provider.address,
+                extra=FILES,
+            )
+        )
+        for number, phone in zip(PHONES, phones, strict=True):
+            await phone.register(asterisk.sip_address, number)
+        for phone in (provider, *phones):
+            phone.answer_with(status=None)
+        firm = Office(asterisk, provider, dict(zip(PHONES, phones, strict=True)))
+        firm.version = (await asterisk.command("core show version")).split()[1]
+        yield firm
