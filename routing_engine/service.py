@@ -96,7 +96,7 @@ class Service:
             )
         await self._open_cache(settings)
         # Before the first configuration is taken: they hear of that, too.
-        await self._open_subscribers(settings)
+        await self._open_subscribers(configuration)
         self.calls.take(configuration)
         if (refusal := self._store.refusal) is not None:
             self._tell_refusal(refusal)
@@ -150,7 +150,7 @@ class Service:
         await self._keep()
         if self._server is not None:
             self._change_server(self._server, configuration.settings)
-        if kept := self._change(configuration.settings):
+        if kept := self._change(configuration):
             self._log.warning("service.restart_needed", unchanged=kept)
         self._told = []
         self._log.info("configuration.reloaded", revision=configuration.revision, routes=sorted(configuration.routes))
@@ -180,8 +180,8 @@ class Service:
         self.calls.cache = Cache(settings.cache.entries, self._disk.changed, settings.cache.most_bytes)
         await self._disk.open(self.calls.cache)
 
-    async def _open_subscribers(self, settings: EngineSettings) -> None:
-        host = Host(settings, self._events, self._why_not_ready, self._remark, around=self._around)
+    async def _open_subscribers(self, configuration: Configuration) -> None:
+        host = Host(configuration, self._events, self._why_not_ready, self._remark, around=self._around)
         host.readings.extend((self._readings, self.calls.readings))
         for wanted in self._wanted:
             opened = await wanted(host)
@@ -250,11 +250,11 @@ class Service:
             for remark in (remark for remark in one.remarks if remark not in before.remarks):
                 self._log.warning("records.unreadable", integration=name, why=str(remark))
 
-    def _change(self, settings: EngineSettings) -> list[str]:
+    def _change(self, configuration: Configuration) -> list[str]:
         """Take what counts at once; return the keys that count after a restart only."""
-        before = self._started_with
+        before, settings = self._started_with, configuration.settings
         kept = ["listeners"] if before.listeners.places != settings.listeners.places else []
-        kept += [key for one in self._subscribers for key in one.change(settings)]
+        kept += [key for one in self._subscribers for key in one.change(configuration)]
         return kept + (["cache"] if before.cache != settings.cache else [])
 
     def _change_server(self, server: AgiServer, settings: EngineSettings) -> None:

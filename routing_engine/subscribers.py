@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from routing_engine import __version__
 from routing_engine.config.engine_sections import LogSettings
-from routing_engine.config.engine_yaml import EngineSettings
+from routing_engine.config.load import Configuration
 from routing_engine.connections import AccessList
 from routing_engine.core.events import CallEnded, Reading
 from routing_engine.event_bus import EventBus
@@ -29,12 +29,12 @@ from routing_engine.settings.stores import journal_path
 class Host:
     """What the service offers to those who subscribe, while it starts.
 
-    `settings` are those it starts with. `not_ready` says why no call would be taken now, "" when it would; `remark`
-    what is wrong although calls are taken. Who has states for metrics adds to `readings`, who stands around each call
-    to `around`, who listens to `addresses`, by the name of the listener.
+    `configuration` is the one it starts with. `not_ready` says why no call would be taken now, "" when it would;
+    `remark` what is wrong although calls are taken. Who has states for metrics adds to `readings`, who stands around
+    each call to `around`, who listens to `addresses`, by the name of the listener.
     """
 
-    settings: EngineSettings
+    configuration: Configuration
     events: EventBus
     not_ready: Callable[[], str]
     remark: Callable[[], str] = str
@@ -43,7 +43,7 @@ class Host:
     addresses: dict[str, list[str]] = field(default_factory=dict)
 
 
-def _change_nothing(settings: EngineSettings) -> Sequence[str]:
+def _change_nothing(configuration: Configuration) -> Sequence[str]:
     return ()
 
 
@@ -59,7 +59,7 @@ class Subscriber:
     is called once, after the last event, in the opposite order of opening.
     """
 
-    change: Callable[[EngineSettings], Sequence[str]] = _change_nothing
+    change: Callable[[Configuration], Sequence[str]] = _change_nothing
     close: Callable[[], Awaitable[None]] = _close_nothing
 
 
@@ -68,7 +68,7 @@ OpenSubscriber: TypeAlias = Callable[[Host], Awaitable[Subscriber | None]]
 
 async def open_metrics(host: Host) -> Subscriber | None:
     """Count, and answer scrapers, where there is a listener for them. Raises `OSError` when its address is taken."""
-    address = host.settings.listeners.metrics
+    address = host.configuration.settings.listeners.metrics
     if address is None:
         return None
     # late: a site without this listener does not pay for the imports
@@ -81,8 +81,8 @@ async def open_metrics(host: Host) -> Subscriber | None:
     await listener.listen(address.host, address.port)
     host.addresses["metrics"] = listener.addresses
 
-    def change(settings: EngineSettings) -> Sequence[str]:
-        now = settings.listeners.metrics
+    def change(configuration: Configuration) -> Sequence[str]:
+        now = configuration.settings.listeners.metrics
         if now is not None and (now.host, now.port) == (address.host, address.port):
             listener.change(access_to(now))
         return ()
@@ -97,15 +97,15 @@ def access_to(address: ListenerAddress) -> AccessList:
 
 async def open_spans(host: Host) -> Subscriber | None:
     """Make traces, where the environment names a collector."""
-    traces = open_traces(variables_of(host.settings.folder), __version__)
+    traces = open_traces(variables_of(host.configuration.settings.folder), __version__)
     if traces is None:
         return None
 
-    def change(settings: EngineSettings) -> Sequence[str]:
-        traces.plain_numbers = settings.logging.numbers == "plain"
+    def change(configuration: Configuration) -> Sequence[str]:
+        traces.plain_numbers = configuration.settings.logging.numbers == "plain"
         return ()
 
-    change(host.settings)
+    change(host.configuration)
     # Around each call, because a span begins where the work does; events tell only of the end.
     host.around.append(traces.around)
     host.events.subscribe_at_once(CallEnded, traces.call_ended)
@@ -114,7 +114,7 @@ async def open_spans(host: Host) -> Subscriber | None:
 
 async def open_log(host: Host) -> Subscriber:
     """Write a line for each call."""
-    call_log = _CallLog(host.settings.logging)
+    call_log = _CallLog(host.configuration.settings.logging)
     host.events.subscribe_at_once(CallEnded, call_log.call_ended)
     return Subscriber(call_log.change)
 
@@ -128,22 +128,23 @@ class _CallLog:
         """Write the line of a call."""
         log_call(event, self._plain)
 
-    def change(self, settings: EngineSettings) -> Sequence[str]:
+    def change(self, configuration: Configuration) -> Sequence[str]:
         """Take how numbers are shown; level and format were set up with the process."""
-        now, then = settings.logging, self._started_with
+        now, then = configuration.settings.logging, self._started_with
         self._plain = now.numbers == "plain"
         return [] if (now.level, now.format) == (then.level, then.format) else ["logging"]
 
 
 async def open_journal(host: Host) -> Subscriber:
     """Keep every decision on the disk, unless the site wants none."""
-    wanted = host.settings.journal
-    journal = Journal(journal_path(wanted, host.settings.folder), wanted, host.settings.region) if wanted.kept else None
+    settings = host.configuration.settings
+    wanted = settings.journal
+    journal = Journal(journal_path(wanted, settings.folder), wanted, settings.region) if wanted.kept else None
 
-    def change(settings: EngineSettings) -> Sequence[str]:
-        now = settings.journal
+    def change(configuration: Configuration) -> Sequence[str]:
+        now = configuration.settings.journal
         if journal is not None:
-            journal.change(now, settings.region)
+            journal.change(now, configuration.settings.region)
         return [] if (wanted.kept, wanted.path) == (now.kept, now.path) else ["journal"]
 
     if journal is None:
