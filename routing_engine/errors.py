@@ -10,7 +10,10 @@ RoutingEngineError
 │   └── ProviderMisread        us, or the other side's developer: the answer has an unexpected shape
 ├── AmiRefused             an administrator of Asterisk: the manager's user, its secret or its rights
 ├── SpeechError            an administrator: the synthesiser did not speak; the caller does not hear the text
-├── JournalError           an administrator: the journal cannot be written or read; the calls go on
+├── EditRefused            whoever edits a call: it is not there, or is not any more what it was
+│   ├── UnknownCall            there is no call with this id
+│   └── StaleVersion           somebody else has changed it meanwhile: read it again
+├── StorageError           an administrator: the database cannot be written or read; the calls go on
 └── ChannelError           the conversation with Asterisk
     ├── CallerHungUp           nobody: the caller has gone, the work stops quietly
     └── ChannelBroken          an administrator: the other side does not speak FastAGI, or stopped in mid-call
@@ -107,8 +110,20 @@ class SpeechError(RoutingEngineError):
     """A text was not spoken. Its own text is shown in logs: it never holds what was to be said."""
 
 
-class JournalError(RoutingEngineError):
-    """The journal's database does not work now, or not for us. Its text never holds what was to be written."""
+class EditRefused(RoutingEngineError):
+    """A call was not changed; the text says why, for whoever wanted it."""
+
+
+class UnknownCall(EditRefused):
+    """There is no call with this id."""
+
+
+class StaleVersion(EditRefused):
+    """The call has changed since whoever edits it has read it."""
+
+
+class StorageError(RoutingEngineError):
+    """The database does not work now, or not for us. Its text holds neither what was to be written nor a password."""
 
 
 class ChannelError(RoutingEngineError):

@@ -1,14 +1,16 @@
-"""A call as the JSON of the contract, section 3: the same in the API, in webhooks, in `--json` and in the database.
+"""A call as the JSON of the contract, section 3: the same in the API, in webhooks and in `--json`.
 
-A member that is not known is null, never missing; moments are UTC with milliseconds, durations seconds.
+A member that is not known is null, never missing; moments are UTC with milliseconds, durations seconds. The database
+keeps a form of its own, which loses nothing: all fields of a `Call` by their names, moments as numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from routing_engine.calls.call import (
     Call,
@@ -25,9 +27,23 @@ from routing_engine.calls.call import (
 JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
 JsonObject: TypeAlias = dict[str, JsonValue]
 _Part: TypeAlias = Call | CallContact | CallDelivery | CallRecording | CallRoute | CallTransfer | Candidate | Leg | Note
+P = TypeVar("P", bound=_Part)
 _PARTS = (Call, CallContact, CallDelivery, CallRecording, CallRoute, CallTransfer, Candidate, Leg, Note)
 # What stays inside: the contract has no such members, and the fields of a record are for whom the rights allow.
 _INSIDE = {(Call, "linkedids"), (CallRecording, "name"), (CallContact, "fields")}
+
+_FIELDS: Mapping[type, Sequence[str]] = {part: [field.name for field in fields(part)] for part in _PARTS}
+#: What the members of the stored form are made of that are no plain values.
+_MADE_OF: Mapping[str, type[_Part]] = {
+    "legs": Leg,
+    "transfers": CallTransfer,
+    "contact": CallContact,
+    "candidates": Candidate,
+    "route": CallRoute,
+    "recording": CallRecording,
+    "notes": Note,
+    "deliveries": CallDelivery,
+}
 
 
 def moment(at: float | None) -> str | None:
@@ -61,3 +77,42 @@ def _member(name: str, value: object) -> JsonValue:
     if isinstance(value, _PARTS):
         return _part_json(value)
     return value if isinstance(value, str | int) else None
+
+
+def stored_json(call: Call) -> str:
+    """Return a call as the database keeps it: `call_from_json` gives the same again."""
+    return json.dumps(_stored(call), ensure_ascii=False, separators=(",", ":"))
+
+
+def call_from_json(stored: str) -> Call:
+    """Return the call that `stored_json` has written, this version's or another's.
+
+    Members that are not known are left out, those that are missing have their defaults.
+    """
+    return _read_part(Call, json.loads(stored))
+
+
+def _stored(value: object) -> JsonValue:
+    if isinstance(value, _PARTS):
+        return {name: _stored(getattr(value, name)) for name in _FIELDS[type(value)]}
+    if isinstance(value, tuple):
+        return [_stored(one) for one in value]
+    if isinstance(value, Mapping):
+        return {key: _stored(one) for key, one in value.items()}
+    return value if isinstance(value, str | int | float) else None
+
+
+def _read_part(kind: type[P], kept: Mapping[str, JsonValue]) -> P:
+    known: dict[str, Any] = {name: _read(name, kept[name]) for name in _FIELDS[kind] if name in kept}
+    return kind(**known)
+
+
+def _read(name: str, value: JsonValue) -> Any:
+    kind = _MADE_OF.get(name)
+    if isinstance(value, list):
+        return tuple(_read_part(kind, one) if kind and isinstance(one, dict) else one for one in value)
+    if kind is None or not isinstance(value, dict):
+        return value
+    if kind is CallDelivery:  # by their targets
+        return {target: _read_part(CallDelivery, one) for target, one in value.items() if isinstance(one, dict)}
+    return _read_part(kind, value)

@@ -16,7 +16,7 @@ from routing_engine.cli.common import misuse, paint, print_json
 from routing_engine.cli.journal import JournalPlace, add_options, exit_on_journal_error, find_journal
 from routing_engine.core.phone import Number, read_number
 from routing_engine.core.redact import mask_number
-from routing_engine.errors import JournalError
+from routing_engine.errors import StorageError
 from routing_engine.lookup.cache_file import forget_on_disk
 from routing_engine.mirror.index_writer import forget_in_mirrors
 from routing_engine.settings.paths import state_folder
@@ -78,12 +78,12 @@ def _part(name: str, place: JournalPlace, number: Number, dry_run: bool) -> Rece
     """Forget in one place; one that fails does not keep the number in the others."""
     try:
         return PLACES[name](place, number, dry_run)
-    except JournalError as error:
+    except StorageError as error:
         return ReceiptLine(name, {}, False, (f"nothing was removed: {error}",))
 
 
 def from_journal(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLine:
-    """Forget a number in the journal. Raises `JournalError`."""
+    """Forget a number in the journal. Raises `StorageError`."""
     from routing_engine.journal import forget  # late: SQLAlchemy
 
     if not place.settings.kept and not os.path.exists(place.path):
@@ -162,7 +162,7 @@ def from_mirrors(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptL
     return ReceiptLine("mirror", {"records": count}, notes=(note,) if count else ())
 
 
-#: Every place that keeps numbers. Each removes one there and says what it did; a `JournalError` is a place that failed.
+#: Every place that keeps numbers. Each removes one there and says what it did; a `StorageError` is a place that failed.
 PLACES: Mapping[str, Callable[[JournalPlace, Number, bool], ReceiptLine]] = {
     "journal": from_journal,
     "cache": from_cache,

@@ -16,7 +16,7 @@ from routing_engine.cli.common import step_down
 from routing_engine.config.engine_yaml import load_part
 from routing_engine.core.destinations import say_destination
 from routing_engine.core.model import Json
-from routing_engine.errors import ConfigError, JournalError
+from routing_engine.errors import ConfigError, StorageError
 from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.stored_call import StoredCall
 from routing_engine.settings.environment import variable_of
@@ -52,9 +52,9 @@ class JournalPlace:
 
     @property
     def file(self) -> Path:
-        """The file to ask. Raises `JournalError` where none is kept and none is left of before."""
+        """The file to ask. Raises `StorageError` where none is kept and none is left of before."""
         if not self.settings.kept and not os.path.exists(self.path):
-            raise JournalError("engine.yaml says 'journal: none': no call is kept")
+            raise StorageError("engine.yaml says 'journal: none': no call is kept")
         return self.path
 
     @property
@@ -76,7 +76,7 @@ def add_options(parser: argparse.ArgumentParser, plain: bool = True) -> None:
 def find_journal(options: argparse.Namespace, key: bool = False) -> JournalPlace:
     """Find the journal from engine.yaml alone: a broken route, or a CRM's secret that is not set, does not matter here.
 
-    With `key` its key must be there, too. Raises `ConfigError` or `JournalError`.
+    With `key` its key must be there, too. Raises `ConfigError` or `StorageError`.
     """
     keys = ("region", "timezone", "journal", "cache", "mirror")
     settings, problems = load_part(options.config, keys, partial(variable_of, options.config))
@@ -85,7 +85,7 @@ def find_journal(options: argparse.Namespace, key: bool = False) -> JournalPlace
     # By itself: a secret of the listener that is not set here does not matter.
     listening, _ = load_part(options.config, ("listeners",), partial(variable_of, options.config))
     if options.journal is None and not options.config.is_dir():
-        raise JournalError(f"there is no folder {options.config}; name it with --config, or the file with --journal")
+        raise StorageError(f"there is no folder {options.config}; name it with --config, or the file with --journal")
     path = options.journal or journal_path(settings.journal, options.config)
     step_down(path, path.parent)
     return JournalPlace(
@@ -106,7 +106,7 @@ def exit_on_journal_error(run: Callable[[argparse.Namespace], int]) -> Callable[
     def command(options: argparse.Namespace) -> int:
         try:
             return run(options)
-        except JournalError as error:
+        except StorageError as error:
             print(f"routing-engine: the journal cannot be used: {error}", file=sys.stderr)
             return 1
 

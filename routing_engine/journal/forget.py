@@ -46,13 +46,13 @@ class ForgottenCalls:
 
 
 def find_traces(path: Path, number: Number, privacy: Privacy) -> ForgottenCalls:
-    """Count what `forget` would do. Raises `JournalError`."""
+    """Count what `forget` would do. Raises `StorageError`."""
     with open_to_read(path) as connection:
         return _count(connection, number, privacy, len(list(_mentions(connection, number, privacy))))
 
 
 def forget(path: Path, number: Number, privacy: Privacy) -> ForgottenCalls:
-    """Remove a number. The service may run meanwhile: its calls wait. Raises `JournalError`; all or nothing is done."""
+    """Remove a number. The service may run meanwhile: its calls wait. Raises `StorageError`; all or nothing is done."""
     with open_to_read(path) as connection:  # the long part, in which nobody waits for us
         known = list(_mentions(connection, number, privacy))
         last = _last(connection)

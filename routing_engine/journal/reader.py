@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
 from routing_engine.core.phone import Number
 from routing_engine.core.redact import mask_number
-from routing_engine.errors import JournalError
+from routing_engine.errors import StorageError
 from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.stored_call import CallFilter, StoredCall, read_row
 from routing_engine.journal.tables import CALLS, open_engine, schema_of, translate_errors
@@ -22,12 +22,12 @@ _NOTHING = mask_number("")
 
 @contextmanager
 def open_to_read(path: Path) -> Iterator[Connection]:
-    """Open a journal for reading: one moment of it, whatever is written meanwhile. Raises `JournalError`."""
+    """Open a journal for reading: one moment of it, whatever is written meanwhile. Raises `StorageError`."""
     with translate_errors():
         _look_for(path)
     with translate_errors(), open_engine(path, write=False).connect() as connection:
         if schema_of(connection) is None:
-            raise JournalError("there is no journal in this file yet: the service writes it ('routing-engine serve')")
+            raise StorageError("there is no journal in this file yet: the service writes it ('routing-engine serve')")
         yield connection
 
 
@@ -35,7 +35,7 @@ def _look_for(path: Path) -> None:
     try:
         path.stat()
     except FileNotFoundError:
-        raise JournalError("there is no journal yet: the service writes it ('routing-engine serve')") from None
+        raise StorageError("there is no journal yet: the service writes it ('routing-engine serve')") from None
 
 
 def find_call(connection: Connection, call_id: str) -> list[StoredCall]:

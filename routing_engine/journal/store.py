@@ -32,7 +32,7 @@ class JournalStore:
         self._file: tuple[int, int] = 0, 0
 
     def open(self) -> None:
-        """Have the file open. One that was moved away or removed is made anew. Raises `JournalError`."""
+        """Have the file open. One that was moved away or removed is made anew. Raises `StorageError`."""
         self._opened()
 
     def _opened(self) -> Connection:
@@ -48,7 +48,7 @@ class JournalStore:
             return self._connection
 
     def save(self, rows: Sequence[Row]) -> None:
-        """Write calls, all or none. Raises `JournalError` when trying again may help, and others when it will not."""
+        """Write calls, all or none. Raises `StorageError` when trying again may help, and others when it will not."""
         with self._connected() as connection, connection.begin():
             write_rows(connection, rows)
 

@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from routing_engine.errors import JournalError
+from routing_engine.errors import StorageError
 from routing_engine.journal.entry import Row
 from routing_engine.storage import sqlite
 
@@ -112,7 +112,7 @@ def open_engine(path: Path, write: bool, wait_s: float = sqlite.WAIT_S) -> Engin
 
 
 def prepare(connection: Connection, schema: int = SCHEMA, upgrades: Mapping[int, Sequence[str]] = UPGRADES) -> None:
-    """Make the tables where the file is new, and upgrade an older journal. Raises `JournalError`."""
+    """Make the tables where the file is new, and upgrade an older journal. Raises `StorageError`."""
     with connection.begin():
         found = schema_of(connection, schema)
         if found is None:
@@ -127,7 +127,7 @@ def prepare(connection: Connection, schema: int = SCHEMA, upgrades: Mapping[int,
 
 
 def schema_of(connection: Connection, schema: int = SCHEMA) -> int | None:
-    """Return the schema of a file; None for a new one. Raises `JournalError` for one that we must not touch."""
+    """Return the schema of a file; None for a new one. Raises `StorageError` for one that we must not touch."""
     tables = inspect(connection).get_table_names()
     if not tables:
         return None
@@ -135,9 +135,9 @@ def schema_of(connection: Connection, schema: int = SCHEMA) -> int | None:
     if "about" in tables and "calls" in tables:
         value = connection.execute(select(ABOUT.c.value).where(ABOUT.c.name == "schema")).scalar()
     if value is None or not value.isdecimal():
-        raise JournalError("this is a database of something else; name another file in journal.path")
+        raise StorageError("this is a database of something else; name another file in journal.path")
     if int(value) > schema:
-        raise JournalError(
+        raise StorageError(
             f"a newer version of the engine wrote this (schema {value}, this one knows {schema}); "
             "install that version, or name another file in journal.path"
         )
@@ -176,14 +176,14 @@ def bytes_of(connection: Connection) -> int:
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Turn what keeps a database from working into a `JournalError`, without the values that were on their way."""
+    """Turn what keeps a database from working into a `StorageError`, without the values that were on their way."""
     try:
         yield
     except OSError as error:
-        raise JournalError(f"{error.filename}: {error.strerror or type(error).__name__}") from None
+        raise StorageError(f"{error.filename}: {error.strerror or type(error).__name__}") from None
     except sqlite3.Error as error:
-        raise JournalError(str(error)) from None
+        raise StorageError(str(error)) from None
     except DatabaseError as error:
         if type(error) not in (OperationalError, DatabaseError):
             raise  # of the data: trying again would not help
-        raise JournalError(str(error.orig)) from None
+        raise StorageError(str(error.orig)) from None

@@ -17,7 +17,7 @@ from typing import Protocol
 import structlog
 
 from routing_engine.core.events import CallEnded
-from routing_engine.errors import JournalError, traceback_frames
+from routing_engine.errors import StorageError, traceback_frames
 from routing_engine.journal.doubt import ClockDoubt
 from routing_engine.journal.entry import JournalEntry, Row, journal_entry, row_of
 from routing_engine.journal.privacy import Privacy
@@ -41,7 +41,7 @@ _log = structlog.get_logger(__name__)
 class RowStore(Protocol):
     """What the writer needs of a database; `store.JournalStore` keeps it. Only the writer's thread calls it.
 
-    All but `close` raise `JournalError` when trying again may help, and other errors when it will not.
+    All but `close` raise `StorageError` when trying again may help, and other errors when it will not.
     """
 
     def open(self) -> None:
@@ -228,7 +228,7 @@ class Journal:
             return True
         try:
             store.save(list(self._rows))
-        except JournalError as error:
+        except StorageError as error:
             self._fail(error)
             return False
         except Exception:
@@ -243,7 +243,7 @@ class Journal:
             try:
                 store.save([self._rows[0]])
                 self._settle(1)
-            except JournalError as error:
+            except StorageError as error:
                 self._fail(error)
                 return False
             except Exception as error:
@@ -266,7 +266,7 @@ class Journal:
             _log.error("journal.failed", error=type(error).__name__, traceback=traceback_frames(error))
 
     def _fail(self, error: Exception) -> None:
-        why = str(error) if isinstance(error, JournalError) else type(error).__name__
+        why = str(error) if isinstance(error, StorageError) else type(error).__name__
         if not self._down:
             _log.error("journal.down", path=str(self._path), why=why)
         self._down = why

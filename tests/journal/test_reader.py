@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from routing_engine.errors import JournalError
+from routing_engine.errors import StorageError
 from routing_engine.journal import tables
 from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.reader import open_to_read
@@ -101,7 +101,7 @@ async def test_a_reader_sees_one_moment_while_others_write(path: Path) -> None:
 
 async def test_a_reader_cannot_change_anything(path: Path) -> None:
     await write(path, routed())
-    with pytest.raises(JournalError, match="readonly"), open_to_read(path) as connection:
+    with pytest.raises(StorageError, match="readonly"), open_to_read(path) as connection:
         connection.execute(text("DELETE FROM calls"))
 
 
@@ -116,7 +116,7 @@ async def test_a_reader_cannot_change_anything(path: Path) -> None:
 def test_a_file_that_is_none_is_told(path: Path, content: bytes | None, sentence: str) -> None:
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(JournalError, match=sentence), open_to_read(path):
+    with pytest.raises(StorageError, match=sentence), open_to_read(path):
         pass
 
 
@@ -124,7 +124,7 @@ async def test_a_journal_of_a_newer_version_is_not_read(path: Path) -> None:
     await write(path, routed())
     with closing(sqlite3.connect(path)) as file, file:
         file.execute("UPDATE about SET value = '9'")
-    with pytest.raises(JournalError, match="a newer version of the engine wrote this"), open_to_read(path):
+    with pytest.raises(StorageError, match="a newer version of the engine wrote this"), open_to_read(path):
         pass
 
 
@@ -144,7 +144,7 @@ async def test_an_upgrade_that_fails_changes_nothing(path: Path) -> None:
     before = path.read_bytes()
     with (
         tables.open_engine(path, write=True).connect() as connection,
-        pytest.raises(JournalError),
+        pytest.raises(StorageError),
         tables.translate_errors(),
     ):
         tables.prepare(connection, 2, {1: ["ALTER TABLE calls ADD COLUMN mood TEXT", "UPDATE nothing SET x = 1"]})
