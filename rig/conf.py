@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from routing_engine.pbx.ami_events import CHANNEL_VARIABLES
+
 HOST = "127.0.0.1"
 #: How long what must happen is waited for, in seconds: far longer than it takes, since a busy machine is no fault.
 PATIENCE_S = 20.0
@@ -109,7 +111,7 @@ def _asterisk(directory: Path, modules: Path) -> str:
 
 def _manager(ports: Ports, secret: str) -> str:
     general = f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nport={ports.manager}\ntimestampevents=yes\n"
-    general += "channelvars=ROUTE_CALL_ID,MIXMONITOR_FILENAME\n"
+    general += f"channelvars={','.join(CHANNEL_VARIABLES)}\n"
     return f"{general}[{MANAGER_USER}]\nsecret={secret}\nread=all\nwrite=all\nwritetimeout=10000\n"
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 
 from rig.conf import MANAGER_USER, PATIENCE_S
 from routing_engine.asterisk.ami_wire import AmiMessage, AmiWire, write_action
+from routing_engine.pbx.ami_events import CLASSES
 
-#: What the engine listens to.
-CLASSES = "system,call,agent,user,cdr"
+#: What the engine listens to, and the call detail records, to compare.
+HEARD = f"{CLASSES},cdr"
 
 
 class Tape:
@@ -17,7 +18,7 @@ class Tape:
     Each connection begins with its banner, `Asterisk Call Manager/...`, which begins no other line.
     """
 
-    def __init__(self, address: tuple[str, int], secret: str, classes: str = CLASSES) -> None:
+    def __init__(self, address: tuple[str, int], secret: str, classes: str = HEARD) -> None:
         self._address, self._secret, self._classes = address, secret, classes
         self.raw = bytearray()
         self.messages: list[AmiMessage] = []

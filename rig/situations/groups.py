@@ -6,9 +6,8 @@ from rig.office import MOBILE, Office
 from rig.sip import Call
 from rig.sip_features import forward
 from rig.situations.situation import situation
+from rig.tape import HEARD
 from rig.told import Rang, Told, inbound
-
-SAYS_NOTHING_OF_THE_MAILBOX = "system,call,agent,user,cdr,dialplan"
 
 
 async def _all_ring(office: Office) -> tuple[Call, Call, Call]:
@@ -124,7 +123,7 @@ async def voicemail_no_answer(office: Office) -> Sequence[Told]:
     return [inbound(maria, "voicemail", Rang("201", anna, "no_answer"), **_NOBODY)]
 
 
-@situation(SAYS_NOTHING_OF_THE_MAILBOX)
+@situation(f"{HEARD},dialplan")
 async def voicemail_dialplan(office: Office) -> Sequence[Told]:
     """As voicemail-no-answer, heard by a manager user who may read the class dialplan."""
     return await voicemail_no_answer(office)
@@ -191,6 +190,7 @@ async def forward_by_phone(office: Office) -> Sequence[Told]:
     await office.talk(maria, bernd)
     await maria.hang_up()
     await bernd.ended()
-    told = inbound(maria, "answered", Rang("202", bernd, "answered"), user="bernd", hangup_by="other")
+    legs = (Rang("201", anna, "transferred"), Rang("202", bernd, "answered"))
+    told = inbound(maria, "answered", *legs, user="bernd", hangup_by="other")
     told.transfers = [("main/201", "main/202", "forward")]
     return [told]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from inspect import getdoc
 
 from rig.office import Office
-from rig.tape import CLASSES
+from rig.tape import HEARD
 from rig.told import Told
 
 Play = Callable[[Office], Awaitable[Sequence[Told]]]
@@ -18,7 +18,7 @@ class Situation:
     name: str
     story: str
     play: Play
-    classes: str = CLASSES
+    classes: str = HEARD
     alone: bool = False
     broken: bool = False
 
@@ -26,7 +26,7 @@ class Situation:
 SITUATIONS: dict[str, Situation] = {}
 
 
-def situation(classes: str = CLASSES, *, alone: bool = False, broken: bool = False) -> Callable[[Play], Play]:
+def situation(classes: str = HEARD, *, alone: bool = False, broken: bool = False) -> Callable[[Play], Play]:
     """Make a function known as a situation."""
 
     def known(play: Play) -> Play:
