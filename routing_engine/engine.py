@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from routing_engine.call import CallRun
 from routing_engine.config.engine_yaml import EngineSettings
@@ -27,14 +27,16 @@ from routing_engine.lookup.caching import CachingLookup
 from routing_engine.lookup.limiter import Limiter
 from routing_engine.lookup.observed import ObservedLookup
 from routing_engine.lookup.search import Search
-from routing_engine.mirror.provider import MirrorProvider
 from routing_engine.providers.canned import CannedProvider
-from routing_engine.providers.registry import describe, kind_of, known_providers, readers
+from routing_engine.providers.registry import Readers, describe, kind_of, known_providers
 from routing_engine.rehearsal import run_examples
 from routing_engine.settings.environment import variable_of
 from routing_engine.settings.integration import Integration, Model, RateLimits
 from routing_engine.settings.stores import mirror_folder
-from routing_engine.speech.command import CommandSpeech
+
+if TYPE_CHECKING:
+    from routing_engine.mirror.provider import MirrorProvider
+    from routing_engine.speech.command import CommandSpeech
 
 #: The time of a source that has none of its own: the route's deadline is what bounds it.
 LONGEST_SOURCE_S = 60.0
@@ -44,7 +46,7 @@ def open_store(folder: Path) -> ConfigStore:
     """Return the store of a configuration folder; nothing is read yet."""
     kinds = known_providers()
     return ConfigStore(
-        folder, readers(kinds, folder), partial(variable_of, folder), describe(kinds, folder), run_examples
+        folder, Readers(kinds, folder), partial(variable_of, folder), describe(kinds, folder), run_examples
     )
 
 
@@ -118,6 +120,8 @@ def open_provider(integration: Integration, settings: EngineSettings, limiter: L
     live = opens(integration.name, integration.settings, integration.models, settings.region, time.monotonic)
     if integration.mirror is None:
         return live
+    from routing_engine.mirror.provider import MirrorProvider  # late: as below
+
     limiter = limiter or Limiter(integration.name, integration.limits, time.monotonic)
     return MirrorProvider(integration, live, limiter, settings.region, mirror_folder(settings.mirror, settings.folder))
 
@@ -125,19 +129,24 @@ def open_provider(integration: Integration, settings: EngineSettings, limiter: L
 def _start_mirrors(configuration: Configuration, providers: Mapping[str, Provider]) -> None:
     """Let mirrors pull, and tell them what the routes search."""
     # First what is searched, then the pull: the index gets its columns with the first record.
+    mirrors = _mirrors(providers)
     for source in (source for route in configuration.routes.values() for source in route.sources):
-        mirror = providers.get(source.integration)
-        if isinstance(mirror, MirrorProvider):
-            mirror.search_in(source.model, source.field, source.by_caller)
-    for mirror in providers.values():
-        if isinstance(mirror, MirrorProvider):
-            mirror.start()
+        if source.integration in mirrors:
+            mirrors[source.integration].search_in(source.model, source.field, source.by_caller)
+    for mirror in mirrors.values():
+        mirror.start()
+
+
+def _mirrors(providers: Mapping[str, Provider]) -> Mapping[str, MirrorProvider]:
+    from routing_engine.mirror.provider import MirrorProvider  # late: SQLite, and few sites mirror a system
+
+    return {name: one for name, one in providers.items() if isinstance(one, MirrorProvider)}
 
 
 def mirror_readings(providers: Mapping[str, Provider], now: Callable[[], float] = time.time) -> Iterator[Reading]:
     """Yield how the mirrors are, for metrics; nothing for one whose first pull is not complete."""
-    for name, mirror in providers.items():
-        for model, state in mirror.states.items() if isinstance(mirror, MirrorProvider) else ():
+    for name, mirror in _mirrors(providers).items():
+        for model, state in mirror.states.items():
             if (held := state.held) is not None:
                 source = name, model
                 yield Reading("mirror_records", held.records, source)
@@ -149,10 +158,9 @@ def mirror_readings(providers: Mapping[str, Provider], now: Callable[[], float] 
 def _lookup_limiters(providers: Mapping[str, Provider], limiters: Mapping[str, Limiter]) -> dict[str, Limiter]:
     """Return the limiters of look-ups: with a mirror they ask an index of ours, which needs no sparing."""
     # The integration's own limiter is then for the pulls alone: none takes a place of a call.
-    ours = RateLimits(at_a_time=10_000, failures=0)
+    ours, mirrors = RateLimits(at_a_time=10_000, failures=0), _mirrors(providers)
     return {
-        name: Limiter(name, ours, time.monotonic) if isinstance(providers[name], MirrorProvider) else limiter
-        for name, limiter in limiters.items()
+        name: Limiter(name, ours, time.monotonic) if name in mirrors else limiter for name, limiter in limiters.items()
     }
 
 
@@ -226,6 +234,8 @@ def _speech(before: ActiveConfig | None, configuration: Configuration) -> Comman
     sayings = (prompt for route in configuration.routes.values() for prompt in prompts_of(route))
     if not any(isinstance(prompt, SpokenTemplate) and prompt.kind == "speech" for prompt in sayings):
         return None
+    from routing_engine.speech.command import CommandSpeech  # late: few sites let a program speak
+
     # Kept, with the synthesis under way: a reload must not make a caller wait for a text anew.
     if before is not None and before.speech and before.configuration.settings.speech == settings:
         return before.speech

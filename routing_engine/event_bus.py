@@ -14,10 +14,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
-import structlog
-
 from routing_engine.core.events import Event
 from routing_engine.errors import traceback_frames
+from routing_engine.logger import Logger
 
 E = TypeVar("E", bound=Event)
 #: How many events may wait before one subscriber: a quarter of a minute at some hundred calls a second.
@@ -25,7 +24,7 @@ MOST_WAITING = 5000
 #: How long the end of the service waits for what subscribers still have to do.
 CLOSE_S = 3.0
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 # A subscriber takes one kind of event, and gets no other; the dispatch by class is what types cannot say.
 _Hear: TypeAlias = Callable[[Any], None]
 

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias, TypedDict
 
-import structlog
-
 from routing_engine.call import CallerExperience
 from routing_engine.channels.agi.server import AgiChannel
 from routing_engine.config.store import Configuration
@@ -28,6 +26,7 @@ from routing_engine.core.redact import visible
 from routing_engine.engine import ActiveConfig, activate, mirror_readings, new_call
 from routing_engine.errors import CallerHungUp, ChannelError, traceback_frames
 from routing_engine.event_bus import EventBus
+from routing_engine.logger import Logger
 from routing_engine.lookup.cache import Cache
 from routing_engine.settings.stores import CacheSettings
 from routing_engine.speech.command import ObservedSpeech
@@ -41,7 +40,7 @@ _FOREIGN = (
     "this is a request for a script, not for a route: the engine has the port of another FastAGI server (FreePBX's "
     "is 4573); give the engine another one in listeners and in ROUTING_ENGINE_1"
 )
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class LiveCalls:

@@ -1,64 +1,14 @@
-"""The log: one event a line with fields, numbers masked, nothing from a caller or a CRM able to forge a line.
-
-Event names are `thing.happened`; the reference in docs/ lists them. JSON where a program reads, text on a terminal.
-"""
+"""The lines of calls in the log: one a call, with numbers masked."""
 
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import MutableMapping
-from typing import Any, Literal, TextIO
 
 import structlog
 
 from routing_engine.core.destinations import say_destination
 from routing_engine.core.events import CallAbandoned, CallEnded, CallRouted
-from routing_engine.core.redact import hide_number, shown_caller, visible
-
-#: No text of an event is longer: a line is for people.
-_LONGEST = 2000
-
-
-def set_up_log(level: str, form: Literal["auto", "json", "text"], stream: TextIO | None = None) -> None:
-    """Send every event of at least `level` to `stream`, standard error by default.
-
-    `auto` is text on a terminal and JSON elsewhere.
-    """
-    stream = stream or sys.stderr
-    text = form == "text" or (form == "auto" and stream.isatty())
-    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
-    if text:
-        renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            # Who looks at a terminal looks at the clock on the wall; programs get UTC, which no summer shifts.
-            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S" if text else "iso", utc=not text),
-            _one_line,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(stream),
-        cache_logger_on_first_use=False,
-    )
-
-
-def _one_line(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Put time, level and event first, and take control characters out of every text: no value begins a line."""
-    first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
-    return first | {key: _plain(value) for key, value in event.items()}
-
-
-def _plain(value: Any) -> Any:
-    """Return a value without what a terminal would obey or cannot show, in every text, however deep it lies."""
-    if isinstance(value, str):
-        return visible(value, _LONGEST)
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    # What an event may hold is JSON: nothing else has a text inside.
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+from routing_engine.core.redact import hide_number, shown_caller
 
 
 def log_call(event: CallEnded, plain_numbers: bool) -> None:

@@ -11,8 +11,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-import structlog
-
 from routing_engine.channels.agi.server import AgiServer, AgiSettings
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.last_good import Refusal
@@ -24,6 +22,7 @@ from routing_engine.engine import file_findings
 from routing_engine.errors import ConfigError, Problem, traceback_frames
 from routing_engine.event_bus import CLOSE_S, EventBus
 from routing_engine.live_calls import Around, LiveCalls
+from routing_engine.logger import Logger
 from routing_engine.lookup.cache import Cache
 from routing_engine.lookup.cache_file import CacheFile
 from routing_engine.settings.listeners import FASTAGI, ListenerAddress
@@ -47,7 +46,7 @@ class Service:
 
     def __init__(self, store: ConfigStore, subscribers: Sequence[OpenSubscriber] = SUBSCRIBERS) -> None:
         self._store = store
-        self._log = structlog.get_logger()
+        self._log = Logger()
         self._events = EventBus()
         self._around: list[Around] = []
         #: The calls under way, and what they are decided with.

@@ -13,7 +13,8 @@ import structlog
 from routing_engine.core.events import CallAbandoned, CallEnded, CallRouted
 from routing_engine.core.model import Caller, Decision, Destination
 from routing_engine.core.phone import read_number
-from routing_engine.log import log_call, set_up_log
+from routing_engine.log import log_call
+from routing_engine.logger import set_up_log
 
 ANNA = Caller(read_number("+436641234567", "AT"), call_id="1795198986.2")
 QUEUE = Decision("support", "9bc5", "matched", Destination("queue", "vip", 10), rule="gold", source="crm")

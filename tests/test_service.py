@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestServer
 from routing_engine.config.store import ConfigStore
 from routing_engine.engine import open_store
 from routing_engine.errors import ConfigError, traceback_frames
-from routing_engine.log import set_up_log
+from routing_engine.logger import set_up_log
 from routing_engine.service import Service
 from tests.fakes import Asterisk
 

@@ -13,7 +13,7 @@ from test_service import call, middleware, serving, write
 from test_service_observed import observed, scrape
 
 from routing_engine.cli import main
-from routing_engine.log import set_up_log
+from routing_engine.logger import set_up_log
 
 pytestmark = pytest.mark.io
 

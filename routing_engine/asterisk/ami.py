@@ -17,11 +17,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-import structlog
-
 from routing_engine.asterisk.ami_link import AmiLink
 from routing_engine.asterisk.ami_wire import AmiMessage, FieldValue, log_in_key, write_action
 from routing_engine.errors import AmiRefused
+from routing_engine.logger import Logger
 from routing_engine.storage.single_flight import SingleFlight
 
 #: After a refused log-in nobody tries again for so long: one try a call more would soon lock the account.
@@ -31,7 +30,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 #: Events that wait for their reader, some minutes of a busy Asterisk. What comes then is dropped, and said (`AmiGap`).
 MOST_EVENTS = 20_000
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,8 @@ import argparse
 from collections.abc import Sized
 from dataclasses import asdict
 
-from routing_engine.asterisk.console import AsteriskConsole
 from routing_engine.cli.common import paint, print_json
 from routing_engine.cli.examination import Finding, Folder, show
-from routing_engine.cli.pbx import look_at_asterisk
 from routing_engine.core.model import Json
 from routing_engine.engine import file_findings, open_store, unspoken
 from routing_engine.errors import ConfigError, Problem
@@ -51,7 +49,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _in_asterisk(options: argparse.Namespace) -> list[Finding]:
-    return list(look_at_asterisk(Folder(options.config), AsteriskConsole())) if options.asterisk else []
+    if not options.asterisk:
+        return []
+    from routing_engine.asterisk.console import AsteriskConsole  # late: only who asks for it needs it
+    from routing_engine.cli.pbx import look_at_asterisk
+
+    return list(look_at_asterisk(Folder(options.config), AsteriskConsole()))
 
 
 def _print(problems: tuple[Problem, ...], remarks: tuple[Problem, ...], verdict: str) -> None:

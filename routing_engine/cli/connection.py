@@ -26,7 +26,7 @@ from routing_engine.errors import (
     ProviderThrottled,
     ProviderUnreachable,
 )
-from routing_engine.providers.net.http_client import HttpExchange, tapped
+from routing_engine.providers.net.looks_on import HttpExchange, tapped
 from routing_engine.settings.integration import Integration
 
 #: Nobody has it: 555-0100 to 555-0199 are kept free for fiction.

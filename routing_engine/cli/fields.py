@@ -24,7 +24,6 @@ from routing_engine.core.ports import Describes, RemoteField
 from routing_engine.core.redact import visible
 from routing_engine.engine import open_provider
 from routing_engine.errors import ProviderError
-from routing_engine.providers.crm.settings import CrmSettings
 from routing_engine.settings.integration import FieldInfo, Integration
 from routing_engine.settings.paths import state_folder
 from routing_engine.settings.yaml_reader import without_key
@@ -192,6 +191,8 @@ def _reset(folder: Path, integration: Integration) -> int:
     """Take `models` out of the integration's file; what it held is kept beside the state."""
     places = (folder / "integrations" / f"{integration.name}.{ending}" for ending in ("yaml", "yml"))
     path = next((one for one in places if one.exists()), None)
+    from routing_engine.providers.crm.settings import CrmSettings  # late: the reader of descriptions
+
     if path is None or not isinstance(integration.settings, CrmSettings):
         return misuse(f"'{integration.name}' has no defaults to go back to: its file says all of its models")
     text = path.read_text(encoding="utf-8")

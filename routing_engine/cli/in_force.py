@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from routing_engine.config.last_good import Refusal, find_refusal, last_good_path
-from routing_engine.config.store import Configuration
 from routing_engine.errors import ConfigError
 from routing_engine.storage.files import become_owner
+
+if TYPE_CHECKING:
+    from routing_engine.config.store import Configuration
 
 
 def tell_refusal(folder: Path) -> None:

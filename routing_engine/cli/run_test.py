@@ -22,7 +22,6 @@ from routing_engine.core.destinations import say_destination
 from routing_engine.core.model import Caller, Decision, Destination, Json, Operand, TrailStep, Value
 from routing_engine.core.redact import visible
 from routing_engine.dry_run import DryCall, DryRun, dry_run
-from routing_engine.log import set_up_log
 from routing_engine.rehearsal import caller_of
 from routing_engine.settings.integration import FieldInfo
 from routing_engine.settings.yaml_reader import Problems, suggest
@@ -70,7 +69,6 @@ def _add_answers(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Try the call; 0 when a rule matched, 1 otherwise."""
-    set_up_log("error", "auto")
     configuration, refusal = load_for_tools(options.config)
     for problem in configuration.failing:
         print(problem, file=sys.stderr)

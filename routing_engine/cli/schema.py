@@ -20,9 +20,9 @@ from routing_engine.config.schema import (
     users_schema,
 )
 from routing_engine.providers.crm.read_description import DescriptionKeys
-from routing_engine.providers.crm.settings import shipped
 from routing_engine.providers.registry import known_providers
 from routing_engine.providers.registry import schema_of as schema_of_provider
+from routing_engine.providers.shipped import shipped
 from routing_engine.settings.spec import schema_of
 from routing_engine.settings.value_types import Schema, SchemaOf
 
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """Write the schemas beside the configuration, or print one."""
     folder: Path = options.config
     if options.kind is not None:
-        print(_as_json(schemas(folder)[options.kind]()), end="")
+        print(_as_json(schemas(folder)[options.kind](), 1), end="")
         return 0
     if not folder.is_dir():
         return misuse(f"there is no folder {folder}; create it with 'routing-engine init', or name one with --config")
@@ -83,8 +83,9 @@ def write_schemas(folder: Path) -> list[Path]:
     return written
 
 
-def _as_json(schema: Schema) -> str:
-    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+def _as_json(schema: Schema, indent: int | None = None) -> str:
+    # Without an indent, which takes ten times as long: the files are for editors.
+    return json.dumps(schema, indent=indent, ensure_ascii=False) + "\n"
 
 
 def modeline(file: Path) -> str:

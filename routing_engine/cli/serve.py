@@ -13,7 +13,7 @@ from importlib import import_module
 
 from routing_engine.engine import open_store
 from routing_engine.errors import ConfigError
-from routing_engine.log import set_up_log
+from routing_engine.logger import set_up_log
 from routing_engine.service import Service
 
 

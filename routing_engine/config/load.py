@@ -135,7 +135,8 @@ class _FolderReader:
         self.remarks: list[Problem] = []
         self.file_of: dict[str, str] = {}
         self.settings: EngineSettings | None = None
-        self.providers: Mapping[str, ReadProvider | None] = providers
+        self.providers = providers
+        self.described: Mapping[str, ReadProvider | None] = {}
         self.integrations: Mapping[str, Integration | None] = {}
         self.routes: Mapping[str, RouteFile | None] = {}
         self.pbxs: Mapping[str, Pbx] = {}
@@ -145,7 +146,7 @@ class _FolderReader:
         """Read every file: each kind after those that it may name."""
         self.problems += [] if self.lenient else read_environment_file(self.folder).problems
         self.settings = self._read_settings()
-        self.providers = {**self.providers, **self._read_descriptions()}
+        self.described = self._read_descriptions()
         self.integrations = self._read_integrations()
         self.routes = self._read_routes()
         self.pbxs = self._read_pbxs()
@@ -154,7 +155,7 @@ class _FolderReader:
     def read_integrations(self, name: str) -> Configuration:
         """Read what one integration needs, or all of them where `name` is "". Raises `ConfigError`."""
         self.settings, problems = load_part(self.folder, _FOR_INTEGRATIONS, self.environment)
-        self.providers = {**self.providers, **self._read_descriptions()}
+        self.described = self._read_descriptions()
         self.integrations = self._read_integrations()
         if not name:
             problems += self.problems
@@ -247,11 +248,13 @@ class _FolderReader:
         # The other keys are the provider's: it alone knows them, and reads them below.
         keys = read(section, IntegrationKeys, "the integration", only=("provider", "mirror"))
         provider, mirror = keys.provider, keys.mirror
-        if provider not in self.providers:
+        known: Mapping[str, ReadProvider | None] = self.described if provider in self.described else self.providers
+        if provider not in known:
             if provider:
-                section.note("provider", f"there is no provider '{provider}'", suggest(provider, self.providers))
+                names = (*self.providers, *self.described)
+                section.note("provider", f"there is no provider '{provider}'", suggest(provider, names))
             return None
-        of_provider = self.providers[provider]
+        of_provider = known[provider]
         if of_provider is None:  # the description is broken, and says so itself
             return None
         found = of_provider(section, name)

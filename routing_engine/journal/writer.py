@@ -14,13 +14,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import structlog
-
 from routing_engine.core.events import CallEnded
 from routing_engine.errors import StorageError, traceback_frames
 from routing_engine.journal.doubt import ClockDoubt
 from routing_engine.journal.entry import JournalEntry, Row, journal_entry, row_of
 from routing_engine.journal.privacy import Privacy
+from routing_engine.logger import Logger
 from routing_engine.settings.stores import JournalSettings
 
 #: Calls gather so long before they are committed together: one wait for the disk for all of them.
@@ -35,7 +34,7 @@ _UPKEEP_S, _UPKEEP_AGAIN_S = 3600.0, 60.0
 _UPKEEP_CALLS = 5000
 _DAY_MS = 86_400_000
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class RowStore(Protocol):

@@ -12,14 +12,13 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-import structlog
-
 from routing_engine.core.model import Record, Value
+from routing_engine.logger import Logger
 from routing_engine.lookup.cache import Cache, CacheEntry, Key
 from routing_engine.storage import sqlite
 from routing_engine.storage.files import SHARED_FOLDER, make_folder
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 #: How long a change may be in memory alone.
 WRITE_EVERY_S = 1.0

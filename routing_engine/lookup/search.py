@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import structlog
-
 from routing_engine.core import bounds
 from routing_engine.core.asks import Find, Found, SourceDown
 from routing_engine.core.field_types import apply_types
@@ -21,12 +19,13 @@ from routing_engine.errors import (
     ProviderUnreachable,
     traceback_frames,
 )
+from routing_engine.logger import Logger
 from routing_engine.lookup.caching import age_in_words, time_is_up
 from routing_engine.lookup.caller_match import match_caller, queries
 from routing_engine.lookup.limiter import Limiter
 from routing_engine.settings.integration import Model, RateLimits
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 _LONGEST_WHY = 200
 _NO_PLACE = "not asked, its limits left no place in time"
 #: Before the one repetition: a server that has just closed its connections is there again.

@@ -11,12 +11,12 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import cast
 
-import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from routing_engine.connections import EVERYBODY, AccessList, RefusedConnections
 from routing_engine.errors import traceback_frames
+from routing_engine.logger import Logger
 from routing_engine.metrics.meter import Meter
 
 #: A connection is over after so long, whatever the other side does or leaves undone.
@@ -26,7 +26,7 @@ MOST_CONNECTIONS = 32
 _LONGEST_LINE, _MOST_HEADERS = 4096, 64
 _PATHS = "/metrics, /ready and /live are here\n"
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 def _warn_of_refused(count: int, addresses: Sequence[str], why: Sequence[str]) -> None:

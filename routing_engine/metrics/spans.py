@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import TypeAlias
 
-import structlog
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
@@ -27,6 +26,7 @@ from routing_engine.core.events import CallAbandoned, CallEnded, CallRouted
 from routing_engine.core.model import Decision
 from routing_engine.core.ports import Channel, Lookup
 from routing_engine.core.redact import shown_caller, visible
+from routing_engine.logger import Logger
 from routing_engine.metrics.traced import Attribute, Moment, TracedChannel, TracedLookup
 
 SERVICE = "routing-engine"
@@ -36,7 +36,7 @@ _LONGEST = 200
 _CLOSE_S = 3.0
 _Make: TypeAlias = Callable[[int, Sequence[Moment], CallEnded, bool], None]
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 #: The call of the task that runs: what ends a call knows nothing of who follows it.
 _FOLLOWED: ContextVar[TracedCall | None] = ContextVar("followed", default=None)
 

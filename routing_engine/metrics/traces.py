@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import structlog
+from routing_engine.logger import Logger
 
 if TYPE_CHECKING:
     from routing_engine.metrics.spans import Traces
@@ -18,7 +18,7 @@ PROTOCOL = "http/protobuf"
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 def open_traces(variables: Mapping[str, str], version: str) -> Traces | None:

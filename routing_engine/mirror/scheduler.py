@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from routing_engine.core.ports import Clock
 from routing_engine.errors import ProviderError, traceback_frames
+from routing_engine.logger import Logger
 from routing_engine.mirror import index, index_writer
 from routing_engine.mirror.index import IndexState, PullState, SearchColumn
 from routing_engine.mirror.puller import Puller, PullResult, Sleep, SuspiciousPull
@@ -20,7 +19,7 @@ from routing_engine.mirror.schedule import Kind, PullSchedule, pause_s
 from routing_engine.storage.files import locked, make_folder
 from routing_engine.storage.sqlite import DbThread
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 #: How often the loop looks whether something is due, or another process has pulled.
 LOOK_S = 5.0
 

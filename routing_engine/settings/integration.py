@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from routing_engine.core.field_types import FIELD_TYPES
@@ -13,6 +14,7 @@ from routing_engine.core.templates import read_template
 from routing_engine.settings.mirror import MirrorSettings
 from routing_engine.settings.spec import nested, read, required, setting
 from routing_engine.settings.value_types import (
+    TEXT,
     Schema,
     WrongValue,
     flag,
@@ -21,12 +23,13 @@ from routing_engine.settings.value_types import (
     number,
     one_or_more,
     parsed,
+    raw,
     short_or,
     text,
     whole,
     word_or,
 )
-from routing_engine.settings.yaml_reader import Section, suggest
+from routing_engine.settings.yaml_reader import Section, YamlValue, suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,3 +407,26 @@ def read_models(section: Section) -> Mapping[str, Model]:
 def read_limits(section: Section, usual: RateLimits = RateLimits()) -> RateLimits:
     """Read `limits` and `breaker` of an integration; what is left out is as `usual`."""
     return limits_of(read(section, IntegrationKeys, "the integration", only=("limits", "breaker")), usual)
+
+
+# ------------------------------------------------------------------------------------------------- files
+
+#: A file beside the configuration: whether it is there is looked at by `config_file`, which knows the folder.
+FILE = raw("file", TEXT)
+
+
+def folder_of(section: Section, folder: Path | None) -> Path:
+    """Return the configuration folder: the one that is given, else the one above the folder of the YAML file."""
+    return folder if folder is not None else Path(section.notes.file).parent.parent
+
+
+def config_file(value: YamlValue | None, folder: Path) -> Path | None:
+    """Return the path of a file, relative to `folder`; None when left out or, as a problem, not there."""
+    text = None if value is None else value.text()
+    if value is None or not text:
+        return None
+    path = folder / text
+    if not path.is_file():
+        value.note(f"the file '{text}' of {value.what} is not there", f"it is looked for at {path.absolute()}")
+        return None
+    return path

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from routing_engine.core.events import Publish, TextSpoken
 from routing_engine.core.ports import Clock, Speech
 from routing_engine.core.prompts import LANGUAGE
 from routing_engine.errors import SpeechError, traceback_frames
+from routing_engine.logger import Logger
 from routing_engine.settings.speech import SpeechSettings
 from routing_engine.speech.cache import SoundCache
 from routing_engine.speech.program import ProgramResult, run
@@ -24,7 +23,7 @@ from routing_engine.speech.template import fill, masked, speakable, uses
 from routing_engine.speech.wav import settle, sox
 from routing_engine.storage.single_flight import SingleFlight
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 #: The text goes to standard input, where espeak-ng knows no options. `-m` would switch markup on: it is not there.
 DEFAULT = ("espeak-ng", "-b", "1", "-z", "-s", "150", "-v", "{voice}", "--stdin", "-w", "{file}")

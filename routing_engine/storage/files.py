@@ -10,7 +10,6 @@ be made again (a spoken text, an index) is not waited for.
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
 import pwd
@@ -124,6 +123,8 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
 @asynccontextmanager
 async def locked_within(path: Path, patience_s: float) -> AsyncIterator[None]:
     """Hold a lock as `locked` does, without holding up the event loop. Raises `TimeoutError` after `patience_s`."""
+    import asyncio  # late: half of the commands have no loop
+
     with _lockable(path) as file:
         async with asyncio.timeout(patience_s):
             while not _is_locked(file, fcntl.LOCK_EX | fcntl.LOCK_NB):  # noqa: ASYNC110  another process tells us nothing

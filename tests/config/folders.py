@@ -12,7 +12,7 @@ from routing_engine.config.folder import FolderTexts, read_folder
 from routing_engine.config.load import Configuration, configure
 from routing_engine.errors import ConfigError
 from routing_engine.providers.registry import PROVIDERS as SHIPPED
-from routing_engine.providers.registry import describe, readers
+from routing_engine.providers.registry import Readers, describe
 from routing_engine.rehearsal import run_examples
 from routing_engine.settings.integration import IntegrationKeys, ProviderSetup, limits_of, models_of
 from routing_engine.settings.spec import read, setting
@@ -49,7 +49,7 @@ def reader_of_lists(lists: str) -> Callable[[Section, str], ProviderSetup]:
 
 
 #: Providers that ship and need nothing to be read.
-REAL = {name: read for name, read in readers(SHIPPED, Path()).items() if name in ("ldap", "redis", "astdb", "sql")}
+REAL = {name: read for name, read in Readers(SHIPPED, Path()).items() if name in ("ldap", "redis", "astdb", "sql")}
 PROVIDERS = {
     **REAL,
     "fake": read_fake,

@@ -28,7 +28,8 @@ from routing_engine.core.events import CallRouted
 from routing_engine.core.field_types import FIELD_TYPES, FieldType, apply_types
 from routing_engine.core.model import Destination, Record, Value
 from routing_engine.core.operators import OPERATORS, ComparisonKind, Operator
-from routing_engine.log import log_call, set_up_log
+from routing_engine.log import log_call
+from routing_engine.logger import set_up_log
 from routing_engine.settings.integration import FieldInfo
 
 from .folders import CRM, configuration, problems_of

@@ -10,7 +10,7 @@ import pytest
 from routing_engine.config.load import Configuration, configure
 from routing_engine.errors import ConfigError, Problem
 from routing_engine.providers.registry import PROVIDERS as SHIPPED
-from routing_engine.providers.registry import describe, readers
+from routing_engine.providers.registry import Readers, describe
 
 from .folders import ROUTE, snapshot
 
@@ -28,7 +28,7 @@ KNOWN = {
 def configured(texts: Mapping[str, str]) -> Configuration:
     return configure(
         snapshot({"routes/support.yaml": ROUTE, **texts}),
-        readers(SHIPPED, Path()),
+        Readers(SHIPPED, Path()),
         KNOWN.get,
         describe=describe(SHIPPED, Path()),
     )

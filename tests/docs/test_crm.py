@@ -7,7 +7,8 @@ import re
 import pytest
 import yaml
 
-from routing_engine.providers.crm.settings import shipped, shipped_description
+from routing_engine.providers.crm.settings import shipped_description
+from routing_engine.providers.shipped import shipped
 
 from .pages import ROOT
 

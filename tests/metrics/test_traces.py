@@ -266,7 +266,9 @@ class Missing(MetaPathFinder):
         if name.partition(".")[0] == "opentelemetry":
             raise ImportError(name)
 sys.meta_path.insert(0, Missing())
+from routing_engine.logger import set_up_log
 from routing_engine.metrics import listener, meter, traces
+set_up_log("info", "json", sys.stdout)
 print(traces.open_traces({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, "1"))
 """
 

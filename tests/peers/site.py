@@ -11,7 +11,7 @@ from routing_engine.config.load import Configuration, read_configuration
 from routing_engine.core.asks import SourceDown
 from routing_engine.core.model import Caller, Record
 from routing_engine.core.phone import HIDDEN_WORDS, read_number
-from routing_engine.providers.registry import PROVIDERS, readers
+from routing_engine.providers.registry import PROVIDERS, Readers
 from tests.core.build import Told, converse
 
 CONFIG = Path(__file__).parent / "config"
@@ -20,7 +20,7 @@ CONFIG = Path(__file__).parent / "config"
 @cache
 def configuration() -> Configuration:
     """The whole folder, as the engine reads it."""
-    return read_configuration(CONFIG, readers(PROVIDERS, CONFIG), {"ERP_KEY": "secret"}.get)
+    return read_configuration(CONFIG, Readers(PROVIDERS, CONFIG), {"ERP_KEY": "secret"}.get)
 
 
 def example(route: str, name: str) -> Example:

@@ -23,7 +23,8 @@ from routing_engine.core.events import CallAbandoned, CallRouted
 from routing_engine.core.model import Caller, Record
 from routing_engine.core.redact import visible
 from routing_engine.dry_run import DryRun
-from routing_engine.log import log_call, set_up_log
+from routing_engine.log import log_call
+from routing_engine.logger import set_up_log
 from tests.core.build import ANNA, SALES, Told, converse, go, route, rule, say, source, when
 from tests.properties.hostile import CALLS, CODE, HOSTILE, OBEYED, QUICKLY, call
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from routing_engine.core.model import Record
 from routing_engine.core.ports import Provider, Query
-from routing_engine.providers.registry import PROVIDERS, readers
+from routing_engine.providers.registry import PROVIDERS, Readers
 from routing_engine.settings.integration import ProviderSetup
 from routing_engine.settings.yaml_reader import Problems, read_yaml
 
@@ -71,7 +71,7 @@ def read(text: str, folder: Path, password: str = PASSWORD) -> tuple[ProviderSet
     section = read_yaml(f"provider: sql\n{text}" if "provider:" not in text else text, notes)
     assert section is not None
     section.value("provider")
-    connection = readers(PROVIDERS, folder)["sql"](section, "shop")
+    connection = Readers(PROVIDERS, folder)["sql"](section, "shop")
     return connection, [f"{one.line}: {one.sentence}; {one.remedy}" for one in notes.problems]
 
 

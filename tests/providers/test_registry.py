@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from routing_engine.providers.registry import PROVIDERS, known_providers, readers
+from routing_engine.providers.registry import PROVIDERS, Readers, known_providers
 from routing_engine.settings.yaml_reader import Problems, read_yaml
 
 from .contract import REGION, by_field, ids
@@ -32,7 +32,7 @@ async def test_a_kind_is_read_and_opened(kind: str, tmp_path: Path) -> None:
     text = f"provider: {kind}\n{models}{YAML[kind]}"
     section = read_yaml(text, notes)
     assert section is not None
-    found = readers(PROVIDERS, tmp_path)[kind](section, "shop")
+    found = Readers(PROVIDERS, tmp_path)[kind](section, "shop")
     provider = PROVIDERS[kind].open("shop", found.settings, found.models, REGION, time.monotonic)
     assert notes.problems == []
     if kind == "records":

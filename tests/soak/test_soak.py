@@ -19,7 +19,7 @@ from aiohttp.test_utils import TestServer
 
 from routing_engine.journal.reader import open_to_read
 from routing_engine.journal.tables import CALLS
-from routing_engine.log import set_up_log
+from routing_engine.logger import set_up_log
 
 from .crowd import ROUTES, Books, Person, Told, books, crowd, empty_the_pools, engine, open_files, settle, write
 

@@ -14,8 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
-import structlog
-
 from routing_engine.channels.agi.channel import AgiChannel, SharedFacts
 from routing_engine.channels.agi.live_state import EXTENSION_STATE
 from routing_engine.channels.agi.wire import AgiWire, Environment, Hangup, Reply, keys_sent, read_call
@@ -23,6 +21,7 @@ from routing_engine.connections import AccessList, RefusedConnections
 from routing_engine.core.phone import Plus
 from routing_engine.core.ports import Now
 from routing_engine.errors import CallerHungUp, ChannelBroken, ChannelError
+from routing_engine.logger import Logger
 
 __all__ = ["AgiChannel", "AgiServer", "AgiSettings"]
 
@@ -32,7 +31,7 @@ _RECEIVE = 64 * 1024
 #: More replies than any closing burst has commands: nobody asked for them.
 MAX_UNREAD_REPLIES = 1000
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 _FULL = "all places are taken by calls"
 
 Handler = Callable[[AgiChannel], Awaitable[None]]

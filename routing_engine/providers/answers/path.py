@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
-from typing import ClassVar
-
-import jsonpath
-import re2
-from jsonpath import JSONPath, JSONPathEnvironment
-from jsonpath.function_extensions import ExpressionType, FilterFunction
-from jsonpath.segments import JSONPathChildSegment
-from jsonpath.selectors import NameSelector
+from typing import TYPE_CHECKING
 
 from routing_engine.core.model import Json
 from routing_engine.errors import ProviderMisread
 
+if TYPE_CHECKING:
+    from jsonpath import JSONPath
+
 #: A JSONPath that looks for something (`..`, `*`, `[?...]`) is not tried on answers of more values.
 MOST_VALUES = 20_000
-_LONGEST_PATTERN = 1000
 #: What no member is called by a plain path: it is another language's way to say where something lies.
 _NO_NAMES = re.compile(r"[\[\]*]|\A\.|\.\.|\.\Z")
 
@@ -88,8 +82,9 @@ class Path:
         """The member of a record that a request asks for, so that the path leads somewhere; "" when there is none."""
         if self.json is None:
             return self.text
-        selectors = self.json.segments[0].selectors if self.json.segments else ()
-        return next((one.name.partition("@")[0] for one in selectors[:1] if isinstance(one, NameSelector)), "")
+        from routing_engine.providers.answers import json_path  # late: few maps have a JSONPath
+
+        return json_path.root_of(self.json)
 
 
 #: The whole answer.
@@ -102,56 +97,12 @@ def read_path(text: str) -> Path:
         if _NO_NAMES.search(text):
             raise ValueError(f"'{text[:80]}' is not a plain path; with [ ] or * it is a JSONPath, which begins with $")
         return Path(text, tuple(text.split(".")) if text else ())
-    try:
-        found = _environment().compile(text)
-    except (jsonpath.JSONPathError, RecursionError):
-        raise ValueError(f"this is not a JSONPath: '{text[:80]}'") from None
-    if not isinstance(found, JSONPath):
-        raise ValueError(f"this is more than one path: '{text[:80]}'")
+    from routing_engine.providers.answers import json_path  # late: few maps have a JSONPath
+
+    found = json_path.compiled(text)
     # Worked out once: a call must not look at the syntax of a path again.
-    if "$" in text[1:] and ".." in text:
-        raise ValueError(f"this path would look through the whole answer again and again: '{text[:80]}'")
-    ground = _ground(found)
-    above = (JSONPath(env=found.env, segments=found.segments[:end]) for end in range(1, len(found.segments)))
-    return Path(text, (), found, ground, len(ground) == len(found.segments) > 0, tuple(above))
-
-
-class _LinearMatch(FilterFunction):
-    """`match()` of RFC 9535 with RE2: the library's would go back and forth over an answer for minutes."""
-
-    arg_types: ClassVar[list[ExpressionType]] = [ExpressionType.VALUE, ExpressionType.VALUE]
-    return_type: ClassVar[ExpressionType] = ExpressionType.LOGICAL
-    whole: ClassVar[bool] = True
-
-    def __call__(self, value: Json, pattern: Json) -> bool:
-        """Return whether a text matches; False for everything that is no text, and no expression."""
-        if not isinstance(value, str) or not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
-            return False
-        try:
-            found = re2.compile(pattern, _quiet())
-        except re2.error:
-            return False
-        return (found.fullmatch(value) if self.whole else found.search(value)) is not None
-
-
-class _LinearSearch(_LinearMatch):
-    """`search()` of RFC 9535."""
-
-    whole = False
-
-
-@cache
-def _quiet() -> re2.Options:
-    options = re2.Options()
-    options.log_errors, options.max_mem = False, 1_000_000
-    return options
-
-
-@cache
-def _environment() -> JSONPathEnvironment:
-    found = JSONPathEnvironment(strict=True)
-    found.function_extensions.update({"match": _LinearMatch(), "search": _LinearSearch()})
-    return found
+    ground = json_path.ground_of(found)
+    return Path(text, (), found, ground, len(ground) == len(found.segments) > 0, json_path.above(found))
 
 
 def is_nothing(value: Json) -> bool:
@@ -187,18 +138,6 @@ def _find_all(path: JSONPath, tree: Json) -> list[Json]:
     # `$..name` looks at each of them, at 30 us: an answer of 1 MiB would hold up every call for seconds.
     if _holds_more(tree, MOST_VALUES):
         raise PathTooCostly(f"the answer has more than {MOST_VALUES:,} values, too many for a path that searches")
-    found: list[Json] = path.findall(tree)  # type: ignore[arg-type, assignment]  # of objects it says
-    return found
+    from routing_engine.providers.answers import json_path  # late: few maps have a JSONPath
 
-
-def _ground(path: JSONPath) -> tuple[str, ...]:
-    names = []
-    for segment in path.segments:
-        selectors = segment.selectors
-        # `$..name` has one name as well, and looks for it at every depth: nobody may walk that.
-        if not isinstance(segment, JSONPathChildSegment) or len(selectors) != 1:
-            break
-        if not isinstance(selectors[0], NameSelector):
-            break
-        names.append(selectors[0].name)
-    return tuple(names)
+    return json_path.find_all(path, tree)

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-import jsonpath
-
 from routing_engine.core.bounds import check_count
 from routing_engine.core.model import Json, Operand, Record, Template, Value
 from routing_engine.core.redact import clean_text
@@ -116,7 +114,7 @@ def read_records(answer: Json, shape: RecordShape) -> tuple[Record, ...]:
         found = [_read_record(whole, flat, shape) for whole, flat in candidates]
     except PathTooCostly as error:
         raise shape.misread(str(error)) from None
-    except (RecursionError, jsonpath.JSONPathError):
+    except RecursionError:
         raise shape.misread("the answer is nested too deeply for its fields") from None
     return tuple(record for record in found if record is not None)
 

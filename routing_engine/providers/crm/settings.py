@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from importlib.resources import files
 from pathlib import Path
 
 from routing_engine.core.model import Template
@@ -23,17 +22,18 @@ from routing_engine.providers.net.address import (
     WEB_ADDRESS,
     TlsKeys,
     context_or_usual,
-    folder_of,
     remark_clear_web,
 )
 from routing_engine.providers.oauth.plan import HOSTS
 from routing_engine.providers.oauth.settings import OAuthSettings
+from routing_engine.providers.shipped import DESCRIPTIONS
 from routing_engine.settings.integration import (
     Model,
     ModelKeys,
     ProviderSetup,
     check_names,
     fields_of,
+    folder_of,
     read_limits,
 )
 from routing_engine.settings.spec import nested, read, setting
@@ -209,20 +209,11 @@ def _read_model(own: Section | None, name: str, description: Description) -> tup
     return model, constants
 
 
-_ROOM = files("routing_engine.providers") / "descriptions"
-
-
-@lru_cache(maxsize=1)
-def shipped() -> tuple[str, ...]:
-    """Return the names of the descriptions that ship."""
-    return tuple(sorted(one.name.removesuffix(".yaml") for one in _ROOM.iterdir() if one.name.endswith(".yaml")))
-
-
 @lru_cache(maxsize=64)
 def shipped_description(name: str) -> Description:
     """Read a description that ships."""
     notes = Problems(f"{name}.yaml")
-    found = read_description((_ROOM / f"{name}.yaml").read_text(encoding="utf-8"), notes, name)
+    found = read_description((DESCRIPTIONS / f"{name}.yaml").read_text(encoding="utf-8"), notes, name)
     assert found is not None, "\n".join(map(str, notes.problems))
     return found
 

@@ -12,9 +12,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from routing_engine.providers.net.address import FILE, SAFE_ADDRESS, config_file
+from routing_engine.providers.net.address import SAFE_ADDRESS
 from routing_engine.providers.oauth.plan import OAuthPlan
 from routing_engine.providers.oauth.settings import OAuthSettings
+from routing_engine.settings.integration import FILE, config_file
 from routing_engine.settings.spec import nested, required, setting
 from routing_engine.settings.value_types import ValueType, choice, filled, secret, text
 from routing_engine.settings.yaml_reader import Section, YamlValue

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from routing_engine.providers.answers.records import check_paths
 from routing_engine.providers.http.auth import AuthKeys, HttpAuth, auth_of
+from routing_engine.providers.kind import ProviderKind, late
 from routing_engine.providers.net.address import (
     CONNECT_TIMEOUT,
     CONNECT_TIMEOUT_S,
@@ -19,12 +20,11 @@ from routing_engine.providers.net.address import (
     WEB_EXAMPLE,
     TlsKeys,
     context_or_usual,
-    folder_of,
     remark_clear_web,
     tls_context,
 )
 from routing_engine.providers.oauth.settings import OAuthSettings
-from routing_engine.settings.integration import IntegrationKeys
+from routing_engine.settings.integration import IntegrationKeys, folder_of
 from routing_engine.settings.spec import nested, read, required, setting
 from routing_engine.settings.value_types import choice, text, word_or
 from routing_engine.settings.yaml_reader import Section
@@ -185,3 +185,6 @@ def _context(section: Section, tls: TlsKeys | None, auth: HttpAuth, folder: Path
     if own is None:
         return context_or_usual(section, tls, folder)
     return tls_context(section, tls, folder, (own.certificate, own.key), own.ca)
+
+
+KIND = ProviderKind(read_settings, late("http.provider:open_http"), keys=HttpKeys)

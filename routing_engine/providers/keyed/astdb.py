@@ -28,19 +28,19 @@ from routing_engine.providers.keyed.provider import (
     keys_of,
     value_keys,
 )
+from routing_engine.providers.kind import ProviderKind
 from routing_engine.providers.net.address import (
     CONNECT_TIMEOUT,
     CONNECT_TIMEOUT_S,
     Place,
     ServerAddress,
     TlsKeys,
-    folder_of,
     refuse_tls,
     server_address,
     server_at,
 )
 from routing_engine.providers.net.multiplexed import why_not_open
-from routing_engine.settings.integration import IntegrationKeys, Model
+from routing_engine.settings.integration import IntegrationKeys, Model, folder_of
 from routing_engine.settings.spec import nested, read, required, setting
 from routing_engine.settings.value_types import mapping_of, secret, text
 from routing_engine.settings.yaml_reader import Section
@@ -194,3 +194,6 @@ def _row(value: str) -> dict[str, Json]:
     except ValueError:
         found = None
     return {"value": value, **(found if isinstance(found, dict) else {})}
+
+
+KIND = ProviderKind(read_settings, open_astdb, keys=AstdbKeys)

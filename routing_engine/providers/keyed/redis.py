@@ -31,18 +31,18 @@ from routing_engine.providers.keyed.provider import (
     keys_of,
     value_keys,
 )
+from routing_engine.providers.kind import ProviderKind
 from routing_engine.providers.net.address import (
     CONNECT_TIMEOUT,
     CONNECT_TIMEOUT_S,
     Place,
     ServerAddress,
     TlsKeys,
-    folder_of,
     refuse_tls,
     server_address,
     server_at,
 )
-from routing_engine.settings.integration import IntegrationKeys, Model
+from routing_engine.settings.integration import IntegrationKeys, Model, folder_of
 from routing_engine.settings.spec import nested, read, required, setting
 from routing_engine.settings.value_types import choice, mapping_of, secret, text, whole
 from routing_engine.settings.yaml_reader import Section
@@ -239,3 +239,6 @@ def _translated(name: str, error: RedisError | OSError) -> ProviderError:
 
 def _text(raw: bytes | str) -> str:
     return raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
+
+
+KIND = ProviderKind(read_settings, open_redis, keys=RedisKeys)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from routing_engine.core.bounds import MOST_RECORDS
+from routing_engine.providers.kind import ProviderKind, late
 from routing_engine.providers.ldap.filter import ANYTHING, ATTRIBUTE, read_filter
 from routing_engine.providers.net.address import (
     CONNECT_TIMEOUT,
@@ -17,14 +18,13 @@ from routing_engine.providers.net.address import (
     Place,
     ServerAddress,
     TlsKeys,
-    folder_of,
     is_this_machine,
     refuse_tls,
     server_address,
     server_at,
     tls_context,
 )
-from routing_engine.settings.integration import IntegrationKeys
+from routing_engine.settings.integration import IntegrationKeys, folder_of
 from routing_engine.settings.spec import nested, read, required, setting
 from routing_engine.settings.value_types import choice, flag, mapping_of, matching, parsed, secret, text, whole
 from routing_engine.settings.yaml_reader import Section, suggest
@@ -216,3 +216,6 @@ def _check_attributes(section: Section, keys: LdapKeys) -> None:
             if fields is not None and not ATTRIBUTE.match(one.field or ours):
                 remedy = "write for example mail"
                 fields.note(ours, f"'{one.field or ours}' is not an attribute of a directory", remedy)
+
+
+KIND = ProviderKind(read_settings, late("ldap.provider:open_ldap"), keys=LdapKeys)

@@ -1,4 +1,4 @@
-"""Where a server is, its TLS, and the files that an integration names: keys that several providers have."""
+"""Where a server is, and its TLS: keys that several providers have."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 
 from yarl import URL
 
+from routing_engine.settings.integration import FILE, config_file
 from routing_engine.settings.spec import setting
-from routing_engine.settings.value_types import TEXT, ValueType, flag, number, raw, whole
+from routing_engine.settings.value_types import ValueType, flag, number, whole
 from routing_engine.settings.yaml_reader import Section, YamlValue
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]+\Z")
@@ -23,8 +24,6 @@ CONNECT_TIMEOUT, CONNECT_TIMEOUT_S = number(0.05, 60, "seconds"), 1.5
 MIB = 1024 * 1024
 #: The key `max_answer_bytes`, which every integration over HTTP has.
 MAX_ANSWER = whole(1024, 64 * MIB)
-#: A file beside the configuration: whether it is there is looked at by `config_file`, which knows the folder.
-FILE = raw("file", TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,23 +212,3 @@ def refuse_tls(section: Section, plain: str, secure: str) -> None:
     """Note a `tls` that would do nothing."""
     if section.has("tls"):
         section.note("tls", f"'tls' does nothing with {plain}", f"use {secure}, or remove it")
-
-
-# ------------------------------------------------------------------------------------------------- files
-
-
-def folder_of(section: Section, folder: Path | None) -> Path:
-    """Return the configuration folder: the one that is given, else the one above the folder of the YAML file."""
-    return folder if folder is not None else Path(section.notes.file).parent.parent
-
-
-def config_file(value: YamlValue | None, folder: Path) -> Path | None:
-    """Return the path of a file, relative to `folder`; None when left out or, as a problem, not there."""
-    text = None if value is None else value.text()
-    if value is None or not text:
-        return None
-    path = folder / text
-    if not path.is_file():
-        value.note(f"the file '{text}' of {value.what} is not there", f"it is looked for at {path.absolute()}")
-        return None
-    return path

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import aiohttp
@@ -17,6 +15,7 @@ from routing_engine import __version__
 from routing_engine.core.pace import paced
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.net.headers import seconds_until
+from routing_engine.providers.net.looks_on import LOOKS_ON, HttpExchange
 
 _KEEP_ALIVE_S = 60.0
 _DNS_CACHE_S = 60
@@ -29,30 +28,6 @@ class HttpAnswer(NamedTuple):
     body: bytes
     wait_s: float | None
     headers: Mapping[str, str]
-
-
-class HttpExchange(NamedTuple):
-    """One request with its answer, for a person who looks on."""
-
-    method: str
-    url: URL
-    status: int
-    body: bytes
-    took_ms: float
-
-
-#: Who looks on in this context: `integrations try`. A live call has nobody.
-_LOOKS_ON: ContextVar[Callable[[HttpExchange], None] | None] = ContextVar("looks_on", default=None)
-
-
-@contextmanager
-def tapped(tell: Callable[[HttpExchange], None]) -> Iterator[None]:
-    """Tell of each exchange within the block, whichever integration sends it."""
-    token = _LOOKS_ON.set(tell)
-    try:
-        yield
-    finally:
-        _LOOKS_ON.reset(token)
 
 
 class HttpClient:
@@ -113,7 +88,7 @@ class HttpClient:
             async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
                 self._answered = self._keeps = True
                 body = await self._body(response)
-                if (tell := _LOOKS_ON.get()) is not None:
+                if (tell := LOOKS_ON.get()) is not None:
                     tell(HttpExchange(method, url, response.status, body, (time.monotonic() - began) * 1000))
                 return HttpAnswer(response.status, body, self._wait_s(response), response.headers)
         finally:

@@ -14,10 +14,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import aiohttp
-import structlog
 
 from routing_engine.core.ports import Clock
 from routing_engine.errors import ProviderError, ProviderRefused, ProviderThrottled
+from routing_engine.logger import Logger
 from routing_engine.providers.net.credential import REFUSED_S, Credential
 from routing_engine.providers.oauth.client import PATIENCE_S, LoginRevoked, TokenGrant, ask, form_of, still_fits
 from routing_engine.providers.oauth.settings import OAuthSettings
@@ -208,7 +208,7 @@ def began_with(settings: OAuthSettings) -> str:
     return hashlib.sha256(token.encode()).hexdigest()[:16] if token else ""
 
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 #: How often it is looked whether another process has written the tokens.
 _LOOK_AGAIN_S = 1.0
 #: After a renewal failed without being refused nobody asks again for so long.

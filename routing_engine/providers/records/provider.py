@@ -13,12 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-import structlog
-
 from routing_engine.core.bounds import MOST_RECORDS
 from routing_engine.core.model import Record
 from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.errors import Problem, ProviderRefused
+from routing_engine.logger import Logger
 from routing_engine.providers.answers.records import RecordShape, read_records, shape_of
 from routing_engine.providers.records.file import read_table
 from routing_engine.providers.records.findings import number_faults
@@ -28,7 +27,7 @@ from routing_engine.providers.records.table import Row, TableFault, no_column
 from routing_engine.settings.integration import Model
 from routing_engine.storage.single_flight import SingleFlight
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 _LOOK_AGAIN_S = 1.0
 _PATIENCE_S = 0.2
 

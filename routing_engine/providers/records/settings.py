@@ -8,11 +8,11 @@ from pathlib import Path
 
 from routing_engine.core.ports import FileFindings, FileSearch
 from routing_engine.providers.answers.records import check_paths
-from routing_engine.providers.net.address import FILE, config_file, folder_of
+from routing_engine.providers.kind import ProviderKind, late
 from routing_engine.providers.records import sheet as table_sheet
 from routing_engine.providers.records.file import FORMATS, format_of
 from routing_engine.providers.records.findings import look_at, searches_of
-from routing_engine.settings.integration import IntegrationKeys
+from routing_engine.settings.integration import FILE, IntegrationKeys, config_file, folder_of
 from routing_engine.settings.spec import read, required, setting
 from routing_engine.settings.value_types import choice, one_or_more, text
 from routing_engine.settings.yaml_reader import Section, YamlValue
@@ -82,3 +82,6 @@ def _check_sheet(section: Section, form: str) -> None:
         section.note("sheet", "only a spreadsheet has sheets", "remove 'sheet'")
     if form in table_sheet.FORMATS and not table_sheet.can_read():
         section.note("file", f"nothing here can read .{form} files", table_sheet.REMEDY)
+
+
+KIND = ProviderKind(read_settings, late("records.provider:open_records"), keys=RecordsKeys)

@@ -12,11 +12,11 @@ from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
 from routing_engine.core.bounds import MOST_RECORDS
+from routing_engine.providers.kind import ProviderKind, late
 from routing_engine.providers.net.address import (
     CONNECT_TIMEOUT,
     CONNECT_TIMEOUT_S,
     TlsKeys,
-    folder_of,
     is_this_machine,
     tls_context,
 )
@@ -28,7 +28,7 @@ from routing_engine.providers.sql.statement import (
     StatementFault,
     read_statement,
 )
-from routing_engine.settings.integration import IntegrationKeys, Model, ModelKeys, models_of
+from routing_engine.settings.integration import IntegrationKeys, Model, ModelKeys, folder_of, models_of
 from routing_engine.settings.spec import nested, read, required, setting
 from routing_engine.settings.value_types import (
     TEXT,
@@ -294,3 +294,6 @@ def _statement(value: YamlValue, kind: Kind, known: tuple[str, ...], most: int) 
         called = value.what if value.what.startswith("the query") else f"the query {value.what}"
         value.note(f"{called}: {fault.sentence}", fault.remedy)
         return None
+
+
+KIND = ProviderKind(read_settings, late("sql.provider:open_sql"), read_models, keys=SqlKeys)

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from routing_engine.errors import (
     ProviderError,
@@ -332,13 +333,13 @@ async def test_a_refresh_token_from_the_yaml_begins_and_a_new_one_begins_anew(si
     assert [form["refresh_token"] for form in site.vendor.asked] == ["refresh-0"]
 
 
-async def test_no_secret_is_in_a_log_an_error_or_a_repr(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_no_secret_is_in_a_log_an_error_or_a_repr(site: Site) -> None:
     site.logged_in()
     site.vendor.good = set()
     settings = site.settings(own="refresh_token: '${REFRESH}'")
     credential = site.credential(settings)
-    with pytest.raises(ProviderRefused) as caught:
+    with capture_logs() as logs, pytest.raises(ProviderRefused) as caught:
         await credential.values()
-    said = [repr(settings), repr(site.kept()), str(caught.value), repr(caught.value.__cause__), *capsys.readouterr()]
+    said = [repr(settings), repr(site.kept()), str(caught.value), repr(caught.value.__cause__), repr(logs)]
     assert "oauth.failed" in "".join(said)
     assert not any(secret in json.dumps(said) for secret in ("s3cret", "refresh-0", "access-0"))
