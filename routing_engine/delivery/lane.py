@@ -10,8 +10,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import structlog
-
 from routing_engine.calls.call import Call, CallDelivery
 from routing_engine.delivery.jobs import (
     Dead,
@@ -26,8 +24,9 @@ from routing_engine.delivery.jobs import (
 )
 from routing_engine.delivery.pauses import Chance, TargetGate, pause_s
 from routing_engine.errors import RoutingEngineError, traceback_frames
+from routing_engine.logger import Logger
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 #: Longer than any target needs for an entry. Recordings take as long as they are.
 SEND_S = 60.0
 

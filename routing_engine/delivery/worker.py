@@ -9,14 +9,13 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
-import structlog
-
 from routing_engine.core.events import Reading
 from routing_engine.delivery.jobs import LEASE_S, JobState, Target
 from routing_engine.delivery.lane import Lane, Workplace
 from routing_engine.errors import RoutingEngineError, traceback_frames
+from routing_engine.logger import Logger
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 #: How often a lane looks by itself: for what another process has put, sent again or dropped.
 POLL_S = 5.0
 #: A queue that says "now" and has nothing to give, because another process was quicker, is asked again so late.

@@ -15,10 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
-import structlog
 from sqlalchemy import Connection
 
 from routing_engine.errors import StorageError, traceback_frames
+from routing_engine.logger import Logger
 from routing_engine.storage.connector import Connector, DatabasePlace, is_outage
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ RETRY_S = 2.0
 _GROUP = 500
 _CLOSING = "the engine is stopping"
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 @dataclass(eq=False, slots=True)
