@@ -8,7 +8,7 @@ from routing_engine.pbx.ami_events import CHANNEL_VARIABLES
 
 HOST = "127.0.0.1"
 #: How long what must happen is waited for, in seconds: far longer than it takes, since a busy machine is no fault.
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 MANAGER_USER = "rig"
 CALL_ID = "RIG_CALL_ID"
 #: The music classes; all play the same.

@@ -57,7 +57,7 @@ class Database(Server):
     words: Sequence[str] = ()
     user: str = USER
 
-    stop_s = 10.0
+    stop_s = 30.0
     #: The line with which each says that it takes connections.
     _READY: ClassVar[Mapping[str, str]] = {
         "postgresql": "ready to accept connections",

@@ -56,7 +56,7 @@ class Server:
 
     #: How many ports it needs, how long it may take to come up and to end, and what asks it to end.
     ports_wanted = 1
-    boot_s, stop_s = 30.0, 5.0
+    boot_s, stop_s = 60.0, 30.0
     ends_by = signal.SIGTERM
 
     def command(self) -> Sequence[str | Path]:

@@ -19,7 +19,7 @@ from rig.process import Server, fetched
 
 DATABASE = "tryton"
 USER, PASSWORD = "admin", "rig"  # of the database that get-tryton makes
-REPLY_S = 20.0
+REPLY_S = 60.0
 
 
 class TrytonFailed(Exception):

@@ -16,6 +16,8 @@ from routing_engine.core.asks import Collect, Find, Found, Play, SourceDown, Typ
 from routing_engine.core.model import Caller, Decision, Filler, Operand, Record, Value
 from routing_engine.errors import CallerHungUp, ChannelError
 
+#: What takes longer never ends: a failure instead of a hanging test, and no judgement of how long something took.
+FOREVER_S = 60.0
 #: Instead of a reply: Asterisk closes the connection, or resets it, or says nothing more.
 CLOSE, RESET, SILENCE = "<close>", "<reset>", "<silence>"
 DEAD = "511 Command Not Permitted on a dead channel or intercept routine"
@@ -58,7 +60,8 @@ class Asterisk:
     `typed` are the results of GET DATA in order, `keys` those of STREAM FILE and SAY; `tries` are instead the keys that
     the caller presses at each try, and `missing` the sounds that are not installed. `known` are variables and what
     dialplan functions give, percent-encoded. `on` gives the whole text that follows a command that begins so, instead
-    of its reply. `commands` are the command lines that came, in words.
+    of its reply. `commands` are the command lines that came, in words. `arrived` is set by each, and `silent` by one
+    that gets no reply.
     """
 
     typed: Sequence[str] = ()
@@ -70,6 +73,7 @@ class Asterisk:
     known: Mapping[str, str] = field(default_factory=dict)
     commands: list[list[str]] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    silent: asyncio.Event = field(default_factory=asyncio.Event)
     reader: asyncio.StreamReader = field(init=False)
     writer: asyncio.StreamWriter = field(init=False)
 
@@ -133,7 +137,9 @@ class Asterisk:
     def _react(self, text: str) -> bool:
         if text == RESET:
             self.reset()
-        elif text != SILENCE and text != CLOSE:
+        elif text == SILENCE:
+            self.silent.set()
+        elif text != CLOSE:
             self.send(text + "\n")
         return text not in (CLOSE, RESET)
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 from core.build import ANNA, GOLD, NUMBER, SALES, go, route, rule, say, source, when
-from fakes import FakeChannel, FakeClock, FakeLookup, FakeSpeech
+from fakes import FOREVER_S, FakeChannel, FakeClock, FakeLookup, FakeSpeech
 
 from routing_engine.call import LISTENING, CallRun
 from routing_engine.core.asks import Found, SourceDown
@@ -40,7 +40,7 @@ async def carry(
         errors.append(error)
 
     call = CallRun(channel, lookup or FakeLookup(), known.get, PROFILES["plain"], clock or FakeClock(), report, speech)
-    async with asyncio.timeout(10):  # what waits for ever is a failure, not a hanging test
+    async with asyncio.timeout(FOREVER_S):
         return await call.run("support")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from core.build import ANNA, GOLD, SALES, route, source
-from fakes import FakeChannel, FakeClock, FakeLookup
+from fakes import FOREVER_S, FakeChannel, FakeClock, FakeLookup
 
 from routing_engine.call import CallRun
 from routing_engine.core.asks import Find, Found, Play, SourceDown, Typed
@@ -41,7 +41,7 @@ def a_call(one: Route, channel: FakeChannel, lookup: FakeLookup, clock: FakeCloc
 
 
 async def carry(one: Route, channel: FakeChannel, lookup: FakeLookup) -> Decision:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(FOREVER_S):
         return await a_call(one, channel, lookup).run("support")
 
 
@@ -112,7 +112,7 @@ async def test_the_deadline_counts_what_the_caller_waits_not_the_greeting() -> N
 
     one = replace(GREETED, sources=GREETED.sources[:1], deadline_s=0.05, filler=Filler(after_s=9))
     call = a_call(one, Greeting(greeting), lookup, clock)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(FOREVER_S):
         decision = await call.run("support")
     await asyncio.sleep(0)
     assert decision.reason == "source_down"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from fakes import Asterisk
+from fakes import FOREVER_S, Asterisk
 
 from rig.process import reserve
 from routing_engine.cli import main
@@ -99,7 +99,7 @@ class Machine:
             yield
         finally:
             self.service.terminate()
-            self.service.communicate(timeout=30)
+            self.service.communicate(timeout=FOREVER_S)
 
     def _environment(self, writable: str) -> dict[str, str]:
         needed = " ".join(NEEDED)
@@ -114,7 +114,9 @@ class Machine:
             enter = ["unshare", "--mount", "sh", "-c", ENTER, "sh"]
         environment = self._environment("/var/lib/routing-engine /etc/routing-engine/state")
         words = [*enter, *who, *COMMAND, *arguments]
-        found = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False, cwd="/")
+        found = subprocess.run(
+            words, env=environment, capture_output=True, text=True, timeout=FOREVER_S, check=False, cwd="/"
+        )
         return found.returncode, found.stdout + found.stderr
 
 

@@ -18,7 +18,7 @@ from routing_engine.engine import open_store
 from routing_engine.errors import ConfigError, traceback_frames
 from routing_engine.logger import set_up_log
 from routing_engine.service import Service
-from tests.fakes import Asterisk
+from tests.fakes import FOREVER_S, Asterisk
 
 pytestmark = pytest.mark.io
 
@@ -240,7 +240,7 @@ async def test_a_folder_that_cannot_be_looked_at_ends_no_service(tmp_path: Path)
         service = Service(store)
         await service.start()
         running = asyncio.create_task(service.run())
-        await asyncio.wait_for(store.looked.wait(), 5)
+        await asyncio.wait_for(store.looked.wait(), FOREVER_S)
         found = await call(int(service.addresses[0].rpartition(":")[2]))
         service.stop()
         await running

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from fakes import Asterisk
+from fakes import FOREVER_S, Asterisk
 from test_service import middleware, serving, write
 
 pytestmark = pytest.mark.io
@@ -85,7 +85,7 @@ async def test_a_crash_loses_no_call_that_stood_in_the_journal(tmp_path: Path) -
         port = int((await ready(engine.stderr))["fastagi"][0].rpartition(":")[2])
         for number in range(20):
             await Asterisk().call(port, uniqueid=f"17.{number}")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(FOREVER_S):
             while len(await asyncio.to_thread(calls_of, tmp_path)) < 20:
                 pass  # a file tells nobody, and a look at it takes a second
         os.kill(engine.pid, signal.SIGKILL)
@@ -95,7 +95,7 @@ async def test_a_crash_loses_no_call_that_stood_in_the_journal(tmp_path: Path) -
 
 
 async def ready(lines: asyncio.StreamReader) -> dict[str, list[str]]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(FOREVER_S):
         while line := await lines.readline():
             event = json.loads(line)
             if event["event"] == "service.ready":

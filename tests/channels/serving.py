@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from fakes import Asterisk
+from fakes import FOREVER_S, Asterisk
 
 from routing_engine.channels.agi.channel import SharedFacts
 from routing_engine.channels.agi.server import AgiChannel, AgiServer, AgiSettings
@@ -29,7 +29,7 @@ async def serving(handler: Handler, site: SharedFacts | None = None, **limits: f
     about = {} if site is None else {name: getattr(site, name) for name in shared}
     server = AgiServer(handler, AgiSettings("AT", lambda: NOW, **limits, **about))  # type: ignore[arg-type]
     await server.listen("127.0.0.1", 0)
-    async with asyncio.timeout(10):  # what waits for ever is a failure, not a hanging test
+    async with asyncio.timeout(FOREVER_S):
         try:
             yield server
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from routing_engine.core.asks import Collect, Play, Typed
 from routing_engine.core.model import Filler
 from routing_engine.core.ports import Channel
 
-from .contract import Talk
+from .contract import Seen
 from .serving import NUM, held
 
 pytestmark = pytest.mark.io
@@ -97,17 +96,19 @@ class Pressing(Asterisk):
         return f"200 result={ord(key)} endpos={8000 * len(self.commands)}" if key else SILENCE
 
 
-def filled(kind: str, then: Callable[[Channel], Awaitable[object]]) -> Talk:
-    """Fill a wait until all keys are pressed, then go on."""
+async def filled(
+    asterisk: Asterisk, kind: str, then: Callable[[Channel], Awaitable[object]], site: SharedFacts | None = None
+) -> Seen:
+    """Hold a talk that fills a wait until all keys are pressed, then goes on."""
 
     async def talk(channel: Channel) -> object:
         await channel.answer("before_prompts")
         await channel.fill(Filler(0, kind, "wait"))  # type: ignore[arg-type]
-        await asyncio.sleep(0.05)
+        await asterisk.silent.wait()
         await channel.fill(None)
         return await then(channel)
 
-    return talk
+    return await held(talk, asterisk, site)
 
 
 @pytest.mark.parametrize("kind", ["music", "ringing", "sound", "none"])
@@ -115,7 +116,7 @@ def filled(kind: str, then: Callable[[Channel], Awaitable[object]]) -> Talk:
     ("pressed", "given"), [("123456", "123456"), ("1234#", "1234"), ("#1234#", "1234"), ("1234567", "123456")]
 )
 async def test_digits_pressed_during_a_look_up_are_those_of_the_next_input(kind: str, pressed: str, given: str) -> None:
-    seen = await held(filled(kind, lambda channel: channel.collect(Collect(NUM, ("a",)))), Pressing(presses=pressed))
+    seen = await filled(Pressing(presses=pressed), kind, lambda channel: channel.collect(Collect(NUM, ("a",))))
     assert seen.gave == Typed(given)
 
 
@@ -124,7 +125,7 @@ async def test_what_is_too_much_belongs_to_the_input_behind(kind: str) -> None:
     async def two(channel: Channel) -> object:
         return [(await channel.collect(Collect(NUM, ("a",)))).digits for _ in range(2)]
 
-    assert (await held(filled(kind, two), Pressing(presses="1234#5678#"))).gave == ["1234", "5678"]
+    assert (await filled(Pressing(presses="1234#5678#"), kind, two)).gave == ["1234", "5678"]
 
 
 async def test_digits_pressed_during_a_look_up_skip_the_next_instruction_and_nothing_else() -> None:
@@ -133,31 +134,31 @@ async def test_digits_pressed_during_a_look_up_skip_the_next_instruction_and_not
         return announced, await channel.play(Play(("welcome",)))
 
     asterisk = Pressing(presses="12", on={"STREAM FILE": "200 result=0 endpos=8000"})
-    seen = await held(filled("music", both), asterisk)
+    seen = await filled(asterisk, "music", both)
     assert seen.gave == (Typed(""), Typed("12"))
 
 
 async def test_a_first_digit_of_a_look_up_is_gone_on_from() -> None:
     asterisk = Pressing(typed=["2345 (timeout)"], presses="1")
-    seen = await held(filled("music", lambda channel: channel.collect(Collect(NUM, ("a",)))), asterisk)
+    seen = await filled(asterisk, "music", lambda channel: channel.collect(Collect(NUM, ("a",))))
     assert (seen.gave, asterisk.lines[-1]) == (Typed("12345"), "GET DATA  2500 5")
 
 
 async def test_a_sound_goes_on_behind_a_key_and_begins_anew_at_its_end() -> None:
     asterisk = Pressing(presses="1")
-    await held(filled("sound", lambda channel: channel.play(Play(()))), asterisk)
+    await filled(asterisk, "sound", lambda channel: channel.play(Play(())))
     assert asterisk.lines[1:3] == ["STREAM FILE wait 0123456789*#", "STREAM FILE wait 0123456789*# 16000"]
 
 
 async def test_a_filler_sound_that_is_missing_is_looked_for_in_the_fallback_language_once() -> None:
     asterisk = Asterisk(missing=["wait", "fr/wait"], on={"WAIT FOR": SILENCE})
-    await held(filled("sound", lambda channel: channel.play(Play(()))), asterisk, SharedFacts("fr"))
+    await filled(asterisk, "sound", lambda channel: channel.play(Play(())), SharedFacts("fr"))
     keys = "0123456789*#"
     assert asterisk.lines[1:] == [f"STREAM FILE wait {keys}", f"STREAM FILE fr/wait {keys}", LISTEN, CUT]
 
 
 async def test_a_cut_that_asterisk_read_with_the_line_before_is_repeated() -> None:
     asterisk = Asterisk(on={**UNTIL_CUT, CUT: SILENCE})
-    seen = await held(filled("sound", lambda channel: channel.switch("de")), asterisk)
+    seen = await filled(asterisk, "sound", lambda channel: channel.switch("de"))
     assert [line for line in asterisk.lines if "CUT" in line] == [CUT, "GET FULL VARIABLE CUT-2"]
     assert seen.raised is None

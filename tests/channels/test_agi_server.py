@@ -25,7 +25,7 @@ pytestmark = pytest.mark.io
 
 @pytest.fixture
 async def server() -> AsyncIterator[AgiServer]:
-    async with serving(finished, environment_timeout_s=0.05) as found:
+    async with serving(finished, environment_timeout_s=0.5) as found:
         yield found
 
 
@@ -85,11 +85,12 @@ async def test_a_hostile_client_is_cut(name: str) -> None:
 
 async def test_the_time_for_the_environment_does_not_bound_the_call() -> None:
     async def talk(channel: Channel) -> None:
-        await asyncio.sleep(0.03)
+        await silent.connect(port(server))
+        await silent.ended()  # for it was cut after that time
         await finished(channel)
 
-    asterisk = Asterisk()
-    async with serving(talk, environment_timeout_s=0.01) as server:
+    asterisk, silent = Asterisk(), Asterisk()
+    async with serving(talk, environment_timeout_s=0.5) as server:
         await asterisk.call(port(server))
     assert asterisk.variables == {"ROUTE_STATUS": "OK"}
 

@@ -13,6 +13,7 @@ import pytest
 
 from routing_engine.cli import COMMANDS
 from tests.cli.conftest import Run
+from tests.fakes import FOREVER_S
 
 pytestmark = pytest.mark.io
 
@@ -43,7 +44,7 @@ def test_a_folder_that_nobody_may_read_is_said_in_a_sentence(command: str, confi
 
 
 def execute(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(words, capture_output=True, text=True, timeout=FOREVER_S, check=False)
 
 
 @pytest.mark.parametrize("command", FOLDER_IS_READ)
@@ -68,7 +69,7 @@ def test_a_closed_pipe_is_no_fault(config: Path, arguments: tuple[str, ...]) -> 
     read, write = os.pipe()
     os.close(read)
     where = (*ENGINE, "--config", str(config), *arguments)
-    found = subprocess.run(where, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    found = subprocess.run(where, stdout=write, stderr=subprocess.PIPE, text=True, timeout=FOREVER_S, check=False)
     os.close(write)
     assert (found.stderr, found.returncode) == ("", 0)
 
@@ -130,6 +131,7 @@ PARTS = {
 TELLS_IMPORTS = """
 import sys
 from routing_engine.cli import main
+from tests.fakes import FOREVER_S
 try:
     main()
 finally:

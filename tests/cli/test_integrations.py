@@ -25,6 +25,7 @@ from routing_engine.engine import open_provider, open_store
 from routing_engine.providers.oauth.refresh import made_for
 from routing_engine.providers.oauth.tokens import StoredToken, TokenStore, make_key
 from tests.cli.conftest import Run, as_json
+from tests.fakes import FOREVER_S
 from tests.providers.oauth.vendor import CLIENT, SECRET, Vendor
 
 pytestmark = pytest.mark.io
@@ -104,7 +105,7 @@ async def site(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Asy
 async def page_of(process: asyncio.subprocess.Process) -> str:
     """The address of the vendor's page, as a person reads it on the terminal."""
     assert process.stdout is not None
-    while line := (await asyncio.wait_for(process.stdout.readline(), 30)).decode():
+    while line := (await asyncio.wait_for(process.stdout.readline(), FOREVER_S)).decode():
         if line.startswith("http"):
             break
     waiting = (await process.stdout.readline(), await process.stdout.readline())[1].decode()
@@ -119,7 +120,7 @@ async def browse(address: str) -> tuple[int, str, str]:
 
 
 async def end(process: asyncio.subprocess.Process, typed: str = "") -> tuple[int | None, str, str]:
-    out, err = await asyncio.wait_for(process.communicate(typed.encode()), 30)
+    out, err = await asyncio.wait_for(process.communicate(typed.encode()), FOREVER_S)
     return process.returncode, out.decode(), err.decode()
 
 
@@ -213,7 +214,7 @@ async def test_ctrl_c_ends_a_log_in_at_once(site: Site) -> None:
         process = await site.start("login", "acme", *words)
         await page_of(process)
         process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), 10) == 130
+        assert await asyncio.wait_for(process.wait(), FOREVER_S) == 130
         assert process.stderr is not None
         assert b"Traceback" not in await process.stderr.read()
 

@@ -135,7 +135,7 @@ async def landed(
         route = f"deadline_s: 6\nsources: [{source}]\ndefault: {{to: {{queue: sales}}}}\n"
         async with engine_of(house.middleware, {"whole": route}, folder=folder) as engine:
             if mirrored is not None:
-                await engine.logged("mirror.pulled", timeout_s=20, model=model)
+                await engine.logged("mirror.pulled", model=model)
                 mirrored()
             stage = Stage(house, engine)
             call = await stage.call("whole", caller=caller)

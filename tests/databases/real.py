@@ -22,6 +22,7 @@ from routing_engine.lookup.search import Search
 from routing_engine.providers.sql.statement import Kind, TableQuery
 from tests.docs.pages import REFERENCE
 from tests.examples import examples
+from tests.fakes import FOREVER_S
 from tests.providers.contract import HOSTILE, REGION, ProviderContract, by_caller, by_field, ids
 from tests.providers.sql import INJECTIONS, PASSWORD, SPELLED, find, opened, read
 
@@ -230,7 +231,7 @@ class RealDatabase(ProviderContract):
         provider = opened(site.yaml())
         await asyncio.gather(*(provider.find(by_field("number", "0042")) for _ in range(5)))
         await provider.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(FOREVER_S):
             while await site.connections():
                 await asyncio.sleep(0.02)
 

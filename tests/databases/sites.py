@@ -11,6 +11,7 @@ import asyncmy
 import asyncpg
 
 from rig.databases import Database
+from tests.fakes import FOREVER_S
 from tests.providers.contract import CUSTOMERS
 from tests.providers.sql import MODELS, PASSWORD
 
@@ -112,7 +113,7 @@ class Site:
 
     async def until_sleepers(self, wanted: int) -> None:
         """Wait until as many are."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(FOREVER_S):
             while await self.sleepers() != wanted:
                 await asyncio.sleep(0.02)
 

@@ -23,6 +23,7 @@ from routing_engine.core.ports import Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
 from tests.acceptance.stage import House
 from tests.examples import examples
+from tests.fakes import FOREVER_S
 from tests.providers.contract import CUSTOMERS, REGION, ProviderContract, by_field, ids
 
 from .opened import PASSWORD, opened
@@ -273,7 +274,7 @@ async def test_a_restart_breaks_one_look_up_at_most() -> None:
 
 async def until_answered(provider: Provider, query: Query) -> Sequence[Record]:
     """What a provider finds once its server is up again; nothing but trying tells when."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(FOREVER_S):
         while True:
             try:
                 return await provider.find(query)

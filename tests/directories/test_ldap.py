@@ -19,6 +19,7 @@ from routing_engine.core.ports import Provider, Query
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from tests.acceptance.stage import House
 from tests.examples import examples
+from tests.fakes import FOREVER_S
 from tests.providers.contract import ProviderContract, by_caller, by_field, ids
 
 from .entries import BASE, LDIF, SIGNS, USER, entry
@@ -211,7 +212,7 @@ async def test_a_check_looks_at_the_base_and_tells_what_is_wrong_with_it(directo
 
 async def test_a_server_that_speaks_something_else_is_told(store: Directory) -> None:
     with pytest.raises((ProviderMisread, ProviderUnreachable)):
-        await asyncio.wait_for(find(yaml(f"ldap://127.0.0.1:{store.port}", BIND), by_field("id", "1")), 5)
+        await asyncio.wait_for(find(yaml(f"ldap://127.0.0.1:{store.port}", BIND), by_field("id", "1")), FOREVER_S)
 
 
 # ---------------------------------------------------------------------------------------------- limits and faults

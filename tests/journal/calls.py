@@ -23,6 +23,7 @@ from routing_engine.journal.reader import find_call, list_calls, open_to_read
 from routing_engine.journal.stored_call import CallFilter, StoredCall
 from routing_engine.journal.writer import Journal
 from routing_engine.settings.stores import JournalSettings, Mode
+from tests.fakes import FOREVER_S
 
 KEY = "0123456789abcdef0123456789abcdef"
 AT = datetime(2026, 11, 18, 10, 30, 15, 250_000, tzinfo=ZoneInfo("Europe/Vienna"))
@@ -123,7 +124,7 @@ class Log:
 
         def wait() -> None:
             with self._more:
-                assert self._more.wait_for(lambda: event in self.events, 10), f"{event} was not said"
+                assert self._more.wait_for(lambda: event in self.events, FOREVER_S), f"{event} was not said"
 
         await asyncio.to_thread(wait)
         return self.said[self.events.index(event)]

@@ -150,7 +150,7 @@ async def main():
         while True:
             for _ in range(20):
                 journal.record(routed(call_id=f"c{number}"))
-                print(number, time.monotonic(), flush=True)
+                print(number, flush=True)
                 number += 1
             if sys.argv[2] == "idle":
                 await asyncio.sleep(0.02)
@@ -165,25 +165,25 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("loop", ["idle", "busy"])
 @pytest.mark.io
-def test_kill_9_loses_no_call_that_is_older_than_a_second(path: Path, loop: str) -> None:
-    """Also not when the event loop leaves nothing of its core to others."""
-    recorded = record_until_killed(path, loop)
-    killed_at = recorded[-1][1]
-    kept = set(kept_ids(path))
-    promised = [call_id for call_id, moment in recorded if moment < killed_at - 2]  # a second, and a busy machine
-    assert len(promised) > 500
-    assert [call_id for call_id in promised if call_id not in kept] == []
+def test_calls_are_written_while_others_come_and_kill_9_loses_only_the_last(path: Path, loop: str) -> None:
+    """Nobody asks for it, and the event loop may leave nothing of its core to others."""
+    standing, recorded = record_until_killed(path, loop)
+    kept = [int(call_id.removeprefix("c")) for call_id in kept_ids(path)]
+    assert sorted(kept) == list(range(len(kept)))
+    assert standing <= len(kept) <= recorded
 
 
-def record_until_killed(path: Path, loop: str) -> list[tuple[str, float]]:
-    """Return every call that a process has recorded, and when, until it was killed."""
+def record_until_killed(path: Path, loop: str) -> tuple[int, int]:
+    """Let a process record calls, kill it once many stand in the file; return how many stood, and were recorded."""
     words = [sys.executable, "-c", RECORD_UNTIL_KILLED, str(path), loop]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(3500)]
+        lines = [process.stdout.readline() for _ in range(100)]
+        while (standing := len(kept_ids(path))) < 1000:
+            lines += [process.stdout.readline() for _ in range(100)]
         process.send_signal(signal.SIGKILL)
         lines += [line for line in process.stdout if line.endswith("\n")]
-    return [(f"c{number}", float(moment)) for number, moment in map(str.split, lines)]
+    return standing, len(lines)
 
 
 async def test_a_journal_goes_on_after_kill_9(path: Path) -> None:

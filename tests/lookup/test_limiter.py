@@ -6,7 +6,7 @@ import asyncio
 from contextlib import nullcontext
 
 import pytest
-from fakes import FakeClock
+from fakes import FOREVER_S, FakeClock
 
 from routing_engine.errors import (
     ProviderMisread,
@@ -106,9 +106,9 @@ async def test_places_go_in_the_order_of_coming_and_past_those_who_left() -> Non
     second.cancel()
     await asyncio.sleep(0)
     one.succeeded()
-    await asyncio.wait_for(third, 1)
+    await asyncio.wait_for(third, FOREVER_S)
     one.leave()
-    await asyncio.wait_for(one.enter(), 1)
+    await asyncio.wait_for(one.enter(), FOREVER_S)
 
 
 async def test_a_place_given_to_one_who_is_cancelled_in_that_moment_is_not_lost() -> None:
@@ -119,7 +119,7 @@ async def test_a_place_given_to_one_who_is_cancelled_in_that_moment_is_not_lost(
     one.succeeded()
     second.cancel()
     await asyncio.gather(second, return_exceptions=True)
-    await asyncio.wait_for(one.enter(), 1)
+    await asyncio.wait_for(one.enter(), FOREVER_S)
 
 
 async def test_the_rate_lets_a_burst_through_and_then_makes_wait() -> None:
@@ -130,7 +130,7 @@ async def test_the_rate_lets_a_burst_through_and_then_makes_wait() -> None:
     late = asyncio.create_task(one.enter())
     await asyncio.sleep(0)
     assert not late.done()
-    await asyncio.wait_for(late, 1)
+    await asyncio.wait_for(late, FOREVER_S)
 
 
 @pytest.mark.parametrize(("at_a_time", "running", "asked"), [(1, 0, True), (2, 1, False), (5, 2, True), (5, 3, False)])

@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from routing_engine.connections import AccessList
 from routing_engine.core.events import Reading
 from routing_engine.metrics.listener import MetricsListener
+from tests.fakes import FOREVER_S
 
 from .scene import Counted, get, listening, routed, samples, taken
 
@@ -35,7 +36,7 @@ async def raw(listener: MetricsListener, sent: bytes, end: bool = False) -> byte
         writer.write(sent)
         if end:
             writer.write_eof()
-        return await asyncio.wait_for(reader.read(), 10)
+        return await asyncio.wait_for(reader.read(), FOREVER_S)
     except ConnectionError:
         return b""
     finally:
@@ -185,7 +186,7 @@ SLOW = {
 @pytest.mark.parametrize("sent", SLOW.values(), ids=SLOW.keys())
 async def test_who_sends_nothing_more_is_cut_off(sent):
     async with listening(Counted(), longest_s=0.2) as listener:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(FOREVER_S):
             await raw(listener, sent)
 
 
@@ -202,7 +203,7 @@ async def test_who_does_not_read_is_cut_off():
             await loop.sock_sendall(deaf, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
             while not listener.connections:
                 await asyncio.sleep(0.01)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(FOREVER_S):
                 while listener.connections:
                     await asyncio.sleep(0.05)
 
@@ -237,7 +238,7 @@ async def test_stop_lets_go_of_the_port_and_of_everybody():
     await listener.listen("127.0.0.1", 0)
     host, port = listener.addresses[0].split(":")
     _, writer = await asyncio.open_connection(host, int(port))
-    await asyncio.wait_for(listener.stop(), 2)
+    await asyncio.wait_for(listener.stop(), FOREVER_S)
     with pytest.raises(OSError):
         await asyncio.open_connection(host, int(port))
     writer.close()

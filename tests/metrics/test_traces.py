@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from core.build import ANNA, DOWN, go, route, rule, say, source
-from fakes import FakeChannel, FakeLookup
+from fakes import FOREVER_S, FakeChannel, FakeLookup
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -330,7 +330,7 @@ async def test_a_collector_that_refuses_is_told_of_once_and_once_when_it_is_back
         for collector.status in (400, 400, 200, 200):
             collector.asked.clear()
             Followed(traces, FakeChannel(ANNA), FakeLookup()).finish(event, False)
-            await asyncio.wait_for(collector.asked.wait(), 5)
+            await asyncio.wait_for(collector.asked.wait(), FOREVER_S)
         await traces.close()
     assert [one["event"] for one in logs] == ["traces.down", "traces.up"]
 
@@ -346,13 +346,13 @@ async def test_a_collector_that_hangs_does_not_hold_up_the_stop(monkeypatch):
 
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600")
     traces = open_traces(os.environ, "0.1.0")
     assert traces is not None
     followed = Followed(traces, FakeChannel(ANNA), FakeLookup())
     followed.finish(routed(ANNA, Decision("support", "r1", "matched", None)), False)
-    await asyncio.wait_for(traces.close(timeout_s=0.2), 1)
+    await asyncio.wait_for(traces.close(timeout_s=0.2), FOREVER_S)
     server.close()
     over.set()
     for sender in [one for one in threading.enumerate() if one.name == "traces"]:
-        await asyncio.to_thread(sender.join, 5)
+        await asyncio.to_thread(sender.join, FOREVER_S)

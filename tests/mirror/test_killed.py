@@ -17,6 +17,7 @@ import pytest
 from routing_engine.core.model import Record
 from routing_engine.core.ports import Batch, Query
 from routing_engine.mirror.index import index_path, open_index
+from tests.fakes import FOREVER_S
 
 from .crm import Clock, a_mirror, by_caller
 
@@ -110,7 +111,7 @@ async def kill_half_way(tmp_path: Path, cursor: str) -> None:
         stdout=subprocess.PIPE,
     )
     assert process.stdout
-    assert await asyncio.wait_for(process.stdout.readline(), 20) == b"half way\n"
+    assert await asyncio.wait_for(process.stdout.readline(), FOREVER_S) == b"half way\n"
     process.send_signal(signal.SIGKILL)
     await process.wait()
 

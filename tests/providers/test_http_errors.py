@@ -21,6 +21,7 @@ from routing_engine.errors import (
     ProviderThrottled,
     ProviderUnreachable,
 )
+from tests.fakes import FOREVER_S
 
 from .conftest import Middleware, erp, raw_server
 from .test_http_wire import BY_CALLER, BY_INPUT
@@ -201,7 +202,7 @@ async def test_a_silent_server_is_left_when_the_look_up_is_cancelled(sent: bytes
         looking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await looking
-        await asyncio.wait_for(left.wait(), 5)
+        await asyncio.wait_for(left.wait(), FOREVER_S)
         await provider.close()
 
 
@@ -247,7 +248,7 @@ async def test_look_ups_at_the_same_time_do_not_wait_for_each_other(middleware: 
 
     middleware.answer = answer
     provider = erp(middleware.address)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(FOREVER_S):
         assert await asyncio.gather(*(provider.find(BY_CALLER) for _ in range(150))) == [()] * 150
     await provider.close()
 

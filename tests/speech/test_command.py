@@ -165,7 +165,7 @@ async def test_who_waited_too_long_hears_nothing_and_the_next_one_has_it(speech,
 
 
 async def test_a_run_that_takes_far_too_long_is_ended(speech, studio):
-    one = speech(longest_s=0.5)
+    one = speech(longest_s=3)
     async with studio.gate() as gate:
         waits = asyncio.create_task(one.sound("Hi", "en"))
         await gate.entered()
