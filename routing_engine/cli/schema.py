@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from routing_engine.cli.common import misuse
-from routing_engine.config.folder import ENGINE, INTEGRATIONS, PBXS, PROVIDERS, ROUTES, USERS
+from routing_engine.config.folder import ENGINE, INTEGRATIONS, PBXS, PROVIDERS, ROUTES, USERS, WEBHOOKS
 from routing_engine.config.schema import (
     common_keys_schema,
     engine_schema,
@@ -18,6 +18,7 @@ from routing_engine.config.schema import (
     pbx_schema,
     route_schema,
     users_schema,
+    webhook_schema,
 )
 from routing_engine.providers.crm.read_description import DescriptionKeys
 from routing_engine.providers.registry import known_providers
@@ -29,7 +30,7 @@ from routing_engine.settings.value_types import Schema, SchemaOf
 #: The folder of the schemas, below the configuration's.
 FOLDER = "schema"
 _MODELINE = "# yaml-language-server: $schema="
-_FOLDERS = {ROUTES: "route", INTEGRATIONS: "integration", PROVIDERS: "provider", PBXS: "pbx"}
+_FOLDERS = {ROUTES: "route", INTEGRATIONS: "integration", PROVIDERS: "provider", PBXS: "pbx", WEBHOOKS: "webhook"}
 _FILES = {**dict.fromkeys(ENGINE, "engine"), **dict.fromkeys(USERS, "users")}
 
 
@@ -63,6 +64,7 @@ def schemas(folder: Path) -> Mapping[str, Callable[[], Schema]]:
         "route": route_schema,
         "pbx": pbx_schema,
         "users": users_schema,
+        "webhook": webhook_schema,
     }
 
 

@@ -19,11 +19,14 @@ INTEGRATIONS, ROUTES, CALENDARS, LISTS, STATE = "integrations", "routes", "calen
 PROVIDERS = "providers"
 #: Asterisks whose calls are followed.
 PBXS = "pbxs"
+#: Who is told of calls over HTTP.
+WEBHOOKS = "webhooks"
 _YAML = (".yaml", ".yml")
 _ROOMS = {
     PROVIDERS: _YAML,
     INTEGRATIONS: _YAML,
     PBXS: _YAML,
+    WEBHOOKS: _YAML,
     ROUTES: _YAML,
     CALENDARS: (".ics",),
     LISTS: (".txt", ".csv"),

@@ -12,10 +12,20 @@ from typing import TypeAlias
 
 from routing_engine.config.engine_yaml import EngineSettings, load_part, read_settings
 from routing_engine.config.examples import Example, failures
-from routing_engine.config.folder import INTEGRATIONS, PBXS, PROVIDERS, ROUTES, FolderTexts, UnreadableFile, read_folder
+from routing_engine.config.folder import (
+    INTEGRATIONS,
+    PBXS,
+    PROVIDERS,
+    ROUTES,
+    WEBHOOKS,
+    FolderTexts,
+    UnreadableFile,
+    read_folder,
+)
 from routing_engine.config.lint import lint
 from routing_engine.config.pbxs import read_pbx, read_users
 from routing_engine.config.route.read import RouteFile, read_route
+from routing_engine.config.webhooks import read_webhook
 from routing_engine.core.model import Decision, Route
 from routing_engine.errors import ConfigError, Problem
 from routing_engine.settings.environment import read_environment_file
@@ -24,6 +34,7 @@ from routing_engine.settings.listeners import Listeners
 from routing_engine.settings.mirror import check_listing, check_live, listing_of
 from routing_engine.settings.pbx import Pbx, User
 from routing_engine.settings.spec import read
+from routing_engine.settings.webhook import WebhookKeys
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, suggest
 
 #: Reads an integration's section (`provider` is taken) and closes it. It gets the integration's name too, and notes
@@ -49,7 +60,7 @@ class Configuration:
     """A whole folder that can be used. `remarks` are no faults; `revision` differs with the content only.
 
     `failing` holds the examples that fail, where they were not a reason to refuse the folder. `pbxs` are the Asterisks
-    whose calls are followed, `users` those who take them.
+    whose calls are followed, `users` those who take them, `webhooks` who is told of them.
     """
 
     settings: EngineSettings
@@ -61,6 +72,7 @@ class Configuration:
     failing: tuple[Problem, ...] = ()
     pbxs: Mapping[str, Pbx] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
+    webhooks: Mapping[str, WebhookKeys] = field(default_factory=dict)
 
 
 def read_configuration(
@@ -141,6 +153,7 @@ class _FolderReader:
         self.routes: Mapping[str, RouteFile | None] = {}
         self.pbxs: Mapping[str, Pbx] = {}
         self.users: Mapping[str, User] = {}
+        self.webhooks: Mapping[str, WebhookKeys] = {}
 
     def read_whole(self) -> None:
         """Read every file: each kind after those that it may name."""
@@ -151,6 +164,7 @@ class _FolderReader:
         self.routes = self._read_routes()
         self.pbxs = self._read_pbxs()
         self.users = self._read_users()
+        self.webhooks = self._read_webhooks()
 
     def read_integrations(self, name: str) -> Configuration:
         """Read what one integration needs, or all of them where `name` is "". Raises `ConfigError`."""
@@ -180,6 +194,7 @@ class _FolderReader:
             revision=self.snapshot.revision,
             pbxs=self.pbxs,
             users=self.users,
+            webhooks=self.webhooks,
         )
         # Only now: an example would fail for the sake of any other problem, and hide it.
         decisions = None if run_examples is None else run_examples(found)
@@ -295,6 +310,16 @@ class _FolderReader:
         for name, (file, content) in self._named(PBXS).items():
             notes, text = self._open(file, content)
             one = None if text is None else read_pbx(name, text, notes)
+            self._note(notes)
+            if one is not None:
+                found[name] = one
+        return found
+
+    def _read_webhooks(self) -> dict[str, WebhookKeys]:
+        found: dict[str, WebhookKeys] = {}
+        for name, (file, content) in self._named(WEBHOOKS).items():
+            notes, text = self._open(file, content)
+            one = None if text is None else read_webhook(name, text, notes, self.integrations)
             self._note(notes)
             if one is not None:
                 found[name] = one

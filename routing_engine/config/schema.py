@@ -11,6 +11,7 @@ from routing_engine.settings.integration import IntegrationKeys
 from routing_engine.settings.pbx import PbxKeys
 from routing_engine.settings.spec import properties_of, schema_of
 from routing_engine.settings.value_types import Definitions, Json, Schema, SchemaOf
+from routing_engine.settings.webhook import WebhookKeys
 
 #: Draft 7 is the newest that the YAML language server knows well.
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -29,6 +30,11 @@ def route_schema() -> Schema:
 def pbx_schema() -> Schema:
     """Return the schema of a file of `pbxs/`."""
     return file_schema("a PBX of Routing Engine", lambda definitions: schema_of(PbxKeys, definitions))
+
+
+def webhook_schema() -> Schema:
+    """Return the schema of a file of `webhooks/`."""
+    return file_schema("a webhook of Routing Engine", lambda definitions: schema_of(WebhookKeys, definitions))
 
 
 def users_schema() -> Schema:

@@ -60,8 +60,9 @@ def host_port_like(example: str) -> ValueType[HostPort]:
 
 
 _HOST_PORT = host_port_like("127.0.0.1:4573")
-_NETWORK = parsed(_network, "address or network", "write an address, such as 192.0.2.5, or a network: 192.0.2.0/24")
-_ALLOW = one_or_more(_NETWORK, _NOBODY)
+#: An address, or a network.
+NETWORK = parsed(_network, "address or network", "write an address, such as 192.0.2.5, or a network: 192.0.2.0/24")
+_ALLOW = one_or_more(NETWORK, _NOBODY)
 _ALLOW_MEANS = (
     "who may connect, and nobody else: add `127.0.0.1` for tools of this machine. Without it: this machine, or, where "
     "`address` is not one of loopback, everybody"

@@ -49,7 +49,7 @@ class ValueType(Generic[T_co]):
 
     `read` gets a value and the words for the key's default, which a remedy may name; it returns None after it has
     noted a problem. `words` stand in the column "type" of the reference, in Markdown. What is `hidden` is shown by no
-    `repr`.
+    `repr`, nor is what is made of it.
     """
 
     read: Callable[[YamlValue, str], T_co | None]
@@ -229,7 +229,7 @@ def word_or(word: str, means: T, other: ValueType[T]) -> ValueType[T]:
     def schema(definitions: Definitions) -> Schema:
         return {"anyOf": [other.schema(definitions), {"const": word}]}  # an editor explains the first
 
-    return ValueType(read, schema, f"{other.words}, or `{word}`")
+    return ValueType(read, schema, f"{other.words}, or `{word}`", other.hidden)
 
 
 def short_or(make: Callable[[str], T], other: ValueType[T]) -> ValueType[T]:
@@ -244,7 +244,7 @@ def short_or(make: Callable[[str], T], other: ValueType[T]) -> ValueType[T]:
     def schema(definitions: Definitions) -> Schema:
         return {"anyOf": [other.schema(definitions), TEXT]}
 
-    return ValueType(read, schema, f"text, or {other.words}")
+    return ValueType(read, schema, f"text, or {other.words}", other.hidden)
 
 
 def one_or_more(of: ValueType[T], nothing: tuple[str, str] = ("", "")) -> ValueType[tuple[T, ...]]:
@@ -260,7 +260,7 @@ def one_or_more(of: ValueType[T], nothing: tuple[str, str] = ("", "")) -> ValueT
         one = of.schema(definitions)
         return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1 if nothing[0] else 0}]}
 
-    return ValueType(read, schema, f"{of.words}, or a list")
+    return ValueType(read, schema, f"{of.words}, or a list", of.hidden)
 
 
 def list_of(of: ValueType[T]) -> ValueType[tuple[T, ...]]:
@@ -274,7 +274,7 @@ def list_of(of: ValueType[T]) -> ValueType[tuple[T, ...]]:
         found = (of.read(entry.called(f"an entry of {value.what}"), usual) for entry in value.entries())
         return tuple(entry for entry in found if entry is not None)
 
-    return ValueType(read, lambda named: {"type": "array", "items": of.schema(named)}, f"list of {of.words}")
+    return ValueType(read, lambda named: {"type": "array", "items": of.schema(named)}, f"list of {of.words}", of.hidden)
 
 
 def mapping_of(
@@ -314,4 +314,4 @@ def mapping_of(
         one = of.schema(definitions) if bare is None else or_empty(of.schema(definitions))
         return {"type": "object", "additionalProperties": one, **keys}
 
-    return ValueType(read, schema, f"mapping, name to {of.words}")
+    return ValueType(read, schema, f"mapping, name to {of.words}", of.hidden)

@@ -23,6 +23,7 @@ from routing_engine.settings.pbx import PbxKeys, UserKeys
 from routing_engine.settings.reference import refreshed, sections_of
 from routing_engine.settings.spec import schema_of
 from routing_engine.settings.value_types import Definitions
+from routing_engine.settings.webhook import WebhookKeys
 
 from .pages import REFERENCE, table
 
@@ -39,6 +40,7 @@ FILES = [
     EngineSettings,
     PbxKeys,
     UserKeys,
+    WebhookKeys,
     IntegrationKeys,
     RouteKeys,
     *INTEGRATIONS.values(),

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from routing_engine.core.model import Json
+from routing_engine.core.retry_after import seconds_until
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderError
 from routing_engine.providers.answers.not_json import read_declared_json
 from routing_engine.providers.answers.outcome import error_of, outcome_of_status
 from routing_engine.providers.crm.model import Description
 from routing_engine.providers.crm.requests import OutcomeRule, RequestTemplate, Where
-from routing_engine.providers.net.headers import header_value, names_header, seconds_until
+from routing_engine.providers.net.headers import header_value, names_header
 from routing_engine.providers.net.http_client import HttpAnswer
 
 #: What an error's code may look like to be shown: no number of a caller, no sentence, no secret.

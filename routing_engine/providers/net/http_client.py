@@ -13,8 +13,8 @@ from yarl import URL
 
 from routing_engine import __version__
 from routing_engine.core.pace import paced
+from routing_engine.core.retry_after import seconds_until
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
-from routing_engine.providers.net.headers import seconds_until
 from routing_engine.providers.net.looks_on import LOOKS_ON, HttpExchange
 
 _KEEP_ALIVE_S = 60.0

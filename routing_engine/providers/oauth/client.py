@@ -20,11 +20,11 @@ from yarl import URL
 
 from routing_engine.core.model import Json
 from routing_engine.core.pace import paced
+from routing_engine.core.retry_after import seconds_until
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.answers.outcome import error_of, outcome_of_status
 from routing_engine.providers.answers.values import read_json
 from routing_engine.providers.net.address import HERE
-from routing_engine.providers.net.headers import seconds_until
 from routing_engine.providers.oauth.plan import OAuthPlan
 from routing_engine.providers.oauth.settings import OAuthSettings
 from routing_engine.providers.oauth.tokens import log_in_again
