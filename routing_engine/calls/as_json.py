@@ -30,7 +30,11 @@ _Part: TypeAlias = Call | CallContact | CallDelivery | CallRecording | CallRoute
 P = TypeVar("P", bound=_Part)
 _PARTS = (Call, CallContact, CallDelivery, CallRecording, CallRoute, CallTransfer, Candidate, Leg, Note)
 # What stays inside: the contract has no such members, and the fields of a record are for whom the rights allow.
-_INSIDE = {(Call, "linkedids"), (CallRecording, "name"), (CallContact, "fields")}
+_INSIDE = {
+    *((Call, name) for name in ("linkedids", "route_call_id", "stranded")),
+    (CallRecording, "name"),
+    (CallContact, "fields"),
+}
 
 _FIELDS: Mapping[type, Sequence[str]] = {part: [field.name for field in fields(part)] for part in _PARTS}
 #: What the members of the stored form are made of that are no plain values.

@@ -162,3 +162,7 @@ class Call:
     merged_into: str | None = None
     # A transfer, a pick-up and an unpark change the Linkedid of a living leg: one is not enough to know a call by.
     linkedids: tuple[str, ...] = ()
+    # What joins the decision of a route to this call: ROUTE_CALL_ID of its channels.
+    route_call_id: str | None = None
+    # The dialplan's emergency prompt ended it: its ROUTE_STATUS, or "" where that is not known.
+    stranded: str | None = None

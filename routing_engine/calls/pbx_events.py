@@ -254,7 +254,8 @@ class PbxRestarted(PbxEvent):
 class HistoryRow(PbxEvent):
     """A row of the call records (CDR) of a PBX: one pair of channels. `at` is the end; all moments are UTC.
 
-    `called_name` is dstchannel, `disposition` ANSWERED, NO ANSWER, BUSY, FAILED or CONGESTION, `application` lastapp.
+    `called_name` is dstchannel, `disposition` ANSWERED, NO ANSWER, BUSY, FAILED or CONGESTION, `application` lastapp
+    and `application_data` lastdata.
     """
 
     channel: PbxChannel
@@ -263,6 +264,7 @@ class HistoryRow(PbxEvent):
     answered_at: float | None
     disposition: str
     application: str | None = None
+    application_data: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

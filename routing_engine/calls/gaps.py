@@ -1,0 +1,152 @@
+"""What a lost connection leaves: which channels live, which are gone, and what the history says of those."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from math import inf, nextafter
+
+from routing_engine.calls.facts import CallFacts, ChannelFacts
+from routing_engine.calls.learn import learn
+from routing_engine.calls.pbx_events import (
+    ApplicationBegan,
+    Bridged,
+    ChannelBegan,
+    ChannelRang,
+    ChannelSeen,
+    DialBegan,
+    DialEnded,
+    HistoryRow,
+    HungUp,
+    LiveChannel,
+    PbxChannel,
+    PbxEvent,
+    QueueJoined,
+    Snapshot,
+    Unbridged,
+)
+from routing_engine.calls.sets import CallSets
+
+#: The list of channels is made while calls go on: what happened this close to it is newer than the list.
+_WHILE_ASKED_S = 1.0
+#: The list has whole seconds, and is some time on its way.
+_ROUNDED_S = 5.0
+_DIALLED_BY = ("AppDial", "AppQueue")
+_STATUS = {"NO ANSWER": "NOANSWER", "BUSY": "BUSY", "FAILED": "CONGESTION", "CONGESTION": "CONGESTION"}
+_NORMAL = 16
+
+
+def live_events(sets: CallSets, snapshot: Snapshot) -> Iterator[PbxEvent]:
+    """Return what a snapshot says as events: what lives, who rings, who is in a bridge."""
+    for live in snapshot.channels:
+        yield from _live(sets.channels.get(live.channel.uniqueid), live, snapshot.at)
+
+
+def back(sets: CallSets, present: Iterable[str]) -> list[CallFacts]:
+    """Note which channels are there after all; return their calls."""
+    channels = [one for uniqueid in present if (one := sets.channels.get(uniqueid)) and one.gone_at is not None]
+    for channel in channels:
+        channel.gone(None)
+    return [call for one in channels if (call := sets.call_of(one))]
+
+
+def missing(sets: CallSets, present: Iterable[str], asked_at: float, sign_at: float) -> list[CallFacts]:
+    """Note which channels the PBX does not have any more, at the last sign of life; return their calls."""
+    there = set(present)
+    calls: dict[CallFacts, None] = {}
+    for channel in sets.channels.values():
+        gone = channel.uniqueid not in there and channel.over_at is None and channel.last_at < asked_at - _WHILE_ASKED_S
+        if gone and (call := sets.call_of(channel)):
+            # A moment behind it, so that what was told last (an answer, perhaps) has been.
+            channel.gone(nextafter(max(channel.last_at, min(sign_at, asked_at)), inf))
+            calls[call] = None
+    for call in sets.calls.values():
+        if call.known and not call.channels and call.missing_at is None:
+            call.missing_at = asked_at
+            calls[call] = None
+    return list(calls)
+
+
+def fill(sets: CallSets, rows: Sequence[HistoryRow]) -> list[CallFacts]:
+    """Learn what the history says of calls that are gone, or that nobody has seen; return those calls."""
+    calls: dict[CallFacts, None] = {}
+    for row in sorted(rows, key=lambda one: (one.began_at, one.at)):
+        for event in _row_events(sets, row):
+            calls.update(dict.fromkeys(learn(sets, event)))
+        call = sets.calls.get(row.channel.uniqueid)
+        if call is not None:
+            _ended(call, row)
+            calls[call] = None
+    return list(calls)
+
+
+def _live(known: ChannelFacts | None, live: LiveChannel, at: float) -> Iterator[PbxEvent]:
+    channel = live.channel
+    if known is not None and (known.hung_at is not None or known.last_at > at):
+        return  # newer than the list
+    began = live.began_at
+    if known is not None and known.began_at is not None and abs(began - known.began_at) < _ROUNDED_S:
+        began = known.began_at
+    yield ChannelBegan(began, channel, live.application not in _DIALLED_BY)
+    if live.ringing:
+        yield ChannelRang(at if known is None or known.rang_at is None else known.rang_at, channel)
+    if live.application:
+        yield ApplicationBegan(at, channel, live.application)
+    within = known.stays()[-1] if known is not None and known.stays() else None
+    if within is not None and within.end == inf and within.bridge != live.bridge:
+        yield Unbridged(at, channel, within.bridge)
+    if live.bridge and (within is None or within.bridge != live.bridge or within.end != inf):
+        since = at if within is not None or live.answered_at is None else live.answered_at
+        yield Bridged(since, channel, live.bridge, live.kind)
+    yield ChannelSeen(at, channel)
+
+
+def _row_events(sets: CallSets, row: HistoryRow) -> Iterator[PbxEvent]:
+    channel, called = row.channel, _called(sets, row)
+    known = sets.channels.get(channel.uniqueid)
+    if known is not None and known.gone_at is None and not known.from_history:
+        return  # it lives, or its own hang-up was seen
+    if known is None:
+        yield ChannelBegan(row.began_at, channel, incoming=True)
+    if row.application:
+        yield ApplicationBegan(row.began_at, channel, row.application)
+        if row.application == "Queue" and (known is None or not known.joins):
+            yield QueueJoined(row.began_at, channel, (row.application_data or "").partition(",")[0])
+    if called is not None:
+        yield from _pair(sets, row, called)
+
+
+def _pair(sets: CallSets, row: HistoryRow, called: PbxChannel) -> Iterator[PbxEvent]:
+    before = sets.channels.get(called.uniqueid)
+    if before is None:
+        yield ChannelBegan(row.began_at, called, incoming=False)
+        yield DialBegan(row.began_at, row.channel, called, row.channel.exten)
+    if row.answered_at is not None and row.disposition == "ANSWERED":
+        if before is None or not before.enters:
+            bridge = f"history {called.uniqueid}"
+            yield from (Bridged(row.answered_at, one, bridge) for one in (row.channel, called))
+    elif before is None or not before.dial_ends:
+        yield DialEnded(row.at, row.channel, called, _STATUS.get(row.disposition, "NOANSWER"))
+    if before is None or before.gone_at is not None:
+        yield HungUp(row.at, called, _NORMAL)
+
+
+def _called(sets: CallSets, row: HistoryRow) -> PbxChannel | None:
+    """Return the channel that was called: a row has its name only, which is its own until the PBX starts again."""
+    if not row.called_name:
+        return None
+    call = sets.calls.get(row.channel.uniqueid) or sets.calls.get(row.channel.linkedid)
+    same = (one.uniqueid for one in (call.channels.values() if call else ()) if one.name == row.called_name)
+    uniqueid = next(same, f"{row.channel.uniqueid} {row.called_name}")
+    return PbxChannel(row.called_name, uniqueid, row.channel.linkedid)
+
+
+def _ended(call: CallFacts, row: HistoryRow) -> None:
+    """Note the end of the row's channel: of several rows of one channel the last one counts."""
+    channel = call.channels.get(row.channel.uniqueid)
+    if channel is None or (channel.hung_at is not None and not channel.from_history):
+        return
+    if channel.hung_at is None or channel.hung_at < row.at:
+        channel.gone(None)
+        channel.hung_at = None
+        channel.hang_up(row.at, None, None)
+        channel.from_history = True

@@ -1,0 +1,156 @@
+"""The legs of a call: one for each telephone that rang or talked in it, and what came of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import inf
+
+from routing_engine.calls.call import Leg, LegResult
+from routing_engine.calls.facts import ChannelFacts
+from routing_engine.calls.together import Meeting
+
+#: Events of one moment may be told by different threads of the PBX, and in another order.
+_MOMENT_S = 1.0
+_BUSY, _NO_ANSWER, _REJECTED, _ELSEWHERE = 17, 19, 21, 26
+_SIP_BUSY, _SIP_DECLINED = (486, 600), (603, 607, 608)
+#: How good a result is, when two legs of one telephone are one.
+_RANK: dict[LegResult | None, int] = {"transferred": 2, "answered": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """One channel as a leg: whom it met, and who has it now."""
+
+    channel: ChannelFacts
+    phone: str
+    met: Sequence[Meeting]
+
+    @property
+    def answered_at(self) -> float | None:
+        """When somebody there could be heard."""
+        return self.met[0].start if self.met else None
+
+    @property
+    def start(self) -> float:
+        """When it began to ring, was dialled, or called."""
+        known = (self.channel.rang_at, self.channel.dialled_at, self.answered_at)
+        return min((at for at in known if at is not None), default=self.channel.start)
+
+    @property
+    def picked_up_at(self) -> float | None:
+        """When the receiver was lifted, also if nobody was connected in the end."""
+        answers = [one.at for one in self.channel.dial_ends if one.name == "ANSWER"]
+        return min(answers, default=self.answered_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What else happened in the call that a leg's result depends on.
+
+    `passed_on` are channels that passed the call on, `robbed` those whose ringing somebody else picked up, `gave_up_at`
+    is when the party that called gave up or ended, `ended_at` the end of the call.
+    """
+
+    passed_on: frozenset[str]
+    robbed: frozenset[str]
+    gave_up_at: float | None
+    ended_at: float | None
+
+
+def legs(rings: Iterable[Ring], around: Around) -> tuple[Leg, ...]:
+    """Return the legs of a call in their order, one for each telephone that rang once or again until it answered."""
+    in_order = sorted(rings, key=lambda one: (one.start, one.channel.uniqueid))
+    whole: list[Leg] = []
+    for ring in in_order:
+        if _took_part(ring):
+            _fold(whole, _leg(ring, in_order, around), ring.start)
+    return tuple(whole)
+
+
+def _took_part(ring: Ring) -> bool:
+    """Return whether a telephone rang, talked, or refused the call; one that was not reached did none of it."""
+    refused = ring.channel.dialled_at is not None and _refused(ring.channel) and not ring.channel.forwarded_to
+    return bool(ring.channel.rang_at is not None or ring.met or refused)
+
+
+def _leg(ring: Ring, others: Sequence[Ring], around: Around) -> Leg:
+    channel, left = ring.channel, _left_at(ring)
+    if left is None:
+        left = around.ended_at
+    result = _result(ring, others, around, left)
+    return Leg(ring.phone, channel.user, channel.rang_at, ring.answered_at, left, result)
+
+
+def _left_at(ring: Ring) -> float | None:
+    if ring.answered_at is not None or ring.channel.over_at is not None:
+        ended = [] if ring.answered_at is not None else _unanswered_ends(ring.channel)
+        return min([*ended, *([] if ring.channel.over_at is None else [ring.channel.over_at])], default=None)
+    return min(_unanswered_ends(ring.channel), default=None)
+
+
+def _unanswered_ends(channel: ChannelFacts) -> list[float]:
+    return [one.at for one in channel.dial_ends if one.name != "ANSWER"]
+
+
+def _result(ring: Ring, others: Sequence[Ring], around: Around, left: float | None) -> LegResult | None:
+    channel = ring.channel
+    if channel.uniqueid in around.passed_on and ring.met:
+        return "transferred"
+    if ring.met:
+        return "answered"
+    # Until the channel is gone, its own hang-up may still say more than the end of its dialling did.
+    if left is None or (channel.over_at is None and around.ended_at is None):
+        return None
+    if channel.dialled_at is None and channel.rang_at is None:
+        return None
+    return _refused(channel) or _unanswered(ring, others, around, left)
+
+
+def _refused(channel: ChannelFacts) -> LegResult | None:
+    """Return what the telephone itself said; a queue tells a busy one as NOANSWER, so the hang-up counts."""
+    if channel.sip_status in _SIP_DECLINED or channel.cause == _REJECTED:
+        return "declined"
+    busy = any(one.name == "BUSY" for one in channel.dial_ends)
+    return "busy" if busy or channel.cause == _BUSY or channel.sip_status in _SIP_BUSY else None
+
+
+def _unanswered(ring: Ring, others: Sequence[Ring], around: Around, left: float) -> LegResult:
+    if ring.channel.uniqueid in around.robbed or ring.channel.cause == _ELSEWHERE:
+        return "elsewhere"
+    if any(_took(other, ring, left) for other in others):
+        return "elsewhere"
+    gave_up = around.gave_up_at is not None and around.gave_up_at <= left + _MOMENT_S
+    rang_out = ring.channel.cause == _NO_ANSWER or any(one.name == "NOANSWER" for one in ring.channel.dial_ends)
+    return "cancelled" if gave_up and not rang_out else "no_answer"
+
+
+def _took(other: Ring, ring: Ring, left: float) -> bool:
+    """Return whether another telephone took the call while this one rang. Only one that was rung, or picked it up."""
+    at = other.picked_up_at
+    return (
+        other.channel is not ring.channel
+        and other.channel.dialled_at is not None
+        and at is not None
+        and ring.start <= at <= left + _MOMENT_S
+    )
+
+
+def _fold(whole: list[Leg], leg: Leg, start: float) -> None:
+    number = next((number for number in reversed(range(len(whole))) if whole[number].phone == leg.phone), None)
+    before = None if number is None else whole[number]
+    if number is None or before is None:
+        whole.append(leg)
+    elif before.answered_at is None:
+        whole[number] = replace(leg, ringing_at=before.ringing_at or leg.ringing_at, user=before.user or leg.user)
+    elif start < (inf if before.left_at is None else before.left_at):
+        whole[number] = _both(before, leg)
+    else:
+        whole.append(leg)
+
+
+def _both(before: Leg, leg: Leg) -> Leg:
+    # Somebody who consults a colleague has two channels; that is one person, and what the first one did counts.
+    left = None if before.left_at is None or leg.left_at is None else max(before.left_at, leg.left_at)
+    result = max(before.result, leg.result, key=lambda one: _RANK.get(one, 0))
+    return replace(before, left_at=left, result=result)
