@@ -149,7 +149,9 @@ async def forward_local(office: Office) -> Sequence[Told]:
     await office.tape.until(lambda: len(office.tape.events("Hangup")) >= 2, "the Local halves stay")
     await maria.hang_up()
     await bernd.ended()
-    return [inbound(maria, "answered", Rang("202", bernd, "answered"), user="bernd", hangup_by="other")]
+    told = inbound(maria, "answered", Rang("202", bernd, "answered"), user="bernd", hangup_by="other")
+    told.transfers = [("main/201", "main/202", "forward")]
+    return [told]
 
 
 @situation()
@@ -177,7 +179,9 @@ async def forward_mobile(office: Office) -> Sequence[Told]:
     await office.tape.until(lambda: len(office.tape.events("Hangup")) >= 2, "the Local halves stay")
     await maria.hang_up()
     await mobile.ended()
-    return [inbound(maria, "answered", Rang(MOBILE, mobile, "answered"), user=None, hangup_by="other")]
+    told = inbound(maria, "answered", Rang(MOBILE, mobile, "answered"), user=None, hangup_by="other")
+    told.transfers = [("main/201", MOBILE, "forward")]
+    return [told]
 
 
 @situation()

@@ -95,7 +95,7 @@ def _unanswered_ends(channel: ChannelFacts) -> list[float]:
 
 def _result(ring: Ring, others: Sequence[Ring], around: Around, left: float | None) -> LegResult | None:
     channel = ring.channel
-    if channel.uniqueid in around.passed_on and ring.met:
+    if (channel.uniqueid in around.passed_on and ring.met) or channel.forwarded_to:
         return "transferred"
     if ring.met:
         return "answered"

@@ -32,9 +32,11 @@ def outcome(call: CallFacts, parties: Parties, answered: bool) -> CallOutcome:
         return _not_reached(parties)
     if any(one.mailbox_at is not None for one in call.channels.values()):
         return "voicemail"
-    if parties.direction == "inbound":
-        return "abandoned" if any(map(_gave_up_in_queue, call.channels.values())) else "missed"
-    return "busy" if any(_said_busy(one) for one in call.real()) else "unanswered"
+    if any(map(_gave_up_in_queue, call.channels.values())):
+        return "abandoned"
+    # Among us somebody must have been called: a telephone that listened to its mailbox was not missed by anybody.
+    nobody = parties.direction == "internal" and not any(one.dialled_at is not None for one in call.real())
+    return "unanswered" if nobody else "missed"
 
 
 def lost(parties: Parties) -> bool:
@@ -43,21 +45,25 @@ def lost(parties: Parties) -> bool:
     return main is None or (main.hung_at is None and main.gone_at is not None)
 
 
-def hangup_by(call: CallFacts, parties: Parties, met: Sequence[Meeting]) -> HangupBy | None:
-    """Return who ended the call: the first one who asked for it at its end. Nobody asked: the PBX did."""
+def hangup_by(parties: Parties, met: Sequence[Meeting]) -> HangupBy | None:
+    """Return who ended the call: the first of those who were in it at the end that asked for it.
+
+    Nobody asked: the PBX did. A telephone that refused the call, or talked earlier, did not end it.
+    """
     main = parties.main
-    if main is None or main.over_at is None:
+    if main is None or main.over_at is None or lost(parties):
         return None
-    end = min([one.end for one in met if one.end >= main.over_at - _END_S], default=main.over_at)
-    asked = [
-        (one.requested_at, one)
-        for one in call.real()
-        if one.requested_at is not None and end - _END_S <= one.requested_at <= main.over_at + _END_S
-    ]
+    last = [one.who for one in met if one.end >= main.over_at - _END_S]
+    present = {one.uniqueid: one for one in (main, *last, *(_own_caller(parties) if not last else ()))}
+    asked = [(one.requested_at, one) for one in present.values() if one.requested_at is not None]
     if not asked:
-        return None if lost(parties) else "system"
+        return "system"
     first = min(asked, key=lambda one: one[0])[1]
-    return "other" if first is parties.other else "user" if first.kind == "phone" else "other"
+    return "user" if first.kind == "phone" and first is not parties.other else "other"
+
+
+def _own_caller(parties: Parties) -> tuple[ChannelFacts, ...]:
+    return (parties.initiator,) if parties.direction == "outbound" and parties.initiator else ()
 
 
 def gave_up_at(parties: Parties) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from routing_engine.calls.call import Direction
@@ -72,9 +72,15 @@ def numbers(who: Parties, call: CallFacts, site: PbxSite) -> Numbers:
     if who.direction == "outbound":
         to = (person(who.other, site) if who.other else None) or site.number(who.wanted)
         return Numbers(own, to, _shown(who, site, to))
-    others = (_extension(one) for one in call.real() if one is not who.initiator)
+    others = {phone for one in call.real() if one is not who.initiator and (phone := _extension(one)) and phone != own}
+    return Numbers(own, _called(who, others), None)
+
+
+def _called(who: Parties, others: Set[str]) -> str | None:
+    """Return what was dialled among us; without a code in front of it where one telephone was rung by that."""
+    only = next(iter(others)) if len(others) == 1 else None
     dialled = who.wanted if who.initiator and who.initiator.calls_us else None
-    return Numbers(own, dialled or next((one for one in others if one != own), None), None)
+    return only if only and (dialled or "").endswith(only) else dialled or min(others, default=None)
 
 
 def _did(channel: ChannelFacts, site: PbxSite) -> str | None:

@@ -173,7 +173,7 @@ def test_telephones_among_themselves_are_internal() -> None:
     call = story(comes(0, anna), rings(1, anna, bernd), answers(4, anna, bernd), parts(9, "b1", anna, bernd))
     assert (call.direction, call.from_, call.to, call.user) == ("internal", "201", "202", "bernd")
     unanswered = story(comes(0, anna), rings(1, anna, bernd), asks(9, anna), ends(9, bernd, anna))
-    assert (unanswered.outcome, unanswered.user, unanswered.legs[0].result) == ("unanswered", None, "cancelled")
+    assert (unanswered.outcome, unanswered.user, unanswered.legs[0].result) == ("missed", None, "cancelled")
 
 
 def test_a_user_who_moves_in_mid_call_keeps_it() -> None:

@@ -1,0 +1,77 @@
+"""What a real Asterisk told of calls that real telephones made: each stream gives the records that it should."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from routing_engine.calls.call import Call
+from routing_engine.calls.site import PbxSite
+from routing_engine.pbx.ami_events import events_of
+
+from .recorded import NAMES, connections, expected
+from .stories import Follower
+
+SITE = PbxSite(
+    "main",
+    trunks=("PJSIP/trunk*",),
+    region="AT",
+    users={"main/201": "anna", "main/202": "bernd", "main/203": "clara"},
+)
+#: The telephones tell by their own clock, and of what they sent; Asterisk tells when it had read it.
+CLOCKS_S = 0.5
+#: A telephone outside that was busy or has no number did not ring, but the provider said that it does.
+PROVIDER_RANG = {"outbound-busy", "outbound-declined", "outbound-failed", "outbound-provider-down"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recorded_stream_gives_its_records(name: str) -> None:
+    follower = replayed(name)
+    told = sorted((one for one in follower.calls.values() if one.merged_into is None), key=lambda one: one.started_at)
+    should = sorted(expected(name), key=lambda one: one["started_at"])
+    assert [list(_differences(name, *both)) for both in zip(told, should, strict=True)] == [[] for _ in should]
+    assert follower.tracker.kept[0] == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_call_of_a_stream_starts_and_ends_once(name: str) -> None:
+    follower = replayed(name)
+    for call in follower.calls.values():
+        kinds = follower.kinds(call.id)
+        assert kinds[0] == "call.started"
+        assert kinds.count("call.started") == 1
+        assert kinds.count("call.ended") == (call.merged_into is None)
+        assert kinds.count("call.missed") == (call.outcome in ("missed", "abandoned"))
+        assert kinds.count("call.answered") <= 1
+
+
+def replayed(name: str) -> Follower:
+    return Follower(SITE).take(event for one in connections(name) for message in one for event in events_of(message))
+
+
+def _differences(name: str, call: Call, should: dict[str, Any]) -> Iterator[str]:
+    for member, value in should.items():
+        told = getattr(call, {"from": "from_"}.get(member, member))
+        if member == "ringing_at" and name in PROVIDER_RANG:
+            continue
+        if not _same(member, told, value):
+            yield f"{member}: {told} instead of {value}"
+
+
+def _same(member: str, told: Any, value: Any) -> bool:
+    if member == "transfers":
+        return [(one.by, one.to, one.how) for one in told] == [(one["by"], one["to"], one["how"]) for one in value]
+    if member == "legs":
+        legs = sorted(((one["phone"], one) for one in value), key=lambda one: one[0])
+        return [one.phone for one in sorted(told, key=lambda one: str(one.phone))] == [
+            phone for phone, _ in legs
+        ] and all(
+            _same(name, getattr(leg, name), part)
+            for leg, (_, one) in zip(sorted(told, key=lambda one: str(one.phone)), legs, strict=True)
+            for name, part in one.items()
+        )
+    if member.endswith("_at") and told is not None and value is not None:
+        return bool(abs(told - value) < CLOCKS_S)
+    return bool(told == value)
