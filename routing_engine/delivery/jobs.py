@@ -100,18 +100,18 @@ class Target(Protocol):
 
 
 class DeliveryBook(Protocol):
-    """What deliveries need of the book of calls. A call that is not there any more is left alone."""
+    """What deliveries need of the book of calls. What sets raises `UnknownCall` for one that was forgotten."""
 
     async def call(self, call_id: str) -> Call | None:
-        """Return a call as it is now; None when it was forgotten."""
+        """Return a call as it is now, or the one that it has become a part of; None when it was forgotten."""
 
-    async def set_delivery(self, call_id: str, target: str, delivery: CallDelivery) -> None:
+    async def set_delivery(self, call_id: str, target: str, delivery: CallDelivery) -> Call:
         """Write down how far the writing to a target is."""
 
-    async def set_recording(self, call_id: str, recording: CallRecording) -> None:
+    async def set_recording(self, call_id: str, recording: CallRecording) -> Call:
         """Write down how far a recording is."""
 
-    async def set_contact(self, call_id: str, contact: CallContact) -> None:
+    async def set_contact(self, call_id: str, contact: CallContact | None) -> Call:
         """Write down who the other party is."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from routing_engine.calls.call import Call, CallDelivery
@@ -23,7 +24,7 @@ from routing_engine.delivery.jobs import (
     TryAgain,
 )
 from routing_engine.delivery.pauses import Chance, TargetGate, pause_s
-from routing_engine.errors import RoutingEngineError, traceback_frames
+from routing_engine.errors import RoutingEngineError, UnknownCall, traceback_frames
 from routing_engine.logger import Logger
 
 _log = Logger()
@@ -101,7 +102,8 @@ class Lane:
 
     async def _carry_out(self, job: Job) -> None:
         call = await self._work.book.call(job.call_id)
-        if call is None:  # forgotten meanwhile: so is what was to be written about it
+        if call is None:
+            # Forgotten meanwhile: so is what was to be written about it.
             await self._work.queue.finish(job, self._work.now())
             return
         await self._settle(job, call, await self._send(job, call))
@@ -141,10 +143,10 @@ class Lane:
         # First into the call: whoever sends it again after a kill finds the entry's id there, and makes no second one.
         new_entry = now.id is not None and now.id != _known(job, call).id
         if new_entry:
-            await self._tell(job, now)
+            await self._tell(job, call, now)
         more = await self._work.queue.finish(job, self._work.now())
         if not more and not new_entry:
-            await self._tell(job, now)
+            await self._tell(job, call, now)
 
     async def _put_off(self, job: Job, call: Call, outcome: TryAgain) -> None:
         now = self._work.now()
@@ -156,7 +158,7 @@ class Lane:
             pause = max(pause, pause_s(job.kind, job.tries, self._work.chance))
         await self._work.queue.put_off(job, now + pause, outcome.why)
         waiting = replace(_known(job, call), state="waiting", next_try_at=now + pause, error=outcome.why)
-        await self._tell(job, replace(waiting, tries=job.tries))
+        await self._tell(job, call, replace(waiting, tries=job.tries))
 
     async def _bury(self, job: Job, call: Call, outcome: Dead) -> None:
         if not self.stopped:
@@ -166,12 +168,14 @@ class Lane:
             _log.error("delivery.switched_off", lane=self.name, why=outcome.why)
         await self._work.queue.bury(job, outcome.why, self._work.now())
         dead = replace(_known(job, call), state="dead", next_try_at=None, error=outcome.why)
-        await self._tell(job, replace(dead, tries=job.tries))
+        await self._tell(job, call, replace(dead, tries=job.tries))
 
-    async def _tell(self, job: Job, delivery: CallDelivery) -> None:
-        # A recording has a place of its own in the call, which whoever fetches it fills.
-        if job.kind != "recording":
-            await self._work.book.set_delivery(job.call_id, job.target, delivery)
+    async def _tell(self, job: Job, call: Call, delivery: CallDelivery) -> None:
+        # A recording has a place of its own in the call, which whoever fetches it fills. And a call that has become
+        # part of another one must not say of that one how far its own events are.
+        if job.kind != "recording" and call.id == job.call_id:
+            with suppress(UnknownCall):
+                await self._work.book.set_delivery(job.call_id, job.target, delivery)
 
 
 def _known(job: Job, call: Call) -> CallDelivery:

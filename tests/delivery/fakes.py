@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -10,9 +10,11 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import StaticPool
 
 from routing_engine.calls.call import Call, CallContact, CallDelivery, CallRecording
+from routing_engine.delivery import outbox_table
 from routing_engine.delivery.jobs import Delivered, Job, NewJob, Queue, SendOutcome
 from routing_engine.delivery.lane import Workplace
 from routing_engine.delivery.outbox_table import METADATA
+from routing_engine.errors import UnknownCall
 
 T = TypeVar("T")
 NOON = 1_800_000_000.0
@@ -21,7 +23,7 @@ NOON = 1_800_000_000.0
 def a_call(call_id: str = "call-1", **changed: object) -> Call:
     """An inbound call that anna answered and that is over."""
     call = Call(call_id, "main", "1795198986.2", "inbound", NOON, from_="+436641234567", to="+43123456", state="ended")
-    return replace(call, outcome="answered", **changed)  # type: ignore[arg-type]
+    return replace(call, **{"outcome": "answered", **changed})  # type: ignore[arg-type]
 
 
 @dataclass
@@ -54,6 +56,9 @@ class InlineDatabase:
         with self._engine.begin() as connection:
             return work(connection)
 
+    def jobs(self) -> Sequence[Job]:
+        return self.now(lambda connection: outbox_table.listed(connection, None, 1000))
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -71,19 +76,22 @@ class FakeBook:
     async def call(self, call_id: str) -> Call | None:
         return self.calls.get(call_id)
 
-    async def set_delivery(self, call_id: str, target: str, delivery: CallDelivery) -> None:
+    async def set_delivery(self, call_id: str, target: str, delivery: CallDelivery) -> Call:
         self.told.append((call_id, target, delivery))
-        self._change(call_id, deliveries={**self.calls[call_id].deliveries, target: delivery})
+        return self._change(call_id, deliveries={**self.calls[call_id].deliveries, target: delivery})
 
-    async def set_recording(self, call_id: str, recording: CallRecording) -> None:
-        self._change(call_id, recording=recording)
+    async def set_recording(self, call_id: str, recording: CallRecording) -> Call:
+        return self._change(call_id, recording=recording)
 
-    async def set_contact(self, call_id: str, contact: CallContact) -> None:
-        self._change(call_id, contact=contact)
+    async def set_contact(self, call_id: str, contact: CallContact | None) -> Call:
+        return self._change(call_id, contact=contact)
 
-    def _change(self, call_id: str, **changed: object) -> None:
+    def _change(self, call_id: str, **changed: object) -> Call:
+        if call_id not in self.calls:
+            raise UnknownCall(call_id)
         call = self.calls[call_id]
         self.calls[call_id] = replace(call, version=call.version + 1, **changed)  # type: ignore[arg-type]
+        return self.calls[call_id]
 
 
 @dataclass

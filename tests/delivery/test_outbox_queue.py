@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+from sqlalchemy import inspect
 
 from routing_engine.delivery import outbox_table
 from routing_engine.delivery.jobs import LEASE_S, NewJob
 from routing_engine.delivery.outbox_queue import OutboxQueue
+from routing_engine.storage.connector import Connector, DatabasePlace
+from routing_engine.storage.database import Database
 
 from .contract import QueueContract, Queued
 from .fakes import NOON, InlineDatabase, hook
@@ -50,3 +54,39 @@ async def test_a_call_that_is_forgotten_takes_its_jobs_along(queued: Queued, dat
     await queued.put_all(hook("one", "a"), hook("one", "b"), hook("two", "c"))
     assert database.now(lambda connection: outbox_table.forget_call(connection, "one")) == 2
     assert await queued.queue.counts() == {("hook", "waiting"): 1}
+
+
+@pytest.fixture
+async def on_disk(tmp_path: Path) -> AsyncIterator[Queued]:
+    """The same on a file, through the database's own threads."""
+    database = Database(DatabasePlace(tmp_path / "calls.db"), gather_s=0)
+    await database.open()
+    queue = OutboxQueue(database)
+
+    async def put(job: NewJob) -> None:
+        await database.write(lambda connection: queue.put(connection, [job], NOON))
+
+    async def forsake() -> float:
+        return NOON + LEASE_S + 1
+
+    yield Queued(queue, put, NOON, forsake)
+    await database.close()
+
+
+@pytest.mark.io
+class TestOutboxOnDisk(QueueContract):
+    """It keeps the contract there, too."""
+
+    @pytest.fixture
+    def queued(self, on_disk: Queued) -> Queued:
+        return on_disk
+
+
+@pytest.mark.io
+def test_the_table_is_the_one_that_the_migrations_make(tmp_path: Path) -> None:
+    with Connector(DatabasePlace(tmp_path / "calls.db")).connected() as connection, connection.begin():
+        made = inspect(connection)
+        columns = [column["name"] for column in made.get_columns("outbox")]
+        indexes = {one["name"]: one["column_names"] for one in made.get_indexes("outbox")}
+    assert columns == [column.name for column in outbox_table.OUTBOX.columns]
+    assert indexes == {one.name: [column.name for column in one.columns] for one in outbox_table.OUTBOX.indexes}

@@ -1,0 +1,125 @@
+"""What a change of a call needs: which jobs for which targets, and what the call says of them at once.
+
+`needed` decides, from values alone. `DeliveryPlanner` is what the book of calls asks while it saves a call: the jobs
+are put in that same transaction, so that a kill between the two loses nothing and makes nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from routing_engine.calls.call import Call, CallDelivery
+from routing_engine.calls.changes import ChangeKind
+from routing_engine.delivery.jobs import JobKind, NewJob, Queue
+from routing_engine.delivery.webhook import webhook_body
+
+if TYPE_CHECKING:  # late: SQLAlchemy
+    from sqlalchemy import Connection
+
+#: What of a call changes its entry in a CRM.
+_CHANGES_ENTRY = frozenset({"call.ended", "call.updated", "call.transferred"})
+_NOT_WANTED = "such calls are not written there"
+
+
+class LogWishes(Protocol):
+    """Which calls an integration wants to have: the section `log` of its file."""
+
+    @property
+    def recording(self) -> str:
+        """`attach`, `link` or `none`."""
+
+    def wants(self, direction: str, outcome: str | None) -> bool:
+        """Return whether an ended call of this kind is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Who wants what: webhooks by the events they name, integrations by their section `log`.
+
+    `recorded` are the PBXs whose recordings can be fetched.
+    """
+
+    webhooks: Mapping[str, Collection[ChangeKind]] = field(default_factory=dict)
+    logs: Mapping[str, LogWishes] = field(default_factory=dict)
+    recorded: Collection[str] = ()
+
+
+@dataclass(slots=True)
+class Needed:
+    """The jobs, and how far each target is with them."""
+
+    jobs: list[NewJob] = field(default_factory=list)
+    deliveries: dict[str, CallDelivery] = field(default_factory=dict)
+
+
+def pbx_target(pbx: str) -> str:
+    """Return the target under which the recordings of a PBX are waited for; no integration can have this name."""
+    return f"pbx:{pbx}"
+
+
+def needed(call: Call, kinds: Sequence[ChangeKind], wanted: Wanted, now: float) -> Needed:
+    """Return what a change of a call needs. `kinds` is what happened, in order."""
+    found = Needed()
+    for name, events in wanted.webhooks.items():
+        jobs = [NewJob(name, call.id, "webhook", webhook_body(kind, call, now)) for kind in kinds if kind in events]
+        _add(found, call, name, jobs, now)
+    # A call that has become part of another one is no entry of its own, and the other one has its recording.
+    if call.state == "ended" and call.merged_into is None:
+        for name, wishes in wanted.logs.items():
+            _log(found, call, kinds, name, wishes, now)
+        if "call.ended" in kinds and call.recording.state == "pending" and call.pbx in wanted.recorded:
+            found.jobs.append(NewJob(pbx_target(call.pbx), call.id, "recording"))
+    return found
+
+
+def _log(found: Needed, call: Call, kinds: Sequence[ChangeKind], name: str, wishes: LogWishes, now: float) -> None:
+    known = call.deliveries.get(name)
+    if not wishes.wants(call.direction, call.outcome):
+        if known is None:
+            found.deliveries[name] = CallDelivery("skipped", error=_NOT_WANTED)
+        return
+    if not _CHANGES_ENTRY.isdisjoint(kinds):
+        kind: JobKind = "update" if known is not None and known.id is not None else "log"
+        _add(found, call, name, [NewJob(name, call.id, kind)], now)
+    if "recording.ready" in kinds and wishes.recording != "none":
+        found.jobs.append(NewJob(name, call.id, "recording"))
+
+
+def _add(found: Needed, call: Call, name: str, jobs: Sequence[NewJob], now: float) -> None:
+    if not jobs:
+        return
+    found.jobs += jobs
+    known = call.deliveries.get(name)
+    # One that waits already knows better when it is tried again, and why it had to.
+    if known is None or known.state != "waiting":
+        waiting = CallDelivery("waiting", next_try_at=now)
+        found.deliveries[name] = waiting if known is None else replace(waiting, id=known.id, url=known.url)
+
+
+class DeliveryPlanner:
+    """Puts what a change needs. `wanted` is replaced whole by a reload; `touched` are the lanes where something is new.
+
+    `plan` runs in the database's thread, perhaps a second time after a rollback.
+    """
+
+    def __init__(self, queue: Queue, now: Callable[[], float]) -> None:
+        self._queue, self._now = queue, now
+        self.wanted = Wanted()
+        # A deque, because its two ends are safe in two threads without a lock.
+        self._touched: deque[str] = deque()
+
+    def plan(self, connection: Connection, call: Call, kinds: Sequence[ChangeKind]) -> Mapping[str, CallDelivery]:
+        """Put the jobs within the transaction that saves the call; return what the call says of them."""
+        now = self._now()
+        found = needed(call, kinds, self.wanted, now)
+        if found.jobs:
+            self._queue.put(connection, found.jobs, now)
+            self._touched.extend(job.lane for job in found.jobs)
+        return found.deliveries
+
+    def touched(self) -> set[str]:
+        """Return the lanes that have got something since the last time."""
+        return {self._touched.popleft() for _ in range(len(self._touched))}
