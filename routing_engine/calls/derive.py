@@ -66,7 +66,7 @@ class Derivation:
             wait_s=whole if call.wait_s is None else call.wait_s,
             talk_s=length(self._talk),
             hold_s=length(self._held),
-            hangup_by=hangup_by(self._parties, [one for _, one in self._met]),
+            hangup_by=hangup_by(self.call, self._parties, [one for _, one in self._met]),
             cause=self._parties.main.cause if self._parties.main else None,
         )
 

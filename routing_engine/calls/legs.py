@@ -64,7 +64,7 @@ def legs(rings: Iterable[Ring], around: Around) -> tuple[Leg, ...]:
     whole: list[Leg] = []
     for ring in in_order:
         if _took_part(ring):
-            _fold(whole, _leg(ring, in_order, around), ring.start)
+            _fold(whole, _leg(ring, in_order, around), ring.start, ring.channel.dialled_at is not None)
     return tuple(whole)
 
 
@@ -136,14 +136,14 @@ def _took(other: Ring, ring: Ring, left: float) -> bool:
     )
 
 
-def _fold(whole: list[Leg], leg: Leg, start: float) -> None:
+def _fold(whole: list[Leg], leg: Leg, start: float, rung: bool) -> None:
     number = next((number for number in reversed(range(len(whole))) if whole[number].phone == leg.phone), None)
     before = None if number is None else whole[number]
     if number is None or before is None:
         whole.append(leg)
     elif before.answered_at is None:
         whole[number] = replace(leg, ringing_at=before.ringing_at or leg.ringing_at, user=before.user or leg.user)
-    elif start < (inf if before.left_at is None else before.left_at):
+    elif not rung and start < (inf if before.left_at is None else before.left_at):
         whole[number] = _both(before, leg)
     else:
         whole.append(leg)

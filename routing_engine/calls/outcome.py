@@ -13,6 +13,8 @@ from routing_engine.calls.together import Meeting
 _LEFT_S = 1.0
 #: Who asked for the end does so just before it; whoever asked earlier has left the others talking.
 _END_S = 2.0
+#: Those who part at the end leave their bridge one after the other.
+_TOGETHER_S = 0.1
 _BUSY, _REJECTED = 17, 21
 #: Causes that the network or the provider gives, not a person: no such number, no circuit, out of order, ...
 _FAILED = frozenset(
@@ -45,7 +47,7 @@ def lost(parties: Parties) -> bool:
     return main is None or (main.hung_at is None and main.gone_at is not None)
 
 
-def hangup_by(parties: Parties, met: Sequence[Meeting]) -> HangupBy | None:
+def hangup_by(call: CallFacts, parties: Parties, met: Sequence[Meeting]) -> HangupBy | None:
     """Return who ended the call: the first of those who were in it at the end that asked for it.
 
     Nobody asked: the PBX did. A telephone that refused the call, or talked earlier, did not end it.
@@ -53,7 +55,10 @@ def hangup_by(parties: Parties, met: Sequence[Meeting]) -> HangupBy | None:
     main = parties.main
     if main is None or main.over_at is None or lost(parties):
         return None
-    last = [one.who for one in met if one.end >= main.over_at - _END_S]
+    # Who leaves a conference, where the others are calls of their own, ends nobody else's call.
+    met = [one for one in met if one.who.uniqueid in call.channels]
+    parted = max((one.end for one in met), default=0.0)
+    last = [one.who for one in met if one.end >= max(parted - _TOGETHER_S, main.over_at - _END_S)]
     present = {one.uniqueid: one for one in (main, *last, *(_own_caller(parties) if not last else ()))}
     asked = [(one.requested_at, one) for one in present.values() if one.requested_at is not None]
     if not asked:

@@ -18,7 +18,7 @@ from routing_engine.calls.pbx_events import (
 from routing_engine.calls.site import PbxSite, device, halves
 from routing_engine.calls.together import Meetings
 
-#: A call is parked by a transfer to the lot's extension: that much later at most comes the parking.
+#: A call is parked by a transfer to the lot's extension: both are told that close to each other.
 _PARKED_WITHIN_S = 2.0
 _LOCAL = "Local/"
 
@@ -39,7 +39,7 @@ class Passing:
 
     def passed_on(self) -> frozenset[str]:
         """Return the channels of those who passed the call on."""
-        return frozenset(channel.uniqueid for event in self.call.passings for channel in _passers(event))
+        return frozenset(one.uniqueid for event in self.call.passings for one in self._passers(event) if one)
 
     def robbed(self) -> frozenset[str]:
         """Return the channels whose ringing somebody else picked up."""
@@ -57,19 +57,41 @@ class Passing:
 
     def _read(self, event: PbxEvent) -> Iterator[CallTransfer]:
         if isinstance(event, BlindTransferred) and not self._is_parking(event):
-            yield CallTransfer(event.at, self.name(event.by), self.place(event.exten), "blind")
+            yield CallTransfer(event.at, self.name(event.by), self._blind_target(event), "blind")
         elif isinstance(event, AttendedTransferred):
             yield CallTransfer(event.at, self.name(event.by), self._target(event), "attended")
         elif isinstance(event, PickedUp):
             yield CallTransfer(event.at, self.name(event.target), self.name(event.picker), "pickup")
         elif isinstance(event, CallParked):
-            yield CallTransfer(event.at, self.name(event.parker), self._retriever(event), "park")
+            yield CallTransfer(event.at, self.name(self._parker(event)), self._retriever(event), "park")
 
     def _is_parking(self, event: BlindTransferred) -> bool:
         return any(
-            isinstance(other, CallParked) and event.at <= other.at <= event.at + _PARKED_WITHIN_S
+            isinstance(other, CallParked) and abs(event.at - other.at) <= _PARKED_WITHIN_S
             for other in self.call.passings
         )
+
+    def _parker(self, event: CallParked) -> ChannelFacts | None:
+        """Return who parked a call. Where the event names nobody, it is who spoke with the one who is parked."""
+        if event.parker is not None:
+            return self.call.channels.get(event.parker.uniqueid)
+        parkee = self.call.channels.get(event.parkee.uniqueid)
+        met = [one for one in self.meetings.of(parkee) if one.start <= event.at] if parkee else []
+        return met[-1].who if met else None
+
+    def _passers(self, event: PbxEvent) -> Iterable[PbxChannel | ChannelFacts | None]:
+        if isinstance(event, BlindTransferred):
+            return (event.by,)
+        if isinstance(event, AttendedTransferred):
+            return (event.by, event.second)
+        return (self._parker(event),) if isinstance(event, CallParked) else ()
+
+    def _blind_target(self, event: BlindTransferred) -> str | None:
+        """Return what a blind transfer led to: without a code in front of the telephone that it rang."""
+        rung = (one.phone for one in self.call.real() if one.dialled_at is not None and one.dialled_at >= event.at)
+        first = next((one for one in rung if one), "")
+        behind = first.partition("/")[2]
+        return first if behind and event.exten.endswith(behind) else self.place(event.exten)
 
     def _target(self, event: AttendedTransferred) -> str | None:
         second = self.call.channels.get(event.second.uniqueid)
@@ -126,14 +148,6 @@ def person(channel: ChannelFacts, site: PbxSite) -> str | None:
     if channel.calls_us:
         return None if channel.withheld else site.number(channel.caller.value if channel.caller else None)
     return site.dialled(channel.dialled)
-
-
-def _passers(event: PbxEvent) -> Iterable[PbxChannel]:
-    if isinstance(event, BlindTransferred):
-        return (event.by,)
-    if isinstance(event, AttendedTransferred):
-        return (event.by, event.second)
-    return (event.parker,) if isinstance(event, CallParked) and event.parker else ()
 
 
 def at_most_once(transfers: Iterable[CallTransfer], known: Iterable[CallTransfer]) -> tuple[CallTransfer, ...]:
