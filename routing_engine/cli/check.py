@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sized
+from collections.abc import Iterator, Sized
 from dataclasses import asdict
+from pathlib import Path
 
 from routing_engine.cli.common import paint, print_json
 from routing_engine.cli.examination import Finding, Folder, show
+from routing_engine.config.store import Configuration
 from routing_engine.core.model import Json
 from routing_engine.engine import file_findings, open_store, unspoken
 from routing_engine.errors import ConfigError, Problem
@@ -30,7 +32,8 @@ def run(options: argparse.Namespace) -> int:
         found = open_store(options.config).load(needs_routes=True)
         files = file_findings(found).values()
         # Two integrations may read one file.
-        problems, revision = tuple(sorted({fault for one in files for fault in one.faults})), found.revision
+        faults = {fault for one in files for fault in one.faults}
+        problems, revision = tuple(sorted({*faults, *_in_databases(found)})), found.revision
         of_files = dict.fromkeys(remark for one in files for remark in one.remarks)
         remarks = (*found.remarks, *unspoken(found), *of_files)
         summary = f"{_count(found.routes, 'route')}, {_count(found.integrations, 'integration')}, revision {revision}"
@@ -46,6 +49,21 @@ def run(options: argparse.Namespace) -> int:
         _print(problems, remarks, verdict if problems else summary)
         show(findings)
     return 1 if problems or any(one.state == "act" for one in findings) else 0
+
+
+def _in_databases(found: Configuration) -> Iterator[Problem]:
+    """Yield what queries name that is not in their SQLite file. Servers are not asked."""
+    every = {name: one for name, one in found.integrations.items() if one.provider == "sql" and not one.unusable}
+    if not every:
+        return
+    from routing_engine.cli.connection import check_connection  # late: few sites have such a file
+    from routing_engine.providers.sql.settings import SqlSettings
+
+    for name, one in every.items():
+        if isinstance(one.settings, SqlSettings) and isinstance(one.settings.place, Path):
+            result = check_connection(one, found.settings)
+            if not result.fine:
+                yield Problem(f"integrations/{name}.yaml", 0, result.sentence, result.remedy.rstrip("."))
 
 
 def _in_asterisk(options: argparse.Namespace) -> list[Finding]:

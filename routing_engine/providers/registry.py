@@ -23,7 +23,8 @@ _GROUP = "routing_engine.providers"
 #: What reads the integrations of one kind.
 Reader: TypeAlias = Callable[[Section, str], ProviderSetup]
 #: Kinds by name. Each pairs settings with what opens them; side by side in a table their types differ.
-Kinds: TypeAlias = Mapping[str, ProviderKind[Any]]
+AnyKind: TypeAlias = ProviderKind[Any]
+Kinds: TypeAlias = Mapping[str, AnyKind]
 
 
 #: What ships with the engine: the module below `routing_engine.providers` that has the `KIND`.
@@ -37,7 +38,7 @@ _SHIPPED = {
 }
 
 
-class LateKinds(Mapping[str, ProviderKind[Any]]):
+class LateKinds(Mapping[str, AnyKind]):
     """Kinds by name: those that ship, each imported when it is asked for, and others, found when no other name is left.
 
     A shipped name cannot be taken over.
@@ -46,10 +47,10 @@ class LateKinds(Mapping[str, ProviderKind[Any]]):
     def __init__(self, others: Callable[[], Kinds] = dict) -> None:
         self._others = cache(others)
 
-    def __getitem__(self, name: str) -> ProviderKind[Any]:
+    def __getitem__(self, name: str) -> AnyKind:
         if name not in _SHIPPED:
             return self._others()[name]
-        found: ProviderKind[Any] = import_module(f"routing_engine.providers.{_SHIPPED[name]}").KIND
+        found: AnyKind = import_module(f"routing_engine.providers.{_SHIPPED[name]}").KIND
         return found
 
     def __iter__(self) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,20 @@ def test_a_missing_column_is_for_the_administrator_here(run: Run, folder: Path) 
     _, out, _ = run("integrations", "check", "crm", "--config", str(folder), "--json")
     assert "it has no column 'phone', but 'Phone'" in as_json(out)["sentence"]
     assert as_json(out)["who"] == "administrator"
+
+
+SQL = """
+provider: sql
+database: sqlite:///crm.db
+models: {contact: {find_by_phone: 'SELECT id, nam FROM people WHERE p = :e164'}}
+"""
+
+
+def test_a_wrong_column_of_an_sqlite_file_is_a_problem_of_check(run: Run, folder: Path) -> None:
+    (folder / "integrations/crm.yaml").write_text(SQL)
+    with closing(sqlite3.connect(folder / "crm.db")) as file:
+        file.execute("CREATE TABLE people (id, name, p)")
+    code, out, _ = run("check", "--config", str(folder))
+    said = "integrations/crm.yaml: crm: there is no such column: 'nam'; 'people' has id, name, p; "
+    assert (code, said in out) == (1, True), out
+    assert "The administrator here must act: correct 'find_by_phone' of the model 'contact'" in out

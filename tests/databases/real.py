@@ -179,7 +179,34 @@ class RealDatabase(ProviderContract):
         assert "6641234567" not in str(caught.value)
         with pytest.raises(ProviderRefused, match=said) as checked:
             await provider.check()
-        assert said != "no such column" or "'no_such'; it has id, customer_number, full_name," in str(checked.value)
+        assert said != "no such column" or "'no_such'; 'customers' has id, customer_number," in str(checked.value)
+        await provider.close()
+
+    @pytest.mark.parametrize(
+        ("query", "named"),
+        [
+            (
+                "SELECT id, nam FROM customers WHERE phone = :e164",
+                "column: 'nam'; 'customers' has id, customer_n",
+            ),
+            (
+                "SELECT c.id FROM customers c WHERE c.fone = :e164",
+                "column: 'c.fone'; 'customers' has id, cust",
+            ),
+            ("SELECT id FROM custommers WHERE phone = :e164", "custommers'; there are "),
+            ("SELECT nonsense(:e164)", "nonsense'"),
+        ],
+    )
+    async def test_an_own_query_s_wrong_name_is_told_with_what_there_is(
+        self, site: Site, query: str, named: str
+    ) -> None:
+        provider = opened(site.yaml(querying(query)))
+        assert isinstance(provider, Checks)
+        for ask in (lambda: provider.find(by_caller(CALLER)), provider.check):
+            with pytest.raises(ProviderRefused) as caught:
+                await ask()
+            assert named in str(caught.value)
+            assert "customers" in str(caught.value) or "nonsense" in named
         await provider.close()
 
     async def test_all_is_well_is_said_too(self, site: Site, provider: Provider) -> None:

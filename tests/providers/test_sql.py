@@ -250,9 +250,48 @@ async def test_the_check_names_the_wrong_column_and_lists_what_there_is(folder: 
     with pytest.raises(ProviderRefused) as caught:
         await provider.check()
     assert str(caught.value).endswith(
-        "there is no such column in 'customers': 'nr', 'NAME'; it has id, customer_number, full_name, city, phone"
+        "there is no such column: 'nr', 'NAME'; 'customers' has id, customer_number, full_name, city, phone"
     )
     assert caught.value.remedy == "correct 'fields' of the model 'contact'"
+    await provider.close()
+
+
+COLUMNS_THERE = "'customers' has id, customer_number, full_name, city, phone"
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("SELECT id, nam FROM customers WHERE phone = :e164", f"'nam'; {COLUMNS_THERE}"),
+        ("SELECT c.id, c.nam FROM customers c WHERE c.phone = :e164", f"'c.nam'; {COLUMNS_THERE}"),
+        (
+            "SELECT id FROM customers AS c WHERE 'x' = 'from t' AND fone IN (:e164, :national)",
+            f"'fone'; {COLUMNS_THERE}",
+        ),
+        ("SELECT max(id) AS id FROM (SELECT id FROM customers WHERE fone = :e164)", f"'fone'; {COLUMNS_THERE}"),
+        ("WITH x AS (SELECT * FROM `customers`) SELECT y FROM x WHERE phone = :e164", "'y'; '`customers`' has id,"),
+        ("SELECT id FROM custommers WHERE phone = :e164", "no such table: 'custommers'; there are customers"),
+        ("SELECT id FROM customers WHERE digits(phone) = :e164", "not for columns of this type: 'digits'; look at"),
+    ],
+)
+async def test_an_own_query_s_wrong_name_is_told_with_what_there_is(folder: Path, query: str, named: str) -> None:
+    models = f"models:\n  contact:\n    find_by_phone: >\n      {query}\n    find_by_field: {{}}\n"
+    provider = opened(DATABASE + models.replace("    find_by_field: {}\n", ""), folder)
+    assert isinstance(provider, Checks)
+    for ask in (lambda: provider.find(by_caller(CALLER)), provider.check):
+        with pytest.raises(ProviderRefused) as caught:
+            await ask()
+        assert named in str(caught.value)
+        assert "6641234567" not in str(caught.value)
+    await provider.close()
+
+
+async def test_who_must_correct_which_query_is_said(folder: Path) -> None:
+    query = "SELECT id FROM customers WHERE nr = :value"
+    provider = opened(f"{DATABASE}models: {{contact: {{find_by_field: {{number: '{query}'}}}}}}\n", folder)
+    with pytest.raises(ProviderRefused) as caught:
+        await provider.find(by_field("number", "7"))
+    assert caught.value.remedy == "correct the query 'number' of 'find_by_field' of the model 'contact'"
     await provider.close()
 
 

@@ -14,6 +14,7 @@ from routing_engine.providers.sql.statement import (
     TableQuery,
     read_statement,
 )
+from routing_engine.providers.sql.unknown import named_by_postgresql
 
 KINDS: tuple[Kind, ...] = ("sqlite", "postgresql", "mysql")
 
@@ -124,3 +125,17 @@ def test_names_are_quoted_whatever_stands_in_them(kind: Kind, names: list[str]) 
             assert rest.startswith(quoted)
             rest = rest.removeprefix(quoted).removeprefix(".").removeprefix(", ")
     assert rest.startswith(f" FROM {mark}t{mark} WHERE")
+
+
+@pytest.mark.parametrize(
+    ("said", "query", "position", "named"),
+    [
+        ('column "nam" does not exist', "SELECT nam FROM t", "8", "nam"),
+        ("Spalte »nam« existiert nicht", "", "", "nam"),
+        ("Spalte c.nam existiert nicht", "SELECT c.nam FROM t c", "8", "c.nam"),
+        ("la colonne « nam » n'existe pas", "", "", "nam"),
+        ("no word of it", "SELECT", "99", ""),
+    ],
+)
+def test_postgresql_s_wrong_name_is_read_in_whatever_language(said: str, query: str, position: str, named: str) -> None:
+    assert named_by_postgresql(said, query, position).strip() == named

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 from routing_engine.providers.sql.pool import Fault, QueryResult
 from routing_engine.providers.sql.settings import SqlServer
 from routing_engine.providers.sql.statement import SqlStatement
+from routing_engine.providers.sql.unknown import named_by_mysql
 
 _ENDING_S = 2.0
 #: By the number of an error: the server's own, and from 2000 on those of the protocol's client side.
@@ -96,6 +97,10 @@ class Mysql:
         if isinstance(error, (OverflowError, UnicodeEncodeError)):
             return "value"
         return "unreachable" if isinstance(error, OSError) else "other"
+
+    def named(self, error: BaseException) -> str:
+        """Return the table, column or function that an error says is not there."""
+        return named_by_mysql(str(error.args[-1]) if error.args else "")
 
     def close(self) -> None:
         """Nothing is shared."""

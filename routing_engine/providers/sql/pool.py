@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 from routing_engine.core.ports import Clock
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.sql.statement import SqlStatement
+from routing_engine.providers.sql.unknown import NoSuchName
 
 #: A connection that nobody used for so long is closed: what lies between may have forgotten it without a word.
 _IDLE_S = 240.0
@@ -48,12 +49,11 @@ class SqlDriver(Protocol):
     def judge(self, error: BaseException) -> Fault:
         """Return what an error of `connect` or of a connection means."""
 
+    def named(self, error: BaseException) -> str:
+        """Return the table, column or function that an error says is not there; "" when it does not say."""
+
     def close(self) -> None:
         """Release what all connections share."""
-
-
-class NoSuchColumn(ProviderRefused):
-    """A query names a column that no table of it has."""
 
 
 class SqlPool:
@@ -132,7 +132,7 @@ class SqlPool:
             self._behind(connection.end(running=False))
         if fault in ("broken", "starting"):
             self._drop_free()  # the server has gone, and the other connections with it
-        found = error_of(self._name, fault)
+        found = error_of(self._name, fault, self._driver.named(error) if fault in _NAMES else "")
         if found is not None:
             raise found from None  # the driver's own error may hold what was searched
 
@@ -178,9 +178,6 @@ HARMLESS = frozenset(
 _REFUSED = {
     "login": "the server refused the user or the password",
     "database": "the server has no database of this name, or the user may not use it",
-    "table": "there is no such table in the database; look at 'table' or at the query",
-    "column": "there is no such column in the table; look at 'fields' or at the query",
-    "function": "the database has no such function, or not for columns of this type; look at the query",
     "syntax": "the database does not understand the query",
     "types": "the query compares what cannot be compared; a CAST in it may help",
     "writes": "the query would write, and may only read",
@@ -188,6 +185,11 @@ _REFUSED = {
     "no_tls": "the server speaks no TLS; tls: none asks it in the clear",
     "no_file": "the file of the database is not there, or the engine may not read it",
     "no_database": "the file is not a SQLite database",
+}
+_NAMES = {
+    "table": ("there is no such table", "look at 'table' or at the query"),
+    "column": ("there is no such column", "look at 'fields' or at the query"),
+    "function": ("the database has no such function, or not for columns of this type", "look at the query"),
 }
 _UNREACHABLE = {
     "slow": "the query took longer than time_limit_s, and was ended",
@@ -202,14 +204,16 @@ _AGAIN = {
 }
 
 
-def error_of(name: str, fault: Fault) -> ProviderError | None:
-    """Return the error for a fault in the name of an integration; None when nothing is wrong."""
+def error_of(name: str, fault: Fault, named: str = "") -> ProviderError | None:
+    """Return the error for a fault in the name of an integration; None when nothing is wrong. `named` is not there."""
     if fault == "value":
         return None
     if fault == "rights":
         return ProviderRefused(f"{name}: the user may not read this table, or a column of it", theirs=True)
-    if fault == "column":
-        return NoSuchColumn(f"{name}: {_REFUSED[fault]}")
+    if fault in _NAMES:
+        what, remedy = _NAMES[fault]
+        which = f": '{named}'" if named else ""
+        return NoSuchName(f"{name}: {what}{which}; {remedy}", fault, named)
     if fault in _REFUSED:
         return ProviderRefused(f"{name}: {_REFUSED[fault]}")
     if fault in _UNREACHABLE:

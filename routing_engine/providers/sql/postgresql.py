@@ -14,6 +14,7 @@ from uuid import UUID
 from routing_engine.providers.sql.pool import Fault, QueryResult
 from routing_engine.providers.sql.settings import SqlServer
 from routing_engine.providers.sql.statement import SqlStatement
+from routing_engine.providers.sql.unknown import named_by_postgresql
 
 _ENDING_S = 2.0
 #: By SQLSTATE, the longest that fits: five characters, or the two of the class.
@@ -155,6 +156,11 @@ class Postgresql:
         if isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError, EOFError)):
             return "broken"
         return "unreachable" if isinstance(error, OSError) else "other"
+
+    def named(self, error: BaseException) -> str:
+        """Return the table, column or function that an error says is not there."""
+        query, place = (str(getattr(error, name, None) or "") for name in ("query", "position"))
+        return named_by_postgresql(str(error), query, place)
 
     def close(self) -> None:
         """Nothing is shared."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import math
 import re
@@ -15,16 +16,19 @@ from routing_engine.core.model import Json, Record, Value
 from routing_engine.core.phone import Number, holds_line, last_digits, phone_format
 from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.core.templates import as_text
-from routing_engine.errors import ProviderMisread, ProviderRefused
+from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused
 from routing_engine.providers.answers.records import record_of
 from routing_engine.providers.answers.values import read_value
-from routing_engine.providers.sql.pool import NoSuchColumn, SqlDriver, SqlPool
+from routing_engine.providers.sql.pool import SqlDriver, SqlPool
 from routing_engine.providers.sql.settings import SqlModel, SqlSettings
 from routing_engine.providers.sql.statement import SqlStatement, TableQuery, digit_spellings, spellings
+from routing_engine.providers.sql.unknown import NoSuchName, every_table, listed, nothing_of, tables_of
 from routing_engine.settings.integration import Model
 
 #: So much text all rows of an answer may hold: it is made clean while calls wait.
 _MOST_BYTES = 4 * 1024 * 1024
+#: What there is instead of a wrong name is told where it can be known so soon: a caller waits.
+_LIST_S = 0.5
 #: What a text cannot hold that goes to a database: NUL, and half a surrogate pair.
 _CANNOT_BE_SENT = re.compile(r"[\x00\ud800-\udfff]")
 
@@ -59,6 +63,7 @@ class SqlProvider:
     ) -> None:
         self._name, self._settings, self._models = name, settings, models
         self._pool, self._region = pool, region
+        self._explanations: dict[tuple[SqlStatement, str, str], str] = {}
         self._statements: dict[tuple[str, tuple[str, ...], str, int], SqlStatement] = {}
 
     async def find(self, query: Query) -> Sequence[Record]:
@@ -78,31 +83,67 @@ class SqlProvider:
 
     async def check(self) -> str:
         """Let the database read every query, so that a missing table, column or right shows before a call does."""
-        every = {name: self._every(name) for name in self._models}
-        for name, found in every.items():
+        every = [(name, statement) for name in self._models for statement in self._every(name)]
+        for name, statement in every:
             try:
-                await self._pool.prove(found)
-            except NoSuchColumn as error:
-                raise await self._unknown(name) or error from None
-        return f"the database knows all that {sum(map(len, every.values()))} queries name"
+                await self._pool.prove([statement])
+            except NoSuchName as error:
+                raise await self._explained(error, name, statement) from None
+        return f"the database knows all that {len(every)} queries name"
 
     async def close(self) -> None:
         """Close every connection."""
         await self._pool.close()
 
-    async def _unknown(self, name: str) -> ProviderRefused | None:
-        """Return the error that names the columns a model's table lacks, and those it has; None when it lacks none."""
-        table, model = self._settings.models.get(name, SqlModel()).table, self._models[name]
-        if not table:
-            return None  # what a query of the operator's own reads is known to the database only
+    async def _explained(self, error: NoSuchName, model: str, statement: SqlStatement) -> ProviderRefused:
+        """Return the error that names what is not there, lists what is, and says which key to correct."""
+        key = (statement, error.fault, error.named)
+        if key not in self._explanations:
+            try:
+                async with asyncio.timeout(_LIST_S):
+                    there = await self._there(error, model, statement)
+            except (ProviderError, TimeoutError):
+                return error  # not kept: the next one may learn more
+            self._explanations[key] = f"{str(error).partition(';')[0]}{there}" if there else str(error)
+        return ProviderRefused(self._explanations[key], remedy=self._remedy(error, model, statement))
+
+    async def _there(self, error: NoSuchName, model: str, statement: SqlStatement) -> str:
+        """Return what there is instead, as the end of a sentence; "" for what has no list."""
+        table = self._settings.models.get(model, SqlModel()).table
+        if error.fault == "table":
+            _, rows = await self._pool.ask(every_table(self._settings.kind), ())
+            return f"; there are {listed([as_text(column_value(row[0])) for row in rows])}"
+        if error.fault != "column":
+            return ""
+        if self._is_own(model, statement):
+            columns = [(one, await self._columns_of(one)) for one in tables_of(statement, error.named)]
+            return "".join(f"; '{one}' has {listed(names)}" for one, names in columns if names)
         there, _ = await self._pool.ask(TableQuery(self._settings.kind, table, (), 0).nothing(), ())
         fold = str if self._settings.kind == "postgresql" else str.casefold  # PostgreSQL alone tells `Name` from `name`
         known = set(map(fold, there))
-        lacks = [f"'{column}'" for column in dict.fromkeys(model.fields.values()) if fold(column) not in known]
-        if not lacks:
-            return None
-        said = f"{self._name}: there is no such column in '{table}': {', '.join(lacks)}; it has {', '.join(there)}"
-        return ProviderRefused(said, remedy=f"correct 'fields' of the model '{name}'")
+        # All that the field map lacks, where the database names the first one only.
+        lacks = [one for one in dict.fromkeys(self._models[model].fields.values()) if fold(one) not in known]
+        others = [f"'{one}'" for one in lacks if one != error.named]
+        return f"{', ' if others else ''}{', '.join(others)}; '{table}' has {listed(there)}"
+
+    async def _columns_of(self, table: str) -> Sequence[str]:
+        """Return the columns of a table; none of what only looks like one, such as a name that WITH gives."""
+        try:
+            return (await self._pool.ask(nothing_of(table), ())).names
+        except ProviderRefused:
+            return ()
+
+    def _is_own(self, model: str, statement: SqlStatement) -> bool:
+        where = self._settings.models.get(model, SqlModel())
+        return statement is where.by_phone or any(statement is one for one in where.by_field.values())
+
+    def _remedy(self, error: NoSuchName, model: str, statement: SqlStatement) -> str:
+        where = self._settings.models.get(model, SqlModel())
+        if not self._is_own(model, statement):
+            return f"correct '{'table' if error.fault == 'table' else 'fields'}' of the model '{model}'"
+        by_field = next((name for name, one in where.by_field.items() if one is statement), "")
+        query = f"the query '{by_field}' of 'find_by_field'" if by_field else "'find_by_phone'"
+        return f"correct {query} of the model '{model}'"
 
     async def _rows(self, query: Query, where: SqlModel) -> Sequence[Row]:
         own = where.by_phone if query.by_caller else where.by_field.get(query.field)
@@ -117,7 +158,7 @@ class SqlProvider:
         model = self._models[query.model]
         if query.by_caller and "number" not in statement.names and query.form != model.forms[0]:
             return ()  # it does not depend on the spelling, and was asked with the first one
-        found = await self._ask(statement, [parameter(query, name) for name in statement.names])
+        found = await self._ask(query.model, statement, [parameter(query, name) for name in statement.names])
         column = model.fields.get(query.field, query.field)
         return [row for row in found if query.by_caller or same_number(row.get(column), query.value)]
 
@@ -125,7 +166,7 @@ class SqlProvider:
         """Compare exactly, whatever the database takes for equal: case, accents, `42` and `0042`."""
         wanted, columns = query.value.strip(), self._columns(query)
         # Asked loosely, compared exactly: MySQL finds `0042` by 42, and `é` by e.
-        found = await self._ask(self._made(query.model, columns, "equal", 1), [wanted])
+        found = await self._ask(query.model, self._made(query.model, columns, "equal", 1), [wanted])
         return [row for row in found if wanted in texts_in(row.get(columns[0]))]
 
     async def _by_caller(self, query: Query) -> Sequence[Row]:
@@ -148,10 +189,13 @@ class SqlProvider:
         self, model: str, columns: tuple[str, ...], how: str, values: Sequence[str | None]
     ) -> Sequence[Row]:
         statement = self._made(model, columns, how, len(values))
-        return await self._ask(statement, [*values] * len(columns))
+        return await self._ask(model, statement, [*values] * len(columns))
 
-    async def _ask(self, statement: SqlStatement, values: Sequence[str | None]) -> Sequence[Row]:
-        names, rows = await self._pool.ask(statement, values)
+    async def _ask(self, model: str, statement: SqlStatement, values: Sequence[str | None]) -> Sequence[Row]:
+        try:
+            names, rows = await self._pool.ask(statement, values)
+        except NoSuchName as error:
+            raise await self._explained(error, model, statement) from None
         if sum(len(cell) for row in rows for cell in row if isinstance(cell, (str, bytes))) > _MOST_BYTES:
             raise ProviderMisread(f"{self._name}: the rows hold more than 4 MiB; ask for fewer columns")
         return [dict(zip(names, row, strict=True)) for row in rows]
@@ -215,7 +259,8 @@ def _record(row: Row, model: Model, integration: str) -> Record:
     names = model.fields or {name: name for name in row}
     missing = next((theirs for theirs in names.values() if theirs not in row), None)
     if missing is not None:
-        raise ProviderMisread(f"{integration}: the answer of the query has no column '{missing}'")
+        has = listed(list(row))
+        raise ProviderMisread(f"{integration}: the answer of the query has no column '{missing}'; it has {has}")
     return record_of({ours: column_value(row[theirs]) for ours, theirs in names.items()}, model.record_url)
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from routing_engine.providers.sql.pool import Fault, QueryResult
 from routing_engine.providers.sql.statement import SqlStatement
+from routing_engine.providers.sql.unknown import named_by_sqlite
 from routing_engine.storage.sqlite import open_only
 
 T = TypeVar("T")
@@ -66,6 +67,10 @@ class Sqlite:
         name = str(getattr(error, "sqlite_errorname", ""))
         known = [fault for start, fault in _FAULTS.items() if name.startswith(start)]
         return [*known, *(fault for part, fault in _SAID.items() if part in str(error))][0]
+
+    def named(self, error: BaseException) -> str:
+        """Return the table, column or function that an error says is not there."""
+        return named_by_sqlite(str(error))
 
     def close(self) -> None:
         """Let the threads end."""
