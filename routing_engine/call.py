@@ -302,10 +302,11 @@ class CallRun:
 
     async def _wait(self, early: _Early | None, ask: Find, left_s: float) -> Found | SourceDown:
         """Wait for what was begun early, or ask now; also when what was begun early was not allowed to be sent."""
-        if early is None or early.done():
+        if early is None:
             return await self._lookup.find(ask, left_s)
         before = self._clock()
-        await asyncio.wait({early}, timeout=left_s)
+        if not early.done():  # it may have come to its end while the channel was told to wait
+            await asyncio.wait({early}, timeout=left_s)
         if not early.done():
             early.cancel(TOO_LATE)
             await asyncio.wait({early}, timeout=LAST_WORD_S)

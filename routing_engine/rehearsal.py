@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from routing_engine.call import CallRun
 from routing_engine.channels.dry import DryChannel, IsHere
@@ -20,7 +21,7 @@ from routing_engine.config.store import Configuration
 from routing_engine.core.asks import Find, Found, SourceDown
 from routing_engine.core.caller import USUAL_LANGUAGE, arrived, at_site
 from routing_engine.core.model import Caller, Decision, Operand, Origin, Value
-from routing_engine.core.ports import Clock, Lookup
+from routing_engine.core.ports import Clock, KnowsPages, Lookup
 from routing_engine.lookup.caching import age_in_words
 from routing_engine.lookup.search import Search
 from routing_engine.providers.canned import CannedProvider
@@ -80,11 +81,12 @@ class CannedLookup:
     async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
         """Return the source's answer, checked and typed as a live one."""
         source = ask.source
-        models = self._integrations[source.integration].models
-        model = models.get(source.model) or Model(source.model, {})
-        provider = CannedProvider(self._answers.get(source.name, ()), model)
-        searching = {source.integration: provider}
-        models_of = {source.integration: models}
+        integration = self._integrations[source.integration]
+        model = integration.models.get(source.model) or Model(source.model, {})
+        knows = integration.settings if isinstance(integration.settings, KnowsPages) else None
+        page_of = None if knows is None else partial(knows.page_of, source.model)
+        searching = {source.integration: CannedProvider(self._answers.get(source.name, ()), model, page_of)}
+        models_of = {source.integration: integration.models}
         # The way of a live look-up, not a shorter one: types, whose record it is, and texts are its business.
         # An answer that is there already takes no time: with a clock that stands still no deadline passes either.
         search = Search(searching, models_of, self._region, left_s or 1, _standing_still, logs=False)

@@ -100,7 +100,7 @@ class Service:
         if (refusal := self._store.refusal) is not None:
             self._tell_refusal(refusal)
         await self._keep()
-        self._server = AgiServer(self.calls.serve, _agi_settings(settings, address))
+        self._server = AgiServer(self.calls.serve, agi_settings(settings, address))
         self._make_room(settings.limits.sessions)
         await self._server.listen(address.host, address.port)
         if configuration.remarks:
@@ -260,7 +260,7 @@ class Service:
         now, first = settings.listeners.fastagi, self._started_with.listeners.fastagi
         # An address that changed waits for the restart, and so does who may connect there.
         listener = now if self._started_with.listeners.places == settings.listeners.places else first
-        server.change(_agi_settings(settings, listener or FASTAGI))
+        server.change(agi_settings(settings, listener or FASTAGI))
         self._make_room(settings.limits.sessions)
 
     def _make_room(self, sessions: int) -> None:
@@ -302,7 +302,8 @@ class Service:
         self._log.info("service.stopped")
 
 
-def _agi_settings(settings: EngineSettings, listener: ListenerAddress) -> AgiSettings:
+def agi_settings(settings: EngineSettings, listener: ListenerAddress) -> AgiSettings:
+    """Return what the FastAGI server takes from engine.yaml; who may connect is the listener's."""
     zone = settings.timezone
     return AgiSettings(
         region=settings.region,

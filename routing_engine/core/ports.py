@@ -136,6 +136,17 @@ class Listable(Protocol):
 
 
 @runtime_checkable
+class KnowsPages(Protocol):
+    """What a provider's settings keep when they, and not the model alone, say where a record's page is.
+
+    So that records which are given beforehand have the page that the system's own would have.
+    """
+
+    def page_of(self, model: str, fields: Mapping[str, Value]) -> str:
+        """Return the address of a record's page; "" where it has none, or only a log-in tells it."""
+
+
+@runtime_checkable
 class Lists(Protocol):
     """What a provider keeps beside `Provider` when its records can be listed: then they can be mirrored."""
 

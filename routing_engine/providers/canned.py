@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from routing_engine.core.asks import SourceDown
 from routing_engine.core.model import Record, Value
@@ -18,11 +19,16 @@ class CannedProvider:
     """Keeps the port `Provider`: answers every question with the same records, or with an outage.
 
     The records have our field names, and become what a system with such a model would give: its fields and no others,
-    clean texts, an id and a page.
+    clean texts, an id and a page: the model's own, unless `page_of` knows it.
     """
 
-    def __init__(self, answer: Sequence[Record] | SourceDown, model: Model) -> None:
-        self._answer, self._model = answer, model
+    def __init__(
+        self,
+        answer: Sequence[Record] | SourceDown,
+        model: Model,
+        page_of: Callable[[Mapping[str, Value]], str] | None = None,
+    ) -> None:
+        self._answer, self._model, self._page_of = answer, model, page_of
 
     async def find(self, query: Query) -> Sequence[Record]:
         """Return the records. Raises `ProviderUnreachable` for an outage."""
@@ -41,7 +47,8 @@ class CannedProvider:
             if mapped
             else {clean_text(name): _clean(value) for name, value in given.items()}
         )
-        return record_of(fields, self._model.record_url)
+        found = record_of(fields, self._model.record_url)
+        return found if self._page_of is None else replace(found, url=self._page_of(fields))
 
     def _number_of(self, record: Record, query: Query) -> Mapping[str, Value]:
         """Return the caller's number, for a record that must show one and says nothing of its numbers.

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from routing_engine.core.asks import Collect, Play, Switch, Typed
-from routing_engine.core.decide import decide
+from routing_engine.core.asks import Collect, Play, Switch
 from routing_engine.core.model import Destination, Input, Languages, Record
 from routing_engine.core.templates import read_template
 
@@ -163,16 +162,11 @@ def test_the_final_prompt_is_heard_to_its_end() -> None:
 
 
 def test_the_trail_names_a_prompt_of_an_input_that_could_not_be_played() -> None:
-    talk = decide(route(inputs=(replace(PIN, attempts=1),), default=go("queue", "q")), ANNA)
-    assert isinstance(next(talk), Collect)
-    with pytest.raises(StopIteration) as end:
-        talk.send(Typed("42", missing=("enter-pin", "x")))
-    assert [step.outcome for step in end.value.value.trail][1] == "could not be played: enter-pin, x"
+    one = replace(PIN, attempts=1, prompt=("enter-pin", "x"))
+    told = converse(route(inputs=(one,), default=go("queue", "q")), typed=["42"], missing=["enter-pin", "x"])
+    assert told.outcomes[1] == "could not be played: enter-pin, x"
 
 
 def test_the_trail_names_an_instruction_that_could_not_be_played() -> None:
-    talk = decide(route(instruction=("hello",), default=go("queue", "q")), ANNA)
-    next(talk)
-    with pytest.raises(StopIteration) as end:
-        talk.send(Typed(missing=("hello",)))
-    assert [step.outcome for step in end.value.value.trail] == ["could not be played: hello"]
+    told = converse(route(instruction=("hello",), default=go("queue", "q")), missing=["hello"])
+    assert told.outcomes == ["could not be played: hello"]

@@ -1,28 +1,37 @@
-"""A site with one route and one call of it, made up: routes, records, types, keys, languages and moments."""
+"""A site and one call of it, made up: routes that lead to one another, sources of every kind, keys, moments."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
+from routing_engine.core.phone import Plus, read_number, user_part
+
+from . import made_up
+from .made_up import Words
+
 ZONES = ("Europe/Vienna", "America/New_York", "Asia/Kolkata")
 Answer = str | list[dict[str, object]]
+#: Where the records of a source lie: a system that is asked, a file, a database, an index of what a system lists.
+Kind = Literal["http", "csv", "json", "sqlite", "mirror"]
+#: The call's number, for all sources that find nothing but what they are asked for.
+CALLER = "+43 664 1234567"
 
 
 @dataclass(frozen=True)
 class Call:
-    """A site with one route, and one call of it: `inputs` by try, what each source answers."""
+    """A site with its routes, and one call of `support`: `inputs` by try, what each source answers."""
 
     engine: Mapping[str, object]
     crm: Mapping[str, object]
     route: Mapping[str, Any]
     answers: Mapping[str, Answer]
-    caller: str = "+43 664 1234567"
+    caller: str = CALLER
     caller_name: str = "Anna"
     called: str = ""
     language: str = ""
@@ -30,133 +39,120 @@ class Call:
     inputs: Sequence[str] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     states: Mapping[str, str] = field(default_factory=dict)
+    #: Extension and seconds since 1970 of whom the caller spoke to last.
+    last_agent: tuple[str, int] | None = None
     #: Whether the first key is pressed while the instruction plays.
     ahead: bool = False
+    others: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(str(self.engine["timezone"]))
+
+    @property
+    def plus(self) -> Plus:
+        return "missing" if self.engine.get("numbers") == {"plus": "missing"} else ""
 
     @property
     def moment(self) -> datetime:
-        zone, moment = ZoneInfo(str(self.engine["timezone"])), datetime.fromisoformat(self.at)
-        return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
+        moment = datetime.fromisoformat(self.at)
+        return moment.replace(tzinfo=self.zone) if moment.tzinfo is None else moment.astimezone(self.zone)
+
+    @property
+    def spoke(self) -> str:
+        """When the caller spoke to the last agent, as the channel tells it."""
+        return datetime.fromtimestamp((self.last_agent or ("", 0))[1], self.zone).isoformat()
+
+    @property
+    def every_route(self) -> Mapping[str, Mapping[str, Any]]:
+        return {"support": self.route, **self.others}
 
     def example(self) -> dict[str, object]:
         given = {name: getattr(self, name) for name in ("caller", "caller_name", "called", "language", "at")}
-        rest = {"input": list(self.inputs), "variables": dict(self.variables), "states": dict(self.states)}
-        return {**given, **rest, "records": dict(self.answers), "expect": {"reason": "matched"}}
+        states = dict[str, object](self.states)
+        if self.last_agent is not None:
+            states["last_agent"] = [self.last_agent[0], self.spoke]
+        rest = {"input": list(self.inputs), "variables": dict(self.variables), "states": states}
+        # A route that leads to no other one may name its own sources only.
+        own = [one["name"] for one in self.route.get("sources", ())]
+        leads_on = "'route':" in str(self.route)
+        records = {name: answer for name, answer in self.answers.items() if leads_on or name in own}
+        return {**given, **rest, "records": records, "expect": {"reason": "matched"}}
 
     def arguments(self) -> list[str]:
         given = ["--caller", self.caller, "--caller-name", self.caller_name, "--called", self.called]
         given += ["--language", self.language, "--at", self.at]
         given += [f"--input={typed}" for typed in self.inputs]
         given += [f"--variable={name}={value}" for name, value in self.variables.items()]
+        given += [f"--state=last_agent={self.last_agent[0]},{self.spoke}"] if self.last_agent else []
         return given + [f"--state={name}={value}" for name, value in self.states.items()]
 
 
-TEXTS = st.sampled_from(
-    [
-        "gold", "Gold ", "0042", "42", "2500", "yes", "false", "0", "", " ", "a\tb", "x\x00y\u202ez", "Müller 😀",
-        "A,B", "2026-11-20", "2026-11-20T10:00:00", "2026-11-20T09:00:00+01:00", "2025-01-01", "201", "de",
-    ]
-)  # fmt: skip
-PHONES = st.sampled_from(
-    ["+43 664 1234567", "0664/1234567", "436641234567", "+43 1 5550000", "1234567", "", "0664 1234567; 0043 1 5550000"]
-)
-ODD: list[object] = [42, 2500.5, 7.0, 0, -3, True, False, None, [], ["gold", "42"], {"deep": ["a", 1]}, [["x"], "z"]]
-VALUES: st.SearchStrategy[object] = st.one_of(TEXTS, st.sampled_from(ODD))
-#: What is likely in a field, so that rules hold often enough.
-USUAL: Mapping[str, st.SearchStrategy[object]] = {
-    "id": st.sampled_from(["7", 8, "a b", True, None]),
-    "name": st.sampled_from(["Anna", "a\tb", "x\x00y\u202ez", "de", "it"]),
-    "tier": st.sampled_from(["gold", "Gold ", "silver", ["gold", "42"]]),
-    "owner": st.sampled_from(["0042", "42", 42, "042.0", "201"]),
-    "due": st.sampled_from(["2026-11-20", "2026-11-20T08:00:00", "2026-11-20T09:00:00+01:00", "2025-01-01"]),
-    "vip": st.sampled_from(["yes", "1", True, "false", 0]),
-    "phone": st.just("+43 664 1234567") | PHONES | st.lists(PHONES, min_size=1, max_size=2),
-    "unmapped": st.sampled_from(["x", 1]),
-}
-RECORD: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
-    {"id": USUAL["id"]}, optional={name: usual | VALUES for name, usual in USUAL.items() if name != "id"}
-)
-RECORDS: st.SearchStrategy[list[dict[str, object]]] = st.lists(RECORD, min_size=1, max_size=3)
-ANSWERS: st.SearchStrategy[Answer] = st.one_of(RECORDS, RECORDS, RECORDS, st.sampled_from(["none", "down"]))
-TESTS: st.SearchStrategy[dict[str, object]] = st.sampled_from(
-    [
-        {"tier": "gold"}, {"owner": 42}, {"owner": {"at_least": 42}}, {"due": "2026-11-20"}, {"vip": True},
-        {"due": {"after": "2026-01-01"}}, {"name": {"contains": "b"}}, {"name": "a b"}, {"phone": {"is_empty": True}},
-        {"unmapped": {"is_empty": False}}, {"tier": {"is": "gold", "loosely": True}}, {"data.origin": "live"},
-        {"data.age_s": {"at_most": 5}}, {"id": "7"}, {"call.language": "de"}, {"call.name": "Anna"},
-    ]
-)  # fmt: skip
-OF_THE_CALL: st.SearchStrategy[dict[str, object]] = st.sampled_from(
-    [
-        {"call.language": "en"}, {"call.language": "de"}, {"call.name": ""}, {"call.name": "Anna"},
-        {"call.called": "217"}, {"call.called": {"is_empty": True}}, {"call.time": {"before": "11:00"}},
-        {"call.weekday": "friday"}, {"call.date": "2026-03-28"}, {"call.country": "AT"}, {"call.variable.V": "a b"},
-        {"call.caller": "+436641234567"}, {"device.201": "busy"}, {"call.caller": {"is_empty": True}},
-    ]
-)  # fmt: skip
-FIXED: list[object] = [
-    {"queue": "vip", "priority": 3},
-    [{"extension": "201", "ring_s": 20}, {"queue": "desk"}],
-    {"extension": "{call.called}", "else": {"voicemail": "217"}},
-    "callback",
-]
-FROM_RECORDS: list[object] = [
-    {"extension": "{owner}", "else": {"queue": "sales"}},
-    {"queue": "q{tier}"},
-    {"external": "{phone}", "else": {"ivr": "main"}},
-]
-SETS: list[dict[str, str]] = [{}, {"caller_name": "{call.name}!", "CALLED": "{call.called}{call.language}"}]
-RECORDED: list[dict[str, str]] = [
-    {"caller_name": "{name} - {owner}", "CRM_ID": "{id}{due}"},
-    {"language": "{name}", "CRM_TIER": "{tier}{vip}"},
-]
+# ---------------------------------------------------------------------------------------------------- the routes
 
 
-def rules(
-    prefix: str, tests: st.SearchStrategy[dict[str, object]], record: bool
-) -> st.SearchStrategy[list[dict[str, object]]]:
-    targets = st.sampled_from([*FIXED, *(FROM_RECORDS if record else [])])
-    sets = st.sampled_from([*SETS, *(RECORDED if record else [])])
-    one = st.builds(
-        lambda when, to, given: {"when": when, "to": to, **({"set": given} if given else {})}, tests, targets, sets
-    )
+def rules(prefix: str, tests: st.SearchStrategy[Words], record: bool, leads_to: str = "") -> st.SearchStrategy[Any]:
+    targets = [*made_up.FIXED, *(made_up.FROM_RECORDS * 2 if record else [])]
+    targets += [{"route": leads_to}, [{"extension": "201"}, {"route": leads_to}]] if leads_to else []
+    sets = st.sampled_from([*made_up.SETS, *(made_up.FROM_RECORDS_SETS if record else [])])
+    plays = st.sampled_from([*made_up.PLAYS, *(made_up.FROM_RECORDS_PLAYS if record else [])])
+    beside: list[Words] = [{}, {}, {}, {"disabled": True}, {"until": "2026-03-27"}, {"until": "2026-03-29 02:30"}]
+    when = made_up.trees(tests) | st.none() if record else made_up.trees(tests)
+    one = st.builds(_rule, when, st.sampled_from(targets), sets, plays, st.sampled_from(beside))
     return st.lists(one, min_size=int(record), max_size=3).map(
         lambda found: [{"name": f"{prefix} {number}", **one} for number, one in enumerate(found)]
     )
 
 
+def _rule(when: Words | None, to: object, given: object, play: object, beside: Words) -> Words:
+    found = {"when": when, "to": to, "set": given, "play": play}
+    return {**{key: value for key, value in found.items() if value}, **beside}
+
+
 @st.composite
-def inputs(draw: st.DrawFn, number: int) -> dict[str, object]:
-    low = draw(st.integers(1, 4))
-    found: dict[str, object] = {
+def inputs(draw: st.DrawFn, number: int) -> Words:
+    low = draw(st.sampled_from([1, 1, 2, 3]))
+    found: Words = {
         "name": f"in{number}",
-        "prompt": f"enter-{number}",
+        "prompt": draw(st.sampled_from([f"enter-{number}", [f"enter-{number}", {"digits": "{call.called}"}]])),
         "attempts": draw(st.integers(1, 3)),
-        "digits": {"min": low, "max": draw(st.integers(low, 6))},
+        "digits": {"min": low, "max": draw(st.integers(max(low, 2), 6))},
         "terminator": draw(st.sampled_from(["#", "#", "*", "", "9"])),
         "first_digit_timeout_s": draw(st.sampled_from([1, 3])),
         "accept_early": draw(st.booleans()),
         "sensitive": draw(st.booleans()),
     }
-    if draw(st.booleans()):
+    if draw(st.sampled_from([False, False, True])):
         found["pattern"] = draw(st.sampled_from(["[0-9]*", "[1-4]..|[5-9].*", "4.*", "[0-9*]+"]))
-    return {
-        **found,
-        **draw(st.sampled_from([{}, {}, {"language": {"1": "it", "42": "de"}}, {"retry_prompt": "again"}])),
-    }
+    beside: list[Words] = [{}, {}, {"language": {"1": "it", "42": "de"}}, {"retry_prompt": "again"}]
+    beside += [{"final_prompt": "no-luck", "on_failure": {"to": {"queue": "nobody"}}}, {"check": "luhn"}]
+    return {**found, **draw(st.sampled_from(beside))}
+
+
+def typed_tests(asked: Sequence[Words]) -> list[Words]:
+    """Return conditions on what was typed, alone and against a record."""
+    names = [f"input.{one['name']}" for one in asked]
+    return [{name: what} for name in names for what in ("42", {"is": "{owner}"}, {"at_least": 40}, {"is": "{tier}"})]
 
 
 @st.composite
-def sources(draw: st.DrawFn, number: int, typed: bool) -> dict[str, object]:
-    by: list[dict[str, str]] = [{"by": "caller"}, {"by": "caller", "field": "phone"}, {"field": "name", "by": "called"}]
-    by += [{"field": "name", "by": "input.in0"}] if typed else []
+def sources(draw: st.DrawFn, number: int, asked: Sequence[Words], kind: Kind, leads_to: str) -> Words:
+    by: list[dict[str, str]] = [{"by": "caller"}, {"by": "caller"}, {"by": "caller", "field": "phone"}]
+    if kind == "http":
+        by += [{"field": "name", "by": "called"}, {"field": "owner", "by": "{call.called}{call.language}"}]
+        by += [{"field": "name", "by": "input.in0"}] if asked else []
+    else:
+        by += [{"field": "key", "by": "{call.weekday}-key"}] * 2
+    menu = {"ask": draw(st.sampled_from(made_up.LABELS)), "else": {"to": {"queue": "none"}}}
     many: list[object] = [
-        "first",
-        "newest by due",
-        {"prefer": {"vip": True}},
-        {"ask": {"digits": "{owner}"}},
-    ]
-    many += [{"to": {"queue": "many"}}]
+        "first", "newest by due", "newest by name", {"prefer": {"vip": True}},
+        {"prefer": draw(made_up.trees(made_up.OF_RECORDS))}, {"ask": {"digits": "{owner}"}}, {"to": {"queue": "many"}},
+        {**menu, "at_most": 2, "prompt": "choose"}, menu,
+    ]  # fmt: skip
+    tests = made_up.USUALLY | made_up.USUALLY | made_up.OF_RECORDS
+    tests = tests | st.sampled_from(typed_tests(asked)) if asked else tests
+    tests = tests | made_up.OF_THE_DATA if kind != "mirror" else tests
     return {
         "name": f"source {number}",
         "integration": f"crm{number}",
@@ -164,69 +160,144 @@ def sources(draw: st.DrawFn, number: int, typed: bool) -> dict[str, object]:
         "search": draw(st.sampled_from(by)),
         "when_many": draw(st.sampled_from(many)),
         "when_down": draw(st.sampled_from(["next", "default", {"to": {"queue": "down"}}])),
-        "rules": draw(rules(f"rule {number}", TESTS, True)),
+        "rules": draw(rules(f"rule {number}", tests, True, leads_to)),
     }
 
 
 @st.composite
-def routes(draw: st.DrawFn) -> dict[str, Any]:
-    """Return a route that is about records, or about keys, or about the call itself."""
-    rules_, inputs_, sources_ = draw(st.sampled_from([(0, 0, 2), (0, 0, 1), (0, 2, 1), (0, 1, 0), (1, 1, 1)]))
+def routes(draw: st.DrawFn, kinds: Sequence[Kind], first: int, name: str, leads_to: str) -> dict[str, Any]:
+    """Return a route that is about records, or about keys, or about the call itself; its sources count from `first`."""
+    rules_, inputs_ = draw(st.sampled_from([(0, 0), (0, 0), (0, 2), (0, 1), (1, 1), (1, 0)]))
     asked = [draw(inputs(number)) for number in range(inputs_)]
-    searched = [draw(sources(number, bool(asked))) for number in range(sources_)]
-    languages: list[dict[str, object]] = [{}, {}, {"language": "de"}, {"language": {"by": "call.called", "217": "it"}}]
+    searched = [draw(sources(first + place, asked, kind, leads_to)) for place, kind in enumerate(kinds)]
+    tests = made_up.OF_THE_CALL
+    tests = tests | st.sampled_from([{f"input.{one['name']}": "42"} for one in asked]) if asked else tests
+    languages: list[Words] = [{}, {}, {"language": "de"}, {"language": {"by": "call.called", "217": "it"}}]
+    languages += [{"language": {"by": "call.country", "AT": "de", "else": "fr"}}]
+    default: list[object] = [{"ivr": "main"}, {"extension": "{owner}", "else": {"queue": "last"}}]
+    default += [[{"extension": "202"}, {"queue": "last"}], *([{"route": leads_to}] if leads_to else [])]
     route = {
-        "rules": draw(rules("call", OF_THE_CALL, False)) if rules_ else [],
+        "rules": draw(rules(f"{name} call", tests, False, leads_to)) if rules_ else [],
         "inputs": asked,
         "sources": searched,
         "look_ahead": draw(st.sampled_from(["certain", "next", "all"])),
-        "default": {
-            "to": draw(st.sampled_from([{"ivr": "main"}, {"extension": "{owner}", "else": {"queue": "last"}}]))
-        },
-        **draw(st.sampled_from([{}, {"anonymous": {"to": {"queue": "hidden"}}}])),
-        **draw(st.sampled_from([{}, {"instruction": "welcome"}])),
+        "default": {"to": draw(st.sampled_from(default))},
+        **draw(st.sampled_from([{}, {"anonymous": {"to": {"queue": "hidden"}, "play": "who"}}])),
+        **draw(st.sampled_from([{}, {"instruction": "welcome"}, {"instruction": ["hello", {"date": "{call.date}"}]}])),
         **draw(st.sampled_from(languages)),
     }
     return {key: value for key, value in route.items() if value != []}
 
+
+# ----------------------------------------------------------------------------------------------------- the call
 
 KEYS = (
     st.text("0123456789", min_size=1, max_size=9)
     | st.text("0123456789*#", max_size=9)
     | st.sampled_from(["", "42", "1", "123#", "#", "5#6", "12345678"])
 )
+#: What most of the inputs take.
+LIKELY = ("1", "42", "451", "4111", "18#", "4512")
+CALLERS = (
+    "0664/1234567", "anonymous", "Anonymous", "unknown", "217", "", "00436641234567", "sip:+436641234567@example.com",
+    "+1 212 555 0123", "436641234567", "+39 02 1234567", "Restricted",
+)  # fmt: skip
+MOMENTS = (
+    "2026-03-27T12:00", "2026-03-27T23:30Z", "2026-03-27T20:30+05:30", "2026-03-28T02:30",
+    # The clocks change: an hour that is not there, one that is there twice, and the moments around them.
+    "2026-03-29T01:59", "2026-03-29T02:30", "2026-03-29T03:00", "2026-03-29T00:59:59Z", "2026-03-29T01:00Z",
+    "2026-10-25T02:30", "2026-10-25T00:30Z", "2026-10-25T01:30Z", "2026-03-08T02:30", "2026-11-01T01:30",
+    "2026-11-01T06:30Z", "2026-10-24T22:30Z",
+)  # fmt: skip
+STATES: list[dict[str, str]] = [
+    {}, {"device.201": "busy"}, {"device.201": "INUSE", "device.202": "not_inuse"},
+    {"queue.sales.waiting": "3", "queue.sales.members": "0"}, {"queue.desk.members": "0", "device.201": "unavailable"},
+    {"queue.sales.free": "0", "call.attestation": "A"}, {"call.attestation": "failed"}, {"call.attestation": "none"},
+]  # fmt: skip
+OFFICE = {"hours": {"weekdays": "08:00-12:00, 22:00-03:00"}, "closed": "2026-03-29", "holidays": "AT"}
+TYPES = {"owner": ["number", "text", ""], "due": ["date", ""], "vip": ["boolean", ""], "tier": ["text", ""]}
+TYPES |= {"name": ["", "", "text", "number", "boolean", "date"]}
+
+
+def found_by_all(draw: st.DrawFn, kind: Kind, key: str, caller: str) -> Answer:
+    """Return what a source finds that looks for itself: every row shows the caller's number and the key."""
+    records = draw(st.lists(made_up.RECORD, min_size=draw(st.sampled_from([0, 1, 1, 1])), max_size=3))
+    rows = [{**one, "phone": caller, "key": key, "id": str(number)} for number, one in enumerate(records)]
+    rows = [{**dict.fromkeys(made_up.USUAL, ""), **one} for one in rows] if kind == "csv" else rows
+    return [{name: _kept(value, kind) for name, value in row.items()} for row in rows] or "none"
+
+
+def _kept(value: object, kind: Kind) -> object:
+    """Return a value as such a place can hold it: a cell of a CSV is a text on one line, SQLite has no truth."""
+    if kind == "csv":
+        return "" if value is None or isinstance(value, list | dict) else " ".join(str(value).split("\x00"))
+    if kind == "sqlite":
+        return None if isinstance(value, list | dict) else int(value) if isinstance(value, bool) else value
+    return value
 
 
 @st.composite
 def calls(draw: st.DrawFn) -> Call:
-    types = {"owner": ["number", "text", ""], "due": ["date", ""], "vip": ["boolean", ""], "tier": ["text", ""]}
-    fields = {name: {"type": draw(st.sampled_from(known))} for name, known in types.items()}
+    fields = {name: {"type": draw(st.sampled_from(known))} for name, known in TYPES.items()}
     mapped = {name: {"field": name, **(kind if kind["type"] else {})} for name, kind in fields.items()}
     forms = draw(st.sampled_from([["e164"], ["national"], ["e164", "digits"], ["as_received", "last 8"]]))
-    model: dict[str, object] = {"fields": {"id": "id", "name": "name", "phone": "phone", **mapped}}
+    model: Words = {"fields": {"id": "id", "phone": "phone", "key": "key", **mapped}}
     model["record_url"] = "https://crm.example.com/{id}"
     if "last 8" in forms or draw(st.booleans()):
         model["numbers"] = "phone"
-    route = draw(routes())
-    typed = draw(st.lists(KEYS, max_size=5))
-    first = route.get("inputs", [{}])[0]
-    ahead = typed and typed[0][:1].isdigit() and typed[0][0] != first.get("terminator") and "instruction" in route
-    return Call(
-        engine={"region": draw(st.sampled_from(["AT", "DE", "US"])), "timezone": draw(st.sampled_from(ZONES))},
+    kind: st.SearchStrategy[Kind] = st.sampled_from(["http", "http", "http", "csv", "json", "sqlite", "mirror"])
+    own = st.lists(kind, min_size=draw(st.sampled_from([0, 1, 1, 1])), max_size=2)
+    plan = draw(st.lists(own, min_size=1, max_size=3))
+    names = ["support", "second", "third"][: len(plan)]
+    made, kinds, count = dict[str, Any](), dict[str, Kind](), 0
+    for place, (name, own) in enumerate(zip(names, plan, strict=True)):
+        onward = names[place + 1] if place + 1 < len(names) else draw(st.sampled_from(["", "", names[0]]))
+        made[name] = draw(routes(own, count, name, onward if len(names) > 1 else ""))
+        kinds |= {f"source {count + number}": one for number, one in enumerate(own)}
+        count += len(own)
+    typed = draw(st.lists(KEYS | st.sampled_from(LIKELY), max_size=6))
+    first = made["support"].get("inputs", [{}])[0]
+    ahead = typed and typed[0][:1].isdigit() and typed[0][0] != first.get("terminator")
+    ahead = ahead and made["support"].get("instruction") == "welcome" and first and not first["accept_early"]
+    caller = draw(st.sampled_from([*[CALLER] * 20, *CALLERS]))
+    call = Call(
+        engine={
+            "region": draw(st.sampled_from(["AT", "AT", "DE", "US"])),
+            "numbers": {"plus": draw(st.sampled_from(["expected", "missing"]))},
+            "dialplan": {"profile": draw(st.sampled_from(["plain", "plain", "freepbx"]))},
+            "timezone": draw(st.sampled_from(ZONES)),
+            "calendars": {"office": OFFICE},
+            "lists": {"known": draw(st.sampled_from([{"block": "lists/some.txt"}, {"allow": "lists/some.txt"}]))},
+        },
         crm={"provider": "http", "models": {"contact": model}, "number_form": forms, "breaker": "none"},
-        route=route,
-        answers={f"source {number}": draw(ANSWERS) for number in range(len(route.get("sources", ())))},
-        caller=draw(
-            st.just("+43 664 1234567") | st.sampled_from(["0664/1234567", "anonymous", "Anonymous", "unknown", "217"])
-        ),
-        caller_name=draw(st.sampled_from(["Anna", "", "unknown", "Ä B"])),
-        called=draw(st.sampled_from(["217", "", "+43 1 217"])),
+        route=made.pop("support"),
+        others=made,
+        answers={},
+        kinds=kinds,
+        caller=caller,
+        caller_name=draw(st.sampled_from(["Anna", "", "unknown", "Ä B", "0664/1234567", "x\tB", "Anna " * 40])),
+        called=draw(st.sampled_from(["217", "", "+43 1 217", "0431217", "4312170", "s"])),
         language=draw(st.sampled_from(["", "de", "fr"])),
-        at=draw(
-            st.sampled_from(["2026-03-27T12:00", "2026-03-27T23:30Z", "2026-03-27T20:30+05:30", "2026-03-28T02:30"])
-        ),
+        at=draw(st.sampled_from(MOMENTS)),
         inputs=typed,
-        variables=draw(st.sampled_from([{}, {"V": "a b"}, {"V": "ä,%20\"'"}])),
-        states=draw(st.sampled_from([{}, {"device.201": "busy"}, {"device.201": "INUSE"}])),
-        ahead=bool(ahead and "inputs" in route and first["digits"]["max"] > 1 and not first["accept_early"]),
+        variables=draw(st.sampled_from([{}, {"V": "a b"}, {"V": "ä,%20\"'"}, {"V": "600"}, {"V": "x\ny\t"}])),
+        states=draw(st.sampled_from(STATES)),
+        ahead=bool(ahead and first["digits"]["max"] > 1),
     )
+    return with_answers(draw, call)
+
+
+def with_answers(draw: st.DrawFn, call: Call) -> Call:
+    """Return the call with what each source answers, and with whom the caller spoke to before."""
+    key = f"{call.moment:%A}".lower() + "-key"
+    number = read_number(user_part(call.caller), str(call.engine["region"]), call.plus)
+    shown = number.e164 if number is not None else CALLER
+    records = st.lists(made_up.RECORD, min_size=1, max_size=3)
+    answers: st.SearchStrategy[Answer] = st.one_of(*[records] * 5, st.sampled_from(["none", "down"]))
+    found = {
+        name: draw(answers) if kind == "http" else found_by_all(draw, kind, key, shown)
+        for name, kind in call.kinds.items()
+    }
+    last = draw(st.sampled_from([None, ("205", 2), ("206", 10), ("207", 0)])) if call.caller == CALLER else None
+    spoke = None if last is None else (last[0], int(call.moment.timestamp()) - last[1] * 86_400)
+    return replace(call, answers=found, last_agent=spoke)

@@ -50,8 +50,7 @@ def map_model(description: Description, model: Model, own_url: Template | None) 
     """Compile a model's field map. The operator's own address of a record's page goes before the description's."""
     fields = tuple((ours, tuple(map(read_path, theirs.split(" + ")))) for ours, theirs in model.fields.items())
     wanted = (_asked(path, description.within) for _, paths in fields for path in paths)
-    known = description.models.get(model.name)
-    url = own_url if own_url is not None else (known.record_url if known is not None else None)
+    url = url_of(description, model.name, own_url)
     lists = {ours: found for ours, paths in fields if (found := _list_of(paths)) is not None}
     return MappedModel(
         fields,
@@ -63,6 +62,12 @@ def map_model(description: Description, model: Model, own_url: Template | None) 
         description.encoded == "html",
         lists,
     )
+
+
+def url_of(description: Description, model: str, own_url: Template | None) -> TextTemplate | Template | None:
+    """Return what makes the address of a record's page: the operator's template, else the description's."""
+    known = description.models.get(model)
+    return own_url if own_url is not None else (known.record_url if known is not None else None)
 
 
 def _list_of(paths: tuple[Path, ...]) -> tuple[Path, tuple[Path, ...]] | None:
@@ -123,7 +128,7 @@ def read_record(node: dict[str, Json], mapped: MappedModel, scope: Scope) -> Rec
     fields = {
         ours: _items(node, inside, ours, mapped) or _value(node, inside, paths, mapped) for ours, paths in mapped.fields
     }
-    return Record(fields, id=id_of(fields), url=_url(mapped.url, fields, scope))
+    return Record(fields, id=id_of(fields), url=record_page(mapped.url, fields, scope))
 
 
 def _items(node: Json, inside: Json, ours: str, mapped: MappedModel) -> Value:
@@ -164,7 +169,8 @@ def _is_nothing(value: Json, nothing: tuple[Json, ...]) -> bool:
     return any(value == one and type(value) is type(one) for one in nothing)
 
 
-def _url(url: TextTemplate | Template | None, fields: Mapping[str, Value], scope: Scope) -> str:
+def record_page(url: TextTemplate | Template | None, fields: Mapping[str, Value], scope: Scope) -> str:
+    """Return the address of a record's page; "" when it has none, or a value that it needs is missing."""
     if url is None or isinstance(url, Template):
         return page_url(url, fields)
     here = {**scope, "record": fields}

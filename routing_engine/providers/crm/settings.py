@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
-from routing_engine.core.model import Template
+from routing_engine.core.model import Template, Value
 from routing_engine.core.ports import Listing
 from routing_engine.providers.crm.auth_methods import fill, host_of, read_auth
 from routing_engine.providers.crm.checks import check_field
 from routing_engine.providers.crm.model import AuthMethod, Description, KnownModel
 from routing_engine.providers.crm.read_description import KnownModelKeys, read_description
+from routing_engine.providers.crm.records import record_page, url_of
 from routing_engine.providers.net.address import (
     CONNECT_TIMEOUT,
     CONNECT_TIMEOUT_S,
@@ -82,6 +83,11 @@ class CrmSettings:
         """Return what of a model can be listed."""
         found = self.description.listing_for(model, True)
         return "" if found is None else "changes" if found.changes else "all"
+
+    def page_of(self, model: str, fields: Mapping[str, Value]) -> str:
+        """Return the address of a record's page; "" where only a log-in tells a part of it."""
+        scope = {"settings": self.values, "model": self.constants[model]}
+        return record_page(url_of(self.description, model, self.urls.get(model)), fields, scope)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from routing_engine.core.model import Record
 from routing_engine.dry_run import DryCall, dry_run
 from routing_engine.engine import open_provider, open_store
 from routing_engine.providers.crm.provider import CrmProvider
@@ -102,6 +103,14 @@ async def call(folder: Path, caller: str, typed: str = "0000") -> tuple[str, str
 )
 async def test_a_caller_is_led_to_the_owner(folder: Path, kontor: Kontor, caller: str, who: str) -> None:
     assert await call(folder, caller) == ("extension 217", f"{kontor.address}/people/{who}")
+
+
+async def test_a_record_of_an_example_has_the_page_of_one_that_is_found(folder: Path, kontor: Kontor) -> None:
+    records = {"caller": (Record({"id": 101, "owner_extension": "217"}),)}
+    wanted = DryCall("support", "+43 664 1234567", inputs=("0000",), records=records)
+    found = await dry_run(open_store(folder).load(), wanted)
+    assert found.decision.record is not None
+    assert found.decision.record.url == f"{kontor.address}/people/101"
 
 
 async def test_the_same_digits_of_another_country_are_a_stranger(folder: Path, kontor: Kontor) -> None:
