@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from pathlib import Path
-from typing import Any
 
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
 from routing_engine.config.calendars.overrides import OVERRIDES, write_override
@@ -56,7 +54,7 @@ def show(options: argparse.Namespace) -> int:
     found = calendars_of(read_folder(options.config), now)
     states = [_state(name, found, now) for name in found.by_name if name]
     if options.json:
-        print_json({"calendars": states, "remarks": [asdict(one) for one in found.remarks]})
+        print_json({"calendars": [*map(asdict, states)], "remarks": [asdict(one) for one in found.remarks]})
         return 0
     for one in states:
         print(_line(one))
@@ -115,19 +113,30 @@ def _warn_if_not_taken(folder: Path) -> None:
         print(f"the configuration has problems ({len(error.problems)}): {_NOT_TAKEN}", file=sys.stderr)
 
 
-def _state(name: str, found: Calendars, now: datetime) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class CalendarState:
+    """A calendar as `--json` prints it; `until` None is longer than anybody looks ahead."""
+
+    name: str
+    state: str
+    until: str | None
+    why: str
+    default: bool
+
+
+def _state(name: str, found: Calendars, now: datetime) -> CalendarState:
     calendar = found.by_name[name]
     until = calendar.next_change(now)
-    return {
-        "name": name,
-        "state": calendar.state(now),
-        "until": None if until is None else until.isoformat(timespec="seconds"),
-        "why": calendar.why(now),
-        "default": found.by_name.get("") is calendar,
-    }
+    return CalendarState(
+        name,
+        calendar.state(now),
+        None if until is None else until.isoformat(timespec="seconds"),
+        calendar.why(now),
+        found.by_name.get("") is calendar,
+    )
 
 
-def _line(one: Mapping[str, Any]) -> str:
-    state = paint(f"{one['state']:<8}", "good" if one["state"] == "open" else "bad")
-    until = f"until {datetime.fromisoformat(one['until']):%a %Y-%m-%d %H:%M}" if one["until"] else "for over a year"
-    return f"{one['name']:<16}  {state}  {until}  {one['why']}"
+def _line(one: CalendarState) -> str:
+    state = paint(f"{one.state:<8}", "good" if one.state == "open" else "bad")
+    until = f"until {datetime.fromisoformat(one.until):%a %Y-%m-%d %H:%M}" if one.until else "for over a year"
+    return f"{one.name:<16}  {state}  {until}  {one.why}"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from routing_engine.cli.common import misuse, paint, print_json
 from routing_engine.config.examples import Example
@@ -33,28 +32,37 @@ def run(options: argparse.Namespace) -> int:
     remarks = [one for one in found.remarks if _route_of(one) in names]
     results = [_result(name, example, found.failing) for name in names for example in found.examples[name]]
     if options.json:
-        print_json({"examples": results, "remarks": [*map(asdict, remarks)]})
+        print_json({"examples": [*map(asdict, results)], "remarks": [*map(asdict, remarks)]})
     else:
         _print(results, remarks)
-    return int(any(one["failures"] for one in results))
+    return int(any(one.failures for one in results))
 
 
 def _route_of(problem: Problem) -> str:
     return Path(problem.file).stem if problem.file.startswith("routes/") else ""
 
 
-def _result(route: str, example: Example, failing: Iterable[Problem]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class ExampleResult:
+    """One example, as `--json` prints it: it holds where there are no `failures`."""
+
+    route: str
+    name: str
+    failures: list[str]
+
+
+def _result(route: str, example: Example, failing: Iterable[Problem]) -> ExampleResult:
     failures = [str(one) for one in failing if _route_of(one) == route and one.line == example.line]
-    return {"route": route, "name": example.name, "failures": failures}
+    return ExampleResult(route, example.name, failures)
 
 
-def _print(results: list[dict[str, Any]], remarks: list[Problem]) -> None:
+def _print(results: list[ExampleResult], remarks: list[Problem]) -> None:
     for one in results:
-        word = paint("FAILS", "bad") if one["failures"] else paint("holds", "good")
-        print(f"{word}  {one['route']}: {one['name']}", *one["failures"], sep="\n       ")
+        word = paint("FAILS", "bad") if one.failures else paint("holds", "good")
+        print(f"{word}  {one.route}: {one.name}", *one.failures, sep="\n       ")
     for remark in remarks:
         print(paint(f"{remark} (a remark)", "dim"))
-    failed = sum(bool(one["failures"]) for one in results)
+    failed = sum(bool(one.failures) for one in results)
     holds = len(results) - failed
     said = f"{holds} example holds" if holds == 1 else f"{holds} examples hold"
     print(f"{said}, {failed} {'fails' if failed == 1 else 'fail'}" if failed else said)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
 from routing_engine.core.phone import Number
 from routing_engine.journal.privacy import FORGOTTEN, Privacy, without
@@ -69,12 +69,12 @@ def forget(path: Path, number: Number, privacy: Privacy) -> ForgottenCalls:
     return found
 
 
-def _by(number: Number, privacy: Privacy) -> Any:
+def _by(number: Number, privacy: Privacy) -> ColumnElement[bool]:
     return or_(surely_by(number, privacy), perhaps_by(number, privacy))
 
 
 def _count(connection: Connection, number: Number, privacy: Privacy, cleaned: int) -> ForgottenCalls:
-    def count(*where: Any) -> int:
+    def count(*where: ColumnElement[bool]) -> int:
         return int(connection.execute(select(func.count()).select_from(CALLS).where(*where)).scalar_one())
 
     surely, perhaps = surely_by(number, privacy), perhaps_by(number, privacy)
