@@ -4,9 +4,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import cycle
 
 from rig.asterisk import Asterisk
-from rig.ear import sound
 from rig.process import HERE
 from rig.sip import Call, Phone
 from rig.tape import Tape
@@ -17,6 +17,7 @@ PHONES = ("201", "202", "203")
 FIRM = "+4312345600"
 MARIA, OTTO, MOBILE = "+436641112223", "+436765556667", "+436601234567"
 TALK_S = 0.6
+PACKETS_A_SECOND = 50
 
 FILES = {
     # The start of the mailbox stands in no other event.
@@ -38,7 +39,7 @@ class Office:
         self.asterisk, self.provider, self.phones = asterisk, provider, phones
         self.version = ""
         self.tape: Tape
-        self._hz = 400
+        self._tones = cycle(range(700, 3500, 200))
         self._epoch = time.time() - asyncio.get_running_loop().time()
 
     def at(self, moment: float | None) -> float | None:
@@ -48,6 +49,16 @@ class Office:
     def begin_tape(self, classes: str) -> None:
         """Put in a new tape."""
         self.tape = Tape(self.asterisk.manager_address, self.asterisk.secret, classes)
+
+    @property
+    def now(self) -> float:
+        """The telephones' clock."""
+        return asyncio.get_running_loop().time()
+
+    def channel_of(self, start: str) -> str:
+        """Return the name of a living channel that begins so."""
+        began = self.tape.events("Newchannel")
+        return next(one["Channel"] for one in began if one["Channel"].startswith(start))
 
     # Who calls.
 
@@ -79,11 +90,11 @@ class Office:
 
     async def talk(self, one: Call, other: Call) -> None:
         """Let two parties speak to each other for a moment."""
-        first, second = self._hz, self._hz + 100
-        self._hz = 400 + (self._hz - 200) % 2200
+        # Never the same tones again: what was heard once would do for ever.
+        first, second = next(self._tones), next(self._tones)
         one.speak(first)
         other.speak(second)
-        await asyncio.gather(_hears(one, second), _hears(other, first))
+        await asyncio.gather(hears(one, second), hears(other, first))
         one.speak(None)
         other.speak(None)
 
@@ -93,8 +104,10 @@ class Office:
         await asyncio.gather(*(call.hang_up() for call in calls))
 
 
-async def _hears(call: Call, hz: float) -> None:
-    await call.hears(sound(TALK_S, hz=hz))
+async def hears(call: Call, hz: float, seconds: float = TALK_S) -> None:
+    """Wait until a tone was heard for so long since now, other sounds before and behind it or not."""
+    before = len(call.arrivals(hz))
+    await call.hears(lambda _: len(call.arrivals(hz)) >= before + seconds * PACKETS_A_SECOND)
 
 
 @asynccontextmanager
@@ -119,5 +132,5 @@ async def office() -> AsyncIterator[Office]:
         for phone in (provider, *phones):
             phone.answer_with(status=None)
         firm = Office(asterisk, provider, dict(zip(PHONES, phones, strict=True)))
-        firm.version = (await asterisk.command("core show version")).split()[1]
+        firm.version = (await asterisk.ami.action("CoreSettings"))["AsteriskVersion"]
         yield firm

@@ -71,6 +71,7 @@ class Call:
         self._rings: asyncio.Future[int] = loop.create_future()
         self._answers: asyncio.Future[None] = loop.create_future()
         self._ends: asyncio.Future[Ending] = loop.create_future()
+        self._passed_on: asyncio.Future[int] = loop.create_future()
 
     @property
     def call_id(self) -> str:
@@ -209,6 +210,7 @@ class Call:
         self._progress = response.status
         if response.status > 100 and not self._rings.done():
             self._rings.set_result(response.status)
+            self._theirs = response.header("to")
         self._take_media(response)
         if self._giving_up:
             self._cancel()
@@ -303,6 +305,10 @@ class Call:
         host, port = self._line.address
         return self._next("REFER", (("Contact", f"<sip:rig@{host}:{port}>"), ("Refer-To", f"<{target}>")))
 
+    async def passed_on(self, timeout_s: float = PATIENCE_S) -> int:
+        """Wait until the other side has called in our place, and return the status with which it was answered."""
+        return await self._wait(self._passed_on, timeout_s, "passed on")
+
     def _next(self, method: str, more: Headers = ()) -> Message:
         self._sequence += 1
         return self._in_dialog(method, self._sequence, more)
@@ -364,6 +370,7 @@ class Call:
         """Take a request of the other side within this call."""
         handlers: dict[str, Callable[[Message, Address], None]] = {
             "ACK": self._on_ack, "BYE": self._on_bye, "CANCEL": self._on_cancel, "INVITE": self._on_change,
+            "NOTIFY": self._on_news,
         }  # fmt: skip
         handlers.get(request.method, self._on_other)(request, address)
 
@@ -384,6 +391,13 @@ class Call:
     def _on_change(self, request: Message, address: Address) -> None:
         self._take_media(request)
         self._final_answer(request, self._reply_with_media(request), address)
+
+    def _on_news(self, request: Message, address: Address) -> None:
+        """Take what became of our REFER: the body is the first line of an answer (RFC 3420)."""
+        self._on_other(request, address)
+        status = request.body.decode().split()[1:2]
+        if status and status[0] >= "200" and not self._passed_on.done():
+            self._passed_on.set_result(int(status[0]))
 
     def _on_other(self, request: Message, address: Address) -> None:
         self._line.answer(request, self._reply(request, 200), address)

@@ -28,8 +28,8 @@ async def resume(call: Call) -> None:
 
 
 async def transfer(call: Call, number: str) -> None:
-    """Pass the other party on to a number; Asterisk hangs up on us once it has begun (RFC 3515)."""
-    _demand(f"transfer to {number}", await call.ask(call.ask_to_call(_uri(call, number))), ACCEPTED)
+    """Pass the other party on to a number, and hang up once Asterisk has called it (RFC 3515)."""
+    await _pass_on(call, _uri(call, number))
 
 
 async def transfer_to(call: Call, consultation: Call, number: str = "") -> None:
@@ -38,12 +38,18 @@ async def transfer_to(call: Call, consultation: Call, number: str = "") -> None:
     # As Asterisk sees that dialog: `to-tag` is its own.
     replaces = quote(f"{call_id};to-tag={theirs};from-tag={ours}", safe="")
     target = f"{_uri(consultation, number or consultation.called)}?Replaces={replaces}"
-    _demand("attended transfer", await call.ask(call.ask_to_call(target)), ACCEPTED)
+    await _pass_on(call, target)
 
 
 def forward(call: Call, number: str) -> None:
     """Send a call on that rings here, as the telephone's own forwarding does (302)."""
     call.refuse(302, (("Contact", f"<{_uri(call, number)}>"),))
+
+
+async def _pass_on(call: Call, target: str) -> None:
+    _demand(f"REFER to {target}", await call.ask(call.ask_to_call(target)), ACCEPTED)
+    _demand(f"transfer to {target}", await call.passed_on(), 200)
+    await call.hang_up()
 
 
 def _uri(call: Call, number: str) -> str:

@@ -14,6 +14,7 @@ from rig.sip import Call
 Value: TypeAlias = "str | float | int | Sequence[Value] | dict[str, Value] | None"
 Members: TypeAlias = dict[str, Value]
 
+KNOWN_BY_LEGS = ("legs", "ringing_at", "answered_at", "transfers")
 USERS = {"201": "anna", "202": "bernd", "203": "clara"}
 
 
@@ -29,7 +30,7 @@ class Rang:
     def members(self, office: Office) -> Members:
         """Return it as a leg."""
         return {
-            "phone": f"main/{self.phone}" if self.phone in USERS else self.phone,
+            "phone": _place(self.phone),
             "user": USERS.get(self.phone),
             "ringing_at": None if self.placed else office.at(self.call.began_at),
             "answered_at": office.at(self.call.answered_at),
@@ -46,11 +47,30 @@ class Told:
     began: Call
     outcome: str
     legs: Sequence[Rang] = ()
-    transfers: Sequence[tuple[str, str, str]] = ()
+    transfers: list[tuple[str, str | None, str]] = field(default_factory=list)
     more: Members = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
+    def passed(self, by: str, to: str | None, how: str) -> "Told":
+        """Say that somebody passed it on."""
+        self.transfers.append((by, to, how))
+        return self
+
+    def without(self, *members: str) -> "Told":
+        """Say what the telephones cannot know."""
+        self.unknown += members
+        return self
+
+    def merged(self) -> "Told":
+        """Say that it became a part of the first call; nothing else of it counts."""
+        self.more["merged_into"] = 0
+        return self.without(*KNOWN_BY_LEGS, "outcome", "to", "ended_at")
 
     def members(self, office: Office) -> Members:
         """Return what is expected of its record."""
+        return {name: value for name, value in self._members(office).items() if name not in self.unknown}
+
+    def _members(self, office: Office) -> Members:
         legs = [leg.members(office) for leg in self.legs]
         rang = [leg.call.began_at for leg in self.legs if not leg.placed]
         spoke = [leg.call.answered_at for leg in self.legs if leg.call.answered_at is not None]
@@ -63,7 +83,7 @@ class Told:
             "answered_at": office.at(min(spoke, default=None)),
             "ended_at": office.at(self.began.ended_at),
             "legs": legs,
-            "transfers": [{"by": by, "to": to, "how": how} for by, to, how in self.transfers],
+            "transfers": [{"by": _place(by), "to": _place(to), "how": how} for by, to, how in self.transfers],
             **self.more,
         }
 
@@ -72,7 +92,8 @@ class Told:
         if self.direction == "inbound":
             return {"from": self.began.caller, "to": called, "did": called}
         did = FIRM if self.direction == "outbound" else None
-        return {"from": self.began.caller, "to": called.lstrip("9"), "did": did}
+        # The 9 in front is an order to our own dialplan only.
+        return {"from": self.began.caller, "to": called.removeprefix("9"), "did": did}
 
 
 def inbound(began: Call, outcome: str, *legs: Rang, **more: Value) -> Told:
@@ -88,3 +109,8 @@ def outbound(began: Call, outcome: str, *legs: Rang, **more: Value) -> Told:
 def internal(began: Call, outcome: str, *legs: Rang, **more: Value) -> Told:
     """Return a call within the firm."""
     return Told("internal", began, outcome, legs, more=more)
+
+
+def _place(number: str | None) -> str | None:
+    """Return how a telephone is named in a record."""
+    return f"main/{number}" if number in USERS else number

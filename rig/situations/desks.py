@@ -181,7 +181,7 @@ async def _refused(office: Office, status: int, outcome: str) -> Sequence[Told]:
     otto = await office.ringing_outside()
     otto.refuse(status)
     await anna.ended()
-    return [outbound(anna, outcome, user="anna")]
+    return [outbound(anna, outcome, user="anna", ringing_at=office.at(otto.began_at)).without("legs")]
 
 
 @situation()
@@ -191,7 +191,7 @@ async def outbound_no_answer(office: Office) -> Sequence[Told]:
     otto = await office.ringing_outside()
     await otto.ended()
     await anna.ended()
-    return [outbound(anna, "unanswered", user="anna", ringing_at=office.at(otto.began_at))]
+    return [outbound(anna, "unanswered", user="anna", ringing_at=office.at(otto.began_at)).without("legs")]
 
 
 @situation()
@@ -202,4 +202,5 @@ async def outbound_given_up(office: Office) -> Sequence[Told]:
     await anna.rings()
     await anna.hang_up()
     await otto.ended()
-    return [outbound(anna, "unanswered", user="anna", hangup_by="user", ringing_at=office.at(otto.began_at))]
+    more = {"user": "anna", "hangup_by": "user"}
+    return [outbound(anna, "unanswered", ringing_at=office.at(otto.began_at), **more).without("legs")]

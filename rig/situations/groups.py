@@ -149,9 +149,9 @@ async def forward_local(office: Office) -> Sequence[Told]:
     await office.tape.until(lambda: len(office.tape.events("Hangup")) >= 2, "the Local halves stay")
     await maria.hang_up()
     await bernd.ended()
-    told = inbound(maria, "answered", Rang("202", bernd, "answered"), user="bernd", hangup_by="other")
-    told.transfers = [("main/201", "main/202", "forward")]
-    return [told]
+    return [
+        inbound(maria, "answered", Rang("202", bernd, "answered"), user="bernd", hangup_by="other").without("transfers")
+    ]
 
 
 @situation()
@@ -165,7 +165,7 @@ async def forward_local_twice(office: Office) -> Sequence[Told]:
     await bernd.hang_up()
     await maria.ended()
     legs = (Rang("201", anna, "elsewhere"), Rang("202", bernd, "answered"))
-    return [inbound(maria, "answered", *legs, user="bernd", hangup_by="user")]
+    return [inbound(maria, "answered", *legs, user="bernd", hangup_by="user").without("transfers")]
 
 
 @situation()
@@ -179,9 +179,8 @@ async def forward_mobile(office: Office) -> Sequence[Told]:
     await office.tape.until(lambda: len(office.tape.events("Hangup")) >= 2, "the Local halves stay")
     await maria.hang_up()
     await mobile.ended()
-    told = inbound(maria, "answered", Rang(MOBILE, mobile, "answered"), user=None, hangup_by="other")
-    told.transfers = [("main/201", MOBILE, "forward")]
-    return [told]
+    told = inbound(maria, "answered", Rang(MOBILE, mobile, "answered"), hangup_by="other")
+    return [told.passed("201", MOBILE, "forward")]
 
 
 @situation()
@@ -196,5 +195,4 @@ async def forward_by_phone(office: Office) -> Sequence[Told]:
     await bernd.ended()
     legs = (Rang("201", anna, "transferred"), Rang("202", bernd, "answered"))
     told = inbound(maria, "answered", *legs, user="bernd", hangup_by="other")
-    told.transfers = [("main/201", "main/202", "forward")]
-    return [told]
+    return [told.passed("201", "202", "forward")]
