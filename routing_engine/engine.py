@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from routing_engine.call import CallRun
+from routing_engine.calls.ports import CallLog, LogsCalls
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.route.walk import languages_of, prompts_of
 from routing_engine.config.store import ConfigStore, Configuration
@@ -24,6 +25,7 @@ from routing_engine.core.ports import Channel, FileFindings, FileSearch, Lookup,
 from routing_engine.errors import Problem
 from routing_engine.lookup.cache import Cache
 from routing_engine.lookup.caching import CachingLookup
+from routing_engine.lookup.limited_log import LimitedCallLog
 from routing_engine.lookup.limiter import Limiter
 from routing_engine.lookup.observed import ObservedLookup
 from routing_engine.lookup.search import Search
@@ -124,6 +126,19 @@ def open_provider(integration: Integration, settings: EngineSettings, limiter: L
 
     limiter = limiter or Limiter(integration.name, integration.limits, time.monotonic)
     return MirrorProvider(integration, live, limiter, settings.region, mirror_folder(settings.mirror, settings.folder))
+
+
+def call_logs(active: ActiveConfig) -> dict[str, CallLog]:
+    """Return what writes calls, by integration, of those that are to have them (`log:`)."""
+    found = dict[str, CallLog]()
+    for name, integration in active.configuration.integrations.items():
+        provider = active.providers[name]
+        # A mirror is of records: entries go to the system itself.
+        live = provider.live if isinstance(provider, MirrorProvider) else provider
+        log = live.call_log() if isinstance(live, LogsCalls) and integration.log is not None else None
+        if log is not None:
+            found[name] = LimitedCallLog(log, active.limiters[name])
+    return found
 
 
 def _start_mirrors(configuration: Configuration, providers: Mapping[str, Provider]) -> None:

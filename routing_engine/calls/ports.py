@@ -96,8 +96,24 @@ class SoundFile:
 
 
 @runtime_checkable
+class WritesCalls(Protocol):
+    """What a provider's settings keep when calls can be written: known before anything is opened, for `log:`."""
+
+    @property
+    def writes_calls(self) -> Literal["", "matched", "any"]:
+        """Which calls can be written: none, those whose contact is known, or all."""
+
+
+@runtime_checkable
+class LogsCalls(Protocol):
+    """What a provider keeps beside `Provider` when calls can be written to its system."""
+
+    def call_log(self) -> CallLog | None:
+        """Return what writes them, with the connection and the credentials of the look-ups; None where it cannot."""
+
+
 class CallLog(Protocol):
-    """A CRM that calls are written to. Kept by an integration's provider where its description has `log_call`."""
+    """A system that calls are written to."""
 
     @property
     def log_at(self) -> LogAt:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
+from routing_engine.config.call_log import call_log_of
 from routing_engine.config.engine_yaml import EngineSettings, load_part, read_settings
 from routing_engine.config.examples import Example, failures
 from routing_engine.config.folder import (
@@ -261,7 +262,7 @@ class _FolderReader:
 
     def _read_provider(self, section: Section, name: str) -> Integration | None:
         # The other keys are the provider's: it alone knows them, and reads them below.
-        keys = read(section, IntegrationKeys, "the integration", only=("provider", "mirror"))
+        keys = read(section, IntegrationKeys, "the integration", only=("provider", "mirror", "log"))
         provider, mirror = keys.provider, keys.mirror
         known: Mapping[str, ReadProvider | None] = self.described if provider in self.described else self.providers
         if provider not in known:
@@ -273,8 +274,9 @@ class _FolderReader:
         if of_provider is None:  # the description is broken, and says so itself
             return None
         found = of_provider(section, name)
+        log = call_log_of(section, provider, keys.log, found.settings)
         if mirror is None:
-            return Integration(name, provider, found.models, found.settings, found.limits)
+            return Integration(name, provider, found.models, found.settings, found.limits, log=log)
         listings = {model: listing_of(found.settings, model) for model in found.models}
         check_listing(section, provider, listings)
         listed = {model: one for model, one in found.models.items() if listings[model]}
@@ -284,7 +286,7 @@ class _FolderReader:
             model: replace(one, mirrored=True, by_field=True, attempts=max(1, one.attempts))
             for model, one in listed.items()
         }
-        return Integration(name, provider, {**found.models, **mirrored}, found.settings, found.limits, mirror)
+        return Integration(name, provider, {**found.models, **mirrored}, found.settings, found.limits, mirror, log=log)
 
     def _facts(self) -> dict[str, IntegrationFacts]:
         return {name: None if found is None else found.models for name, found in self.integrations.items()}

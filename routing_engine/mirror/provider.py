@@ -45,7 +45,7 @@ class MirrorProvider:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._name, self._models, self._region = integration.name, integration.models, region
-        self._provider, self._limiter, self._now = provider, limiter, now
+        self.live, self._limiter, self._now = provider, limiter, now
         self._settings = integration.mirror or MirrorSettings()
         self._schedules = _schedules(integration, self._settings, region)
         self._columns = {model: self._first_columns(model) for model in self._schedules}
@@ -67,7 +67,7 @@ class MirrorProvider:
         Raises `ProviderUnreachable` while the index cannot be used, and why.
         """
         if query.model not in self._schedules:
-            return await self._limiter.run(lambda: self._provider.find(query))
+            return await self._limiter.run(lambda: self.live.find(query))
         try:
             held, records = await self._look_up(query)
         except (sqlite3.Error, OSError) as error:
@@ -75,7 +75,7 @@ class MirrorProvider:
         unusable = self._schedules[query.model].why_unusable(held, self._now())
         self._ages[query.model] = None  # until we know better, the answer is of the system itself
         if unusable and self._settings.until_ready == "live":
-            return await self._limiter.run(lambda: self._provider.find(query))
+            return await self._limiter.run(lambda: self.live.find(query))
         if unusable or held is None:
             failing = self._scheduler.why_failing(query.model)
             raise ProviderUnreachable(f"{self._name}: {unusable}" + (f" ({failing})" if failing else ""))
@@ -123,7 +123,7 @@ class MirrorProvider:
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
-        for part in (self._scheduler, self._reading, self._writing, self._provider):
+        for part in (self._scheduler, self._reading, self._writing, self.live):
             await part.close()
 
     # ------------------------------------------------------------------------------------- inside

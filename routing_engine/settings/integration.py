@@ -11,6 +11,7 @@ from routing_engine.core.field_types import FIELD_TYPES
 from routing_engine.core.model import Template
 from routing_engine.core.phone import LAST_FEWEST, LAST_MOST, WHOLE_FORMATS, last_digits, phone_format
 from routing_engine.core.templates import read_template
+from routing_engine.settings.call_log import NO_CALLS, CallLogKeys
 from routing_engine.settings.mirror import MirrorSettings
 from routing_engine.settings.spec import nested, read, required, setting
 from routing_engine.settings.value_types import (
@@ -138,6 +139,8 @@ class Integration:
     limits: RateLimits = RateLimits()
     mirror: MirrorSettings | None = None
     unusable: str = ""
+    # None: no call is written there.
+    log: CallLogKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +341,12 @@ class IntegrationKeys:
         "calls ask an index that is pulled from the system: for those that are slow, capped, or cannot search "
         "by numbers",
         usual="none: the system itself is asked",
+    )
+    log: CallLogKeys = setting(
+        word_or("none", NO_CALLS, nested(CallLogKeys)).called("[mapping](#log), or `none`"),
+        CallLogKeys(),
+        "which calls are written into the system, and how",
+        usual="as the table there, where the provider can write calls",
     )
 
     def check(self, section: Section, what: str) -> None:

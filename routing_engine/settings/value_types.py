@@ -21,6 +21,9 @@ Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | float | bool | No
 #: A JSON Schema, draft 7: the newest that the YAML language server knows well.
 Schema: TypeAlias = Mapping[str, Json]
 
+_PERIOD = re.compile(r"([1-9][0-9]{0,5}) ?(s|m|h|d)\Z")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST_PERIOD_S = 30 * 86400
 #: A text is what is written, so `600` and `no` are texts too, though YAML reads a number and a boolean.
 TEXT: Schema = {"type": ["string", "number", "boolean"]}
 
@@ -204,6 +207,20 @@ def parsed(parse: Callable[[str], T], words: str, remedy: str, schema: Schema = 
             return None
 
     return ValueType(read, _plain(schema), words)
+
+
+def period() -> ValueType[float]:
+    """Return the type of a time as people write it, `24h`; its value is in seconds."""
+
+    def read(value: YamlValue, _: str) -> float | None:
+        written = value.text()
+        found = None if written is None else _PERIOD.match(written)
+        seconds = 0 if found is None else int(found[1]) * _SECONDS[found[2]]
+        if written is not None and not 0 < seconds <= _LONGEST_PERIOD_S:
+            value.note(f"{value.what} cannot be '{written[:80]}'", "write how long, up to 30d: 90s, 30m, 24h or 7d")
+        return float(seconds) if 0 < seconds <= _LONGEST_PERIOD_S else None
+
+    return ValueType(read, _plain(TEXT), "`90s`, `30m`, `24h`, `7d`: up to 30 days")
 
 
 def raw(words: str, schema: Schema | SchemaOf) -> ValueType[YamlValue]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,20 +12,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rig.asterisk import Landing
+from routing_engine.calls.ports import CallLog, EntryContact, EntryUser, LogEntry, SoundFile
 from routing_engine.core.asks import Find, Found, SourceDown
 from routing_engine.core.model import Operand, Record, Source, Template
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Batch
 from routing_engine.lookup.search import Search
 from routing_engine.providers.crm.provider import CrmProvider, open_crm
-from routing_engine.providers.crm.requests import RequestTemplate
 from routing_engine.providers.crm.settings import reader_of_shipped
-from routing_engine.providers.crm.templates import Scope
 from routing_engine.settings.integration import ProviderSetup
 from routing_engine.settings.yaml_reader import Problems, read_yaml
 from tests.acceptance.stage import House, Stage, engine_of
 
 REGION = "AT"
+BEGAN = 1_796_043_600.25
 
 
 @dataclass(frozen=True)
@@ -79,18 +80,28 @@ class Asked:
             cursor = found[-1].cursor
         return found
 
-    async def write(self, steps: str, model: str, record: Record, call: Mapping[str, object]) -> Mapping[str, object]:
-        """Take the steps that a description declares; give what they captured."""
-        captured: dict[str, object] = {}
-        scope: Scope = {**self.provider._scope(model), "record": {"id": record.id}, "call": call, "step": captured}
-        for step in self.connection.settings.description.writing[steps]:  # type: ignore[attr-defined]
-            tree = await self.send(step.request, scope)
-            captured |= {name: path.first(tree) for name, path in step.capture}
-        return captured
+    @property
+    def log(self) -> CallLog:
+        """What writes calls there."""
+        found = self.provider.call_log()
+        assert found is not None
+        return found
 
-    async def send(self, request: RequestTemplate, scope: Scope) -> object:
-        """Send a request with the integration's own credentials."""
-        return await self.provider._client.ask(request, scope)
+
+def called(model: str, number: str, text: str = "Spoke, 'twice' <b>", user: str = "") -> LogEntry:
+    """A call with somebody of the scene, as an entry; each text is another call."""
+    call = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{number} {text}"))
+    body = f"{text}\nCall ID: {call}"
+    who, contact = EntryUser(user, "201", "Olga", "olga@example.com"), EntryContact(model, number, "Anna")
+    return LogEntry(call, "inbound", "Call from Anna", body, BEGAN, "answered", "+436641234567", "+4312345601",
+                    ended_at=BEGAN + 65, duration_s=65.0, user=who, contact=contact)  # fmt: skip
+
+
+def sound(data: bytes, name: str = "call.wav") -> SoundFile:
+    async def read() -> AsyncIterator[bytes]:
+        yield data
+
+    return SoundFile(name, 65.0, read, len(data))
 
 
 @asynccontextmanager

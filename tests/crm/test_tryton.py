@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -12,12 +11,11 @@ import pytest
 
 from rig.tryton import Tryton
 from routing_engine.core.asks import Found
-from routing_engine.core.model import Record
 from routing_engine.errors import ProviderRefused
 from tests.acceptance.stage import House
 
 from .contract import ANNA, RealContract, by_field_of
-from .scene import Asked, Scene, asking, ids, landed
+from .scene import Asked, Scene, asking, called, ids, landed, sound
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
 
@@ -99,14 +97,22 @@ class TestTryton(RealContract):
     async def test_a_call_is_noted_noted_again_and_has_its_recording(
         self, crm: Asked, scene: Scene, system: Tryton
     ) -> None:
-        anna = Record({}, id=scene.ids["Anna"])
-        captured = await crm.write("log_call", "party", anna, {"body": "Called, 'twice' <b>"})
-        assert isinstance(captured["crm_id"], int)
-        await crm.write("update_call", "party", anna, {"body": "Called thrice", "crm_id": captured["crm_id"]})
-        assert of_all(system, "ir.note", "message") == ["Called thrice", "Called, 'twice' <b>"]
-        sound = base64.b64encode(b"RIFF").decode()
-        await crm.write("attach_recording", "party", anna, {"recording_name": "call.wav", "recording_base64": sound})
+        anna = called("party", scene.ids["Anna"])
+        made = await crm.log.log(anna)
+        assert await crm.log.log(anna, again=True) == made
+        await crm.log.attach(anna, made.id, sound(b"RIFF"))
         assert of_all(system, "ir.attachment", "name") == ["call.wav"]
+        notes = of_all(system, "ir.note", "message")
+        assert len(notes) == 2  # the second try found the first one, and said what it knows
+        assert all("Call from Anna Spoke, 'twice' <b>" in str(one) for one in notes)
+
+    async def test_a_call_of_nobody_has_no_place(self, crm: Asked, scene: Scene) -> None:
+        with pytest.raises(ProviderRefused, match="no place for a call with somebody unknown"):
+            await crm.log.log(replace(called("party", scene.ids["Anna"]), contact=None))
+
+    async def test_a_new_party_is_found_by_its_number(self, crm: Asked) -> None:
+        made = await crm.log.create("party", {"name": "Nora Neu", "phone": "+43 1 5559988"})
+        assert ids(await crm.caller("+43 1 5559988", "party")) == [made.id]
 
 
 def age(system: Tryton, number: int) -> None:

@@ -14,7 +14,7 @@ from routing_engine.errors import ConfigError
 from routing_engine.providers.answers.outcome import OUTCOMES
 from routing_engine.providers.crm.filters import FILTERS
 from routing_engine.providers.crm.model import Paging
-from routing_engine.providers.crm.read_description import CALL_VALUES
+from routing_engine.providers.crm.read_writing import CALL_VALUES
 from routing_engine.providers.crm.requests import METHODS
 from routing_engine.providers.crm.settings import shipped_description
 

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from routing_engine.config.route.context import RouteContext
 from routing_engine.core.model import CachePolicy, Template
 from routing_engine.settings.spec import setting
-from routing_engine.settings.value_types import flag, number, parsed
+from routing_engine.settings.value_types import flag, number
 from routing_engine.settings.yaml_reader import Section
 
-_PERIOD = re.compile(r"([1-9][0-9]{0,5}) ?(s|m|h|d)\Z")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_S = 30 * 86400
-
-
-def _period(text: str) -> float:
-    found = _PERIOD.match(text)
-    if found is None or int(found[1]) * _SECONDS[found[2]] > _LONGEST_S:
-        raise ValueError(f"'stale_for' cannot be '{text[:80]}'")
-    return float(int(found[1]) * _SECONDS[found[2]])
-
-
-#: How long, in seconds, as people write it.
-PERIOD = parsed(_period, "`90s`, `30m`, `24h`, `7d`: up to 30 days", "write how long, up to 30d: 90s, 30m, 24h or 7d")
 
 
 @dataclass(frozen=True, slots=True)

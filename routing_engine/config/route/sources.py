@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from routing_engine.config.route.actions import ACTION, ActionKeys, read_action
-from routing_engine.config.route.cache_policy import PERIOD, CacheKeys, policy_of
+from routing_engine.config.route.cache_policy import CacheKeys, policy_of
 from routing_engine.config.route.conditions import CONDITION, read_when
 from routing_engine.config.route.context import NOTHING, RouteContext, UniqueNames, name_of, read_by
 from routing_engine.config.route.prompts import PROMPTS, read_prompts
@@ -14,7 +14,7 @@ from routing_engine.config.route.rules import RuleKeys, read_rules
 from routing_engine.config.route.walk import of_condition
 from routing_engine.core.model import Action, Menu, Operand, Prefer, Source, SpokenTemplate, Template
 from routing_engine.settings.spec import nested, read, refer_to, required, setting, unread
-from routing_engine.settings.value_types import TEXT, Definitions, Schema, list_of, number, raw, text, whole
+from routing_engine.settings.value_types import TEXT, Definitions, Schema, list_of, number, period, raw, text, whole
 from routing_engine.settings.yaml_reader import Section, YamlValue, suggest
 
 #: `when_many: ask`: the records are told apart by their names.
@@ -108,7 +108,7 @@ class SourceKeys:
         filled=True,
     )
     stale_for: float = setting(
-        PERIOD,
+        period(),
         0.0,
         "while the source is down, its last answer counts, when it is no older than this",
         usual="never",

@@ -15,13 +15,15 @@ from routing_engine.errors import ProviderMisread, ProviderRefused
 from routing_engine.providers.answers.not_json import why_not_json
 from routing_engine.providers.answers.values import aside
 from routing_engine.providers.crm.login import LoginSession
+from routing_engine.providers.crm.model import RequestStep
 from routing_engine.providers.crm.outcome import content_type, failure, outcome_of, read_body
 from routing_engine.providers.crm.records import ReadAnswer
 from routing_engine.providers.crm.requests import BuiltRequest, OutcomeRule, RequestTemplate, names_captured
 from routing_engine.providers.crm.settings import CrmSettings
 from routing_engine.providers.crm.templates import Scope
 from routing_engine.providers.net.credential import Credential, FixedCredential, ask_with
-from routing_engine.providers.net.http_client import HttpAnswer, HttpClient
+from routing_engine.providers.net.http_client import Body, HttpAnswer, HttpClient
+from routing_engine.providers.net.upload import FileBody, Open
 from routing_engine.providers.oauth.client import may_be_asked
 from routing_engine.providers.oauth.refresh import open_credential
 
@@ -30,6 +32,22 @@ _ERROR_BYTES = 65_536
 _NO_RIGHT = frozenset({401, 403})
 #: An answer that means "nobody was found".
 NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
+
+
+class Attached(NamedTuple):
+    """A file that a body holds where its marks are: `raw` for its bytes, `encoded` for their Base64."""
+
+    raw: str
+    encoded: str
+    open: Open
+    size: int
+
+    def body(self, written: bytes) -> Body:
+        """Return a body with the file in it; the bytes themselves where they have no mark."""
+        raw, encoded = self.raw.encode(), self.encoded.encode()
+        return (
+            FileBody(written, raw, encoded, self.open, self.size) if raw in written or encoded in written else written
+        )
 
 
 class _Understood(NamedTuple):
@@ -84,17 +102,57 @@ class CrmClient:
             raise ProviderMisread(f"{self._name}: {why_not_json(answer.body, content_type(answer))}")
         return ReadAnswer(tree, answer.headers, len(answer.body))
 
+    async def write(self, step: RequestStep, scope: Scope, file: Attached | None = None) -> ReadAnswer:
+        """Send a request that changes something, never twice but where the credentials had run out.
+
+        `file` is what its body's marks stand for. Raises a `ProviderError` for every answer that is not good.
+        """
+
+        async def send(values: Mapping[str, str]) -> _Understood:
+            return await self._send(step.request, scope, values, "", file, asks=False)
+
+        found = await ask_with(self._credential, send, _is_refused)
+        answer, tree, rule = found
+        # 204 is the answer to a change that went well; as one to a search it is nobody.
+        if rule.then == "fine" or answer.status in step.fine or (rule.then == "no_record" and answer.status < 300):
+            return ReadAnswer(tree, answer.headers, len(answer.body))
+        if rule.then == "no_record":
+            title = self._description.title
+            raise ProviderRefused(f"{self._name}: {title} does not have it (any more), status {answer.status}", True)
+        raise failure(self._name, self._description, rule, answer, tree)
+
+    def show(self, request: RequestTemplate, scope: Scope) -> BuiltRequest:
+        """Return a request as it would be sent, with the names of secrets in the place of secrets."""
+        way = self._settings.way
+        oauth = way.plan.capture if way is not None and way.plan is not None else ()
+        login = [name for step in way.login for name, _ in step.capture] if way is not None else []
+        # Whatever proves who we are, by its name: what is shown may stand in a ticket tomorrow.
+        names = {*self._settings.given, *login, *(name for name, _ in oauth), *(["access_token"] if way else [])}
+        scope = {**scope, "auth": {name: f"<{name}>" for name in names}}
+        base = self._settings.address or self._description.address.text(scope)
+        return request.build(scope, base, self._carry)
+
     async def close(self) -> None:
         """Close what is open."""
         await self._credential.close()
         await self._client.close()
 
-    async def _send(self, request: RequestTemplate, scope: Scope, values: Mapping[str, str], link: str) -> _Understood:
+    async def _send(
+        self,
+        request: RequestTemplate,
+        scope: Scope,
+        values: Mapping[str, str],
+        link: str,
+        file: Attached | None = None,
+        asks: bool = True,
+    ) -> _Understood:
         # Kept for the addresses of records' pages, which may hold a captured server.
         self.known = {**self._settings.given, **values}
         built = self._build(request, {**scope, "auth": self.known}, link)
         self.sent += 1
-        answer = await self._client.send(built.method, built.url, built.headers, built.body, asks=True)
+        # Made for each try: the first one may have read half of the file.
+        body = built.body if file is None or built.body is None else file.body(built.body)
+        answer = await self._client.send(built.method, built.url, built.headers, body, asks=asks)
         tree = await aside(len(answer.body), partial(read_body, answer))
         return _Understood(answer, tree, outcome_of(self._description, request, answer, tree))
 

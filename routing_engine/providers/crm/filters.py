@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -134,7 +135,9 @@ def _default(value: Json, other: Json) -> Json:
 
 
 def _map(value: Json, *pairs: str) -> Json:
-    return dict(zip(pairs[::2], pairs[1::2], strict=True)).get(as_words(value), value)
+    # A word too many is what all others become: CRMs have lists of words, and refuse every other.
+    others = pairs[-1] if len(pairs) % 2 else value
+    return dict(zip(pairs[::2], pairs[1::2], strict=False)).get(as_words(value), others)
 
 
 def _join(value: Json, between: str = ",") -> str:
@@ -164,6 +167,14 @@ def _clock(value: Json) -> str:
     number = _number(value)
     whole = round(number) if isinstance(number, (int, float)) else 0
     return f"{whole // 60:02}:{whole % 60:02}"
+
+
+def _html(value: Json) -> str:
+    return escape(as_words(value)).replace("\n", "<br>")
+
+
+def _into(value: Json, text: Json) -> str:
+    return as_words(text).replace("*", as_words(value))
 
 
 def _base64(value: Json) -> str:
@@ -220,16 +231,17 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
         "format": Filter(_format, "a moment as `strftime` writes it: `format '%Y-%m-%d'`", False, (1, 1)),
         "map": Filter(
             _map,
-            "another word: `map inbound In outbound Out`; others stay",
+            "another word: `map inbound In outbound Out`; others stay, or become one more word at the end",
             False,
             (2, 40),
-            lambda words: len(words) % 2 == 0,
         ),
         "is": Filter(lambda value, word: as_words(value) == word, "true or false: `is outbound`", False, (1, 1)),
         "first": Filter(_first, "the first of a list: `{found.ids | first}`"),
         "join": Filter(_join, "a list as text, with commas or what is given between", False, (0, 1)),
         "default": Filter(_default, "another value where there is none", False, (1, 1)),
         "json": Filter(lambda value: json.dumps(value, ensure_ascii=False, default=as_words), "JSON text"),
+        "html": Filter(_html, "the text for a page: signs of HTML are escaped, lines end with `<br>`", True),
+        "into": Filter(_into, "a text with the value where `*` stands: `into '/users(*)'`", False, (1, 1)),
         "base64": Filter(_base64, "Base64", True),
         "base64url": Filter(_base64url, "Base64 with the alphabet for addresses", True),
         "basic": Filter(_basic, "HTTP Basic's user and password: `{auth.user | basic auth.password}`", True, (1, 1)),

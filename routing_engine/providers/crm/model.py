@@ -8,6 +8,7 @@ from typing import Literal
 
 import re2
 
+from routing_engine.calls.ports import LogAt
 from routing_engine.core.model import Json
 from routing_engine.providers.answers.path import WHOLE, Path
 from routing_engine.providers.crm.requests import OutcomeRule, RequestTemplate, Where
@@ -128,6 +129,46 @@ class RequestStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """A search for one thing: its `id`, where each path of `same` holds the text beside it, whatever the case."""
+
+    attempt: Attempt
+    id: Path
+    same: tuple[tuple[Path, TextTemplate], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """How a record of some models (None: of all) is created; `others` is where further fields go, None: nowhere.
+
+    `before` are the steps before it.
+    """
+
+    step: RequestStep
+    models: frozenset[str] | None = None
+    others: tuple[str, ...] | None = None
+    before: tuple[RequestStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """The steps and searches of a description that write. `entry_url` is the page of a call's entry."""
+
+    log_at: LogAt = "end"
+    entry_url: TextTemplate | None = None
+    log_call: tuple[RequestStep, ...] = ()
+    update_call: tuple[RequestStep, ...] = ()
+    attach_recording: tuple[RequestStep, ...] = ()
+    find_call: tuple[Match, ...] = ()
+    find_user: tuple[Match, ...] = ()
+    create: tuple[Creation, ...] = ()
+
+    def creation_for(self, model: str) -> Creation | None:
+        """Return how a record of a model is created."""
+        return next((one for one in self.create if one.models is None or model in one.models), None)
+
+
+@dataclass(frozen=True, slots=True)
 class AuthMethod:
     """One way to prove who we are. `needs` are the operator's values, True for secrets.
 
@@ -188,8 +229,7 @@ class Description:
     listings: tuple[ListRequest, ...] = ()
     describe: DescribeRequest | None = None
     check: RequestTemplate | None = None
-    #: Steps that the logging of calls will run: log_call, update_call, attach_recording.
-    writing: Mapping[str, tuple[RequestStep, ...]] = field(default_factory=dict)
+    writing: Writing = Writing()
     digest: str = ""
 
     def attempts_for(self, model: str) -> tuple[Attempt, ...]:

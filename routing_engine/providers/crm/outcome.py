@@ -30,6 +30,10 @@ def holds(where: Where, tree: Json, headers: Mapping[str, str] | None = None) ->
         named = headers is not None and names_header(path.text)
         nodes = _values_of(headers or {}, path.text) if named else path.nodes(tree)
         # `any` is anything but nothing: `{error: any}` must not match `{"error": null}`.
+        if wanted is not None and not wanted:
+            if any(nodes):
+                return False
+            continue
         if not (any(nodes) if wanted is None else _one_fits(wanted, [_word(one) for one in nodes if one is not None])):
             return False
     return True

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
+from routing_engine.calls.ports import CallLog
 from routing_engine.core.bounds import LONGEST_TEXT, check_count, number_texts
 from routing_engine.core.model import Json, Record
 from routing_engine.core.phone import holds_line, read_number, spellings
@@ -17,6 +18,7 @@ from routing_engine.errors import ProviderMisread, ProviderRefused
 from routing_engine.providers.answers.outcome import error_of
 from routing_engine.providers.answers.path import Path
 from routing_engine.providers.answers.values import ASIDE_BYTES, aside
+from routing_engine.providers.crm.call_log import CrmCallLog
 from routing_engine.providers.crm.client import NOTHING, CrmClient
 from routing_engine.providers.crm.each import AskedOnce
 from routing_engine.providers.crm.filters import Unsearchable
@@ -60,6 +62,12 @@ class CrmProvider:
         }
         self._numbers = {model: found.numbers for model, found in models.items()}
         self._client = CrmClient(name, settings, clock)
+
+    def call_log(self) -> CallLog | None:
+        """Return what writes calls with this connection; None where the description has no way to."""
+        if not self._description.writing.log_call:
+            return None
+        return CrmCallLog(self._name, self._settings, self._mapped, self._client)
 
     async def find(self, query: Query) -> Sequence[Record]:
         """Return the records of a caller, by one of the description's attempts, or with a value in a field."""

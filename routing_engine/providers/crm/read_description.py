@@ -29,6 +29,7 @@ from routing_engine.providers.crm.read_parts import (
 )
 from routing_engine.providers.crm.read_requests import compiled, read_marked, read_members
 from routing_engine.providers.crm.read_rules import RULES, NextKeys, path
+from routing_engine.providers.crm.read_writing import WritingKeys, read_writing
 from routing_engine.providers.crm.requests import Known, OutcomeRule, RequestTemplate
 from routing_engine.providers.crm.templates import TextSlot, TextTemplate
 from routing_engine.providers.oauth.plan import HOSTS, OAuthPlan, PlanKeys
@@ -48,11 +49,6 @@ from routing_engine.settings.value_types import (
 )
 from routing_engine.settings.yaml_reader import Problems, Section, YamlValue, read_yaml, suggest
 
-#: What the steps that write may name of a call.
-CALL_VALUES = frozenset(
-    "id from to direction started_at ended_at duration_s subject body disposition outcome agent recording_url "
-    "recording_name recording_base64 crm_id".split()
-)
 _BEARER = TextTemplate(("Bearer ", TextSlot(("auth", "access_token"))))
 _NO_WAYS = ("headers", "query", "needs", "token_url")
 _ANYTHING: frozenset[str] | None = None
@@ -73,7 +69,7 @@ _OF_MODEL = ("label", "fields", "numbers", "search_names", "record_url")
 #: Keys of an integration that are the engine's own: no setting is called so.
 RESERVED = frozenset(
     "provider models limits breaker auth address tls number_form connect_timeout_s max_answer_bytes mirror "
-    "hosts".split()
+    "hosts log".split()
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}\Z")
 _OBJECT = raw("mapping", {"type": "object"})
@@ -195,7 +191,7 @@ class KnownModelKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class DescriptionKeys:
+class DescriptionKeys(WritingKeys):
     """A file of `providers/`: how one kind of system is reached, asked, and understood."""
 
     title: str = setting(
@@ -301,11 +297,6 @@ class DescriptionKeys:
         "a cheap request that every account may send",
         usual="a search for a number of nobody, else a page of the list",
     )
-    log_call: tuple[YamlValue, ...] = setting(
-        _STEPS, (), "how a call is written down. Read and checked, and not done by this version"
-    )
-    update_call: tuple[YamlValue, ...] = setting(_STEPS, (), "how that is changed. Not done by this version")
-    attach_recording: tuple[YamlValue, ...] = setting(_STEPS, (), "how a recording is added. Not done by this version")
 
 
 class _DescriptionReader:
@@ -357,8 +348,6 @@ class _DescriptionReader:
         # What may be named differs by where it stands: a list has no caller, a search no date.
         asking: Known = {**self.values, "model": self.constants, "fields": _BARE, "limit": _BARE, **_PAGING}
         phone: Known = {**asking, "number": frozenset(SPELLINGS), "spelling": _BARE}
-        writing: Known = {**record, "record": _ANYTHING, "call": CALL_VALUES, "step": _ANYTHING, "field": _BARE}
-        steps = {"log_call": keys.log_call, "update_call": keys.update_call, "attach_recording": keys.attach_recording}
         return replace(
             found,
             find_by_phone=read_phone_attempts(_sections(keys.find_by_phone), phone, usual),
@@ -368,7 +357,7 @@ class _DescriptionReader:
             listings=read_list(_sections(keys.list), {**asking, "since": _BARE}, usual),
             describe=read_describe(None if keys.describe is None else keys.describe.section(), asking),
             check=read_check(None if keys.check_ is None else keys.check_.section(), asking),
-            writing={key: read_steps(_sections(values), writing) for key, values in steps.items()},
+            writing=read_writing(self.section, keys, {**self.values, "model": self.constants}, usual),
         )
 
     # --------------------------------------------------------------------------------------------- ways

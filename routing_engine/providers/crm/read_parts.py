@@ -154,7 +154,7 @@ def read_phone_attempts(sections: list[Section], known: Known, usual: Attempt) -
 
 def _phone_attempts(section: Section, known: Known, usual: Attempt) -> list[Attempt]:
     keys = read(section, PhoneAttemptKeys, "an attempt", instead=INSTEAD)
-    attempt = replace(_attempt(section, keys, known, usual), each=_each(keys.each, known), when=keys.when)
+    attempt = replace(read_attempt(section, keys, known, usual), each=_each(keys.each, known), when=keys.when)
     # It would be sent empty: a search for nothing finds anybody.
     if names(section, "spelling") and not keys.spellings:
         sentence = "{spelling} is sent, and there are no spellings"
@@ -170,7 +170,7 @@ def read_field_attempts(sections: list[Section], known: Known, usual: Attempt) -
     found = []
     for section in sections:
         keys = read(section, FieldAttemptKeys, "an attempt", instead=INSTEAD)
-        found.append(replace(_attempt(section, keys, known, usual), each=_each(keys.each, known), when=keys.when))
+        found.append(replace(read_attempt(section, keys, known, usual), each=_each(keys.each, known), when=keys.when))
     return tuple(found)
 
 
@@ -179,13 +179,14 @@ def read_list(sections: list[Section], known: Known, usual: Attempt) -> tuple[Li
     found = []
     for section in sections:
         keys = read(section, ListAttemptKeys, "an attempt", instead=INSTEAD)
-        attempt = _attempt(section, keys, known, usual)
+        attempt = read_attempt(section, keys, known, usual)
         # The request itself says it: who sends {since} lists changes, everybody else all.
         found.append(ListRequest(attempt, names(section, "since"), keys.gone))
     return tuple(found)
 
 
-def _attempt(section: Section, keys: AttemptKeys, known: Known, usual: Attempt) -> Attempt:
+def read_attempt(section: Section, keys: AttemptKeys, known: Known, usual: Attempt) -> Attempt:
+    """Compile one way to ask for records, whose keys have been read."""
     every = usual.models or frozenset()
     for name in keys.models:
         if name not in every:
@@ -342,14 +343,18 @@ class StepKeys(RequestKeys):
         "further statuses of a good answer: a log-in form often answers with a redirect, which is not followed",
         usual="2xx",
     )
+    errors: tuple[OutcomeRule, ...] = setting(
+        RULES, (), "what answers to this request mean, before the rules of the description"
+    )
 
 
 def read_steps(sections: list[Section], known: Known) -> tuple[RequestStep, ...]:
     """Read a list of steps; what one captures is `{step.NAME}` for the next ones."""
-    return tuple(_step(section, known) for section in sections)
+    return tuple(read_step(section, read(section, StepKeys, "a step"), known) for section in sections)
 
 
-def _step(section: Section, known: Known) -> RequestStep:
-    keys = read(section, StepKeys, "a step")
+def read_step(section: Section, keys: StepKeys, known: Known) -> RequestStep:
+    """Compile a step whose keys have been read."""
     capture = tuple((name, where.text if names_header(where.text) else where) for name, where in keys.capture.items())
-    return RequestStep(request_of(section, keys, known) or _NO_REQUEST, keys.when, capture, joined(keys.fine))
+    request = replace(request_of(section, keys, known) or _NO_REQUEST, rules=keys.errors)
+    return RequestStep(request, keys.when, capture, joined(keys.fine))

@@ -32,7 +32,7 @@ _INSTEAD_OF_METHOD = ("url", "uri", "path", "endpoint", "method", "request", *(m
 INSTEAD = {
     **dict.fromkeys(_INSTEAD_OF_METHOD, _METHOD),
     **dict.fromkeys(("params", "parameters"), "write query: {name: value}"),
-    **dict.fromkeys(("body", "data", "payload"), "write json: {name: value}, or form: {name: value}"),
+    **dict.fromkeys(("data", "payload"), "write json: {name: value}, or form: {name: value}"),
 }
 
 
@@ -59,6 +59,10 @@ class RequestKeys:
     )
     json: YamlValue | None = setting(raw("anything", {}), None, "the body, as JSON")
     form: YamlValue | None = setting(_MEMBERS, None, "the body, as a form")
+    multipart: YamlValue | None = setting(
+        _MEMBERS, None, "the body, as a form with files: `{file: '{call.recording}'}`. What is written out is JSON"
+    )
+    body: YamlValue | None = setting(raw("one value", TEXT), None, "the body itself: `'{call.recording}'`")
     headers: YamlValue | None = setting(_MEMBERS, None, "further headers")
 
     @property
@@ -85,9 +89,12 @@ def request_of(section: Section, keys: RequestKeys, known: Known) -> RequestTemp
         body,
         read_members(keys.form, known),
         read_members(keys.headers, known),
+        multipart=read_members(keys.multipart, known),
+        body=None if keys.body is None else read_marked(keys.body, known, language=False),
     )
-    if body is not None and request.form:
-        section.note("form", "a request has one body, json or form", "keep one of them")
+    bodies = [name for name in ("json", "form", "multipart", "body") if getattr(keys, name) is not None]
+    if len(bodies) > 1:
+        section.note(bodies[1], f"a request has one body, {bodies[0]} or {bodies[1]}", "keep one of them")
     return request
 
 

@@ -43,7 +43,7 @@ def header_or_path(example: str) -> ValueType[Path]:
 
 
 def _read_condition(value: YamlValue, _: str) -> Where | None:
-    """Read paths, each with a value, a list of them, or `any` for anything but nothing."""
+    """Read paths, each with a value, a list of them, `any` for anything but nothing, or `none` for nothing."""
     section = value.section()
     if section is None:
         return None
@@ -61,7 +61,7 @@ def _wanted(section: Section, name: str) -> frozenset[str] | None:
     entries = value.entries() if value is not None else []
     # Compared as texts: `{code: 0}` must match "0" and 0 alike, as APIs send both.
     found = frozenset(as_text(one.scalar()) for one in entries)
-    return None if found == {"any"} else found
+    return None if found == {"any"} else frozenset() if found == {"none"} else found
 
 
 CONDITION: ValueType[Where] = ValueType(_read_condition, lambda _: {"type": "object"}, "[condition](#conditions)")

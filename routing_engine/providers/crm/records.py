@@ -173,9 +173,13 @@ def record_page(url: TextTemplate | Template | None, fields: Mapping[str, Value]
     """Return the address of a record's page; "" when it has none, or a value that it needs is missing."""
     if url is None or isinstance(url, Template):
         return page_url(url, fields)
-    here = {**scope, "record": fields}
+    return page_address(url, {**scope, "record": fields})
+
+
+def page_address(url: TextTemplate, scope: Scope) -> str:
+    """Return the address of a page; "" where something for it is missing."""
     try:
-        return web_address(part if isinstance(part, str) else _url_part(part, here, url.alone) for part in url.parts)
+        return web_address(part if isinstance(part, str) else _url_part(part, scope, url.alone) for part in url.parts)
     except Unsearchable:
         return ""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import NamedTuple, TypeAlias
 from urllib.parse import quote
 
@@ -20,6 +21,8 @@ from routing_engine.providers.answers.path import Path
 from routing_engine.providers.crm.filters import FILTERS, Unsearchable, as_words
 from routing_engine.providers.crm.templates import TRUSTED, Scope, TextSlot, TextTemplate
 
+#: The bytes of a recording, as a text names them.
+SOUND = ("call", "recording")
 METHODS = ("get", "post", "put", "patch", "delete")
 _NO_PART = frozenset({".", ".."})
 #: Rooms that a member's name may come from: `field` is written in a route and a field map, never by a caller.
@@ -57,7 +60,8 @@ Node: TypeAlias = (
 )
 
 
-#: A condition on an answer or on a scope: paths, each with the texts that it may hold; None is anything but nothing.
+#: A condition on an answer or on a scope: paths, each with the texts that it may hold; None is anything but nothing,
+#: no text at all is nothing.
 Where: TypeAlias = tuple[tuple[Path, frozenset[str] | None], ...]
 
 
@@ -93,6 +97,8 @@ class RequestTemplate:
     form: tuple[tuple[TextTemplate, Node], ...] = ()
     headers: tuple[tuple[TextTemplate, Node], ...] = ()
     rules: tuple[OutcomeRule, ...] = ()
+    multipart: tuple[tuple[TextTemplate, Node], ...] = ()
+    body: TextTemplate | None = None
 
     def build(self, scope: Scope, base: str, more: RequestTemplate | None = None) -> BuiltRequest:
         """Return the request for these values, below the address `base`; `more` has further headers and parameters."""
@@ -122,10 +128,19 @@ class RequestTemplate:
 
     def _body(self, scope: Scope, headers: dict[str, str]) -> tuple[Mapping[str, str], bytes | None]:
         if self.json is not None:
-            body = json.dumps(build_node(self.json, scope), separators=(",", ":"), default=as_words)
+            built = build_node(self.json, scope)
+            whole = {} if built is None and isinstance(self.json, tuple) else built
+            body = json.dumps(whole, separators=(",", ":"), default=as_words)
             return {"Content-Type": "application/json", **headers}, body.encode("utf-8", "replace")
         if form := [*_pairs(self.form, scope)]:
             return {"Content-Type": "application/x-www-form-urlencoded", **headers}, _encoded(form).encode()
+        if self.multipart:
+            # Of chance: a file that holds the boundary would end there.
+            boundary = token_hex(16)
+            kind = f"multipart/form-data; boundary={boundary}"
+            return {"Content-Type": kind, **headers}, _parts(self.multipart, scope, boundary)
+        if self.body is not None:
+            return headers, as_words(self.body.value(scope)).encode("utf-8", "replace")
         return headers, None
 
 
@@ -193,6 +208,31 @@ def _pairs(members: tuple[tuple[TextTemplate, Node], ...], scope: Scope) -> Iter
             yield name, str(value).lower() if isinstance(value, bool) else as_words(value)
 
 
+def _parts(members: tuple[tuple[TextTemplate, Node], ...], scope: Scope, boundary: str) -> bytes:
+    """Return a form with files (RFC 7578). `{call.recording}` alone is a file, what is written out is JSON."""
+    found = []
+    for key, node in members:
+        value, name = build_node(node, scope), _header_word(key.text(scope))
+        if value is None:
+            continue
+        more = ""
+        if isinstance(node, TextTemplate) and node.alone and next(node.slots).path == SOUND:
+            call = scope["call"] if isinstance(scope["call"], dict) else {}
+            file = _header_word(as_words(call.get("recording_name")))
+            more = f'; filename="{file}"\r\nContent-Type: {as_words(call.get("recording_type"))}'
+        elif isinstance(value, (dict, list)):
+            value = json.dumps(value, separators=(",", ":"), default=as_words)
+            more = "\r\nContent-Type: application/json"
+        found.append(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n{as_words(value)}\r\n'
+        )
+    return ("".join(found) + f"--{boundary}--\r\n").encode("utf-8", "replace")
+
+
+def _header_word(text: str) -> str:
+    return "".join(char for char in text if char.isprintable() and char not in '"\\')
+
+
 def build_node(node: Node, scope: Scope) -> Json:
     """Return the value of a node; members without a value are left out."""
     if isinstance(node, TextTemplate):
@@ -205,7 +245,10 @@ def build_node(node: Node, scope: Scope) -> Json:
         inside = json.dumps(build_node(node.inside, scope), separators=(",", ":"), default=as_words)
         return inside if node.code == "json" else FILTERS[node.code].apply(inside)
     if isinstance(node, list):
-        return [build_node(item, scope) for item in node]
+        built = ((build_node(item, scope), item) for item in node)
+        return [value for value, of in built if value is not None or not isinstance(of, tuple)]
     # A null that is written is sent; a value that is missing is left out.
-    built = ((key.text(scope), build_node(value, scope), value) for key, value in node)
-    return {key: value for key, value, of in built if value is not None or isinstance(of, Constant)}
+    members = ((key.text(scope), build_node(value, scope), value) for key, value in node)
+    found = {key: value for key, value, of in members if value is not None or isinstance(of, Constant)}
+    # `Owner: {id: ...}` without the id: an empty object would be refused, or end what was there.
+    return found if found or not node else None

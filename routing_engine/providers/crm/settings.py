@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Literal
 
 from routing_engine.core.model import Template, Value
 from routing_engine.core.ports import Listing
@@ -15,6 +16,7 @@ from routing_engine.providers.crm.checks import check_field
 from routing_engine.providers.crm.model import AuthMethod, Description, KnownModel
 from routing_engine.providers.crm.read_description import KnownModelKeys, read_description
 from routing_engine.providers.crm.records import record_page, url_of
+from routing_engine.providers.crm.writing import writes_calls
 from routing_engine.providers.net.address import (
     CONNECT_TIMEOUT,
     CONNECT_TIMEOUT_S,
@@ -37,6 +39,7 @@ from routing_engine.settings.integration import (
     folder_of,
     read_limits,
 )
+from routing_engine.settings.paths import state_folder
 from routing_engine.settings.spec import nested, read, setting
 from routing_engine.settings.yaml_reader import Problems, Section
 
@@ -73,6 +76,13 @@ class CrmSettings:
     max_answer_bytes: int = MIB
     #: The models that a check of the connection searches: those that the operator writes of, else the first.
     checked: tuple[str, ...] = ()
+    #: Where a recording lies while it is sent to a system that must know its length before.
+    folder: Path | None = None
+
+    @property
+    def writes_calls(self) -> Literal["", "matched", "any"]:
+        """Which calls can be written: none, those whose contact is known, or all."""
+        return writes_calls(self.description.writing)
 
     @property
     def auth_way(self) -> str:
@@ -141,6 +151,7 @@ def read_crm(description: Description, section: Section, name: str, folder: Path
         keys.connect_timeout_s,
         keys.max_answer_bytes,
         tuple(written.names() if (written := section.section("models")) is not None else ()) or (*models,)[:1],
+        state_folder(place) / "uploads",
     )
     return ProviderSetup(settings, models, limits)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError
@@ -17,6 +17,8 @@ from routing_engine.core.retry_after import seconds_until
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.net.looks_on import LOOKS_ON, HttpExchange
 
+#: What is sent: bytes, or a file that is read meanwhile.
+Body: TypeAlias = bytes | aiohttp.Payload | None
 _KEEP_ALIVE_S = 60.0
 _DNS_CACHE_S = 60
 
@@ -57,7 +59,7 @@ class HttpClient:
         self._closed = False
 
     async def send(
-        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, asks: bool = False
+        self, method: str, url: URL, headers: Mapping[str, str], body: Body, asks: bool = False
     ) -> HttpAnswer:
         """Send one request. `asks` says that a POST changes nothing on the other side: it may be repeated."""
         await paced()
@@ -80,17 +82,17 @@ class HttpClient:
             raise ProviderRefused(f"{self._name}: the host name of the address cannot be used") from None
 
     async def _exchange(
-        self, session: aiohttp.ClientSession, method: str, url: URL, headers: Mapping[str, str], body: bytes | None
+        self, session: aiohttp.ClientSession, method: str, url: URL, headers: Mapping[str, str], body: Body
     ) -> HttpAnswer:
         self._under_way[session] = self._under_way.get(session, 0) + 1
         began = time.monotonic()
         try:
             async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
                 self._answered = self._keeps = True
-                body = await self._body(response)
+                heard = await self._body(response)
                 if (tell := LOOKS_ON.get()) is not None:
-                    tell(HttpExchange(method, url, response.status, body, (time.monotonic() - began) * 1000))
-                return HttpAnswer(response.status, body, self._wait_s(response), response.headers)
+                    tell(HttpExchange(method, url, response.status, heard, (time.monotonic() - began) * 1000))
+                return HttpAnswer(response.status, heard, self._wait_s(response), response.headers)
         finally:
             self._under_way[session] -= 1
             await self._close_unused(session)

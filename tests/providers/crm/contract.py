@@ -77,14 +77,12 @@ def ids(found: Found | SourceDown) -> list[str]:
     return ["down"] if isinstance(found, SourceDown) else [record.id.rpartition("x")[2] for record in found.records]
 
 
-class DescribedContract:
-    """Run by each system's own test class."""
+class OpensCrm:
+    """An integration with its stand-in, for each test anew."""
 
     provider: str
     standin: type[StandIn]
     integration: str
-    #: The address of record 101's page, ADDRESS being the stand-in's; "" where the vendor has none.
-    page: str
     #: Whether what proves who we are can run out, and be fetched anew. A key that is refused is an administrator's.
     refreshes = True
 
@@ -99,6 +97,13 @@ class DescribedContract:
         yield opened
         await opened.provider.close()
         await runner.cleanup()
+
+
+class DescribedContract(OpensCrm):
+    """Run by each system's own test class."""
+
+    #: The address of record 101's page, ADDRESS being the stand-in's; "" where the vendor has none.
+    page: str
 
     # ------------------------------------------------------------------------------------ who calls
 

@@ -73,6 +73,37 @@ class Asked:
 
 
 @dataclass
+class Written:
+    """A call's entry as it lies in a CRM, in words of ours. `kind` is how the vendor says what came of it."""
+
+    id: str
+    subject: str
+    body: str
+    kind: str = ""
+    contact: str = ""
+    user: str = ""
+    seconds: object = None
+    key: str = ""
+    sounds: list[bytes] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Colleague:
+    """Somebody who works with the CRM."""
+
+    id: str
+    email: str
+    extension: str = ""
+
+
+COLLEAGUES = (
+    Colleague("9", "Anna@example.com", "201"), Colleague("10", "bernd@example.com", "202"),
+    Colleague("11", "twice@example.com"), Colleague("12", "twice@example.com"),
+)  # fmt: skip
+
+
+@dataclass
 class StandIn:
     """`asked` are the requests for data so far, `logins` those for tokens. `nexts` answer the next ones for data."""
 
@@ -85,6 +116,9 @@ class StandIn:
     refresh_token: str = "refresh-0"
     counter: int = 0
     page_size: int = 100
+    #: The entries of calls by their ids. With `lose` the next one is made, and its answer gets lost.
+    written: dict[str, Written] = field(default_factory=dict)
+    lose: bool = False
 
     #: Where tokens are given out; "" when the vendor has only keys.
     token_path = "/token"
@@ -128,7 +162,19 @@ class StandIn:
         self.asked.append(asked)
         if not self.authorized(asked):
             return self.unauthorized()
-        return self.nexts.pop(0)() if self.nexts else self.answer(asked)
+        return self.nexts.pop(0)() if self.nexts else self.told(lambda: self.answer(asked))
+
+    def told(self, answer: Callable[[], web.Response]) -> web.Response:
+        """Answer; or, once an entry was made, as a gateway does whose server has just gone."""
+        before = len(self.written)
+        found = answer()
+        if self.lose and len(self.written) > before:
+            self.lose = False
+            return web.Response(status=502)
+        return found
+
+    def new_id(self) -> str:
+        return str(700 + len(self.written))
 
     def give_token(self, asked: Asked) -> web.Response:
         """RFC 6749, 6: a refresh token that was used is good no more where the vendor rotates them."""

@@ -146,7 +146,7 @@ def built(text: str, **scope: object) -> BuiltRequest:
 
 def test_members_without_a_value_are_left_out():
     found = built("{post: /x, json: {a: '{value}', b: 1, c: null, d: {e: '{value}'}}}", value=None)
-    assert found.body == b'{"b":1,"c":null,"d":{}}'
+    assert found.body == b'{"b":1,"c":null}'
 
 
 def test_a_parameter_is_repeated_and_what_is_missing_is_left_out():

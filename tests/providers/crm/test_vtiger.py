@@ -127,7 +127,7 @@ class VtigerOpen(Vtiger):
         self.asked.append(asked)
         if not self.authorized(asked):
             return self.unauthorized()
-        return self.nexts.pop(0)() if self.nexts else self.operate(operation, asked.query)
+        return self.nexts.pop(0)() if self.nexts else self.told(lambda: self.operate(operation, asked.query))
 
     def authorized(self, asked: Asked) -> bool:
         return asked.query["sessionName"] == self.access_token

@@ -1,0 +1,23 @@
+"""The section `log:` of an integration, held against what its provider can write."""
+
+from __future__ import annotations
+
+from routing_engine.calls.ports import WritesCalls
+from routing_engine.settings.call_log import NO_CALLS, CallLogKeys
+from routing_engine.settings.yaml_reader import Section
+
+
+def call_log_of(section: Section, provider: str, keys: CallLogKeys, settings: object) -> CallLogKeys | None:
+    """Return how calls are written; None where none are. Notes what the provider cannot do."""
+    writes = settings.writes_calls if isinstance(settings, WritesCalls) else ""
+    # By its outcomes: a section may switch everything off and keep its texts.
+    wanted = (keys.inbound, keys.outbound, keys.internal) != (NO_CALLS.inbound, NO_CALLS.outbound, NO_CALLS.internal)
+    if not writes:
+        if section.has("log") and wanted:
+            sentence = f"calls cannot be written through '{provider}'"
+            section.note("log", sentence, "remove 'log', or add log_call to a description of your own")
+        return None
+    if keys.unmatched == "log" and writes == "matched":
+        sentence = f"'{provider}' writes calls to a record, and an unmatched call has none"
+        (section.section("log") or section).note("unmatched", sentence, "write unmatched: skip")
+    return keys if wanted else None
