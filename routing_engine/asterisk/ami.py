@@ -81,6 +81,11 @@ class AmiClient:
         self._again_at = 0.0
         self._keeping: asyncio.Task[None] | None = None
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection now; it may be broken without that we know."""
+        return self._link is not None and self._link.usable
+
     async def connect(self) -> None:
         """Connect and log in, unless that is done.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 from routing_engine.asterisk.ami_wire import AmiMessage, AmiWire
 
+T = TypeVar("T")
 #: A connection that has said nothing for so long when an action is given up is not trusted with the next one.
 SILENT_S = 0.5
 _GOODBYE_S = 0.2
@@ -84,11 +85,9 @@ class AmiLink(asyncio.Protocol):
         self.gone.set()
         if self._transport is not None:
             self._transport.abort()
-        answers = (answer for _, answer in self._asked.values())
-        everybody: list[asyncio.Future[Any]] = [self.greeted, *answers]
-        for waiting in (one for one in everybody if not one.done()):
-            waiting.set_exception(why)
-            waiting.exception()  # looked at: else asyncio complains when nobody waits any more
+        _tell(self.greeted, why)
+        for _, answer in self._asked.values():
+            _tell(answer, why)
 
     async def close(self, goodbye: bytes) -> None:
         """Say goodbye and close it."""
@@ -113,3 +112,9 @@ class AmiLink(asyncio.Protocol):
             del self._asked[message.number]
             if not answer.done():
                 answer.set_result(messages)
+
+
+def _tell(waiting: asyncio.Future[T], why: Exception) -> None:
+    if not waiting.done():
+        waiting.set_exception(why)
+        waiting.exception()  # looked at: else asyncio complains when nobody waits any more

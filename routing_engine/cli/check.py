@@ -70,7 +70,7 @@ def _in_asterisk(options: argparse.Namespace) -> list[Finding]:
     if not options.asterisk:
         return []
     from routing_engine.asterisk.console import AsteriskConsole  # late: only who asks for it needs it
-    from routing_engine.cli.pbx import look_at_asterisk
+    from routing_engine.cli.examine_asterisk import look_at_asterisk
 
     return list(look_at_asterisk(Folder(options.config), AsteriskConsole()))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from routing_engine.asterisk.console import AsteriskConsole
 from routing_engine.cli.common import print_json
 from routing_engine.cli.examination import ENGINE, Finding, Folder, show
-from routing_engine.cli.pbx import look_at_asterisk
+from routing_engine.cli.examine_asterisk import look_at_asterisk
 
 
 def add(parser: argparse.ArgumentParser) -> None:

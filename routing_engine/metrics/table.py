@@ -81,6 +81,8 @@ METRICS: Mapping[str, Metric] = {
         _row("journal_waiting", "gauge", "", "Calls that are not on the disk yet."),
         _row("journal_lost_total", "counter", "", "Calls that will never be in the journal."),
         _row("journal_down", "gauge", "", "1 while the journal cannot be written."),
+        _row("pbx_up", "gauge", "pbx", "1 while a PBX is followed."),
+        _row("pbx_lag_seconds", "gauge", "pbx", "How late the events of a PBX came, the worst since the last scrape."),
         _row("texts_total", "counter", "said", "Texts that a synthesiser was asked for during calls."),
         _row("speech_duration_seconds", "histogram", "", "How long a call waited for a text to be spoken.", _SPEECH),
         _row("configuration_loads_total", "counter", "accepted", "Configurations that were read, the first one too."),

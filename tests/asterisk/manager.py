@@ -67,7 +67,7 @@ class Manager:
             right = action["Key"] == log_in_key("123456", SECRET)
             self.answer(action, "Response: Success" if right else "Response: Error\nMessage: Authentication failed")
         elif action["Action"] == "Ping":
-            self.answer(action)
+            self.answer(action, "Response: Success\nPing: Pong\nTimestamp: 1796063300.5")
         else:
             self.waiting.put_nowait(action)
 

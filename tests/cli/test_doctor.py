@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from routing_engine import __version__
-from routing_engine.cli.pbx import MODULES
+from routing_engine.cli.examine_asterisk import MODULES
 from tests.cli.conftest import Run, as_json
 
 pytestmark = pytest.mark.io

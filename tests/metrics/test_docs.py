@@ -30,7 +30,7 @@ def test_the_reference_names_every_value_of_a_label():
 
 def test_labels_are_words_that_the_reference_lists_or_names_of_the_configuration():
     labels = {label for one in METRICS.values() for label in one.labels}
-    assert labels - names(PAGE, "Values of labels") == {"route", "integration", "model", "revision", "version"}
+    assert labels - names(PAGE, "Values of labels") == {"route", "integration", "model", "revision", "version", "pbx"}
 
 
 def test_the_reference_names_the_buckets():
@@ -112,7 +112,8 @@ def test_the_dashboard_has_its_rows_and_variables():
     read = json.loads(DASHBOARD.read_text())
     rows = [panel["title"] for panel in read["panels"] if panel["type"] == "row"]
     assert rows[:5] == ["Now", "Calls", "Reasons", "Silence", "Look-ups"]
-    assert rows[5:] == ["Integrations that are down", "Cache and speech", "Journal and process"]
+    assert rows[5:8] == ["Integrations that are down", "Cache and speech", "Journal and process"]
+    assert rows[8:] == ["Calls that are followed"]
     variables = {one["name"]: one for one in read["templating"]["list"]}
     assert variables["datasource"]["type"] == "datasource"
     used = set(re.findall(r"\$\{?([a-z]\w*)", " ".join(one.text for one in of_dashboard())))
