@@ -7,6 +7,7 @@ and misbehaves on request. A subclass writes `answer` in the vendor's shapes, an
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
@@ -70,6 +71,20 @@ class Asked:
         if self.headers.get("Content-Type", "").startswith("application/json"):
             return {name: str(value) for name, value in self.json.items()}
         return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+
+    @property
+    def parts(self) -> dict[str, tuple[str, bytes]]:
+        """The parts of a form with files, by their names: type and bytes. Its length was told before."""
+        kind, _, boundary = self.headers["Content-Type"].partition("; boundary=")
+        assert (kind, self.headers["Content-Length"]) == ("multipart/form-data", str(len(self.body)))
+        found = {}
+        for part in self.body.split(b"--" + boundary.encode())[1:-1]:
+            head, _, body = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+            name = re.search(rb' name="([^"]*)"', head)
+            kind = re.search(rb"Content-Type: (\S+)", head)
+            assert name is not None
+            found[name[1].decode()] = (kind[1].decode() if kind else "", body.removesuffix(b"\r\n"))
+        return found
 
 
 @dataclass
