@@ -22,7 +22,7 @@ from routing_engine.log import log_call
 from routing_engine.metrics.traces import open_traces
 from routing_engine.settings.environment import variables_of
 from routing_engine.settings.listeners import ListenerAddress
-from routing_engine.settings.stores import journal_path
+from routing_engine.settings.stores import journal_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,8 @@ async def open_journal(host: Host) -> Subscriber:
     """Keep every decision on the disk, unless the site wants none."""
     settings = host.configuration.settings
     wanted = settings.journal
-    journal = Journal(journal_path(wanted, settings.folder), wanted, settings.region) if wanted.kept else None
+    place = journal_place(wanted, settings.database, settings.folder)
+    journal = Journal(place, wanted, settings.region) if wanted.kept else None
 
     def change(configuration: Configuration) -> Sequence[str]:
         now = configuration.settings.journal

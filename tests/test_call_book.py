@@ -18,8 +18,8 @@ from routing_engine.calls.changes import CallChanged, ChangeKind
 from routing_engine.calls.requests import CallEdit, CallQuery
 from routing_engine.core.events import Event
 from routing_engine.errors import StaleVersion, UnknownCall
-from routing_engine.storage.connector import DatabasePlace
 from routing_engine.storage.database import Database
+from routing_engine.storage.place import DatabasePlace
 from tests.journal.calls import Log, routed
 
 pytestmark = pytest.mark.io

@@ -33,6 +33,7 @@ COMMANDS = {
     "explain": "show one call: who, when, every step, where it went and why",
     "calls": "list the calls of the journal, the newest first",
     "forget": "remove a number from all that the engine keeps, with a receipt",
+    "database": "show where calls are kept; bring the tables up to date, or back for an older version",
     "calendar": "show every calendar's state; close or open one for a while",
     "mirror": "show what is mirrored: how many records, how old, the next pull",
     "integrations": "show what is configured; check a connection, or log in to it",

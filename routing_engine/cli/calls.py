@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         wanted = _wanted(options, place)
     except ValueError as error:
         return misuse(str(error))
-    with reader.open_to_read(place.file) as connection:
+    with reader.open_to_read(place.database) as connection:
         calls = reader.list_calls(connection, wanted, place.privacy)
     more, calls = len(calls) > options.limit, calls[: options.limit]
     if not options.plain:

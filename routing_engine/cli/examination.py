@@ -19,9 +19,10 @@ from routing_engine.cli.common import paint
 from routing_engine.config.last_good import find_refusal
 from routing_engine.config.store import Configuration
 from routing_engine.engine import open_store
-from routing_engine.errors import ConfigError, Problem
+from routing_engine.errors import ConfigError, Problem, StorageError
 from routing_engine.settings.paths import state_folder
-from routing_engine.settings.stores import journal_path
+from routing_engine.settings.stores import database_place, journal_place
+from routing_engine.storage.place import DatabasePlace
 
 State: TypeAlias = Literal["fine", "act", "unknown"]
 _MARKS = {"fine": ("fine", "good"), "act": ("ACT ", "bad"), "unknown": ("?   ", "dim")}
@@ -127,16 +128,30 @@ def look_at_integrations(folder: Folder) -> Iterator[Finding]:
 
 
 def look_at_disk(folder: Folder) -> Iterator[Finding]:
-    """May the journal and the state be written?"""
+    """May the state, the database and the journal be written?"""
     state = state_folder(folder.path)
     settings = folder.configuration.settings if folder.configuration else None
     yield _writable("state", state)
     if settings is None:
-        yield Finding("journal", "unknown", "where it lies is not known while the folder cannot be read")
-    elif not settings.journal.kept:
+        yield Finding("database", "unknown", "where it is is not known while the folder cannot be read")
+        return
+    yield _examined("database", database_place(settings.database, folder.path))
+    if not settings.journal.kept:
         yield Finding("journal", "fine", "none is kept: engine.yaml says so")
-    else:
-        yield _writable("journal", journal_path(settings.journal, folder.path))
+    elif settings.journal.path:
+        yield _examined("journal", journal_place(settings.journal, settings.database, folder.path))
+
+
+def _examined(about: str, place: DatabasePlace) -> Finding:
+    if place.path is not None:
+        return _writable(about, place.path)
+    from routing_engine.storage.connector import open_engine, translate_errors  # late: SQLAlchemy
+
+    try:
+        with translate_errors(), open_engine(place).connect():
+            return Finding(about, "fine", f"{place.name} answers")
+    except StorageError as error:
+        return Finding(about, "act", f"{place.name}: {error}", "the administrator of the database: see what it says")
 
 
 def _writable(about: str, path: Path) -> Finding:

@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     from routing_engine.journal import reader  # late: SQLAlchemy
 
     place = find_journal(options)
-    with reader.open_to_read(place.file) as connection:
+    with reader.open_to_read(place.database) as connection:
         calls = reader.find_call(connection, options.call_id)
     if not options.plain:
         calls = [mask_call(call, place.region) for call in calls]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import socket
 import sqlite3
@@ -86,9 +85,9 @@ def from_journal(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptL
     """Forget a number in the journal. Raises `StorageError`."""
     from routing_engine.journal import forget  # late: SQLAlchemy
 
-    if not place.settings.kept and not os.path.exists(place.path):
+    if place.left_out:
         return ReceiptLine("journal", {}, notes=("none is kept",))
-    found = (forget.find_traces if dry_run else forget.forget)(place.path, number, place.privacy)
+    found = (forget.find_traces if dry_run else forget.forget)(place.place, number, place.privacy)
     notes = list(found.notes)
     if found.perhaps:
         notes.append(

@@ -21,7 +21,8 @@ from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.stored_call import StoredCall
 from routing_engine.settings.environment import variable_of
 from routing_engine.settings.listeners import ListenerAddress
-from routing_engine.settings.stores import JournalSettings, cache_path, journal_path, mirror_folder
+from routing_engine.settings.stores import JournalSettings, cache_path, journal_place, mirror_folder
+from routing_engine.storage.place import DatabasePlace
 
 #: What `--plain` cannot show, and why.
 KEPT_MASKED = (
@@ -40,7 +41,7 @@ class JournalPlace:
     the folder of the mirrors' indexes.
     """
 
-    path: Path
+    place: DatabasePlace
     settings: JournalSettings
     region: str
     zone: tzinfo | None
@@ -51,11 +52,16 @@ class JournalPlace:
     engine: ListenerAddress | None = None
 
     @property
-    def file(self) -> Path:
-        """The file to ask. Raises `StorageError` where none is kept and none is left of before."""
-        if not self.settings.kept and not os.path.exists(self.path):
+    def database(self) -> DatabasePlace:
+        """The database to ask. Raises `StorageError` where no journal is kept and none is left of before."""
+        if self.left_out:
             raise StorageError("engine.yaml says 'journal: none': no call is kept")
-        return self.path
+        return self.place
+
+    @property
+    def left_out(self) -> bool:
+        """Whether no journal is kept, and none is left of before."""
+        return not self.settings.kept and self.place.path is not None and not os.path.exists(self.place.path)
 
     @property
     def privacy(self) -> Privacy:
@@ -66,7 +72,7 @@ class JournalPlace:
 def add_options(parser: argparse.ArgumentParser, plain: bool = True) -> None:
     """Add the options that every question to the journal takes."""
     parser.add_argument(
-        "--journal", type=Path, metavar="FILE", help="the journal's file (default: as engine.yaml says)"
+        "--journal", type=Path, metavar="FILE", help="a file of SQLite (default: the database that engine.yaml names)"
     )
     if plain:
         parser.add_argument("--plain", action="store_true", help="numbers as they are kept, not masked")
@@ -78,7 +84,7 @@ def find_journal(options: argparse.Namespace, key: bool = False) -> JournalPlace
 
     With `key` its key must be there, too. Raises `ConfigError` or `StorageError`.
     """
-    keys = ("region", "timezone", "journal", "cache", "mirror")
+    keys = ("region", "timezone", "database", "journal", "cache", "mirror")
     settings, problems = load_part(options.config, keys, partial(variable_of, options.config))
     if key and problems:
         raise ConfigError(problems)
@@ -86,10 +92,13 @@ def find_journal(options: argparse.Namespace, key: bool = False) -> JournalPlace
     listening, _ = load_part(options.config, ("listeners",), partial(variable_of, options.config))
     if options.journal is None and not options.config.is_dir():
         raise StorageError(f"there is no folder {options.config}; name it with --config, or the file with --journal")
-    path = options.journal or journal_path(settings.journal, options.config)
-    step_down(path, path.parent)
+    place = journal_place(settings.journal, settings.database, options.config)
+    if options.journal is not None:
+        place = DatabasePlace(options.journal)
+    if place.path is not None:
+        step_down(place.path, place.path.parent)
     return JournalPlace(
-        path=path,
+        place=place,
         settings=settings.journal,
         region=settings.region,
         zone=settings.timezone,

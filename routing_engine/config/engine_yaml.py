@@ -43,8 +43,8 @@ from routing_engine.settings.listeners import (
 )
 from routing_engine.settings.spec import nested, read, setting
 from routing_engine.settings.speech import SpeechSettings
-from routing_engine.settings.stores import CacheSettings, JournalSettings, MirrorFolder
-from routing_engine.settings.value_types import matching, number, parsed, word_or
+from routing_engine.settings.stores import DATABASE, CacheSettings, JournalSettings, MirrorFolder
+from routing_engine.settings.value_types import matching, number, parsed, whole, word_or
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml
 
 
@@ -152,6 +152,21 @@ class EngineSettings:
         MirrorFolder(),
         "where the indexes of [mirrored](mirror.md) integrations lie",
         usual="`state/mirror` below the configuration folder; `/var/lib/NAME/mirror` for `/etc/NAME`",
+        in_force="reload",
+    )
+    database: str = setting(
+        DATABASE.called("[a file, or a PostgreSQL](#database)"),
+        "",
+        "where calls, deliveries and the journal are kept",
+        usual="`state/calls.db` below the configuration folder; `/var/lib/NAME/calls.db` for `/etc/NAME`",
+        in_force="restart",
+        filled=True,
+        example="'postgresql://routing@db.example.com/calls'",
+    )
+    keep_days: int = setting(
+        whole(1, 36_500, "days"),
+        365,
+        "calls that are older are deleted; decisions as `journal` says",
         in_force="reload",
     )
     journal: JournalSettings = setting(

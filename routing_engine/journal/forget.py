@@ -6,11 +6,8 @@ Calls of the number go whole. Calls of others that mention it stay, without it. 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
@@ -18,14 +15,21 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 from routing_engine.core.phone import Number
 from routing_engine.journal.privacy import FORGOTTEN, Privacy, without
 from routing_engine.journal.reader import open_to_read, perhaps_by, surely_by
-from routing_engine.journal.tables import CALLS, open_engine, prepare, translate_errors
-from routing_engine.storage import sqlite
+from routing_engine.journal.tables import DECISIONS
+from routing_engine.storage.connector import Connector
+from routing_engine.storage.place import DatabasePlace
+from routing_engine.storage.shrink import FORGET_WAIT_S, shrink
 
 #: Texts that may hold a number; those of the second row are JSON.
-_TEXTS = (CALLS.c.called, CALLS.c.target, CALLS.c.record_id, CALLS.c.record_url, CALLS.c.why, CALLS.c.call_id)
-_LISTS = (CALLS.c.chain, CALLS.c.played, CALLS.c.trail)
-#: How long the service's own commit is waited for.
-_WAIT_S = 30.0
+_TEXTS = (
+    DECISIONS.c.called,
+    DECISIONS.c.target,
+    DECISIONS.c.record_id,
+    DECISIONS.c.record_url,
+    DECISIONS.c.why,
+    DECISIONS.c.call_id,
+)
+_LISTS = (DECISIONS.c.chain, DECISIONS.c.played, DECISIONS.c.trail)
 #: So many calls are looked through at a time, to keep the memory small.
 _STEP = 1000
 
@@ -45,27 +49,29 @@ class ForgottenCalls:
     notes: list[str] = field(default_factory=list)
 
 
-def find_traces(path: Path, number: Number, privacy: Privacy) -> ForgottenCalls:
+def find_traces(place: DatabasePlace, number: Number, privacy: Privacy) -> ForgottenCalls:
     """Count what `forget` would do. Raises `StorageError`."""
-    with open_to_read(path) as connection:
+    with open_to_read(place) as connection:
         return _count(connection, number, privacy, len(list(_mentions(connection, number, privacy))))
 
 
-def forget(path: Path, number: Number, privacy: Privacy) -> ForgottenCalls:
+def forget(place: DatabasePlace, number: Number, privacy: Privacy) -> ForgottenCalls:
     """Remove a number. The service may run meanwhile: its calls wait. Raises `StorageError`; all or nothing is done."""
-    with open_to_read(path) as connection:  # the long part, in which nobody waits for us
+    with open_to_read(place) as connection:  # the long part, in which nobody waits for us
         known = list(_mentions(connection, number, privacy))
         last = _last(connection)
-    with translate_errors(), open_engine(path, True, _WAIT_S).connect() as connection:
-        prepare(connection)
-        with connection.begin():
+    connector = Connector(place, wait_s=FORGET_WAIT_S)
+    try:
+        with connector.transaction() as connection:
             mentions = dict([*known, *_mentions(connection, number, privacy, last)])
             found = _count(connection, number, privacy, len(mentions))
-            connection.execute(delete(CALLS).where(_by(number, privacy)))
+            connection.execute(delete(DECISIONS).where(_by(number, privacy)))
             for key, texts in mentions.items():
-                connection.execute(update(CALLS).where(CALLS.c.id == key).values(texts))
+                connection.execute(update(DECISIONS).where(DECISIONS.c.id == key).values(texts))
+    finally:
+        connector.close()
     if found.deleted or found.perhaps or found.cleaned:
-        found.notes.extend(_shrink(path))
+        found.notes.extend(shrink(place))
     return found
 
 
@@ -75,15 +81,15 @@ def _by(number: Number, privacy: Privacy) -> ColumnElement[bool]:
 
 def _count(connection: Connection, number: Number, privacy: Privacy, cleaned: int) -> ForgottenCalls:
     def count(*where: ColumnElement[bool]) -> int:
-        return int(connection.execute(select(func.count()).select_from(CALLS).where(*where)).scalar_one())
+        return int(connection.execute(select(func.count()).select_from(DECISIONS).where(*where)).scalar_one())
 
     surely, perhaps = surely_by(number, privacy), perhaps_by(number, privacy)
-    foreign = and_(CALLS.c.numbers == "hashed", CALLS.c.key_id != privacy.key_id, CALLS.c.token != "")
+    foreign = and_(DECISIONS.c.numbers == "hashed", DECISIONS.c.key_id != privacy.key_id, DECISIONS.c.token != "")
     return ForgottenCalls(count(surely), count(perhaps), cleaned, count(foreign))
 
 
 def _last(connection: Connection) -> int:
-    return int(connection.execute(select(func.max(CALLS.c.id))).scalar() or 0)
+    return int(connection.execute(select(func.max(DECISIONS.c.id))).scalar() or 0)
 
 
 def _mentions(
@@ -92,8 +98,8 @@ def _mentions(
     """Return the calls of others that mention a number, and their texts without it."""
     mine, clean = _by(number, privacy), _cleaner(number, privacy)
     while True:
-        some = select(CALLS.c.id, *_TEXTS, *_LISTS).where(CALLS.c.id > after, ~mine)
-        rows = connection.execute(some.order_by(CALLS.c.id).limit(_STEP)).all()
+        some = select(DECISIONS.c.id, *_TEXTS, *_LISTS).where(DECISIONS.c.id > after, ~mine)
+        rows = connection.execute(some.order_by(DECISIONS.c.id).limit(_STEP)).all()
         for row in rows:
             after = row.id
             texts = _cleaned(dict(row._mapping), clean)
@@ -131,16 +137,3 @@ def _deep(value: Any, clean: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {key: _deep(one, clean) for key, one in value.items()}
     return clean(value) if isinstance(value, str) else value
-
-
-def _shrink(path: Path) -> Iterator[str]:
-    """Write the file anew and empty its log, so that no byte of what was deleted is left; yield what did not work."""
-    try:
-        with closing(sqlite.connect(path, wait_s=_WAIT_S)) as file:
-            file.execute("VACUUM")
-            emptied = sqlite.empty_log(file)
-    except sqlite3.Error as error:
-        yield f"the file was not written anew ({error}); what was deleted is overwritten: run this again for the rest"
-        return
-    if not emptied:
-        yield "the file's log could not be emptied while another program reads it: run this again"

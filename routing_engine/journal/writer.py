@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Protocol
 
 from routing_engine.core.events import CallEnded
@@ -21,6 +20,7 @@ from routing_engine.journal.entry import JournalEntry, Row, journal_entry, row_o
 from routing_engine.journal.privacy import Privacy
 from routing_engine.logger import Logger
 from routing_engine.settings.stores import JournalSettings
+from routing_engine.storage.place import DatabasePlace
 
 #: Calls gather so long before they are committed together: one wait for the disk for all of them.
 GATHER_S = 0.2
@@ -64,7 +64,7 @@ class Journal:
 
     def __init__(
         self,
-        path: Path,
+        place: DatabasePlace,
         settings: JournalSettings,
         region: str = "",
         *,
@@ -73,7 +73,7 @@ class Journal:
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._path = path
+        self._place = place
         self._most_waiting, self._retry_s, self._now = most_waiting, retry_s, now
         self._doubt = ClockDoubt(monotonic)
         self.change(settings, region)
@@ -90,7 +90,7 @@ class Journal:
         self._expired = 0
 
     def change(self, settings: JournalSettings, region: str) -> None:
-        """Take other settings, for what is written from now on. The file stays what it was."""
+        """Take other settings, for what is written from now on. The database stays what it was."""
         self._settings = settings
         self._privacy = Privacy(settings.numbers, settings.key, region)
 
@@ -143,7 +143,7 @@ class Journal:
         if self._thread.ident is not None:
             await asyncio.to_thread(self._thread.join, timeout_s)
         if self.waiting:
-            _log.error("journal.cut", path=str(self._path), lost=self.waiting)
+            _log.error("journal.cut", database=self._place.name, lost=self.waiting)
 
     # ------------------------------------------------------------------------- on the event loop's side
 
@@ -151,7 +151,7 @@ class Journal:
         self._refused += 1
         if not self._full:
             self._full = True
-            _log.error("journal.full", path=str(self._path), waiting=self._most_waiting)
+            _log.error("journal.full", database=self._place.name, waiting=self._most_waiting)
 
     def _flush(self, timeout_s: float) -> bool:
         with self._turned:
@@ -166,7 +166,7 @@ class Journal:
     def _work(self) -> None:
         from routing_engine.journal.store import JournalStore  # late: SQLAlchemy
 
-        store = JournalStore(self._path)
+        store = JournalStore(self._place)
         self._try_open(store)
         self._ready.set()
         closing = False
@@ -256,7 +256,7 @@ class Journal:
         self._upkeep_after -= count
         if (self._down or self._full) and len(self._waiting) <= self._most_waiting // 2:
             self._down, self._full = "", False
-            _log.info("journal.up", path=str(self._path), lost=self.lost)
+            _log.info("journal.up", database=self._place.name, lost=self.lost)
 
     def _misfit(self, error: Exception) -> None:
         """Lose one call by a fault of ours."""
@@ -267,7 +267,7 @@ class Journal:
     def _fail(self, error: Exception) -> None:
         why = str(error) if isinstance(error, StorageError) else type(error).__name__
         if not self._down:
-            _log.error("journal.down", path=str(self._path), why=why)
+            _log.error("journal.down", database=self._place.name, why=why)
         self._down = why
         self._failures += 1
 
@@ -286,7 +286,7 @@ class Journal:
         self._expired += gone
         self._upkeep_at, self._upkeep_after = (now, 0) if gone else (now + _UPKEEP_S, _UPKEEP_CALLS)
         if self._expired and not gone:
-            _log.info("journal.expired", path=str(self._path), calls=self._expired)
+            _log.info("journal.expired", database=self._place.name, calls=self._expired)
             self._expired = 0
 
 

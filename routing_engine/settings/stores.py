@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from routing_engine.settings.paths import state_folder
 from routing_engine.settings.spec import setting
-from routing_engine.settings.value_types import choice, filled, parsed, secret, whole
-from routing_engine.settings.yaml_reader import Section
+from routing_engine.settings.value_types import ValueType, choice, filled, parsed, secret, whole
+from routing_engine.settings.yaml_reader import Section, YamlValue
+from routing_engine.storage.place import DatabasePlace, check_place, is_server
 
 Mode: TypeAlias = Literal["masked", "plain", "hashed"]
 
@@ -24,11 +27,38 @@ def _file(path: str) -> str:
     return path
 
 
+def _read_database(value: YamlValue, _: str) -> str | None:
+    written = value.text() if not value.is_mapping else None
+    # A password comes from where secrets come from; without one there is nothing to hide.
+    found = written if written is not None and "${" not in written else value.secret()
+    if found is None:
+        return None
+    try:
+        check_place(found)
+    except ValueError as error:
+        value.note(str(error), "write a file, or 'postgresql://USER@HOST/DATABASE'")
+        return None
+    if written is not None and is_server(found) and re.search(r"://[^/@]*:[^/@{]+@", written):
+        value.note("a password stands in the address", "write 'postgresql://USER:${DATABASE_PASSWORD}@HOST/DATABASE'")
+    if is_server(found) and importlib.util.find_spec("psycopg") is None:
+        value.note("a PostgreSQL needs the package psycopg", "install it: pip install 'routing-engine[postgresql]'")
+    return found
+
+
+#: The key `database`.
+DATABASE = ValueType(
+    _read_database,
+    lambda _: {"type": ["string", "object"]},
+    "a file, or `postgresql://USER@HOST/DATABASE`",
+    hidden=True,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class JournalSettings:
     """What is kept of each call, and how.
 
-    `kept` False keeps none. `path` "" is the default of `journal_path`. `key` makes numbers findable that are not kept
+    `kept` False keeps none. `path` "" is the engine's database. `key` makes numbers findable that are not kept
     plain ("" has none). Older than `keep_days`, or more than `max_mb` on the disk: the oldest calls go.
     """
 
@@ -36,8 +66,8 @@ class JournalSettings:
     path: str = setting(
         parsed(_file, "a file; relative to the configuration folder", "write for example: /var/lib/NAME/journal.db"),
         "",
-        "where it lies. Each engine has its own file",
-        usual="`/etc/NAME` has `/var/lib/NAME/journal.db`, every other folder `state/journal.db` below itself",
+        "a file of its own, where it shall not be in the [database](engine.md#database)",
+        usual="in the database",
         example="/var/lib/routing-engine/journal.db",
     )
     numbers: Mode = setting(choice("masked", "plain", "hashed"), "masked", "how [numbers](#numbers) are kept")
@@ -104,12 +134,22 @@ class MirrorFolder:
     )
 
 
-def journal_path(settings: JournalSettings, folder: Path) -> Path:
-    """Return the journal's file. `folder` is the configuration's: a relative path begins there.
+def database_place(database: str, folder: Path) -> DatabasePlace:
+    """Return where the database is. `folder` is the configuration's: a relative path begins there.
 
-    By default it is `journal.db` in `state_folder`.
+    By default it is `calls.db` in `state_folder`. What lies there is taken over into any other; first of all there was
+    a journal alone.
     """
-    return folder / settings.path if settings.path else state_folder(folder) / "journal.db"
+    usual = state_folder(folder) / "calls.db"
+    older = tuple(path for path in (usual, usual.with_name("journal.db")) if path != folder / database)
+    if is_server(database):
+        return DatabasePlace(url=database, older=older)
+    return DatabasePlace(folder / database, older=older) if database else DatabasePlace(usual, older=older[1:])
+
+
+def journal_place(settings: JournalSettings, database: str, folder: Path) -> DatabasePlace:
+    """Return where the journal is: in the database, or in a file of its own."""
+    return DatabasePlace(folder / settings.path) if settings.path else database_place(database, folder)
 
 
 def cache_path(settings: CacheSettings, folder: Path) -> Path | None:

@@ -6,13 +6,10 @@ are an outage. Everything in this file waits for the disk or the network and bel
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -22,7 +19,9 @@ from sqlalchemy.pool import NullPool
 from routing_engine.errors import StorageError
 from routing_engine.storage import sqlite
 from routing_engine.storage.files import SHARED_FOLDER, make_folder
-from routing_engine.storage.migrations import migrate, schema_of
+from routing_engine.storage.migrations import MIGRATIONS, lock, migrate, schema_of
+from routing_engine.storage.place import DatabasePlace
+from routing_engine.storage.take_over import TAKEN_OVER, copy_rows, take_file, to_copy
 
 if TYPE_CHECKING:
     import psycopg
@@ -41,22 +40,9 @@ _POSTGRESQL = {
 #: No right to a table, a server that only reads: an administrator mends them, and the same work is done then.
 _TO_BE_MENDED = {"42501", "25006"}
 _NO_PSYCOPG = "a PostgreSQL needs the package psycopg: install routing-engine[postgresql]"
+_NOT_YET = "what an older version kept is taken over at the start of the service ('routing-engine serve')"
+_UPDATED = "the start of the service brings it up to date, and so does 'routing-engine database --update'"
 _NOT_THERE = "there is no database yet: the service makes it ('routing-engine serve')"
-
-
-@dataclass(frozen=True, slots=True)
-class DatabasePlace:
-    """Where the database is: `path` is a file of SQLite; where it is None, `url` is the address of a PostgreSQL."""
-
-    path: Path | None = None
-    url: str = field(default="", repr=False)  # a password may stand in it
-
-    @property
-    def name(self) -> str:
-        """The place as people may read it: without a password."""
-        if self.path is not None:
-            return str(self.path)
-        return re.sub(r"(://[^:/@]*):.*@", r"\1:***@", self.url.partition("?")[0])
 
 
 def open_engine(place: DatabasePlace, write: bool = True, wait_s: float = sqlite.WAIT_S) -> Engine:
@@ -131,15 +117,19 @@ class Connector:
             self._engine = open_engine(self.place, self._write, self._wait_s)
         path = self.place.path
         if path is not None and self._write:
+            take_file(self.place)
             make_folder(path.parent, SHARED_FOLDER)
             sqlite.make_file(path, _FILE_MODE)
         elif path is not None and not path.exists():
-            raise StorageError(_NOT_THERE)
+            older = any(one.exists() for one in self.place.older)
+            raise StorageError(_NOT_YET if older else _NOT_THERE)
         self._connection = self._engine.connect()
         try:
             _prepare(self._connection, self._write)
         except DBAPIError as error:  # a form that this database cannot have: what waits is kept until it is mended
             raise StorageError(str(error.orig).partition("\n")[0]) from None
+        if self._write:
+            _copy_older(self.place, self._connection)
         self._file = self._sign()
         return self._connection
 
@@ -163,8 +153,24 @@ def _prepare(connection: Connection, write: bool) -> None:
             sqlite.use_log(driver)
         return
     with connection.begin():
-        if schema_of(connection) is None:
-            raise StorageError(_NOT_THERE)
+        found = schema_of(connection)
+    if not found:
+        raise StorageError(_NOT_THERE)
+    if found < len(MIGRATIONS):
+        raise StorageError(f"an older version of the engine wrote this (schema {found}); {_UPDATED}")
+
+
+def _copy_older(place: DatabasePlace, server: Connection) -> None:
+    """Copy what files of before have into a server, and give each another name once that is on the server's disk."""
+    for path in to_copy(place):
+        older = Connector(DatabasePlace(path))
+        try:
+            with older.transaction() as from_file, server.begin():
+                lock(server)
+                copy_rows(from_file, server, path)
+        finally:
+            older.close()
+        path.rename(f"{path}{TAKEN_OVER}")
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from sqlalchemy import Connection
 
 from routing_engine.errors import StorageError, traceback_frames
 from routing_engine.logger import Logger
-from routing_engine.storage.connector import Connector, DatabasePlace, is_outage
+from routing_engine.storage.connector import Connector, is_outage
+from routing_engine.storage.place import DatabasePlace
 
 T = TypeVar("T")
 #: What is to be done within a transaction. It may be done again after that was rolled back, and keeps no connection.

@@ -117,7 +117,7 @@ def migrate(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS
         if schema_of(connection, migrations) == len(migrations):
             return  # every start but the first after an update: nobody has to wait for a lock
     with connection.begin():
-        _lock(connection)
+        lock(connection)
         found = schema_of(connection, migrations)
         if found is None:
             _run(connection, (_ABOUT, "INSERT INTO about (name, value) VALUES ('schema', '0')"))
@@ -129,7 +129,7 @@ def migrate(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS
 def take_back(connection: Connection, schema: int, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     """Bring a database back to an older form, all or nothing. Raises `StorageError`."""
     with connection.begin():
-        _lock(connection)
+        lock(connection)
         found = schema_of(connection, migrations) or 0
         for migration in reversed(migrations[schema:found]):
             _run(connection, migration.down)
@@ -155,7 +155,8 @@ def schema_of(connection: Connection, migrations: Sequence[Migration] = MIGRATIO
     return int(found)
 
 
-def _lock(connection: Connection) -> None:
+def lock(connection: Connection) -> None:
+    """Let no other engine change the form of the database, or fill it, until the end of this transaction."""
     # SQLite has locked the whole file with the beginning.
     if connection.dialect.name != "sqlite":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

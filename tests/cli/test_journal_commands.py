@@ -43,7 +43,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def fill(config: Path, *events: Any, mode: Any = "masked") -> Path:
-    path = config / "state" / "journal.db"
+    path = config / "state" / "calls.db"
     if mode != "masked":
         key = "\n  key: '${JOURNAL_KEY}'" if mode == "hashed" else ""
         (config / "engine.yaml").write_text(f"{ENGINE}journal:\n  numbers: {mode}{key}\n")
@@ -136,7 +136,7 @@ def test_a_call_that_is_not_there_is_told_with_what_to_do(run: Run, config: Path
 
 
 async def test_explain_works_while_the_service_writes(config: Path) -> None:
-    async with opened(config / "state" / "journal.db") as journal:
+    async with opened(config / "state" / "calls.db") as journal:
         journal.record(routed())
         assert await journal.flush()
         words = [sys.executable, "-m", "routing_engine.cli", "--config", str(config), "explain", "1795198986.2"]
@@ -148,7 +148,7 @@ def test_no_text_of_the_journal_reaches_the_terminal_as_a_command(run: Run, conf
     path = fill(config, routed(trail=(TrailStep("x", "y"),)))
     with closing(sqlite3.connect(path)) as file, file:  # by somebody else: we write no such text
         file.execute(
-            "UPDATE calls SET called = ?, trail = ?", ("\x1b[2J", '[["\\u001b]0;x\\u0007","\\u009b31m",null]]')
+            "UPDATE decisions SET called = ?, trail = ?", ("\x1b[2J", '[["\\u001b]0;x\\u0007","\\u009b31m",null]]')
         )
     for command in (("explain", "1795198986.2"), ("calls",), ("calls", "--json")):
         assert run(*command, "--config", str(config))[1].replace("\n", "").isprintable()
@@ -315,7 +315,7 @@ def test_what_is_no_number_is_misuse(run: Run, config: Path) -> None:
 @pytest.mark.parametrize("command", [("explain", "x"), ("calls",), ("forget", "--wait", "0.1", "+436641234567")])
 def test_no_journal_is_told_with_the_remedy(run: Run, config: Path, command: tuple[str, ...]) -> None:
     code, out, err = run(*command, "--config", str(config))
-    assert (code, "there is no journal yet: the service writes it ('routing-engine serve')" in out + err) == (1, True)
+    assert (code, "there is no database yet: the service makes it ('routing-engine serve')" in out + err) == (1, True)
 
 
 def test_no_journal_on_purpose_is_told(run: Run, config: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_link_that_is_set_in_the_state_is_not_root_s_to_follow(config: Path) -
     secret = config / "secret"
     secret.write_text("root's")
     secret.chmod(0o600)
-    (config / "state" / "journal.db").symlink_to(secret)
+    (config / "state" / "calls.db").symlink_to(secret)
     for command in (["forget", "--wait", "0.1", "0664 1234567"], ["calls"]):
         user_after(lambda command=command: main([*command, "--config", str(config)]))  # type: ignore[misc]
     assert (secret.read_text(), secret.stat().st_uid) == ("root's", os.geteuid())

@@ -23,6 +23,7 @@ from routing_engine.journal.reader import find_call, list_calls, open_to_read
 from routing_engine.journal.stored_call import CallFilter, StoredCall
 from routing_engine.journal.writer import Journal
 from routing_engine.settings.stores import JournalSettings, Mode
+from routing_engine.storage.place import DatabasePlace
 from tests.fakes import FOREVER_S
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -86,7 +87,7 @@ def settings(mode: Mode = "masked", **more: Any) -> JournalSettings:
 
 @asynccontextmanager
 async def opened(path: Path, kept: JournalSettings | None = None, **more: Any) -> AsyncIterator[Journal]:
-    journal = Journal(path, kept or JournalSettings(), "AT", **more)
+    journal = Journal(DatabasePlace(path), kept or JournalSettings(), "AT", **more)
     await journal.open()
     try:
         yield journal
@@ -131,7 +132,7 @@ class Log:
 
 
 def kept_call(path: Path, call_id: str = "1795198986.2") -> StoredCall:
-    with open_to_read(path) as connection:
+    with open_to_read(DatabasePlace(path)) as connection:
         (call,) = find_call(connection, call_id)
     return call
 
@@ -139,14 +140,14 @@ def kept_call(path: Path, call_id: str = "1795198986.2") -> StoredCall:
 def kept_ids(path: Path, **wanted: Any) -> list[str]:
     """The ids of the calls that fit, the newest first."""
     privacy = wanted.pop("privacy", None)
-    with open_to_read(path) as connection:
+    with open_to_read(DatabasePlace(path)) as connection:
         found = list_calls(connection, CallFilter(**{"limit": 100_000, **wanted}), privacy or Privacy("masked"))
     return [call.call_id for call in found]
 
 
 def count(path: Path) -> int:
     with closing(sqlite3.connect(path)) as file:
-        return int(file.execute("SELECT count(*) FROM calls").fetchone()[0])
+        return int(file.execute("SELECT count(*) FROM decisions").fetchone()[0])
 
 
 def bytes_of(path: Path) -> bytes:

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import text
 
 from routing_engine.errors import StorageError
-from routing_engine.journal import tables
 from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.reader import open_to_read
 from routing_engine.journal.stored_call import mask_call
 from routing_engine.settings.stores import JournalSettings
+from routing_engine.storage.place import DatabasePlace
 
 from .calls import AT, KEY, abandoned, kept_call, kept_ids, number, opened, routed, settings, write
 
@@ -91,61 +91,41 @@ async def test_a_reader_sees_one_moment_while_others_write(path: Path) -> None:
     async with opened(path) as journal:
         journal.record(routed(call_id="a"))
         assert await journal.flush()
-        with open_to_read(path) as connection:
-            before = connection.execute(text("SELECT count(*) FROM calls")).scalar()
+        with open_to_read(DatabasePlace(path)) as connection:
+            before = connection.execute(text("SELECT count(*) FROM decisions")).scalar()
             journal.record(routed(call_id="b"))
             assert await journal.flush()
-            assert connection.execute(text("SELECT count(*) FROM calls")).scalar() == before == 1
+            assert connection.execute(text("SELECT count(*) FROM decisions")).scalar() == before == 1
     assert kept_ids(path) == ["b", "a"]
 
 
 async def test_a_reader_cannot_change_anything(path: Path) -> None:
     await write(path, routed())
-    with pytest.raises(StorageError, match="readonly"), open_to_read(path) as connection:
-        connection.execute(text("DELETE FROM calls"))
+    with pytest.raises(StorageError, match="readonly"), open_to_read(DatabasePlace(path)) as connection:
+        connection.execute(text("DELETE FROM decisions"))
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, "there is no journal yet"),
-        (b"", "there is no journal in this file yet"),
+        (None, "there is no database yet"),
+        (b"", "there is no database yet"),
         (b"no database at all" * 100, "file is not a database"),
     ],
 )
 def test_a_file_that_is_none_is_told(path: Path, content: bytes | None, sentence: str) -> None:
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(StorageError, match=sentence), open_to_read(path):
+    with pytest.raises(StorageError, match=sentence), open_to_read(DatabasePlace(path)):
         pass
 
 
 async def test_a_journal_of_a_newer_version_is_not_read(path: Path) -> None:
     await write(path, routed())
     with closing(sqlite3.connect(path)) as file, file:
-        file.execute("UPDATE about SET value = '9'")
-    with pytest.raises(StorageError, match="a newer version of the engine wrote this"), open_to_read(path):
-        pass
-
-
-async def test_an_older_journal_is_upgraded_step_by_step(path: Path) -> None:
-    await write(path, routed())
-    upgrades = {1: ["ALTER TABLE calls ADD COLUMN mood TEXT"], 2: ["UPDATE calls SET mood = 'fine'"]}
-    engine = tables.open_engine(path, write=True)
-    for _ in range(2):  # the second time there is nothing to do
-        with engine.connect() as connection:
-            tables.prepare(connection, 3, upgrades)
-            assert connection.execute(text("SELECT mood FROM calls")).scalar() == "fine"
-            assert tables.schema_of(connection, 3) == 3
-
-
-async def test_an_upgrade_that_fails_changes_nothing(path: Path) -> None:
-    await write(path, routed())
-    before = path.read_bytes()
+        file.execute("UPDATE about SET value = '99' WHERE name = 'schema'")
     with (
-        tables.open_engine(path, write=True).connect() as connection,
-        pytest.raises(StorageError),
-        tables.translate_errors(),
+        pytest.raises(StorageError, match="a newer version of the engine wrote this"),
+        open_to_read(DatabasePlace(path)),
     ):
-        tables.prepare(connection, 2, {1: ["ALTER TABLE calls ADD COLUMN mood TEXT", "UPDATE nothing SET x = 1"]})
-    assert path.read_bytes() == before
+        pass

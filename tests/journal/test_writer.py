@@ -22,6 +22,7 @@ from routing_engine.core.model import Destination, TrailStep
 from routing_engine.journal.doubt import DOUBTED_S, ClockDoubt
 from routing_engine.journal.stored_call import StoredStep
 from routing_engine.journal.writer import Journal
+from routing_engine.storage.place import DatabasePlace
 
 from .calls import ANNA, AT, Log, abandoned, count, kept_call, kept_ids, opened, routed, settings, write
 
@@ -291,11 +292,11 @@ async def test_the_database_of_another_program_is_never_touched(path: Path) -> N
 async def test_a_newer_schema_is_refused_with_what_to_do(path: Path) -> None:
     await write(path, routed())
     with closing(sqlite3.connect(path)) as file, file:
-        file.execute("UPDATE about SET value = '2' WHERE name = 'schema'")
+        file.execute("UPDATE about SET value = '99' WHERE name = 'schema'")
     log = Log()
     async with opened(path, retry_s=0.01) as journal:
         await failing(journal)
-    assert "a newer version of the engine wrote this (schema 2, this one knows 1)" in str(log.said[0]["why"])
+    assert "a newer version of the engine wrote this (schema 99, this one knows" in str(log.said[0]["why"])
     assert log.events == ["journal.down", "journal.cut"]
     assert count(path) == 1
 
@@ -325,7 +326,7 @@ async def test_a_call_that_cannot_be_written_does_not_hold_up_the_others(path: P
 
 
 async def test_a_journal_that_was_never_opened_can_be_closed(path: Path) -> None:
-    journal = Journal(path, settings())
+    journal = Journal(DatabasePlace(path), settings())
     await journal.close()
     assert not path.exists()
 

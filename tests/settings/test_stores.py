@@ -1,4 +1,4 @@
-"""`journal` and `mirror` of engine.yaml: every key, every default, every fault."""
+"""`database`, `journal` and `mirror` of engine.yaml: every key, every default, every fault."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 
 from routing_engine.config.engine_yaml import EngineSettings, read_part
 from routing_engine.errors import Problem
-from routing_engine.settings.stores import JournalSettings, journal_path, mirror_folder
+from routing_engine.settings.stores import JournalSettings, database_place, journal_place, mirror_folder
 from routing_engine.settings.yaml_reader import Problems
+from routing_engine.storage.place import DatabasePlace
 
 ENVIRONMENT = {"JOURNAL_KEY": "0123456789abcdef", "SHORT": "abc"}
 
@@ -68,17 +69,52 @@ def test_a_fault_is_noted_once(text: str, sentence: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "path", "file"),
+    ("folder", "database", "file"),
     [
-        ("/etc/routing-engine", "", "/var/lib/routing-engine/journal.db"),
-        ("/etc/routing-engine-2", "", "/var/lib/routing-engine-2/journal.db"),
-        ("/home/anna/config", "", "/home/anna/config/state/journal.db"),
-        ("/etc/routing-engine", "calls.db", "/etc/routing-engine/calls.db"),
+        ("/etc/routing-engine", "", "/var/lib/routing-engine/calls.db"),
+        ("/etc/routing-engine-2", "", "/var/lib/routing-engine-2/calls.db"),
+        ("/home/anna/config", "", "/home/anna/config/state/calls.db"),
+        ("/etc/routing-engine", "mine.db", "/etc/routing-engine/mine.db"),
         ("config", "/srv/calls.db", "/srv/calls.db"),
     ],
 )
-def test_where_the_file_lies(folder: str, path: str, file: str) -> None:
-    assert journal_path(JournalSettings(path=path), Path(folder)) == Path(file)
+def test_where_the_database_lies_and_the_journal_in_it(folder: str, database: str, file: str) -> None:
+    place = database_place(database, Path(folder))
+    assert place.path == Path(file)
+    assert journal_place(JournalSettings(), database, Path(folder)) == place
+
+
+def test_a_journal_may_have_a_file_of_its_own() -> None:
+    place = journal_place(JournalSettings(path="journal.db"), "", Path("/etc/routing-engine"))
+    assert place == DatabasePlace(Path("/etc/routing-engine/journal.db"))
+
+
+def test_what_lay_in_the_usual_place_is_taken_over_by_any_other() -> None:
+    usual, before = Path("/var/lib/x/calls.db"), Path("/var/lib/x/journal.db")
+    assert database_place("", Path("/etc/x")).older == (before,)
+    assert database_place("/srv/calls.db", Path("/etc/x")).older == (usual, before)
+    assert database_place("postgresql://db/calls", Path("/etc/x")).older == (usual, before)
+    assert database_place("/var/lib/x/calls.db", Path("/etc/x")).older == (before,)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("database: /srv/calls.db", []),
+        ("database: 'postgresql://routing@db.example.com/calls'", []),
+        ("database: 'postgresql://routing:${PASSWORD}@db.example.com/calls'", []),
+        ("database: 'postgresql://routing:secret@db.example.com/calls'", ["a password stands in the address"]),
+        ("database: 'mysql://routing@db.example.com/calls'", ["'mysql' is no database that the engine can use"]),
+        ("database: /srv/", ["'database' must name a file, or a PostgreSQL"]),
+        ("database: '${MISSING}'", ["the environment variable MISSING is not set"]),
+        ("keep_days: 0", ["'keep_days' must be a number from 1 to 36500, not '0'"]),
+    ],
+)
+def test_faults_of_the_database_are_noted_and_no_password_is_shown(text: str, sentences: list[str]) -> None:
+    notes = Problems("engine.yaml", {"PASSWORD": "secret"}.get)
+    settings = read_part(text, notes, ("database", "keep_days"))
+    assert [problem.sentence for problem in notes.problems] == sentences
+    assert "secret" not in f"{notes.problems} {settings!r}"
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from routing_engine.journal.reader import open_to_read
-from routing_engine.journal.tables import CALLS
+from routing_engine.journal.tables import DECISIONS
 from routing_engine.logger import set_up_log
+from routing_engine.storage.place import DatabasePlace
 
 from .crowd import ROUTES, Books, Person, Told, books, crowd, empty_the_pools, engine, open_files, settle, write
 
@@ -112,8 +113,8 @@ def events(log: io.StringIO) -> set[str]:
 
 def the_journal_is_complete(path: Path, *crowds: Told) -> None:
     """Every call that was answered stands there once, and no call that there was not."""
-    with open_to_read(path) as journal:
-        rows = journal.execute(CALLS.select().with_only_columns(CALLS.c.call_id)).all()
+    with open_to_read(DatabasePlace(path)) as journal:
+        rows = journal.execute(DECISIONS.select().with_only_columns(DECISIONS.c.call_id)).all()
     kept: Counter[Any] = Counter(call_id for (call_id,) in rows)
     answered = set[str]().union(*(one.answered for one in crowds))
     left = set[str]().union(*(one.left for one in crowds))

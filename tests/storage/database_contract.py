@@ -15,9 +15,10 @@ from routing_engine.calls.call import Call, CallRoute, CallTransfer, Leg
 from routing_engine.calls.requests import CallQuery
 from routing_engine.errors import StorageError
 from routing_engine.storage import calls_table
-from routing_engine.storage.connector import Connector, DatabasePlace
+from routing_engine.storage.connector import Connector
 from routing_engine.storage.database import Database
 from routing_engine.storage.migrations import MIGRATIONS, Migration, migrate, schema_of, take_back
+from routing_engine.storage.place import DatabasePlace
 from tests.journal.calls import Log
 
 CALL = Call(

@@ -1,3 +1,4 @@
+# ruff: noqa: F403, F405  the tests of the contract are these, too
 """The engine's database as a file of SQLite: its contract, and what only a disk can do to it."""
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from routing_engine.errors import StorageError
-from routing_engine.storage.connector import Connector, DatabasePlace
+from routing_engine.storage.connector import Connector
 from tests.journal.calls import Log
 
-from .database_contract import *  # noqa: F403  its tests are these, too
+from .database_contract import *
 from .database_contract import noted, noting, opened
 
 pytestmark = pytest.mark.io
@@ -130,7 +131,7 @@ def test_a_reader_cannot_change_anything(place: DatabasePlace) -> None:
 WRITE_UNTIL_KILLED = """
 import asyncio, sys
 from pathlib import Path
-from routing_engine.storage.connector import DatabasePlace
+from routing_engine.storage.place import DatabasePlace
 from tests.storage.database_contract import noting, opened
 
 async def main():
