@@ -26,7 +26,7 @@ _STEP = 500
 
 
 def take_file(place: DatabasePlace) -> None:
-    """Give the file of a database that is not there yet what an older one has. Raises `OSError`, `sqlite3.Error`."""
+    """Make the file of a database, where it is not there yet, of an older one. Raises `OSError`, `sqlite3.Error`."""
     path = place.path
     if path is None or path.exists() or not any(one.exists() for one in place.older):
         return
