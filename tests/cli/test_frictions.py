@@ -131,7 +131,6 @@ PARTS = {
 TELLS_IMPORTS = """
 import sys
 from routing_engine.cli import main
-from tests.fakes import FOREVER_S
 try:
     main()
 finally:
