@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import cycle
+from itertools import count, cycle
 
 from rig.asterisk import Asterisk
 from rig.process import HERE
 from rig.sip import Call, Phone
 from rig.tape import Tape
+from routing_engine.pbx.ami_events import STATUS_VARIABLES
 
 ROOT = HERE.parent
 STREAMS = ROOT / "tests" / "calls" / "streams"
@@ -39,6 +40,7 @@ class Office:
         self.asterisk, self.provider, self.phones = asterisk, provider, phones
         self.version = ""
         self.tape: Tape
+        self._clicks = count(time.time_ns())
         self._tones = cycle(range(700, 3500, 200))
         self._epoch = time.time() - asyncio.get_running_loop().time()
 
@@ -59,6 +61,28 @@ class Office:
         """Return the name of a living channel that begins so."""
         began = self.tape.events("Newchannel")
         return next(one["Channel"] for one in began if one["Channel"].startswith(start))
+
+    def click_id(self) -> str:
+        """Return an id for a channel that nobody has had."""
+        return f"click-{next(self._clicks)}"
+
+    async def start_again(self) -> None:
+        """Start Asterisk again after its end, tell it where the telephones are, and listen."""
+        for phone in (self.provider, *self.phones.values()):
+            await asyncio.gather(*(call.hang_up(timeout_s=0.1) for call in phone.calls))
+        await self.asterisk.start_again()
+        await self.register()
+        await self.tape.start()
+
+    async def register(self) -> None:
+        """Tell Asterisk where the telephones are."""
+        for number, phone in self.phones.items():
+            await phone.register(self.asterisk.sip_address, number)
+
+    async def asks_what_there_is(self) -> None:
+        """Ask for all channels, as whoever follows a PBX does after a connection broke."""
+        await self.tape.ask("CoreShowChannels")
+        await self.tape.ask("Status", Variables=STATUS_VARIABLES)
 
     # Who calls.
 
@@ -127,10 +151,9 @@ async def office() -> AsyncIterator[Office]:
                 extra=FILES,
             )
         )
-        for number, phone in zip(PHONES, phones, strict=True):
-            await phone.register(asterisk.sip_address, number)
         for phone in (provider, *phones):
             phone.answer_with(status=None)
         firm = Office(asterisk, provider, dict(zip(PHONES, phones, strict=True)))
         firm.version = (await asterisk.ami.action("CoreSettings"))["AsteriskVersion"]
+        await firm.register()
         yield firm

@@ -66,7 +66,11 @@ async def _cdrs_are_written(firm: Office) -> None:
 def _page(situation: Situation, told: Sequence[Told], firm: Office) -> str:
     story = textwrap.fill(situation.story, 98, initial_indent="  ", subsequent_indent="  ")
     calls: list[Value] = [one.members(firm) for one in told]
-    recorded = {"recorded_at": datetime.now(UTC).isoformat(timespec="seconds"), "asterisk": firm.version}
+    recorded: dict[str, Value] = {
+        "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "asterisk": firm.version,
+        "connections": firm.tape.began,
+    }
     rest = yaml.safe_dump({**recorded, "calls": calls}, sort_keys=False, allow_unicode=True, width=98)
     return f"# Written by `python -m rig.record_streams {situation.name}`.\nstory: >-\n{story}\n{rest}"
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from rig.office import FIRM, Office
+from rig.office import FIRM, OTTO, Office
 from rig.sip import Call
 
 Value: TypeAlias = "str | float | int | Sequence[Value] | dict[str, Value] | None"
@@ -50,6 +50,7 @@ class Told:
     transfers: list[tuple[str, str | None, str]] = field(default_factory=list)
     more: Members = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    later_s: int = 0
 
     def passed(self, by: str, to: str | None, how: str) -> "Told":
         """Say that somebody passed it on."""
@@ -68,7 +69,8 @@ class Told:
 
     def members(self, office: Office) -> Members:
         """Return what is expected of its record."""
-        return {name: value for name, value in self._members(office).items() if name not in self.unknown}
+        told = {name: value for name, value in self._members(office).items() if name not in self.unknown}
+        return {name: _later(name, value, self.later_s) for name, value in told.items()}
 
     def _members(self, office: Office) -> Members:
         legs = [leg.members(office) for leg in self.legs]
@@ -106,6 +108,11 @@ def outbound(began: Call, outcome: str, *legs: Rang, **more: Value) -> Told:
     return Told("outbound", began, outcome, legs, more=more)
 
 
+def clicked(began: Call, outcome: str, *legs: Rang, **more: Value) -> Told:
+    """Return a call to Otto that a program dialled for Anna; `began` is the call at her telephone."""
+    return Told("outbound", began, outcome, legs, more={"from": "201", "to": OTTO, "did": FIRM, **more})
+
+
 def internal(began: Call, outcome: str, *legs: Rang, **more: Value) -> Told:
     """Return a call within the firm."""
     return Told("internal", began, outcome, legs, more=more)
@@ -114,3 +121,12 @@ def internal(began: Call, outcome: str, *legs: Rang, **more: Value) -> Told:
 def _place(number: str | None) -> str | None:
     """Return how a telephone is named in a record."""
     return f"main/{number}" if number in USERS else number
+
+
+def _later(name: str, value: Value, seconds: int) -> Value:
+    """Move every moment of a record."""
+    if isinstance(value, float) and name.endswith("_at"):
+        return round(value + seconds, 3)
+    if isinstance(value, list):
+        return [{key: _later(key, part, seconds) for key, part in one.items()} for one in value]
+    return value

@@ -4,7 +4,7 @@ A function's name is the stream's, its docstring the story. It waits for what th
 time, and returns what really happened. A new one is written beside those like it.
 """
 
-from rig.situations import desks, groups, transfers
+from rig.situations import clicks, deaths, desks, groups, transfers
 from rig.situations.situation import SITUATIONS, Situation
 
-__all__ = ["SITUATIONS", "Situation", "desks", "groups", "transfers"]
+__all__ = ["SITUATIONS", "Situation", "clicks", "deaths", "desks", "groups", "transfers"]

@@ -31,6 +31,18 @@ def connections(name: str) -> tuple[tuple[AmiMessage, ...], ...]:
 
 
 @cache
+def began(name: str) -> tuple[float, ...]:
+    """Return when each connection was made."""
+    return tuple(_page(name)["connections"])
+
+
+@cache
 def expected(name: str) -> tuple[dict[str, Any], ...]:
     """Return the call records that a stream is expected to give."""
-    return tuple(yaml.safe_load((STREAMS / f"{name}.yaml").read_text())["calls"])
+    return tuple(_page(name)["calls"])
+
+
+@cache
+def _page(name: str) -> dict[str, Any]:
+    page: dict[str, Any] = yaml.safe_load((STREAMS / f"{name}.yaml").read_text())
+    return page

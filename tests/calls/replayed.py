@@ -7,22 +7,26 @@ from collections.abc import Iterator
 from routing_engine.asterisk.ami_wire import AmiMessage
 from routing_engine.calls.pbx_events import HistoryRead, PbxEvent, Tick
 from routing_engine.pbx.ami_events import events_of, restarted, snapshot
-from tests.calls.recorded import connections
+from tests.calls.recorded import began, connections
 
 
 def stream_events(name: str) -> Iterator[PbxEvent]:
-    """Yield the events of a stream as whoever follows a PBX makes them."""
+    """Yield the events of a stream as whoever follows a PBX makes them; no history is read."""
     last = 0.0
-    for number, connection in enumerate(connections(name)):
+    for number, (began_at, connection) in enumerate(zip(began(name), connections(name), strict=True)):
         asked: list[AmiMessage] = []
         for message in connection:
+            kind = message.get("Event")
             for event in events_of(message, last):
                 last = event.at
                 yield event
-            if message.get("Event") == "FullyBooted" and number and (again := restarted(message, last + 1.0)):
-                yield again
-            asked += [message] if message.get("Event") in ("CoreShowChannel", "Status") else []
-            if message.get("Event") == "StatusComplete":
-                yield snapshot(asked, asked, last)
-                yield HistoryRead(last)
+            if kind == "FullyBooted" and (booted := restarted(message, began_at)):
+                yield booted
+                if number:
+                    yield HistoryRead(began_at)
+            elif kind in ("CoreShowChannel", "Status"):
+                asked.append(message)
+            elif kind == "StatusComplete":
+                yield snapshot(asked, asked, began_at)
+                yield HistoryRead(began_at)
     yield Tick(last + 120)
