@@ -24,6 +24,11 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+#: Who must act, for a look-up that failed: nobody, the administrator here, the other system's vendor or administrator,
+#: who runs the network, or who wrote the other side or its description.
+Who: TypeAlias = Literal["nobody", "administrator", "vendor", "network", "developer"]
 
 
 def traceback_frames(error: BaseException) -> list[str]:
@@ -59,26 +64,32 @@ class ConfigError(RoutingEngineError):
 
 
 class ProviderError(RoutingEngineError):
-    """A look-up that was not answered. Its text is shown in trails and logs: it never holds a secret or a number."""
+    """A look-up that was not answered. Its text is shown in trails and logs: it never holds a secret or a number.
+
+    `who` must act; `remedy` says what to do, where that is known: "" leaves it to whoever shows the error.
+    """
+
+    def __init__(self, text: str, who: Who = "administrator", remedy: str = "") -> None:
+        super().__init__(text)
+        self.who, self.remedy = who, remedy
 
 
 class ProviderUnreachable(ProviderError):
     """Nobody answered, or not in time: it may be better the next time.
 
     `again` says that the same question may well be answered at once: the connection broke, a gateway was restarting.
-    `answered` says that the system was reached, and told that it does not work now.
     """
 
-    def __init__(self, text: str, again: bool = False, answered: bool = False) -> None:
-        super().__init__(text)
-        self.again, self.answered = again, answered
+    def __init__(self, text: str, again: bool = False, who: Who = "network", remedy: str = "") -> None:
+        super().__init__(text, who, remedy)
+        self.again = again
 
 
 class ProviderThrottled(ProviderUnreachable):
     """The system answered that it is asked too much. `retry_after_s` is how long it wants to be left alone."""
 
     def __init__(self, text: str, retry_after_s: float) -> None:
-        super().__init__(text)
+        super().__init__(text, who="nobody")
         self.retry_after_s = retry_after_s
 
 
@@ -90,16 +101,18 @@ class ProviderRefused(ProviderError):
     """The system answered that it will not serve us: an administrator must look at credentials, rights or address.
 
     `theirs` says that it is the administrator of the other system who must act: rights, a switched-off API, a quota.
-    `remedy` says what to do, where that is known: "" leaves it to whoever shows the error.
     """
 
-    def __init__(self, text: str, theirs: bool = False, remedy: str = "") -> None:
-        super().__init__(text)
-        self.theirs, self.remedy = theirs, remedy
+    def __init__(self, text: str, theirs: bool = False, remedy: str = "", who: Who | None = None) -> None:
+        super().__init__(text, who or ("vendor" if theirs else "administrator"), remedy)
+        self.theirs = self.who == "vendor"
 
 
 class ProviderMisread(ProviderError):
     """The system answered something that is neither a record nor "no record"."""
+
+    def __init__(self, text: str, who: Who = "developer", remedy: str = "") -> None:
+        super().__init__(text, who, remedy)
 
 
 class AmiRefused(RoutingEngineError):

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 from routing_engine.config.engine_yaml import EngineSettings
@@ -20,11 +20,9 @@ from routing_engine.core.ports import Checks, Provider, Query, Remarks
 from routing_engine.engine import open_provider
 from routing_engine.errors import (
     ProviderError,
-    ProviderMisread,
-    ProviderRefused,
-    ProviderSkipped,
     ProviderThrottled,
     ProviderUnreachable,
+    Who,
 )
 from routing_engine.providers.net.looks_on import HttpExchange, tapped
 from routing_engine.settings.integration import Integration
@@ -33,16 +31,21 @@ from routing_engine.settings.integration import Integration
 _NOBODY = "+12025550143"
 _PATIENCE_S = 30.0
 
-Who = Literal["nobody", "administrator", "vendor", "network", "developer"]
-
+_MUST_ACT: Mapping[Who, str] = {
+    "nobody": "Nobody has to act",
+    "administrator": "The administrator here must act",
+    "vendor": "Who runs the other system, or its administrator, must act",
+    "network": "Who runs the network or the other system must act",
+    "developer": "Who wrote the other side, or the description of it, must act",
+}
 _REMEDIES: Mapping[Who, str] = {
     "nobody": "Nobody has to do anything.",
-    "administrator": "The administrator here must act: look at integrations/{name}.yaml and its credentials.",
-    "vendor": "The administrator of the other system must act: rights, scopes, the app's settings, or a quota.",
-    "network": "Who runs the network or the other system must act: it cannot be reached from this machine.",
-    "developer": "Who wrote the other side, or the description of it, must act: its answers have an unknown shape.",
+    "administrator": f"{_MUST_ACT['administrator']}: look at integrations/{{name}}.yaml and its credentials.",
+    "vendor": f"{_MUST_ACT['vendor']}: rights, scopes, the app's settings, or a quota.",
+    "network": f"{_MUST_ACT['network']}: it cannot be reached from this machine.",
+    "developer": f"{_MUST_ACT['developer']}: its answers have an unknown shape.",
 }
-_FILE_REMEDY = "The administrator here must act"
+_FILE_REMEDY = _MUST_ACT["administrator"]
 _WAIT = "Nobody has to act: the system asked for a pause. Try again in {wait_s:.0f} seconds."
 
 
@@ -139,18 +142,10 @@ def _fine(sentence: str) -> tuple[Who, str, str]:
 def _fault(error: ProviderError) -> tuple[Who, str, str]:
     if isinstance(error, ProviderThrottled):
         return "nobody", str(error), _WAIT.format(wait_s=max(1.0, error.retry_after_s))
-    who: Who = "administrator"
-    if isinstance(error, ProviderUnreachable) and error.answered:
-        return "network", str(error), "Who runs the other system must act: it answers, and does not work now."
-    if isinstance(error, ProviderUnreachable | ProviderSkipped):
-        who = "network"
-    elif isinstance(error, ProviderMisread):
-        who = "developer"
-    elif isinstance(error, ProviderRefused) and error.theirs:
-        who = "vendor"
-    if isinstance(error, ProviderRefused) and error.remedy:
-        return who, str(error), f"{_FILE_REMEDY}: {error.remedy}."
-    return who, str(error), _REMEDIES[who]
+    remedy = f"{_MUST_ACT[error.who]}: {error.remedy}." if error.remedy else _REMEDIES[error.who]
+    if error.who == "vendor" and isinstance(error, ProviderUnreachable):
+        remedy = f"{_MUST_ACT['vendor']}: it answers, and does not work now."
+    return error.who, str(error), remedy
 
 
 # --------------------------------------------------------------------------------------------- one look-up, shown

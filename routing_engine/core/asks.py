@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from routing_engine.core.model import Caller, Input, Operand, Origin, Record, Route, Sound, Source, Value
 from routing_engine.core.phone import Number
+from routing_engine.errors import Who
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +110,14 @@ class SourceDown:
     """Answer: the source could not be asked or did not answer in time. `why` is a sentence without secrets.
 
     `asked` is False when nothing was sent: it is spared because it fails, or its limits are used up. `throttled`: it
-    answered that it is asked too much.
+    answered that it is asked too much. `who` must act.
     """
 
     why: str
     took_ms: float | None = None
     asked: bool = True
     throttled: bool = False
+    who: Who = field(default="network", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
 from routing_engine.core.model import Caller, Decision, Origin
+from routing_engine.errors import Who
 
 #: Health checks ask for a route that begins so and does not exist; nobody needs to read of them, or count them.
 HEALTH_CHECK = "healthcheck-"
@@ -71,7 +72,10 @@ LookupPurpose: TypeAlias = Literal["call", "early", "refresh"]
 
 @dataclass(frozen=True, slots=True)
 class LookedUp(Event):
-    """A look-up ended. `source` is the route's name for it; `age_s` is the age of an answer that is not live."""
+    """A look-up ended. `source` is the route's name for it; `age_s` is the age of an answer that is not live.
+
+    `who` must act where it failed.
+    """
 
     integration: str
     source: str
@@ -81,6 +85,7 @@ class LookedUp(Event):
     origin: Origin = "live"
     purpose: LookupPurpose = "call"
     age_s: float = 0.0
+    who: Who = field(default="nobody", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

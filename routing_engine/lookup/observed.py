@@ -8,6 +8,7 @@ from typing import Literal
 from routing_engine.core.asks import Find, Found, SourceDown
 from routing_engine.core.events import LookedUp, LookupOutcome, LookupPurpose, Publish
 from routing_engine.core.ports import Clock, Lookup
+from routing_engine.errors import Who
 
 
 class ObservedLookup:
@@ -46,7 +47,9 @@ class ObservedLookup:
         origin, age_s = (answer.origin, answer.age_s) if isinstance(answer, Found) else ("live", 0.0)
         source, took_s = ask.source, self._clock() - began
         purpose: LookupPurpose = "early" if ask.early and self._purpose == "call" else self._purpose
-        self._publish(LookedUp(source.integration, source.name, source.model, outcome, took_s, origin, purpose, age_s))
+        who: Who = answer.who if isinstance(answer, SourceDown) else "nobody"
+        event = LookedUp(source.integration, source.name, source.model, outcome, took_s, origin, purpose, age_s, who)
+        self._publish(event)
 
 
 def _outcome(answer: Found | SourceDown) -> LookupOutcome:

@@ -17,6 +17,7 @@ from routing_engine.errors import (
     ProviderSkipped,
     ProviderThrottled,
     ProviderUnreachable,
+    Who,
     traceback_frames,
 )
 from routing_engine.logger import Logger
@@ -98,7 +99,7 @@ class Search:
         except ProviderSkipped as error:
             return SourceDown(str(error)[:_LONGEST_WHY], self._ms_since(began), asked=False)
         except ProviderError as error:
-            down = self._is_down(ask.source, str(error)[:_LONGEST_WHY], self._ms_since(began))
+            down = self._is_down(ask.source, str(error)[:_LONGEST_WHY], self._ms_since(began), error.who)
             return replace(down, throttled=isinstance(error, ProviderThrottled))
         except TimeoutError:
             return self._is_late(progress, left_s >= min(limit_s, _FAIR_S), began)
@@ -206,14 +207,15 @@ class Search:
                 error=type(error).__name__,
                 traceback=traceback_frames(error),
             )
-        return self._is_down(source, f"{source.integration}: an unexpected error in the engine", took_ms)
+        why = f"{source.integration}: an unexpected error in the engine"
+        return self._is_down(source, why, took_ms, "developer")
 
-    def _is_down(self, source: Source, why: str, took_ms: float) -> SourceDown:
+    def _is_down(self, source: Source, why: str, took_ms: float, who: Who = "network") -> SourceDown:
         if _key(source) not in self._down:
             self._down.add(_key(source))
             if self._logs:
-                _log.warning("source.down", integration=source.integration, source=source.name, why=why)
-        return SourceDown(why, took_ms)
+                _log.warning("source.down", integration=source.integration, source=source.name, why=why, who=who)
+        return SourceDown(why, took_ms, who=who)
 
     def _is_up(self, source: Source) -> None:
         if _key(source) in self._down:

@@ -71,6 +71,7 @@ class Meter:
         self._silence = self._histogram("caller_silence_seconds")
         self._missing = self._counter("prompts_missing_total")
         self._lookups = self._counter("lookups_total")
+        self._failures = self._counter("lookup_failures_total")
         self._asked = self._histogram("lookup_duration_seconds")
         self._early = self._counter("early_lookups_total")
         self._ages = self._histogram("cached_answer_age_seconds")
@@ -123,6 +124,8 @@ class Meter:
 
     def _looked_up(self, event: LookedUp) -> None:
         self._lookups[event.integration, event.outcome, event.origin, event.purpose].inc()
+        if event.outcome in ("down", "throttled"):
+            self._failures[event.integration, event.who].inc()
         # The time of one that was dropped, skipped or kept says nothing about the system.
         if event.origin != "live":
             self._ages[(event.origin,)].observe(event.age_s)

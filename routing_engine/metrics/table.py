@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias, get_args
 
 from routing_engine.core.events import Cause, EarlyFate, LookupOutcome, LookupPurpose
 from routing_engine.core.model import Origin, Reason
+from routing_engine.errors import Who
 
 Kind: TypeAlias = Literal["counter", "gauge", "histogram", "info"]
 PREFIX = "routing_engine_"
@@ -31,6 +32,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "fate": get_args(EarlyFate),
     "said": ("yes", "no"),
     "accepted": ("yes", "no"),
+    "who": get_args(Who),
 }
 
 _CALL = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
@@ -68,6 +70,7 @@ METRICS: Mapping[str, Metric] = {
         _row("caller_silence_seconds", "histogram", "route", "The longest time a caller heard nothing.", _BORNE),
         _row("prompts_missing_total", "counter", "route kind", "Prompts that a caller should have heard and did not."),
         _row("lookups_total", "counter", "integration outcome origin purpose", "Look-ups that ended."),
+        _row("lookup_failures_total", "counter", "integration who", "Look-ups that failed, by who must act."),
         _row("lookup_duration_seconds", "histogram", "integration", "How long a system took to answer.", _ASKED),
         _row("early_lookups_total", "counter", "integration fate", "Look-ups that were begun before their turn."),
         _row("cached_answer_age_seconds", "histogram", "origin", "The age of answers that were not live.", _AGE),

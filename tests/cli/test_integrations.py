@@ -273,7 +273,7 @@ async def test_eight_look_ups_that_get_a_401_renew_once_and_all_are_answered(sit
     [
         ("log out", "administrator", "nobody has logged in yet; log in again: routing-engine integrations login acme"),
         ("scope", "vendor", "vendor's administrator"),
-        ("server", "network", "status 500"),
+        ("server", "vendor", "status 500"),
         ("throttle", "nobody", "status 429"),
         ("html", "developer", "without an access token"),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from routing_engine.providers.crm.outcome import scopes_in
+from routing_engine.providers.answers.scopes import scopes_in
 from tests.cli.conftest import Run, as_json
 
 pytestmark = pytest.mark.io
@@ -63,7 +63,7 @@ def test_a_record_is_shown_in_the_words_of_the_rules(run: Run, config: Path, ser
     assert (code, out.splitlines()[-2:]) == (0, ["Record from contact", "  name  Anna"])
 
 
-@pytest.mark.parametrize(("status", "who"), [(500, "network"), (403, "vendor"), (401, "administrator")])
+@pytest.mark.parametrize(("status", "who"), [(500, "vendor"), (403, "vendor"), (401, "administrator")])
 def test_who_must_act_follows_from_the_answer(run: Run, config: Path, server: str, status: int, who: str) -> None:
     write(config, f"{server}/{status}")
     code, out, _ = run("integrations", "check", "crm", "--json", "--config", str(config))

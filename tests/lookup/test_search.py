@@ -181,7 +181,7 @@ async def test_down_and_up_are_logged_once_each() -> None:
         await it.find(ask(), 3)
     place = {"integration": "erp", "source": "customers"}
     assert logs == [
-        {"event": "source.down", "log_level": "warning", "why": "erp: the connection broke", **place},
+        {"event": "source.down", "log_level": "warning", "why": "erp: the connection broke", "who": "network", **place},
         {"event": "source.up", "log_level": "info", **place},
     ]
 

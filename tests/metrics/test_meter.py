@@ -33,6 +33,7 @@ async def busy() -> Counted:
     found.publish(abandoned(texts_unsaid=2))
     found.publish(looked_up())
     found.publish(looked_up(origin="cache", age_s=30.0))
+    found.publish(looked_up("down", who="vendor"))
     found.publish(TextSpoken(True, 0.2))
     await found.text()
     return found
@@ -40,6 +41,13 @@ async def busy() -> Counted:
 
 async def test_the_table_names_every_metric_with_its_kind_and_labels():
     assert all_families(await busy()) == {name: (one.kind, set(one.labels)) for name, one in METRICS.items()}
+
+
+async def test_a_look_up_that_failed_is_counted_by_who_must_act():
+    found = Counted()
+    found.publish(looked_up("down", who="vendor"))
+    found.publish(looked_up("none"))
+    assert await found.value("lookup_failures_total", integration="crm", who="vendor") == 1
 
 
 async def test_a_call_is_counted_by_route_and_reason():

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 
 from routing_engine.core.model import Json
+from routing_engine.errors import ProviderError, ProviderMisread, ProviderUnreachable, Who
 from routing_engine.providers.answers.values import read_json
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:\-]{1,40})", re.I)
@@ -16,6 +18,28 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:\-]{1,40})", re.I)
 _READ = re.compile(r"(us-ascii|iso-?8859-[0-9]{1,2}|latin-?1|(windows-|cp)125[0-9]|utf-16(le|be)?)\Z", re.I)
 _TAG = re.compile(r"<(\?xml|/?[bip]|br|div|pre|script|span|table|style|h[1-6]|font|center|!--|soap|error)\b", re.I)
 _PAGE = re.compile(r"<(!doctype\s+html|html|head|body|title)\b", re.I)
+#: What a page is about, who must act then, and what to do: the first that fits. Languages as vendors write them.
+_PAGES: Sequence[tuple[re.Pattern[str], str, Who, str]] = (
+    (
+        re.compile(r"cf-chl|captcha|just a moment|verify (that )?you are (a )?human|are you a robot", re.I),
+        "it is a page (HTML) that wants to see a person",
+        "vendor",
+        "let the address of this machine through, without a riddle",
+    ),
+    (
+        re.compile(r"type\s*=\s*[\"']?password|<title>[^<]{0,60}(log ?-?in|sign ?-?in|anmeld|connexion|acceso)", re.I),
+        "it is a page (HTML) with a log-in",
+        "administrator",
+        "the credentials are not taken, or the address is the one for people: look at both",
+    ),
+    (
+        re.compile(r"maintenance|wartung|mantenimiento|manutenzione|temporarily (unavailable|down)|be back soon", re.I),
+        "it is a page (HTML) about maintenance",
+        "vendor",
+        "",
+    ),
+)
+_LOOKED_AT = 20_000
 #: What programs print before their answer, or in its place.
 _SAYS = re.compile(
     r"(PHP )?(Warning|Notice|Deprecated|Fatal|Error|Exception|Traceback|SQLSTATE|Internal|Bad|Forbidden|Unauthorized|"
@@ -38,6 +62,24 @@ def why_not_json(body: bytes, content_type: str = "") -> str:
     except ValueError as error:
         return str(error)
     return ""
+
+
+def not_json(name: str, body: bytes, content_type: str = "") -> ProviderError:
+    """Return the error for a body that is not JSON, in the name of an integration."""
+    sentence = f"{name}: {why_not_json(body, content_type)}"
+    text = body[:_LOOKED_AT].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    about, who, remedy = _page_about(text) if _PAGE.match(text) else ("", "developer", "")
+    if about.endswith("maintenance"):
+        return ProviderUnreachable(sentence, who=who)  # it does not work now, whatever its status says
+    return ProviderMisread(sentence, who, remedy)
+
+
+def _page_about(text: str) -> tuple[str, Who, str]:
+    """Return what a page is, who must act and what to do."""
+    for about, what, who, remedy in _PAGES:
+        if about.search(text[:_LOOKED_AT]):
+            return what, who, remedy
+    return "it is a page (HTML)", "developer", ""
 
 
 def _in_utf8(body: bytes, content_type: str) -> bytes:
@@ -74,7 +116,8 @@ def _why(body: bytes, content_type: str, error: Exception) -> str:
     text = body.decode("utf-8-sig", "replace").lstrip()
     if text.startswith("<"):
         found = _TAG.match(text)
-        what = "it is a page (HTML)" if _PAGE.match(text) else f"it begins with {found[0] if found else '<'}"
+        page = _page_about(text)[0] if _PAGE.match(text) else ""
+        what = page or f"it begins with {found[0] if found else '<'}"
         return f"is not JSON: {what}"
     return f"is not JSON: {_broken_rule(text, error)}" if isinstance(error, json.JSONDecodeError) else _refused(error)
 

@@ -12,7 +12,7 @@ from routing_engine.core.model import Json, Operand, Record, Template, Value
 from routing_engine.core.redact import clean_text
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread
-from routing_engine.providers.answers.not_json import read_declared_json
+from routing_engine.providers.answers.not_json import not_json, read_declared_json
 from routing_engine.providers.answers.path import Path, PathTooCostly, is_nothing, read_path
 from routing_engine.providers.answers.values import read_value
 from routing_engine.settings.integration import Model, ModelKeys
@@ -97,8 +97,8 @@ def read_answer(body: bytes, shape: RecordShape, content_type: str = "") -> tupl
     """Return the records of an answer, in its order; none for every form of "no record". Raises `ProviderMisread`."""
     try:
         found = read_declared_json(body, content_type)
-    except ValueError as error:
-        raise shape.misread(str(error)) from None
+    except ValueError:
+        raise not_json(shape.integration, body, content_type) from None
     return read_records(found, shape)
 
 

@@ -12,7 +12,7 @@ from yarl import URL
 from routing_engine.core.model import Json
 from routing_engine.core.ports import Clock
 from routing_engine.errors import ProviderMisread, ProviderRefused
-from routing_engine.providers.answers.not_json import why_not_json
+from routing_engine.providers.answers.not_json import not_json
 from routing_engine.providers.answers.values import aside
 from routing_engine.providers.crm.login import LoginSession
 from routing_engine.providers.crm.model import RequestStep
@@ -99,7 +99,7 @@ class CrmClient:
             raise failure(self._name, self._description, rule, answer, tree)
         # An empty body may be a good answer (an update); one that is not JSON is not.
         if tree is None and answer.body.strip() not in (b"", b"null"):
-            raise ProviderMisread(f"{self._name}: {why_not_json(answer.body, content_type(answer))}")
+            raise not_json(self._name, answer.body, content_type(answer))
         return ReadAnswer(tree, answer.headers, len(answer.body))
 
     async def write(self, step: RequestStep, scope: Scope, file: Attached | None = None) -> ReadAnswer:

@@ -13,6 +13,7 @@ from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderError
 from routing_engine.providers.answers.not_json import read_declared_json
 from routing_engine.providers.answers.outcome import error_of, outcome_of_status
+from routing_engine.providers.answers.scopes import lacking, to_a_log_in
 from routing_engine.providers.crm.model import Description
 from routing_engine.providers.crm.requests import OutcomeRule, RequestTemplate, Where
 from routing_engine.providers.net.headers import header_value, names_header
@@ -20,8 +21,6 @@ from routing_engine.providers.net.http_client import HttpAnswer
 
 #: What an error's code may look like to be shown: no number of a caller, no sentence, no secret.
 _CODE = re.compile(r"(?!\+?[0-9]{5})[A-Za-z0-9_.\-]{1,60}\Z")
-#: A scope as vendors write them: `crm.objects.contacts.read`, `https://www.example.com/auth/contacts`.
-_SCOPE = re.compile(r"(?!\+?[0-9]{5})[A-Za-z][A-Za-z0-9_.:/\-]{2,80}\Z")
 
 
 def holds(where: Where, tree: Json, headers: Mapping[str, str] | None = None) -> bool:
@@ -95,22 +94,9 @@ def failure(
 ) -> ProviderError:
     """Return the error that an answer is; its text holds the status and the system's own short code, nothing else."""
     wait_s = rule.wait_s if rule.then == "quota" else _wait_s(rule, answer, tree, unix_time())
-    code = _code(description, tree)
-    if answer.status == 403 and (scopes := scopes_in(tree)):
-        code = f"{code or 'missing'}: {', '.join(scopes)}"
-    return error_of(rule.then, f"{name}: {description.title}", answer.status, code, wait_s)
-
-
-def scopes_in(tree: Json, deep: int = 6) -> list[str]:
-    """Return the scopes that a refusal names: vendors put them below a member with that word in its name."""
-    if deep and isinstance(tree, list):
-        return list(dict.fromkeys(scope for one in tree for scope in scopes_in(one, deep - 1)))
-    if not deep or not isinstance(tree, dict):
-        return []
-    named = [value for name, value in tree.items() if "scope" in name.lower()]
-    texts = [text for value in named for text in (value if isinstance(value, list) else [value])]
-    found = [text for text in texts if isinstance(text, str) and _SCOPE.match(text)]
-    return list(dict.fromkeys([*found, *scopes_in(list(tree.values()), deep - 1)]))[:5]
+    code = _code(description, tree) or to_a_log_in(answer.status, answer.headers)
+    scopes = lacking(tree, answer.headers) if answer.status in (401, 403) else []
+    return error_of(rule.then, f"{name}: {description.title}", answer.status, code, wait_s, scopes)
 
 
 def _code(description: Description, tree: Json) -> str:

@@ -21,6 +21,7 @@ from routing_engine.core.ports import Clock, Provider, Query
 from routing_engine.errors import ProviderRefused
 from routing_engine.providers.answers.outcome import error_of, outcome_of_status
 from routing_engine.providers.answers.records import RecordShape, read_answer, shape_of, size_of
+from routing_engine.providers.answers.scopes import lacking, to_a_log_in
 from routing_engine.providers.answers.values import aside
 from routing_engine.providers.http.settings import HttpSettings
 from routing_engine.providers.net.credential import Credential, FixedCredential, ask_with
@@ -86,7 +87,9 @@ class HttpProvider:
             read = partial(read_answer, answer.body, shape, answer.headers.get("Content-Type", ""))
             return await aside(size_of(answer.body, shape), read)
         outcome = outcome_of_status(answer.status, answer.wait_s is not None)
-        raise error_of(outcome, f"{self._name}: the server", answer.status, wait_s=answer.wait_s)
+        scopes = lacking(None, answer.headers) if answer.status in (401, 403) else []
+        code = to_a_log_in(answer.status, answer.headers)
+        raise error_of(outcome, f"{self._name}: the server", answer.status, code, answer.wait_s, scopes)
 
     async def close(self) -> None:
         """Close the connections."""

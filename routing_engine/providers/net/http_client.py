@@ -14,7 +14,7 @@ from yarl import URL
 from routing_engine import __version__
 from routing_engine.core.pace import paced
 from routing_engine.core.retry_after import seconds_until
-from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
+from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable, Who
 from routing_engine.providers.net.looks_on import LOOKS_ON, HttpExchange
 
 #: What is sent: bytes, or a file that is read meanwhile.
@@ -30,6 +30,43 @@ class HttpAnswer(NamedTuple):
     body: bytes
     wait_s: float | None
     headers: Mapping[str, str]
+
+
+class ConnectionFailure(NamedTuple):
+    """Why there was no answer, in words; who must act, and what to do."""
+
+    says: str
+    who: Who
+    remedy: str = ""
+
+
+_TLS = "the TLS connection cannot be made; look at the certificates"
+#: The rule, once: what can be wrong before there is an answer, and who must act.
+FAILURES: Mapping[str, ConnectionFailure] = {
+    "no name": ConnectionFailure(
+        "the host name of the address is not known", "network", "look at the address; if it is right, at the DNS server"
+    ),
+    "refused": ConnectionFailure("nobody accepts connections at the address", "network"),
+    "slow": ConnectionFailure("no connection within connect_timeout_s", "network"),
+    "broken": ConnectionFailure("the connection broke before the answer was complete", "network"),
+    "expired": ConnectionFailure(f"{_TLS}: theirs has expired", "vendor"),
+    "not yet": ConnectionFailure(
+        f"{_TLS}: theirs is not valid yet", "vendor", "look at this machine's clock, else at their certificate"
+    ),
+    "other name": ConnectionFailure(
+        f"{_TLS}: theirs is for another host name", "administrator", "write the name that the certificate is for"
+    ),
+    "unknown issuer": ConnectionFailure(
+        f"{_TLS}: signed by nobody trusted here",
+        "administrator",
+        "name who signed it: 'tls: {ca: FILE}'",
+    ),
+    "no tls": ConnectionFailure(
+        _TLS, "administrator", "look at scheme and port of the address: no TLS is spoken there"
+    ),
+}
+#: By the codes of OpenSSL's verification.
+_CERTIFICATES = {9: "not yet", 10: "expired", 62: "other name", 64: "other name"}
 
 
 class HttpClient:
@@ -151,10 +188,14 @@ class HttpClient:
         if isinstance(error, aiohttp.ClientResponseError) or isinstance(error.__cause__, ContentEncodingError):
             return ProviderMisread(f"{self._name}: the answer is not HTTP as it should be")
         if isinstance(error, aiohttp.ServerTimeoutError | TimeoutError):
-            return ProviderUnreachable(f"{self._name}: no connection within connect_timeout_s", self._may_have_moved())
+            return self._unreachable(FAILURES["slow"], self._may_have_moved())
+        found = FAILURES[_what_broke(error)]
         if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
-            return ProviderUnreachable(f"{self._name}: {_what_broke(error)}", self._may_have_moved())
-        return ProviderUnreachable(f"{self._name}: {_what_broke(error)}", _is_worth_another(error, repeatable))
+            return self._unreachable(found, self._may_have_moved())
+        return self._unreachable(found, _is_worth_another(error, repeatable))
+
+    def _unreachable(self, found: ConnectionFailure, again: bool) -> ProviderError:
+        return ProviderUnreachable(f"{self._name}: {found.says}", again, found.who, found.remedy)
 
     def _may_have_moved(self) -> bool:
         """Forget where the name led; tell whether it led to somebody until now, so that asking anew may help."""
@@ -196,11 +237,12 @@ def _is_worth_another(error: Exception, repeatable: bool) -> bool:
 
 
 def _what_broke(error: Exception) -> str:
-    """Say in words why there was no answer. The error's own text is not used: it may hold the caller's number."""
+    """Return which of `FAILURES` it is. The error's own text is not used: it may hold the caller's number."""
+    cause = error.__cause__ or getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return _CERTIFICATES.get(cause.verify_code, "unknown issuer")
     if isinstance(error, (aiohttp.ClientSSLError, ssl.SSLError)):
-        return "the TLS connection cannot be made; look at the certificates"
+        return "no tls"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "the host name of the address is not known"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return "nobody accepts connections at the address"
-    return "the connection broke before the answer was complete"
+        return "no name"
+    return "refused" if isinstance(error, aiohttp.ClientConnectorError) else "broken"
