@@ -129,7 +129,7 @@ class Queue(Protocol):
         """
 
     async def keep(self, jobs: Sequence[Job], now: float) -> None:
-        """Say that these jobs are still under way, for another `LEASE_S`."""
+        """Say that these jobs are still under way, for another `LEASE_S`; called all the time, also without any."""
 
     async def finish(self, job: Job, now: float) -> bool:
         """Remove a job that is done; return whether another one of its call and lane is left."""

@@ -75,10 +75,10 @@ class Lane:
             task.add_done_callback(self._ended)
         return self._gate.opens_at() if not self._under_way else None
 
-    async def keep(self) -> None:
-        """Say to the queue what is still under way."""
-        if self._under_way:
-            await self._work.queue.keep(tuple(self._under_way.values()), self._work.now())
+    @property
+    def under_way(self) -> tuple[Job, ...]:
+        """What is being sent now."""
+        return tuple(self._under_way.values())
 
     async def settle(self) -> None:
         """Wait for all that is under way."""

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection
 
 from routing_engine.delivery import outbox_table
-from routing_engine.delivery.jobs import Job, JobState, NewJob
+from routing_engine.delivery.jobs import LEASE_S, Job, JobState, NewJob
 
 T = TypeVar("T")
 
@@ -28,8 +28,8 @@ class Transactions(Protocol):
 class OutboxQueue:
     """A `Queue` whose jobs stand beside the calls. One process works on it; others may list, retry and drop."""
 
-    def __init__(self, database: Transactions) -> None:
-        self._database = database
+    def __init__(self, database: Transactions, lease_s: float = LEASE_S) -> None:
+        self._database, self._lease_s = database, lease_s
 
     def put(self, connection: Connection, jobs: Sequence[NewJob], now: float) -> None:
         """Add jobs within the transaction that saves their call."""
@@ -41,11 +41,14 @@ class OutboxQueue:
         due = await self.next_due(lane)
         if due is None or due > now:
             return None
-        return await self._database.write(partial(outbox_table.claim, lane=lane, now=now, token=uuid.uuid4().hex))
+        token = uuid.uuid4().hex
+        work = partial(outbox_table.claim, lane=lane, now=now, token=token, lease_s=self._lease_s)
+        return await self._database.write(work)
 
     async def keep(self, jobs: Sequence[Job], now: float) -> None:
         """Say that these jobs are still under way."""
-        await self._database.write(partial(outbox_table.keep, jobs=jobs, now=now))
+        if jobs:
+            await self._database.write(partial(outbox_table.keep, jobs=jobs, until=now + self._lease_s))
 
     async def finish(self, job: Job, now: float) -> bool:
         """Remove a job that is done."""

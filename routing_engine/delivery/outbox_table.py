@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy import Column as C
 from sqlalchemy import Table as SqlTable
 
-from routing_engine.delivery.jobs import LEASE_S, Job, JobState, NewJob
+from routing_engine.delivery.jobs import Job, JobState, NewJob
 
 METADATA = MetaData()
 OUTBOX = SqlTable(
@@ -72,22 +72,22 @@ def put(connection: Connection, jobs: Iterable[NewJob], now: float) -> None:
         connection.execute(insert(OUTBOX), [_row(job, state, now)])
 
 
-def claim(connection: Connection, lane: str, now: float, token: str) -> Job | None:
+def claim(connection: Connection, lane: str, now: float, token: str, lease_s: float) -> Job | None:
     """Take the job of a lane that is due the longest."""
     due = select(OUTBOX).where(OUTBOX.c.lane == lane, OUTBOX.c.state == "waiting", OUTBOX.c.due <= now)
     found = connection.execute(due.order_by(OUTBOX.c.due, OUTBOX.c.id).limit(1)).mappings().first()
     if found is None:
         return None
     # Counted when it begins: after a kill nobody knows what came of it, and the next one must know that there was one.
-    taken = {"taken": token, "due": now + LEASE_S, "tries": found["tries"] + 1}
+    taken = {"taken": token, "due": now + lease_s, "tries": found["tries"] + 1}
     connection.execute(update(OUTBOX).where(OUTBOX.c.id == found["id"]).values(**taken))
     return _job({**found, **taken})
 
 
-def keep(connection: Connection, jobs: Iterable[Job], now: float) -> None:
-    """Let jobs belong to who has them for another while."""
+def keep(connection: Connection, jobs: Iterable[Job], until: float) -> None:
+    """Let jobs belong to who has them until then."""
     for job in jobs:
-        connection.execute(update(OUTBOX).where(_held(job)).values(due=now + LEASE_S))
+        connection.execute(update(OUTBOX).where(_held(job)).values(due=until))
 
 
 def finish(connection: Connection, job: Job, now: float) -> bool:

@@ -27,8 +27,8 @@ CLOSE_S = 5.0
 class DeliveryWorker:
     """Sends what waits. `change` says where to; `told` says that something may be new."""
 
-    def __init__(self, work: Workplace) -> None:
-        self._work = work
+    def __init__(self, work: Workplace, keep_every_s: float = LEASE_S / 3, poll_s: float = POLL_S) -> None:
+        self._work, self._keep_every_s, self._poll_s = work, keep_every_s, poll_s
         self._lanes: dict[str, Lane] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._counts: Mapping[tuple[str, JobState], int] = {}
@@ -81,17 +81,21 @@ class DeliveryWorker:
         while True:
             lane.told.clear()
             at = await self._guarded(lane.turn)
-            wait = POLL_S if at is None else min(max(at - self._work.now(), _LEAST_S), POLL_S)
+            wait = self._poll_s if at is None else min(max(at - self._work.now(), _LEAST_S), self._poll_s)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await lane.told.wait()
 
     async def _tick(self) -> None:
         while True:
-            for lane in [*self._lanes.values()]:
-                await self._guarded(lane.keep)
+            await self._guarded(self._keep)
             await self._guarded(self._count)
-            await asyncio.sleep(LEASE_S / 3)
+            await asyncio.sleep(self._keep_every_s)
+
+    async def _keep(self) -> None:
+        # Also when nothing is under way: by this a queue knows who is alive.
+        jobs = [job for lane in self._lanes.values() for job in lane.under_way]
+        await self._work.queue.keep(jobs, self._work.now())
 
     async def _count(self) -> None:
         self._counts = await self._work.queue.counts()

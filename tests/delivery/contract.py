@@ -99,7 +99,8 @@ class QueueContract:
         await queued.queue.bury(dead, "400", queued.now)
         assert await queued.queue.retry(dead.id, queued.now) is not None
         again = await queued.take()
-        assert (again.id, again.tries) == (dead.id, 2)
+        assert (again.id, again.body) == (dead.id, "a")
+        assert again.tries >= 2
 
     async def test_one_that_waits_is_sent_now_by_hand(self, queued: Queued) -> None:
         await queued.put(hook("one", "a"))

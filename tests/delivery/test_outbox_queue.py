@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from routing_engine.storage.database import Database
 
 from .contract import QueueContract, Queued
 from .fakes import NOON, InlineDatabase, hook
+from .killed import CALLS, EVENTS, KILLS, in_order, killed_at_random
 
 
 @pytest.fixture
@@ -58,18 +61,18 @@ async def test_a_call_that_is_forgotten_takes_its_jobs_along(queued: Queued, dat
 
 @pytest.fixture
 async def on_disk(tmp_path: Path) -> AsyncIterator[Queued]:
-    """The same on a file, through the database's own threads."""
+    """The same on a file, through the database's own threads, and with the real time."""
     database = Database(DatabasePlace(tmp_path / "calls.db"), gather_s=0)
     await database.open()
-    queue = OutboxQueue(database)
+    queue, now = OutboxQueue(database), time.time()
 
     async def put(job: NewJob) -> None:
-        await database.write(lambda connection: queue.put(connection, [job], NOON))
+        await database.write(lambda connection: queue.put(connection, [job], now))
 
     async def forsake() -> float:
-        return NOON + LEASE_S + 1
+        return now + LEASE_S + 1
 
-    yield Queued(queue, put, NOON, forsake)
+    yield Queued(queue, put, now, forsake)
     await database.close()
 
 
@@ -90,3 +93,11 @@ def test_the_table_is_the_one_that_the_migrations_make(tmp_path: Path) -> None:
         indexes = {one["name"]: one["column_names"] for one in made.get_indexes("outbox")}
     assert columns == [column.name for column in outbox_table.OUTBOX.columns]
     assert indexes == {one.name: [column.name for column in one.columns] for one in outbox_table.OUTBOX.indexes}
+
+
+@pytest.mark.io
+async def test_an_engine_that_is_killed_loses_nothing_and_keeps_the_order(on_disk: Queued, tmp_path: Path) -> None:
+    arrivals = await killed_at_random(str(tmp_path / "calls.db"), 1, on_disk.put, random.Random(7))
+    assert in_order(arrivals)
+    assert all(len(messages) == 1 for messages in arrivals.ids.values())
+    assert arrivals.count < CALLS * EVENTS + KILLS * 16  # what was under way may come twice, and nothing else

@@ -1,0 +1,100 @@
+"""The queue on procrastinate, over a real PostgreSQL; and engines that are killed while they deliver together."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from rig.databases import USER, Database, postgresql
+from routing_engine.delivery.jobs import NewJob
+from routing_engine.delivery.postgres_queue import PostgresQueue, make_tables
+from routing_engine.errors import StorageError
+from routing_engine.storage import database as storage
+from routing_engine.storage.connector import DatabasePlace
+
+from .contract import QueueContract, Queued
+from .fakes import hook
+from .killed import CALLS, EVENTS, KILLS, in_order, killed_at_random
+
+pytestmark = [pytest.mark.databases, pytest.mark.io]
+names = map("deliveries{}".format, itertools.count())
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    with postgresql(tmp_path_factory.mktemp("postgresql")) as server:
+        yield server
+
+
+@pytest.fixture
+def url(server: Database) -> str:
+    """A database of its own for each test."""
+    name = next(names)
+    with psycopg.connect(f"postgresql://{USER}@{server.address}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"postgresql://{USER}@{server.address}/{name}"
+
+
+@pytest_asyncio.fixture
+async def queued(url: str) -> AsyncIterator[Queued]:
+    queue = PostgresQueue(url)
+    await queue.counts()
+    calls = storage.Database(DatabasePlace(url=url), gather_s=0)
+    await calls.open()
+
+    async def put(job: NewJob) -> None:
+        await calls.write(lambda connection: queue.put(connection, [job], time.time()))
+
+    async def forsake() -> float:
+        other = PostgresQueue(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
+        await other.keep([], time.time())
+        await other.close()
+        return time.time()
+
+    yield Queued(queue, put, time.time(), forsake)
+    await queue.close()
+    await calls.close()
+
+
+class TestPostgresQueue(QueueContract):
+    """It keeps the contract."""
+
+
+async def test_what_is_put_in_a_transaction_that_fails_is_not_there(queued: Queued, url: str) -> None:
+    calls = storage.Database(DatabasePlace(url=url), gather_s=0)
+    await calls.open()
+    with pytest.raises(ZeroDivisionError):
+        await calls.write(lambda connection: (queued.queue.put(connection, [hook("one", "a")], 0.0), 1 // 0))
+    await calls.close()
+    assert await queued.queue.counts() == {}
+
+
+async def test_a_server_that_is_away_is_an_outage_and_no_crash() -> None:
+    queue = PostgresQueue("postgresql://nobody@127.0.0.1:1/nowhere")
+    with pytest.raises(StorageError, match="the queue in PostgreSQL"):
+        await queue.claim("hook", time.time())
+    await queue.close()
+
+
+async def test_engines_that_start_at_once_make_the_tables_once(url: str) -> None:
+    engines = [PostgresQueue(url) for _ in range(4)]
+    counts = [await engine.counts() for engine in engines]
+    await make_tables(url)
+    assert counts == [{}] * 4
+    for engine in engines:
+        await engine.close()
+
+
+async def test_engines_that_are_killed_lose_nothing_and_keep_the_order(queued: Queued, url: str) -> None:
+    arrivals = await killed_at_random(url, 3, queued.put, random.Random(7))
+    assert in_order(arrivals)
+    assert all(len(messages) == 1 for messages in arrivals.ids.values())
+    assert arrivals.count < CALLS * EVENTS + KILLS * 16  # what was under way may come twice, and nothing else
