@@ -6,9 +6,11 @@ and none of it waits. Open calls are in memory, and taken up again at a start.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeAlias
@@ -18,21 +20,31 @@ from sqlalchemy import Connection
 from routing_engine.calls.call import Call, CallContact, CallDelivery, CallRecording, CallRoute, RecordingState
 from routing_engine.calls.changes import CallChanged, ChangeKind
 from routing_engine.calls.requests import CallEdit, CallQuery
-from routing_engine.core.events import CallRouted, Publish
+from routing_engine.calls.tracker import TrackedCall
+from routing_engine.core.events import CallRouted, Publish, Reading
 from routing_engine.core.model import Decision
 from routing_engine.errors import StaleVersion, StorageError, UnknownCall
+from routing_engine.logger import Logger
 from routing_engine.storage import calls_table
 from routing_engine.storage.database import Database
+from routing_engine.storage.doubt import ClockDoubt
+
+_log = Logger()
 
 #: Which deliveries a change needs: writes them in the transaction that saves the call, and returns how far each is.
 Plan: TypeAlias = Callable[[Connection, Call, Sequence[ChangeKind]], Mapping[str, CallDelivery]]
 #: The record that a decision was made with, as a contact; None where it had none.
 ContactOf: TypeAlias = Callable[[Decision], CallContact | None]
-#: A call as its PBX knows it: ids come again after a restore, so the second of the start belongs to it.
-_Key: TypeAlias = tuple[str, str, int]
+#: Deletes what else is kept of calls, by their ids, in the transaction that deletes the calls.
+Drop: TypeAlias = Callable[[Connection, Sequence[str]], None]
+#: A call as its PBX knows it.
+_Key: TypeAlias = tuple[str, str]
 
 #: So many calls that have ended stay in memory: what is added to a call comes soon after it.
 MOST_ENDED = 2000
+_DAY_S, _UPKEEP_S = 86_400.0, 3600.0
+#: So many calls are deleted in one step, so that others wait for some milliseconds only.
+_AT_ONCE = 500
 #: So many decisions wait for the PBX to name their call.
 _MOST_DECIDED = 5000
 #: A recording goes on in this order only; the PBX knows the first three.
@@ -57,12 +69,16 @@ class CallBook:
         publish: Publish,
         plan: Plan | None = None,
         contact_of: ContactOf = lambda _: None,
+        drop: Drop | None = None,
         *,
         most_ended: int = MOST_ENDED,
         now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database, self._publish, self._plan, self._contact_of = database, publish, plan, contact_of
+        self._drop_more = drop
         self._most_ended, self._now, self._since = most_ended, now, 0.0
+        self._doubt = ClockDoubt(monotonic)
         self._calls: dict[str, Call] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._saving: dict[str, _Save] = {}
@@ -90,6 +106,14 @@ class CallBook:
         found = (one for one in self._calls.values() if one.state != "ended" and pbx in (None, one.pbx))
         return sorted(found, key=lambda one: one.started_at)
 
+    def readings(self) -> Iterator[Reading]:
+        """Yield the states of the calls and of their database, for metrics."""
+        yield Reading("database_waiting", self._database.waiting)
+        yield Reading("database_lost_total", self._database.lost)
+        yield Reading("database_down", bool(self._database.down))
+        for pbx, count in Counter(call.pbx for call in self.open_calls()).items():
+            yield Reading("calls_open", count, (pbx,))
+
     async def call(self, call_id: str) -> Call | None:
         """Return a call, or the one that it has become a part of; None when there is none. Raises `StorageError`."""
         call = await self._loaded(call_id)
@@ -106,7 +130,7 @@ class CallBook:
 
     # ------------------------------------------------------------------------------- what PBX and route say
 
-    async def take(self, changes: Iterable[CallChanged]) -> None:
+    async def take(self, changes: Iterable[TrackedCall]) -> None:
         """Take what a PBX's tracker says, in order: its facts replace those before, what others wrote stays.
 
         Waits for the database only where a call may be one of before this start.
@@ -118,7 +142,7 @@ class CallBook:
         """Return the call that a PBX speaks of as we have it; None for a new one."""
         call_id = self._aliases.get(facts.id, facts.id)
         if call_id not in self._calls:
-            call_id = self._by_key.get(_key(facts), call_id)
+            call_id = self._same(facts) or call_id
         if call_id not in self._calls and (facts.started_at < self._since or facts.state == "ended"):
             # It may be of before this start, or have ended long ago.
             call_id = await self._kept(facts) or call_id
@@ -126,10 +150,15 @@ class CallBook:
             self._aliases[facts.id] = call_id
         return self._calls.get(call_id)
 
+    def _same(self, facts: Call) -> str | None:
+        call = self._calls.get(self._by_key.get(_key(facts), ""))
+        if call is None or abs(call.started_at - facts.started_at) * 1000 > calls_table.SAME_START_MS:
+            return None
+        return call.id
+
     async def _kept(self, facts: Call) -> str | None:
         def look(connection: Connection) -> Call | None:
-            found = calls_table.load_call(connection, facts.id)
-            return found or calls_table.by_pbx_id(connection, facts.pbx, facts.pbx_call_id, facts.started_at)
+            return calls_table.load_call(connection, facts.id) or calls_table.by_pbx_id(connection, facts)
 
         try:
             found = await self._database.read(look)
@@ -139,18 +168,20 @@ class CallBook:
             self._keep(found)
         return None if found is None else found.id
 
-    def _take(self, change: CallChanged, known: Call | None) -> None:
+    def _take(self, change: TrackedCall, known: Call | None) -> None:
         facts = change.call
         if known is None:
             self._change(self._with_decision(replace(facts, version=0)), change.kinds)
             return
+        again = known.id != facts.id
+        if again and known.state == "ended" and known.outcome != "unknown":
+            return  # the PBX's history tells what is known better
         taken = _with_own(facts, known)
         if facts.merged_into is not None:
             taken = replace(taken, merged_into=self._aliases.get(facts.merged_into, facts.merged_into))
         taken = self._with_decision(taken)
         if taken != known:
             # One that was taken up again has begun before.
-            again = known.id != facts.id
             kinds = tuple(kind for kind in change.kinds if not (again and kind == "call.started"))
             self._change(taken, kinds)
             if taken.merged_into not in (None, known.merged_into):
@@ -170,7 +201,7 @@ class CallBook:
             self._change(decided, ("call.updated",))
 
     def _with_decision(self, call: Call) -> Call:
-        for call_id in (call.pbx_call_id, *call.linkedids):
+        for call_id in _pbx_ids(call):
             if call_id in self._decided:
                 route, contact = self._decided.pop(call_id)
                 call = replace(call, route=route, contact=call.contact or contact)
@@ -228,6 +259,41 @@ class CallBook:
 
     def _changed(self, before: Call, after: Call, kinds: tuple[ChangeKind, ...]) -> Call:
         return self._change(after, kinds) if after != before else before
+
+    # ------------------------------------------------------------------------------------------ what goes
+
+    async def expire(self, keep_days: int) -> int:
+        """Delete the calls that are older, some at a time; return how many. Raises `StorageError`."""
+        now = self._now()
+        newest = await self._database.read(calls_table.newest_start)
+        if not self._doubt.believes(now, newest, keep_days * _DAY_S):
+            return 0
+        gone = 0
+        while ids := await self._database.write(lambda connection: self._expire(connection, now - keep_days * _DAY_S)):
+            gone += len(ids)
+        return gone
+
+    def _expire(self, connection: Connection, before: float) -> Sequence[str]:
+        ids = calls_table.expire_calls(connection, before, _AT_ONCE)
+        if self._drop_more is not None:
+            self._drop_more(connection, ids)
+        return ids
+
+    async def keep_up(self, keep_days: Callable[[], int]) -> None:
+        """Delete what is too old once an hour, for ever."""
+        while True:
+            with suppress(StorageError):  # the database tells of it itself
+                gone = await self.expire(keep_days())
+                if gone:
+                    _log.info("database.expired", calls=gone)
+            await asyncio.sleep(_UPKEEP_S)
+
+    async def forget(self, number: str) -> None:
+        """Let go of what memory has of a number: who forgets it has the database. A call under way stays."""
+        await self._database.flush()
+        for call in [one for one in self._calls.values() if one.state == "ended"]:
+            if ("number", number) in calls_table.parties(call):
+                self._drop(call.id)
 
     # ------------------------------------------------------------------------------------ memory and database
 
@@ -293,16 +359,17 @@ class CallBook:
     def _drop(self, call_id: str) -> None:
         call = self._calls.pop(call_id)
         self._ended.pop(call_id, None)
-        self._by_key.pop(_key(call), None)
+        if self._by_key.get(_key(call)) == call_id:
+            del self._by_key[_key(call)]
         for alias in [one for one, known in self._aliases.items() if known == call_id]:
             del self._aliases[alias]
-        for one in (call.pbx_call_id, *call.linkedids):
+        for one in _pbx_ids(call):
             if self._by_pbx_id.get(one) == call_id:
                 del self._by_pbx_id[one]
 
     def _index(self, call: Call) -> None:
         self._by_key[_key(call)] = call.id
-        for one in (call.pbx_call_id, *call.linkedids):
+        for one in _pbx_ids(call):
             self._by_pbx_id[one] = call.id
 
     async def _loaded(self, call_id: str) -> Call | None:
@@ -315,7 +382,12 @@ class CallBook:
 
 
 def _key(call: Call) -> _Key:
-    return call.pbx, call.pbx_call_id, int(call.started_at)
+    return call.pbx, call.pbx_call_id
+
+
+def _pbx_ids(call: Call) -> Sequence[str]:
+    """Return every id that a decision may know the call by."""
+    return [call.pbx_call_id, *call.linkedids, *([call.route_call_id] if call.route_call_id is not None else [])]
 
 
 def _with_own(facts: Call, known: Call) -> Call:

@@ -16,6 +16,7 @@ from routing_engine.call_book import CallBook
 from routing_engine.calls.call import Call, CallContact, CallDelivery, CallRecording, Leg, Note
 from routing_engine.calls.changes import CallChanged, ChangeKind
 from routing_engine.calls.requests import CallEdit, CallQuery
+from routing_engine.calls.tracker import TrackedCall
 from routing_engine.core.events import Event
 from routing_engine.errors import StaleVersion, UnknownCall
 from routing_engine.storage.database import Database
@@ -71,7 +72,7 @@ async def opened(path: Path, told: Told | None = None, now: float = AT - 100, **
 
 
 async def take(book: CallBook, call: Call, *kinds: ChangeKind) -> None:
-    await book.take([CallChanged(call, kinds)])
+    await book.take([TrackedCall(call, kinds)])
 
 
 async def kept(path: Path, call_id: str = "a") -> Call | None:
@@ -180,6 +181,13 @@ async def test_a_decision_joins_by_any_id_that_the_pbx_has_named_the_call_by(pat
         assert book.open_calls()[0].route is not None
 
 
+async def test_a_decision_joins_by_the_id_that_the_dialplan_has_handed_on(path: Path) -> None:
+    async with opened(path) as book:
+        await take(book, replace(RINGING, route_call_id="1764500000.55"), "call.started")
+        book.route(routed(call_id="1764500000.55"))
+        assert book.open_calls()[0].route is not None
+
+
 # --------------------------------------------------------------------------------------- people, deliveries
 
 
@@ -263,12 +271,42 @@ async def test_changes_that_wait_are_written_together_and_no_kind_is_planned_twi
     plan = Plan()
     async with opened(path, plan=plan) as book:
         for call, kind in ((RINGING, "call.started"), (TALKING, "call.answered"), (ENDED, "call.ended")):
-            await book.take([CallChanged(call, (kind,))])  # type: ignore[arg-type]
+            await book.take([TrackedCall(call, (kind,))])  # type: ignore[arg-type]
             await asyncio.sleep(0)
     assert [kind for _, kinds in plan.seen for kind in kinds] == ["call.started", "call.answered", "call.ended"]
     call = await kept(path)
     assert call is not None
     assert (call.state, call.deliveries) == ("ended", {"crm": CallDelivery("waiting")})
+
+
+# ------------------------------------------------------------------------------------------ what goes
+
+
+async def test_calls_that_are_too_old_go_with_what_hangs_on_them(path: Path) -> None:
+    gone: list[str] = []
+    day = 86_400.0
+    async with opened(path, now=AT + 10 * day, drop=lambda _, ids: gone.extend(ids)) as book:
+        await take(book, ENDED, "call.ended")
+        await take(book, replace(ENDED, id="new", pbx_call_id="9.9", started_at=AT + 8 * day), "call.ended")
+        assert await book._database.flush()
+        assert await book.expire(5) == 1
+    assert gone == ["a"]
+    assert await kept(path) is None
+
+
+async def test_a_clock_that_would_empty_the_book_is_doubted(path: Path) -> None:
+    async with opened(path, now=AT + 400 * 86_400.0) as book:
+        await take(book, ENDED, "call.ended")
+        assert await book._database.flush()
+        assert await book.expire(365) == 0
+
+
+async def test_memory_lets_go_of_a_number_that_is_forgotten_but_not_of_a_call_under_way(path: Path) -> None:
+    async with opened(path) as book:
+        await take(book, ENDED, "call.ended")
+        await take(book, replace(RINGING, id="b", pbx_call_id="9.9", linkedids=()), "call.started")
+        await book.forget("+436641234567")
+        assert list(book._calls) == ["b"]
 
 
 # ------------------------------------------------------------------------------------------ memory, outages

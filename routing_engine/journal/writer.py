@@ -15,11 +15,11 @@ from typing import Protocol
 
 from routing_engine.core.events import CallEnded
 from routing_engine.errors import StorageError, traceback_frames
-from routing_engine.journal.doubt import ClockDoubt
 from routing_engine.journal.entry import JournalEntry, Row, journal_entry, row_of
 from routing_engine.journal.privacy import Privacy
 from routing_engine.logger import Logger
 from routing_engine.settings.stores import JournalSettings
+from routing_engine.storage.doubt import ClockDoubt
 from routing_engine.storage.place import DatabasePlace
 
 #: Calls gather so long before they are committed together: one wait for the disk for all of them.

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
+    func,
     select,
     text,
     tuple_,
@@ -26,6 +27,8 @@ from routing_engine.calls.as_json import call_from_json, stored_json
 from routing_engine.calls.call import Call
 from routing_engine.calls.requests import CallQuery, cursor_of, start_ms
 
+#: A PBX's ids come again after a restore, so the start belongs to them. Its history has whole seconds.
+SAME_START_MS = 2000
 METADATA = MetaData()
 CALLS = Table(
     "calls",
@@ -96,7 +99,9 @@ def parties(call: Call) -> set[tuple[str, str]]:
     numbers = {call.from_, call.to, call.did, *(end for one in call.transfers for end in (one.by, one.to))}
     # A phone is `main/201`, which nobody looks for as a number.
     dialled = {number for number in numbers if number is not None and "/" not in number}
-    ids = {call.pbx_call_id, *call.linkedids, *([call.route.call_id] if call.route is not None else ())}
+    ids = {call.pbx_call_id, *call.linkedids, call.route_call_id}
+    if call.route is not None:
+        ids.add(call.route.call_id)
     kinds = (("user", users - {None}), ("number", dialled), ("id", ids))
     return {(what, name) for what, names in kinds for name in names if name}
 
@@ -112,11 +117,11 @@ def open_calls(connection: Connection) -> list[Call]:
     return _calls(connection, select(CALLS.c.call).where(CALLS.c.state != "ended").order_by(CALLS.c.started_ms))
 
 
-def by_pbx_id(connection: Connection, pbx: str, pbx_call_id: str, started_at: float) -> Call | None:
-    """Return the call that a PBX knows by this id and that began in this second: ids come again after a restore."""
-    second = int(started_at) * 1000
-    where = (CALLS.c.pbx == pbx, CALLS.c.pbx_call_id == pbx_call_id, CALLS.c.started_ms.between(second, second + 999))
-    found = _calls(connection, select(CALLS.c.call).where(*where).order_by(CALLS.c.id).limit(1))
+def by_pbx_id(connection: Connection, call: Call) -> Call | None:
+    """Return the call that a PBX knows by the same id as this one, and that began then, too; None for no such call."""
+    where = (CALLS.c.pbx == call.pbx, CALLS.c.pbx_call_id == call.pbx_call_id)
+    near = CALLS.c.started_ms.between(start_ms(call) - SAME_START_MS, start_ms(call) + SAME_START_MS)
+    found = _calls(connection, select(CALLS.c.call).where(*where, near).order_by(CALLS.c.id).limit(1))
     return found[0] if found else None
 
 
@@ -161,6 +166,12 @@ def _conditions(wanted: CallQuery) -> Iterator[ColumnElement[bool]]:
 
 def _calls(connection: Connection, found: Select[str]) -> list[Call]:
     return [call_from_json(one) for one in connection.execute(found).scalars()]
+
+
+def newest_start(connection: Connection) -> float | None:
+    """Return when the newest call began; None when there is none."""
+    found = connection.execute(select(func.max(CALLS.c.started_ms))).scalar()
+    return None if found is None else found / 1000
 
 
 def expire_calls(connection: Connection, before: float, most: int) -> list[str]:

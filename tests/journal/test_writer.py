@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 from routing_engine.core.model import Destination, TrailStep
-from routing_engine.journal.doubt import DOUBTED_S, ClockDoubt
 from routing_engine.journal.stored_call import StoredStep
 from routing_engine.journal.writer import Journal
+from routing_engine.storage.doubt import DOUBTED_S, ClockDoubt
 from routing_engine.storage.place import DatabasePlace
 
 from .calls import ANNA, AT, Log, abandoned, count, kept_call, kept_ids, opened, routed, settings, write

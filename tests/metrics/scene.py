@@ -36,6 +36,10 @@ STATES = (
     Reading("journal_waiting", 7),
     Reading("journal_lost_total", 1),
     Reading("journal_down", 1),
+    Reading("database_waiting", 4),
+    Reading("database_lost_total", 2),
+    Reading("database_down", 1),
+    Reading("calls_open", 3, ("main",)),
     Reading("ready", 1),
 )
 

@@ -245,13 +245,12 @@ def test_a_late_version_overwrites_nothing(place: DatabasePlace) -> None:
     assert (found.version, found.disposition) == (3, "sold")
 
 
-def test_a_pbx_id_that_comes_again_at_another_second_is_another_call(place: DatabasePlace) -> None:
+def test_a_pbx_id_that_comes_again_at_another_time_is_another_call(place: DatabasePlace) -> None:
     with Connector(place).transaction() as connection:
         calls_table.save_call(connection, CALL)
-        at = CALL.started_at
-        found = [calls_table.by_pbx_id(connection, "main", CALL.pbx_call_id, one) for one in (at, at + 0.5, at + 1)]
-        assert found == [CALL, CALL, None]
-        assert calls_table.by_pbx_id(connection, "branch", CALL.pbx_call_id, at) is None
+        later = [replace(CALL, id="02", started_at=CALL.started_at + seconds) for seconds in (0, 1.5, 3)]
+        assert [calls_table.by_pbx_id(connection, one) for one in later] == [CALL, CALL, None]
+        assert calls_table.by_pbx_id(connection, replace(CALL, pbx="branch")) is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whether the clock may be believed: one that says 2028 for a moment must not empty the journal.
+"""Whether the clock may be believed: one that says 2028 for a moment must not delete what is kept.
 
 What is deleted is gone from the bytes, so a doubt costs a day of waiting, and nothing else.
 """
