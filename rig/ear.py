@@ -100,9 +100,12 @@ class Ear:
         """Let the time line end here: the call is over."""
         self._stopped = self._stopped or self._clock()
 
-    def take(self, source: int, timestamp: int, payload: bytes) -> None:
-        """Lay one packet's samples at their place; `source` is the SSRC, by whose clock `timestamp` counts."""
-        arrived = int(self.now_s * RATE)
+    def take(self, source: int, timestamp: int, payload: bytes, came_at: float | None = None) -> None:
+        """Lay one packet's samples at their place; `source` is the SSRC, by whose clock `timestamp` counts.
+
+        `came_at` is when it came, by the ear's clock, where that is not now.
+        """
+        arrived = int((self.now_s if came_at is None else max(0.0, came_at - self._started)) * RATE)
         at = self._expected(source, timestamp)
         if at is None or abs(at - arrived) > DRIFT:
             at = max(arrived, len(self.samples))

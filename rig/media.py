@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import random
+import socket
 import struct
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +19,9 @@ SILENCE = b"\xff" * STEP
 KEYS = "0123456789*#ABCD"
 DIGITS = 101
 EVENT_VOLUME = 10
+#: The kernel notes when a packet came (linux/socket.h; Python knows no name for it): we may be late to read it.
+_NOTED = 35
+_MOMENT = struct.Struct("@qq")
 
 
 @dataclass(frozen=True)
@@ -57,12 +62,12 @@ class Pacer:
             await asyncio.sleep(max(0.0, due - loop.time()))
 
 
-class Stream(asyncio.DatagramProtocol):
-    """The media of one call: sends silence or a tone without a gap, types keys, and listens."""
+class Stream:
+    """The media of one call, on a free port of `host`: sends silence or a tone without a gap, types keys, listens."""
 
-    def __init__(self, pacer: Pacer) -> None:
-        loop = asyncio.get_running_loop()
-        self.ear = Ear(loop.time)
+    def __init__(self, pacer: Pacer, host: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.ear = Ear(self._loop.time)
         self.keys_heard = ""
         self._pacer = pacer
         self._to: MediaPlace | None = None
@@ -73,23 +78,12 @@ class Stream(asyncio.DatagramProtocol):
         self._clock = self._event_clock = random.getrandbits(31)
         self._ticks = 0
         self._last_key_at = -1
-        self._transport: asyncio.DatagramTransport
-
-    @classmethod
-    async def open(cls, pacer: Pacer, host: str) -> "Stream":
-        """A stream on a free port of `host`, not sending yet."""
-        loop = asyncio.get_running_loop()
-        _, stream = await loop.create_datagram_endpoint(lambda: cls(pacer), local_addr=(host, 0))
-        return stream
-
-    @property
-    def port(self) -> int:
-        """Our RTP port."""
-        return int(self._transport.get_extra_info("sockname")[1])
-
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
-        """Keep the socket."""
-        self._transport = transport
+        self._socket = socket.socket(type=socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, _NOTED, 1)
+        self._socket.bind((host, 0))
+        self.port = int(self._socket.getsockname()[1])
+        self._loop.add_reader(self._socket, self._read)
 
     def send_to(self, place: MediaPlace) -> None:
         """Send to this address from the next tick on."""
@@ -158,17 +152,25 @@ class Stream(asyncio.DatagramProtocol):
         self._sequence = (self._sequence + 1) % 65536
         kind = packet.payload_type | (0x80 if packet.marker else 0)
         head = struct.pack("!BBHII", 0x80, kind, self._sequence, clock, self._source)
-        if self._to and not self._transport.is_closing():
-            self._transport.sendto(head + packet.payload, (self._to.host, self._to.port))
+        with contextlib.suppress(OSError):  # the other side's port may be closed already
+            if self._to:
+                self._socket.sendto(head + packet.payload, (self._to.host, self._to.port))
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Hear a packet: sound into the ear, telephone-events into `keys_heard`."""
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):  # nothing more is there
+            while True:
+                data, notes, _, _ = self._socket.recvmsg(2048, 64)
+                seconds, rest = _MOMENT.unpack(notes[0][2])
+                self._hear(data, self._loop.time() - max(0.0, time.time() - seconds - rest / 1e9))
+
+    def _hear(self, data: bytes, at: float) -> None:
+        """Hear a packet that came `at` this time: sound into the ear, telephone-events into `keys_heard`."""
         if len(data) < 12 or data[0] >> 6 != 2:
             return
         kind, _, timestamp, source = struct.unpack("!BHII", data[1:12])
         body = data[12 + 4 * (data[0] & 0x0F) :]
         if kind & 0x7F == 0:
-            self.ear.take(source, timestamp, body)
+            self.ear.take(source, timestamp, body, at)
         elif kind & 0x7F == self._digits_type and len(body) >= 4 and body[1] & 0x80:
             self._hear_key(body[0], timestamp)
 
@@ -176,9 +178,6 @@ class Stream(asyncio.DatagramProtocol):
         if timestamp != self._last_key_at and event < len(KEYS):
             self.keys_heard += KEYS[event]
         self._last_key_at = timestamp
-
-    def error_received(self, exc: Exception) -> None:
-        """Go on: the other side's port may be closed already."""
 
     async def hears(self, wanted: Wanted, timeout_s: float) -> Segment:
         """The first stretch, of all heard since the media started, that is as wanted."""
@@ -211,4 +210,5 @@ class Stream(asyncio.DatagramProtocol):
         for _, future in self._waiting:
             if not future.done():
                 future.set_exception(ConnectionError("the call ended before that was heard"))
-        self._transport.close()
+        self._loop.remove_reader(self._socket)
+        self._socket.close()

@@ -101,7 +101,7 @@ class Phone:
         number stands in P-Asserted-Identity under Privacy: id, as a provider hands it to us. `diversion` is the number
         the call was forwarded from.
         """
-        stream = await Stream.open(self._pacer, self._host)
+        stream = Stream(self._pacer, self._host)
         place = f"{server[0]}:{server[1]}"
         origin = _origin(caller, name, withheld, place)
         more = (*_marks(caller, withheld, diversion, place), *(headers or {}).items())
@@ -183,7 +183,7 @@ class Phone:
     async def _take(self, invite: Message, address: Address) -> None:
         if invite.call_id in self._calls:
             return
-        stream = await Stream.open(self._pacer, self._host)
+        stream = Stream(self._pacer, self._host)
         call = Call(self._line, stream, invite, address, incoming=True)
         self._keep(call)
         self._came.put_nowait(call)

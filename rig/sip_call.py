@@ -143,6 +143,8 @@ class Call:
             return await self._stream.hears(wanted, timeout_s)
         except TimeoutError:
             raise TimeoutError(f"not heard within {timeout_s} s; heard was {self.heard}") from None
+        except ConnectionError as error:
+            raise ConnectionError(f"{error}; heard was {self.heard}") from None
 
     async def press(self, keys: str, tone_ms: int = 100, gap_ms: int = 80) -> None:
         """Type keys; returns when the last one and its gap are over."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -24,6 +25,8 @@ from .test_outages import Came, lands, write_integration
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 
 PIN = "4711082"
+#: How old an answer is said to be: on a busy machine more than no second.
+AGE = re.compile(r"\d+ s(?= old)")
 SETTINGS = "logging: {level: debug}\ncache: {path: answers.db}\n"
 RULES = (
     "rules: [{when: {data.origin: snapshot, data.age_s: {less_than: 3600}}, to: {dialplan: 'office,last,1'}},"
@@ -34,7 +37,7 @@ NOWHERE = "default: {to: {dialplan: 'office,default,1'}}\n"
 
 def route(keep: str, more: str = "", name: str = "customers", by: str = "caller") -> str:
     source = f"{{integration: {name}, search: {{field: phone, by: {by}}}, {keep}{RULES}}}"
-    return f"deadline_s: 1\nfiller: none\n{more}sources: [{source}]\n{NOWHERE}"
+    return f"deadline_s: 4\nfiller: none\n{more}sources: [{source}]\n{NOWHERE}"
 
 
 ASKS_PIN = "input: {prompt: prompt, digits: {min: 7, max: 7}, sensitive: true, attempts: 1}\n"
@@ -86,7 +89,7 @@ async def comes(stage: Stage, name: str, caller: str, types: str = "") -> Came:
 async def test_the_second_call_asks_nobody(stage: Stage, crm: Faulty, caller: str) -> None:
     calls = [await comes(stage, "kept", caller) for _ in range(2)]
     assert [one.landing.exten for one in calls] == ["live", "kept"]
-    assert [one.source for one in calls] == ["1 record", "1 record (from the cache, 0 s old)"]
+    assert [AGE.sub("0 s", one.source) for one in calls] == ["1 record", "1 record (from the cache, 0 s old)"]
     assert crm.paths(caller) == ["customers"]
 
 
@@ -94,7 +97,7 @@ async def test_that_there_is_no_record_is_kept_too(stage: Stage, crm: Faulty, ca
     crm.behaviours["customers"] = status("404 Nobody")
     calls = [await comes(stage, "kept", caller) for _ in range(2)]
     crm.behaviours["customers"] = good
-    assert [one.source for one in calls] == ["no record", "no record (from the cache, 0 s old)"]
+    assert [AGE.sub("0 s", one.source) for one in calls] == ["no record", "no record (from the cache, 0 s old)"]
     assert crm.paths(caller) == ["customers"]
 
 
@@ -142,7 +145,8 @@ async def test_in_an_outage_the_last_known_record_decides(
         await serving.aclose()
         came, stranger = await comes(own, "stale", caller), await comes(own, "stale", f"{caller}0")
         assert (came.landing.exten, stranger.landing.exten) == ("last", "default")
-        assert came.source == ("1 record (stale: nobody accepts connections at the address; its last answer, 0 s old)")
+        said = "1 record (stale: nobody accepts connections at the address; its last answer, 0 s old)"
+        assert AGE.sub("0 s", came.source) == said
         await rest.enter_async_context(Faulty.serving(port=crm.port))
         assert (await comes(own, "stale", caller)).landing.exten == "live"
 
