@@ -170,10 +170,10 @@ class Derivation:
         """The channels that are legs, those of other calls in the same conference among them."""
         outside = {one.uniqueid for one in (*self._parties.outside, self._parties.other) if one}
         own = {one.uniqueid: one for one in self._real if one.uniqueid not in outside}
-        beside = {one.who.uniqueid: one.who for _, one in self._met if one.who.kind == "phone"}
+        beside = [one for _, one in self._met if one.who.kind == "phone" and one.who.uniqueid not in self.call.channels]
         return [
-            Ring(one, person(one, self.site) or "anonymous", self._meetings.of(one))
-            for one in {**beside, **own}.values()
+            *(Ring(one.who, one.who.phone or "", [one], one.end) for one in beside),
+            *(Ring(one, person(one, self.site) or "anonymous", self._meetings.of(one)) for one in own.values()),
         ]
 
     @property

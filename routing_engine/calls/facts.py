@@ -132,9 +132,13 @@ class ChannelFacts:
     def see(self, at: float, shown: PbxChannel) -> None:
         """Learn what an event shows of the channel, beside what it says itself."""
         self.first_at, self.last_at = min(self.first_at, at), max(self.last_at, at)
+        before = self.changed
         self.caller = self._earlier(self.caller, at, shown.caller)
         self.connected = self._earlier(self.connected, at, shown.connected)
         self.exten = self._earlier(self.exten, at, None if shown.exten in _NO_PLACE else shown.exten)
+        if self.incoming is False:
+            # What a telephone that is called shows changes some times, and is no reason to look at the call again.
+            self.changed = before
         self.did = self._earlier(self.did, at, shown.did)
         self.linkedid = self._earlier(self.linkedid, at, shown.linkedid)
         self.route_call_id = self._later(self.route_call_id, at, shown.route_call_id)

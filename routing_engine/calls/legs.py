@@ -25,6 +25,8 @@ class Ring:
     channel: ChannelFacts
     phone: str
     met: Sequence[Meeting]
+    # Somebody of another call, who was in this one until then: in a conference.
+    until: float = inf
 
     @property
     def answered_at(self) -> float | None:
@@ -83,6 +85,8 @@ def _leg(ring: Ring, others: Sequence[Ring], around: Around) -> Leg:
 
 
 def _left_at(ring: Ring) -> float | None:
+    if ring.until < inf:
+        return ring.until
     if ring.answered_at is not None or ring.channel.over_at is not None:
         ended = [] if ring.answered_at is not None else _unanswered_ends(ring.channel)
         return min([*ended, *([] if ring.channel.over_at is None else [ring.channel.over_at])], default=None)

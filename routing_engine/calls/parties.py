@@ -95,9 +95,7 @@ def _extension(channel: ChannelFacts | None) -> str | None:
 
 def _shown(who: Parties, site: PbxSite, to: str | None) -> str | None:
     """Return the number of ours that an outbound call showed; None for an extension, and for the customer's own."""
-    for channel in (who.other, who.initiator):
-        known = channel and (channel.shown or (channel.connected.value if channel.connected else None))
-        shown = site.outside(known or None)
-        if shown and shown != to:
-            return shown
-    return None
+    other = who.other
+    known = other and (other.shown or (other.connected.value if other.connected else None))
+    shown = site.outside(known or None)
+    return shown if shown != to else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from math import inf
 
 from routing_engine.calls.facts import Bridge, CallFacts, ChannelFacts
 from routing_engine.calls.pbx_events import BridgeKind, ChannelBegan, PbxChannel
@@ -21,8 +20,8 @@ _MEMBERS = 1_000
 class CallSets:
     """All calls of a PBX that are under way or have just ended, by every id that they have.
 
-    `swallowed` are calls that have become a part of another one (the second) and must be told so; `phones` are all
-    telephones that were ever seen.
+    `swallowed` are calls that have become a part of another one (the second), which must be told where somebody knows
+    of them; `phones` are all telephones that were ever seen.
     """
 
     site: PbxSite
@@ -74,12 +73,11 @@ class CallSets:
                     self.join(channel.uniqueid, other)
 
     def beside(self, channel: ChannelFacts) -> list[CallFacts]:
-        """Return the calls of all that a channel is, or was last, in a conference with."""
+        """Return the calls of all that are, or just were, in a conference with a channel."""
         bridge = self.bridges.get(channel.enters[-1].name) if channel.enters else None
         if bridge is None or bridge.kind != "conference":
             return []
-        present = (one for one in bridge.members.values() if one.stays() and one.stays()[-1].end == inf)
-        return [call for one in present if (call := self.calls.get(one.uniqueid))]
+        return [call for one in bridge.members if (call := self.calls.get(one))]
 
     def drop(self, call: CallFacts) -> None:
         """Let go of a call that is over, and remember its ids for a while."""
@@ -139,9 +137,9 @@ class CallSets:
         into.known = into.known or part.known
         for channel in part.channels.values():
             channel.changed = True
+        self.swallowed.append((part, into))
         if part.id is not None and into.id is not None:
             into.told.rings |= part.told.rings
-            self.swallowed.append((part, into))
         elif part.id is not None:
             into.id, into.last, into.told = part.id, part.last, replace(part.told)
         part.let_go = True

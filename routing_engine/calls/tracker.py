@@ -15,10 +15,13 @@ from routing_engine.calls.known_before import gone_on, taken_up
 from routing_engine.calls.learn import learn
 from routing_engine.calls.pbx_events import (
     ChannelBegan,
+    HangupRequested,
     HistoryRead,
     HistoryRow,
     PbxEvent,
     PbxRestarted,
+    QueueAbandoned,
+    QueueLeft,
     Snapshot,
     Tick,
 )
@@ -31,6 +34,8 @@ _UNDECIDED_S = 2.0
 _LATE_S = 10.0
 #: How long the history is waited for before a call that is gone closes as `unknown`.
 _PATIENCE_S = 60.0
+#: These say something only together with the end that follows.
+_QUIET = (HangupRequested, QueueAbandoned, QueueLeft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ class CallTracker:
         changed = self._changed(event, told)
         told += self._swallowed(event.at)
         for call in dict.fromkeys(changed):
-            if not call.let_go:
+            if not call.let_go and not (call in self._open and isinstance(event, _QUIET)):
                 told += self._tell(call, event.at)
         self._drop(event.at)
         return told
@@ -200,7 +205,7 @@ class CallTracker:
         for part, whole in self._sets.swallowed:
             self._forget(part)
             last = part.last or part.known
-            if last is not None and whole.id is not None:
+            if last is not None and whole.id is not None and whole.id != part.id:
                 ended_at = at if last.ended_at is None else last.ended_at
                 end = replace(last, state="ended", outcome=None, ended_at=ended_at, merged_into=whole.id)
                 told.append(TrackedCall(replace(end, duration_s=ended_at - last.started_at), ("call.updated",)))
