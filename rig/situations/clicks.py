@@ -54,7 +54,7 @@ async def click_no_answer(office: Office) -> Sequence[Told]:
     anna = await _click(office, ring_s=2)
     await anna.ended()
     await office.tape.event("OriginateResponse")
-    return [clicked(anna, "unanswered", Rang("201", anna, "no_answer"), user="anna")]
+    return [clicked(anna, "unanswered", Rang("201", anna, "no_answer"), user="anna").without("did")]
 
 
 @situation()
@@ -63,7 +63,7 @@ async def click_busy(office: Office) -> Sequence[Told]:
     anna = await _click(office)
     anna.refuse(486)
     await office.tape.event("OriginateResponse")
-    return [clicked(anna, "unanswered", Rang("201", anna, "busy"), user="anna")]
+    return [clicked(anna, "unanswered", Rang("201", anna, "busy"), user="anna").without("did")]
 
 
 @situation()
@@ -72,7 +72,7 @@ async def click_declined(office: Office) -> Sequence[Told]:
     anna = await _click(office)
     anna.refuse(603)
     await office.tape.event("OriginateResponse")
-    return [clicked(anna, "unanswered", Rang("201", anna, "declined"), user="anna")]
+    return [clicked(anna, "unanswered", Rang("201", anna, "declined"), user="anna").without("did")]
 
 
 @situation()
@@ -106,7 +106,7 @@ async def click_cancelled(office: Office) -> Sequence[Told]:
     await office.asterisk.ami.action("Hangup", Channel=office.channel_of("PJSIP/201-"))
     await anna.ended()
     await office.tape.event("OriginateResponse")
-    return [clicked(anna, "unanswered", user="anna", **_only_rang(office, anna)).without("legs")]
+    return [clicked(anna, "unanswered", user="anna", **_only_rang(office, anna)).without("legs", "did")]
 
 
 @situation()

@@ -192,8 +192,8 @@ class Derivation:
 
     @property
     def _queue(self) -> str | None:
-        joins = [join for one in self.call.channels.values() for join in one.joins]
-        return max(joins, key=lambda one: one.at).name if joins else None
+        named = [stay for one in self.call.channels.values() for stay in (*one.joins, *one.abandons, *one.quits)]
+        return max(named, key=lambda one: one.at).name if named else None
 
     @property
     def _recording(self) -> CallRecording:

@@ -73,6 +73,7 @@ class ChannelFacts:
     proved: bool = False
     incoming: bool | None = None
     caller: Known | None = None
+    shows: Known | None = None
     connected: Known | None = None
     exten: Known | None = None
     linkedid: Known | None = None
@@ -134,6 +135,7 @@ class ChannelFacts:
         self.first_at, self.last_at = min(self.first_at, at), max(self.last_at, at)
         before = self.changed
         self.caller = self._earlier(self.caller, at, shown.caller)
+        self.shows = self._later(self.shows, at, shown.caller)
         self.connected = self._earlier(self.connected, at, shown.connected)
         self.exten = self._earlier(self.exten, at, None if shown.exten in _NO_PLACE else shown.exten)
         if self.incoming is False:

@@ -37,8 +37,14 @@ _NORMAL = 16
 
 def live_events(sets: CallSets, snapshot: Snapshot) -> Iterator[PbxEvent]:
     """Return what a snapshot says as events: what lives, who rings, who is in a bridge."""
+    # Two talk since the second of them answered: the first one may have been answered by a menu.
+    answered: dict[str, float] = {}
     for live in snapshot.channels:
-        yield from _live(sets.channels.get(live.channel.uniqueid), live, snapshot.at)
+        if live.bridge and live.answered_at is not None:
+            answered[live.bridge] = max(live.answered_at, answered.get(live.bridge, 0.0))
+    for live in snapshot.channels:
+        since = answered.get(live.bridge or "", snapshot.at)
+        yield from _live(sets.channels.get(live.channel.uniqueid), live, since, snapshot.at)
 
 
 def back(sets: CallSets, present: Iterable[str]) -> list[CallFacts]:
@@ -52,18 +58,28 @@ def back(sets: CallSets, present: Iterable[str]) -> list[CallFacts]:
 def missing(sets: CallSets, present: Iterable[str], asked_at: float, sign_at: float) -> list[CallFacts]:
     """Note which channels the PBX does not have any more, at the last sign of life; return their calls."""
     there = set(present)
-    calls: dict[CallFacts, None] = {}
-    for channel in sets.channels.values():
-        gone = channel.uniqueid not in there and channel.over_at is None and channel.last_at < asked_at - _WHILE_ASKED_S
-        if gone and (call := sets.call_of(channel)):
-            # A moment behind it, so that what was told last (an answer, perhaps) has been.
-            channel.gone(nextafter(max(channel.last_at, min(sign_at, asked_at)), inf))
-            calls[call] = None
+    gone = (one for one in sets.channels.values() if one.uniqueid not in there)
+    calls = _gone(sets, (one for one in gone if one.last_at < asked_at - _WHILE_ASKED_S), min(sign_at, asked_at))
     for call in sets.calls.values():
         if call.known and not call.channels and call.missing_at is None:
             call.missing_at = asked_at
             calls[call] = None
     return list(calls)
+
+
+def restarted(sets: CallSets, before: float, sign_at: float) -> list[CallFacts]:
+    """Note that all channels which began before a restart of the PBX are gone; return their calls."""
+    return list(_gone(sets, (one for one in sets.channels.values() if one.start < before), sign_at))
+
+
+def _gone(sets: CallSets, channels: Iterable[ChannelFacts], sign_at: float) -> dict[CallFacts, None]:
+    calls: dict[CallFacts, None] = {}
+    for channel in channels:
+        if channel.over_at is None and (call := sets.call_of(channel)):
+            # A moment behind it, so that what was told last (an answer, perhaps) has been.
+            channel.gone(nextafter(max(channel.last_at, sign_at), inf))
+            calls[call] = None
+    return calls
 
 
 def fill(sets: CallSets, rows: Sequence[HistoryRow]) -> list[CallFacts]:
@@ -79,7 +95,7 @@ def fill(sets: CallSets, rows: Sequence[HistoryRow]) -> list[CallFacts]:
     return list(calls)
 
 
-def _live(known: ChannelFacts | None, live: LiveChannel, at: float) -> Iterator[PbxEvent]:
+def _live(known: ChannelFacts | None, live: LiveChannel, since: float, at: float) -> Iterator[PbxEvent]:
     channel = live.channel
     if known is not None and (known.hung_at is not None or known.last_at > at):
         return  # newer than the list
@@ -95,8 +111,7 @@ def _live(known: ChannelFacts | None, live: LiveChannel, at: float) -> Iterator[
     if within is not None and within.end == inf and within.bridge != live.bridge:
         yield Unbridged(at, channel, within.bridge)
     if live.bridge and (within is None or within.bridge != live.bridge or within.end != inf):
-        since = at if within is not None or live.answered_at is None else live.answered_at
-        yield Bridged(since, channel, live.bridge, live.kind)
+        yield Bridged(at if within is not None else since, channel, live.bridge, live.kind)
     yield ChannelSeen(at, channel)
 
 

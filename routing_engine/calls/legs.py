@@ -108,7 +108,10 @@ def _result(ring: Ring, others: Sequence[Ring], around: Around, left: float | No
         return None
     if channel.dialled_at is None and channel.rang_at is None:
         return None
-    return _refused(channel) or _unanswered(ring, others, around, left)
+    if ring.picked_up_at is not None and channel.dialled_by is None:
+        return None  # a click that was picked up: what came of it is the other party's
+    refused = None if ring.picked_up_at is not None else _refused(channel)
+    return refused or _unanswered(ring, others, around, left)
 
 
 def _refused(channel: ChannelFacts) -> LegResult | None:
@@ -136,6 +139,7 @@ def _took(other: Ring, ring: Ring, left: float) -> bool:
         other.channel is not ring.channel
         and other.channel.dialled_at is not None
         and at is not None
+        and other.start <= left
         and ring.start <= at <= left + _MOMENT_S
     )
 

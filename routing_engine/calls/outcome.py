@@ -81,9 +81,10 @@ def gave_up_at(parties: Parties) -> float | None:
 
 def _gave_up_in_queue(channel: ChannelFacts) -> bool:
     """Return whether the caller hung up while it waited. A queue whose time is up says `abandoned` as well."""
-    if not channel.joins or channel.over_at is None:
+    if not (channel.joins or channel.abandons) or channel.over_at is None:
         return False
-    left = min((one.at for one in channel.quits + channel.abandons if one.at >= channel.joins[-1].at), default=None)
+    joined = channel.joins[-1].at if channel.joins else channel.first_at
+    left = min((one.at for one in channel.quits + channel.abandons if one.at >= joined), default=None)
     if left is None:
         return True
     asked = channel.over_at if channel.requested_at is None else channel.requested_at

@@ -33,7 +33,7 @@ class Parties:
     def wanted(self) -> str | None:
         """What our user dialled, or clicked: then the telephone shows the number that it is about to call."""
         own = self.initiator
-        known = own and (own.exten if own.calls_us else own.caller)
+        known = own and (own.exten if own.calls_us else own.shows)
         return known.value if known else None
 
 

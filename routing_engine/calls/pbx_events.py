@@ -247,7 +247,7 @@ class Snapshot(PbxEvent):
 
 @dataclass(frozen=True, slots=True)
 class PbxRestarted(PbxEvent):
-    """FullyBooted with a small Uptime: no channel of before is there any more. `at` is when it began to run."""
+    """FullyBooted. `at` is when the PBX began to run: if it is another than before, no channel of then is left."""
 
 
 @dataclass(frozen=True, slots=True)

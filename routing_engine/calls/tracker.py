@@ -10,7 +10,7 @@ from routing_engine.calls.call import Call
 from routing_engine.calls.changes import ChangeKind
 from routing_engine.calls.derive import Derivation
 from routing_engine.calls.facts import CallFacts
-from routing_engine.calls.gaps import back, fill, live_events, missing
+from routing_engine.calls.gaps import back, fill, live_events, missing, restarted
 from routing_engine.calls.known_before import gone_on, taken_up
 from routing_engine.calls.learn import learn
 from routing_engine.calls.pbx_events import (
@@ -34,6 +34,8 @@ _UNDECIDED_S = 2.0
 _LATE_S = 10.0
 #: How long the history is waited for before a call that is gone closes as `unknown`.
 _PATIENCE_S = 60.0
+#: The PBX says in whole seconds for how long it has been running.
+_SAME_BOOT_S = 1.5
 #: These say something only together with the end that follows.
 _QUIET = (HangupRequested, QueueAbandoned, QueueLeft)
 
@@ -63,6 +65,7 @@ class CallTracker:
         self._ended: dict[CallFacts, float] = {}
         self._rows: list[HistoryRow] = []
         self._sign_at = -inf
+        self._booted_at: float | None = None
 
     @property
     def site(self) -> PbxSite:
@@ -111,7 +114,7 @@ class CallTracker:
             case HistoryRead():
                 return self._close(fill(self._sets, self._rows))
             case PbxRestarted():
-                return missing(self._sets, (), event.at, self._sign_at)
+                return self._restarted(event.at)
             case Snapshot():
                 return self._compare(event, told)
             case _:
@@ -123,6 +126,13 @@ class CallTracker:
         if other is not None:
             told += self._end_of(other, event.at)
         return learn(self._sets, event)
+
+    def _restarted(self, at: float) -> list[CallFacts]:
+        """Return the calls of before. Each connection tells when the PBX began to run: mostly nothing new."""
+        known, self._booted_at = self._booted_at, at
+        if known is not None and abs(at - known) < _SAME_BOOT_S:
+            return []
+        return restarted(self._sets, at if known is None else inf, self._sign_at)
 
     def _compare(self, snapshot: Snapshot, told: list[TrackedCall]) -> list[CallFacts]:
         present = [live.channel.uniqueid for live in snapshot.channels]

@@ -106,8 +106,9 @@ class Pbx:
     def rows(self, gap: Iterable[PbxEvent]) -> list[HistoryRow]:
         """Return the records of the channels that ended in a gap: a row for each that they dialled."""
         ended = {event.channel.uniqueid for event in gap if isinstance(event, HungUp)}
-        callers = [self.began[one] for one in ended if one in self.began and self.began[one].incoming]
-        return [row for caller in callers for row in self._rows(caller)]
+        clicked = {one.called.uniqueid for one in self.dials if one.caller is None}
+        callers = [one for one in self.began.values() if one.incoming or one.channel.uniqueid in clicked]
+        return [row for caller in callers if caller.channel.uniqueid in ended for row in self._rows(caller)]
 
     def _rows(self, caller: ChannelBegan) -> Iterator[HistoryRow]:
         own = caller.channel
