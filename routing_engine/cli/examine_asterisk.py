@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import grp
+import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
 from routing_engine import __version__
+from routing_engine.asterisk.ami_wire import AmiMessage
 from routing_engine.asterisk.console import AsteriskConsole
+from routing_engine.cli.dialplan_content import Steps, differences, shipped_steps, steps_listed, steps_shown
 from routing_engine.cli.examination import Finding, Folder, listens
 from routing_engine.config.route.walk import actions_of, branches_of, languages_of, prompts_of
 from routing_engine.config.store import Configuration
+from routing_engine.errors import AmiRefused
+from routing_engine.settings.pbx import Pbx
 
 Ask: TypeAlias = Callable[[str], str]
 LookThere: TypeAlias = Callable[[Configuration, Ask], Iterator[Finding]]
@@ -34,6 +42,8 @@ MODULES = (
 _FOR_KIND = {"voicemail": "app_voicemail", "conference": "app_confbridge"}
 _ADMINISTRATOR = "the administrator of Asterisk"
 _VERSION = re.compile(r"routing-engine (\S+)\)")
+#: Where Asterisk's command line talks to it.
+_SOCKETS = tuple(Path(folder, "asterisk/asterisk.ctl") for folder in ("/run", "/var/run"))
 
 
 def look_at_asterisk(folder: Folder, console: AsteriskConsole) -> Iterator[Finding]:
@@ -41,8 +51,13 @@ def look_at_asterisk(folder: Folder, console: AsteriskConsole) -> Iterator[Findi
     try:
         yield Finding("asterisk", "fine", console.ask("core show version").partition(" built")[0].strip())
     except OSError as error:
-        remedy = "call this where Asterisk runs, as a user who may 'asterisk -rx', or name it with --asterisk"
-        yield Finding("asterisk", "unknown", f"{error.strerror or error}: nothing was looked at there", remedy)
+        why, remedy = _why_not(error)
+        yield Finding("asterisk", "unknown", f"{why}: nothing was looked at there", remedy)
+        pbxs = folder.configuration.pbxs.values() if folder.configuration is not None else ()
+        for pbx in pbxs:
+            yield from asyncio.run(_by_manager(pbx))
+        unseen = "modules, sounds, destinations and engines" if pbxs else "dialplan, modules, sounds, destinations"
+        yield Finding("not seen", "unknown", f"{unseen}: only Asterisk's command line shows them", remedy)
         return
     if folder.configuration is None:
         yield Finding("dialplan", "unknown", "what the routes need is not known while the folder cannot be read")
@@ -51,19 +66,64 @@ def look_at_asterisk(folder: Folder, console: AsteriskConsole) -> Iterator[Findi
         yield from look(folder.configuration, console.ask)
 
 
-def look_at_dialplan(_: Configuration, ask: Ask) -> Iterator[Finding]:
-    """Is our dialplan included, and that of this version?"""
-    if "There is no existence" in ask("dialplan show routing-engine"):
+def _why_not(error: OSError) -> tuple[str, str]:
+    """Return why Asterisk's command line could not be asked, and what to do."""
+    socket = next((one for one in _SOCKETS if one.exists()), None)
+    if isinstance(error, FileNotFoundError):
+        return f"there is no program '{error.filename}'", "call this where Asterisk runs, or name it with --asterisk"
+    if socket is not None and not os.access(socket, os.W_OK):
+        group = f"group {socket.stat().st_gid}"
+        with suppress(KeyError):
+            group = f"group '{grp.getgrgid(socket.stat().st_gid).gr_name}'"
+        remedy = f"{_ADMINISTRATOR}: let this user into the {group} (usermod -aG), or call this as root"
+        return f"this user may not use {socket}", remedy
+    remedy = "call this where Asterisk runs, as a user who may 'asterisk -rx', or name it with --asterisk"
+    return str(error.strerror or error), remedy
+
+
+async def _by_manager(pbx: Pbx) -> list[Finding]:
+    """Look at the dialplan over the manager interface of a PBX, as far as its account may."""
+    from routing_engine.asterisk.ami import AmiClient  # late: few sites need it here
+    from routing_engine.pbx.watcher import server_of
+
+    about, client, ships = f"dialplan of {pbx.name}", AmiClient(server_of(pbx)), shipped_steps()
+    found: list[AmiMessage] = []
+    try:
+        for context in dict.fromkeys(context for context, _ in ships):
+            try:
+                found += await client.action("ShowDialPlan", Context=context)
+            except AmiRefused as error:
+                if "Did not find" not in str(error):
+                    raise
+    except (AmiRefused, OSError, ValueError) as error:
+        remedy = f"{_ADMINISTRATOR}: in manager.conf, 'write' of this account needs 'config' or 'reporting'"
+        return [Finding(about, "unknown", f"the manager interface does not show it: {error}", remedy)]
+    finally:
+        await client.close()
+    return [_compared(about, ships, steps_listed(found))]
+
+
+def _compared(about: str, ships: Steps, runs: Steps) -> Finding:
+    """Return whether the dialplan is the one that ships, whatever its mark says."""
+    if not any(context == "routing-engine" for context, _ in runs):
         remedy = f'{_ADMINISTRATOR}: #include "routing-engine.conf" in extensions.conf, then dialplan reload'
-        yield Finding("dialplan", "act", "routing-engine.conf is not included", remedy)
-        return
-    found = _VERSION.search(ask("dialplan show routing-engine-version"))
-    if found and found[1] == __version__:
-        yield Finding("dialplan", "fine", f"included, of version {__version__}")
-    else:
-        said = f"of version {found[1]}" if found else "of an old version"
+        return Finding(about, "act", "routing-engine.conf is not included", remedy)
+    wrong = list(differences(ships, runs))
+    mark = _VERSION.search("".join(runs.get(("routing-engine-version", "s"), [])))
+    version = f"of version {mark[1]}" if mark else "of an old version"
+    if not wrong:
+        return Finding(about, "fine", f"included, {version}, and step by step the one that ships")
+    if not mark or mark[1] != __version__:
         remedy = f"{_ADMINISTRATOR}: copy dialplan/routing-engine.conf of this version, then dialplan reload"
-        yield Finding("dialplan", "act", f"it is {said}, the engine of {__version__}", remedy)
+        return Finding(about, "act", f"it is {version}, the engine of {__version__}", remedy)
+    more = f"; {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    remedy = f"{_ADMINISTRATOR}: copy dialplan/routing-engine.conf again; what you add stands in contexts of your own"
+    return Finding(about, "act", f"it is not the one that ships: {wrong[0]}{more}", remedy)
+
+
+def look_at_dialplan(_: Configuration, ask: Ask) -> Iterator[Finding]:
+    """Is our dialplan included, and what ships with this version?"""
+    yield _compared("dialplan", shipped_steps(), steps_shown(ask("dialplan show")))
 
 
 def look_at_modules(configuration: Configuration, ask: Ask) -> Iterator[Finding]:

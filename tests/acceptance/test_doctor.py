@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shlex
 import subprocess
 from collections.abc import Mapping
@@ -52,6 +53,29 @@ async def test_doctor_tells_what_asterisk_has_and_what_it_has_not(stage: Stage, 
     assert {states[name] for name in missing} == {"act"}
     assert all(found[name]["remedy"].startswith("the administrator of Asterisk: ") for name in missing)
     assert (found["sounds de"]["sentence"], states["sounds en"]) == ("missing: no-such-sound", "fine")
+
+
+async def test_a_dialplan_that_is_not_as_it_ships_is_told_whatever_its_mark_says(stage: Stage, engine: Engine) -> None:
+    await stage.asterisk.command("dialplan remove extension h@routing-engine-queue")
+    _, found = await findings(stage, engine)
+    await stage.asterisk.command("dialplan reload")
+    assert found["dialplan"]["state"] == "act"
+    assert "it is not the one that ships: [routing-engine-queue] has no extension 'h'" in found["dialplan"]["sentence"]
+
+
+async def test_the_dialplan_is_seen_over_the_manager_without_a_command_line(stage: Stage, tmp_path: Path) -> None:
+    host, port = stage.asterisk.manager_address
+    (tmp_path / "routes").mkdir()
+    (tmp_path / "routes" / "good.yaml").write_text(ROUTES["good"])
+    (tmp_path / "pbxs").mkdir()
+    account = f"{{address: {host}:{port}, user: rig, secret: '${{SECRET}}'}}"
+    (tmp_path / "pbxs" / "main.yaml").write_text(f"ami: {account}\ntrunks: [PJSIP/trunk*]\n")
+    words = (PROGRAM, "doctor", "--json", "--config", tmp_path, "--asterisk", "/no/such")
+    environment = {**os.environ, "SECRET": stage.asterisk.secret}
+    process = await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE, env=environment)
+    out, _ = await process.communicate()
+    found = {one["about"]: one for one in json.loads(out)["findings"]}
+    assert (found["dialplan of main"]["state"], found["asterisk"]["state"]) == ("fine", "unknown"), found
 
 
 async def test_a_system_that_nobody_reaches_is_named(stage: Stage, engine: Engine) -> None:
