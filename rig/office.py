@@ -146,7 +146,10 @@ async def office() -> AsyncIterator[Office]:
                 f"{dialplan}\n{engine}",
                 sounds=ROOT / "sounds",
                 phones=PHONES,
-                queues={"support": [f"PJSIP/{phone}" for phone in PHONES]},
+                queues={
+                    "support": [f"PJSIP/{phone}" for phone in PHONES],
+                    "sales": [f"Local/{phone}@agents/n" for phone in PHONES],
+                },
                 provider=provider.address,
                 extra=FILES,
             )

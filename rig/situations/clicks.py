@@ -8,11 +8,11 @@ from rig.situations.situation import situation
 from rig.told import Members, Rang, Told, clicked, inbound
 
 
-async def _click(office: Office, ring_s: int = 30) -> Call:
+async def _click(office: Office, ring_s: int = 30, channel: str = "PJSIP/201") -> Call:
     """Dial Otto for Anna, as the engine does it, and return the call at her telephone."""
     await office.asterisk.ami.action(
         "Originate",
-        Channel="PJSIP/201",
+        Channel=channel,
         Context="from-phones",
         Exten=OTTO,
         Priority="1",
@@ -46,6 +46,21 @@ async def click_answered(office: Office) -> Sequence[Told]:
     await anna.ended()
     leg = Rang("201", anna, "answered")
     return [clicked(anna, "answered", leg, user="anna", hangup_by="other", **_otto(office, otto))]
+
+
+@situation()
+async def click_local(office: Office) -> Sequence[Told]:
+    """A click of a program that rings Anna through a Local channel. She picks up; then Otto is called, and picks up."""
+    anna = await _click(office, channel="Local/201@agents")
+    anna.answer()
+    otto = await office.ringing_outside()
+    otto.ring()
+    otto.answer()
+    await office.talk(anna, otto)
+    await anna.hang_up()
+    await otto.ended()
+    leg = Rang("201", anna, "answered")
+    return [clicked(anna, "answered", leg, user="anna", hangup_by="user", **_otto(office, otto))]
 
 
 @situation()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rig.office import MOBILE, Office
 from rig.sip import Call
-from rig.sip_features import forward
+from rig.sip_features import forward, transfer
 from rig.situations.situation import situation
 from rig.tape import HEARD
 from rig.told import Rang, Told, inbound
@@ -94,6 +94,63 @@ async def queue_abandoned(office: Office) -> Sequence[Told]:
         await call.ended()
     more = {"answered_at": None, "user": None, "queue": "support", "hangup_by": "other"}
     return [inbound(maria, "abandoned", *_legs(calls, *["cancelled"] * 3), **more)]
+
+
+@situation()
+async def queue_gives_up_at_once(office: Office) -> Sequence[Told]:
+    """Maria calls the support queue, where everybody is busy, and gives up before anybody could answer."""
+    maria = await office.outside("20")
+    calls = await _all_ring(office)
+    for call in calls:
+        call.refuse(486)
+    await office.tape.until(lambda: len(office.tape.events("AgentRingNoAnswer")) >= len(calls))
+    await maria.hang_up()
+    told = inbound(maria, "abandoned", answered_at=None, user=None, queue="support", hangup_by="other")
+    # The queue may have rung them once more meanwhile.
+    return [told.without("legs", "ringing_at")]
+
+
+@situation()
+async def queue_local_answered(office: Office) -> Sequence[Told]:
+    """Maria calls the sales queue, whose members are Local channels that stay. Bernd picks up."""
+    maria = await office.outside("22")
+    calls = await _all_ring(office)
+    calls[1].answer()
+    await office.talk(maria, calls[1])
+    await maria.hang_up()
+    await calls[1].ended()
+    legs = _legs(calls, "elsewhere", "answered", "elsewhere")
+    return [inbound(maria, "answered", *legs, user="bernd", queue="sales", hangup_by="other")]
+
+
+@situation()
+async def queue_local_abandoned(office: Office) -> Sequence[Told]:
+    """Maria calls the sales queue, whose members are Local channels, and gives up while it rings."""
+    maria = await office.outside("22")
+    calls = await _all_ring(office)
+    await maria.hang_up()
+    for call in calls:
+        await call.ended()
+    more = {"answered_at": None, "user": None, "queue": "sales", "hangup_by": "other"}
+    return [inbound(maria, "abandoned", *_legs(calls, *["cancelled"] * 3), **more)]
+
+
+@situation()
+async def queue_local_transferred(office: Office) -> Sequence[Told]:
+    """Maria calls the sales queue, whose members are Local channels. Anna picks up, and passes her on to Clara."""
+    maria = await office.outside("22")
+    calls = await _all_ring(office)
+    calls[0].answer()
+    await office.talk(maria, calls[0])
+    await transfer(calls[0], "203")
+    clara = await office.answered("203")
+    await office.talk(maria, clara)
+    await clara.hang_up()
+    await maria.ended()
+    legs = [*_legs(calls, "transferred", "elsewhere", "elsewhere"), Rang("203", clara, "answered")]
+    told = inbound(maria, "answered", *legs, user="clara", queue="sales", hangup_by="user")
+    # Clara's telephone rang twice, of which one leg is made.
+    return [told.passed("201", "203", "blind").without("legs")]
 
 
 @situation()
@@ -196,3 +253,14 @@ async def forward_by_phone(office: Office) -> Sequence[Told]:
     legs = (Rang("201", anna, "transferred"), Rang("202", bernd, "answered"))
     told = inbound(maria, "answered", *legs, user="bernd", hangup_by="other")
     return [told.passed("201", "202", "forward")]
+
+
+@situation()
+async def forward_mobile_voicemail(office: Office) -> Sequence[Told]:
+    """Maria calls Anna, whose mobile outside rings in vain for two seconds. Maria leaves a message in the mailbox."""
+    maria = await office.outside("33")
+    mobile = await office.ringing_outside()
+    mobile.ring()
+    await _speaks_to_the_mailbox(maria)
+    told = inbound(maria, "voicemail", Rang(MOBILE, mobile, "no_answer"), **_NOBODY)
+    return [told.passed("201", MOBILE, "forward")]

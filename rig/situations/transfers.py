@@ -1,11 +1,12 @@
 """A call is passed on: blind, attended, over the manager interface, by a pick-up, by parking; a conference; a hold."""
 
+import contextlib
 from collections.abc import Sequence
 
 from rig.asterisk import MUSIC_HZ
 from rig.office import OTTO, Office, hears
 from rig.sip import Call
-from rig.sip_features import hold, resume, transfer, transfer_to
+from rig.sip_features import FeatureRefused, hold, resume, transfer, transfer_to
 from rig.situations.situation import situation
 from rig.told import Rang, Told, inbound, internal, outbound
 
@@ -195,6 +196,55 @@ async def attended_while_ringing(office: Office) -> Sequence[Told]:
 
 
 @situation()
+async def attended_target_declines(office: Office) -> Sequence[Told]:
+    """Maria speaks with Anna, who puts her on hold and asks for Bernd. Bernd declines, and Anna takes Maria back."""
+    maria, anna = await _maria_and_anna(office)
+    await hold(anna)
+    asking = await office.inside("201", "202")
+    bernd = await office.ringing("202")
+    bernd.refuse(603)
+    await asking.ended()
+    await resume(anna)
+    await office.talk(maria, anna)
+    await anna.hang_up()
+    await maria.ended()
+    return [
+        inbound(maria, "answered", Rang("201", anna, "answered"), user="anna", hangup_by="user"),
+        internal(asking, "missed", Rang("202", bernd, "declined")),
+    ]
+
+
+@situation()
+async def attended_caller_leaves(office: Office) -> Sequence[Told]:
+    """Maria speaks with Anna, who puts her on hold and asks Bernd. Maria hangs up meanwhile; Anna and Bernd go on."""
+    maria, anna = await _maria_and_anna(office)
+    await hold(anna)
+    asking, bernd = await _consultation(office)
+    await maria.hang_up()
+    await anna.ended()
+    await office.talk(asking, bernd)
+    await asking.hang_up()
+    await bernd.ended()
+    legs = (Rang("201", asking, "answered", placed=True), Rang("202", bernd, "answered"))
+    return [
+        inbound(maria, "answered", Rang("201", anna, "answered"), user="anna", hangup_by="other"),
+        internal(asking, "answered", *legs, user="bernd", hangup_by="user"),
+    ]
+
+
+@situation()
+async def blind_nowhere(office: Office) -> Sequence[Told]:
+    """Maria speaks with Anna, who wants to pass her on to an extension that is not there, and goes on talking."""
+    maria, anna = await _maria_and_anna(office)
+    with contextlib.suppress(FeatureRefused):
+        await transfer(anna, "299999")
+    await office.talk(maria, anna)
+    await maria.hang_up()
+    await anna.ended()
+    return [inbound(maria, "answered", Rang("201", anna, "answered"), user="anna", hangup_by="other")]
+
+
+@situation()
 async def attended_by_manager(office: Office) -> Sequence[Told]:
     """Maria speaks with Anna. A program (AMI Atxfer) calls Bernd for her; they talk, Anna hangs up, Maria stays."""
     maria, anna = await _maria_and_anna(office, "40")
@@ -313,10 +363,13 @@ async def conference(office: Office) -> Sequence[Told]:
     await office.talk(maria, anna)
     await anna.hang_up()
     await maria.hang_up()
+    met = office.at(otto.answered_at)
+    leg = Rang("201", anna, "answered", placed=True)
     return [
-        inbound(maria, "answered", hangup_by="other").without("legs", "answered_at", "ringing_at"),
-        inbound(otto, "answered", hangup_by="other").without("legs", "answered_at", "ringing_at"),
-        internal(anna, "answered").without("legs", "answered_at", "ringing_at"),
+        inbound(maria, "answered", leg, hangup_by="other", user="anna", answered_at=met),
+        # Anna stays longer than Otto, whose call her leg is too.
+        inbound(otto, "answered", hangup_by="other", user="anna", answered_at=met).without("legs"),
+        internal(anna, "answered", leg, hangup_by="user"),
     ]
 
 

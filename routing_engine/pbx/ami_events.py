@@ -147,6 +147,9 @@ def _began(message: AmiMessage) -> PbxEvent:
 
 
 def _changed(message: AmiMessage) -> PbxEvent:
+    # chan_sip, which Asterisk 20 still has, begins a call from outside as Down as well, and says so here.
+    if message.get("ChannelState") == _RING:
+        return ChannelBegan(_at(message), _channel(message), incoming=True)
     if message.get("ChannelState") == _RINGING:
         return ChannelRang(_at(message), _channel(message))
     return ChannelSeen(_at(message), _channel(message))

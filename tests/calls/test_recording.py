@@ -20,10 +20,10 @@ def test_a_stream_has_its_story_its_records_and_its_expectation(name: str) -> No
 
 @pytest.mark.asterisk
 async def test_a_situation_is_recorded_from_its_first_channel_to_its_last(tmp_path: Path) -> None:
-    await record(["inbound-answered"], tmp_path)
-    raw = (tmp_path / "inbound-answered.ami").read_bytes()
+    await record(["attended-by-callee"], tmp_path)
+    raw = (tmp_path / "attended-by-callee.ami").read_bytes()
     assert raw.startswith(b"Asterisk Call Manager/")
-    assert raw.count(b"Event: Newchannel\r\n") == raw.count(b"Event: Hangup\r\n") == 2
-    told = yaml.safe_load((tmp_path / "inbound-answered.yaml").read_text())
-    assert [leg["result"] for call in told["calls"] for leg in call["legs"]] == ["answered"]
-    assert "+4312345601" in (tmp_path / "inbound-answered.csv").read_text()
+    assert raw.count(b"Event: Newchannel\r\n") == raw.count(b"Event: Hangup\r\n") == 4
+    told = yaml.safe_load((tmp_path / "attended-by-callee.yaml").read_text())["calls"]
+    assert [leg["result"] for leg in told[0]["legs"]] == ["transferred", "answered"]
+    assert "+4312345601" in (tmp_path / "attended-by-callee.csv").read_text()

@@ -78,6 +78,12 @@ def test_a_call_from_outside_comes_in_and_a_telephone_that_is_called_does_not() 
     assert [one.incoming for one in began if isinstance(one, ChannelBegan)] == [True, False]
 
 
+def test_a_call_from_outside_that_begins_as_down_is_told_by_its_ring() -> None:
+    # chan_sip of Asterisk 20 does so.
+    assert isinstance(read("Newstate", ("ChannelState", "4")), ChannelBegan)
+    assert isinstance(read("Newstate", ("ChannelState", "6")), ChannelSeen)
+
+
 def test_who_hung_up_with_which_cause() -> None:
     ended = [one for one in of_stream("inbound-busy", HungUp) if isinstance(one, HungUp)]
     assert (ended[0].cause, ended[0].sip_status) == (17, 486)
