@@ -28,7 +28,7 @@ from routing_engine.config.engine_sections import (
 )
 from routing_engine.config.folder import FolderTexts, UnreadableFile, read_engine_file
 from routing_engine.config.number_lists import NAMED_LISTS, NumberListKeys, make_lists
-from routing_engine.connections import is_loopback
+from routing_engine.connections import THIS_MACHINE, is_loopback
 from routing_engine.core.destinations import dialplan_places, places_in
 from routing_engine.core.model import Site
 from routing_engine.core.prompts import LANGUAGE
@@ -206,17 +206,26 @@ class EngineSettings:
 
 
 def read_settings(
-    text: str, notes: Problems, texts: Texts | None = None, now: datetime | None = None, folder: Path = Path()
+    text: str,
+    notes: Problems,
+    texts: Texts | None = None,
+    now: datetime | None = None,
+    folder: Path = Path(),
+    lenient: bool = False,
 ) -> EngineSettings | None:
     """Read engine.yaml; None when there is any problem, and `notes` then holds all of them.
 
     `texts` are all files of the folder by name: calendars and lists are read from some. `now` says which years of
-    calendar files are worked out.
+    calendar files are worked out. `lenient`: what needs a secret that is gone is down, and a remark says so.
     """
     section = read_yaml(text, notes)
     if section is None:
         return None
     written = read(section, EngineSettings, "engine.yaml")
+    gone = notes.gone if lenient else []
+    if gone:
+        notes.problems[:] = [one for one in notes.problems if one not in gone]
+        written = _without_secrets(section, written)
     calendars = make_calendars(written.calendars, texts or {}, written.timezone, now or datetime.now(), notes)
     lists = make_lists(written.lists, texts or {}, written.region, notes)
     # Whole or not at all: a list that was read by half would let callers through.
@@ -232,12 +241,27 @@ def read_settings(
         places=places_in(written.dialplan.places, written.region),
         remarks=(
             *notes.remarks,
+            *(Problem(one.file, one.line, f"{one.sentence}: what needs it is down", one.remedy) for one in gone),
             *calendars.remarks,
             *_taken_ports(written, notes.file),
             *_open_doors(section, written, notes.file),
         ),
         folder=folder,
     )
+
+
+def _without_secrets(section: Section, written: EngineSettings) -> EngineSettings:
+    """Return settings that do without secrets that are gone: nothing is more open, or kept plainer, for that."""
+    fastagi, journal = written.listeners.fastagi, written.journal
+    lines = section.section("listeners") if section.has("listeners") else None
+    agi = lines.value("fastagi") if lines is not None else None
+    guarded = agi is not None and agi.is_mapping and (keys := agi.section()) is not None and keys.has("secret")
+    if fastagi is not None and guarded and not fastagi.secret and fastagi.allow is None:
+        # The word would have kept others out; without it this machine alone is heard.
+        fastagi = replace(fastagi, allow=THIS_MACHINE)
+    if journal.numbers == "hashed" and not journal.key:
+        journal = replace(journal, numbers="masked")
+    return replace(written, listeners=replace(written.listeners, fastagi=fastagi), journal=journal)
 
 
 def _taken_ports(written: EngineSettings, file: str) -> list[Problem]:

@@ -217,7 +217,11 @@ class _FolderReader:
         if self.snapshot.engine is None:
             return EngineSettings(folder=self.folder)
         notes, text = self._open(*self.snapshot.engine)
-        settings = None if text is None else read_settings(text, notes, self.snapshot.texts, self.now, self.folder)
+        settings = (
+            None
+            if text is None
+            else read_settings(text, notes, self.snapshot.texts, self.now, self.folder, self.lenient)
+        )
         self.problems += notes.problems
         return settings
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,6 +54,8 @@ class Problems:
         self.file, self.folder = file, folder
         self.environment = environment
         self.problems: list[Problem] = []
+        #: Of them those that say of a secret or a variable that it is gone: the file itself has not changed.
+        self.gone: list[Problem] = []
         self.remarks: list[Problem] = []
         #: What a problem quotes as it is written.
         self.values = FilledValues()
@@ -63,6 +66,13 @@ class Problems:
         # Two readers may look at one value; people want to hear of it once.
         if problem not in self.problems:
             self.problems.append(problem)
+
+    @contextmanager
+    def of_what_is_gone(self) -> Iterator[None]:
+        """Within the block problems are about a secret or a variable that is not there."""
+        before = len(self.problems)
+        yield
+        self.gone += self.problems[before:]
 
     def remark(self, line: int, sentence: str, remedy: str) -> None:
         """Remember what is hardly meant, though it can be used."""
@@ -363,7 +373,8 @@ class YamlValue:
             # An empty variable is set: some secrets are.
             if got is None:
                 remedy = f"write {found[1]}=... into the file 'environment' of this folder, or set it for the process"
-                self.note(f"the environment variable {found[1]} is not set", remedy)
+                with self.notes.of_what_is_gone():
+                    self.note(f"the environment variable {found[1]} is not set", remedy)
             return self.notes.values.add(got or "", found[0])
 
         return _ENV.sub(variable, text)
@@ -389,7 +400,8 @@ def _secret_file(section: Section) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not text"
         remedy = "create the file, readable by the engine only"
-        section.note("file", f"the secret in '{path}' cannot be read: {reason}", remedy)
+        with section.notes.of_what_is_gone():
+            section.note("file", f"the secret in '{path}' cannot be read: {reason}", remedy)
         return ""
 
 

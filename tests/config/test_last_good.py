@@ -6,12 +6,14 @@ import json
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from routing_engine.config.last_good import find_refusal, last_good_path, read_last_good
 from routing_engine.config.store import ConfigStore
+from routing_engine.connections import THIS_MACHINE
 from routing_engine.errors import ConfigError
 from routing_engine.rehearsal import run_examples
 
@@ -175,3 +177,56 @@ def test_the_note_goes_when_the_folder_is_taken(folder: Path) -> None:
     store.reload()
     store.keep()
     assert not (folder / "state" / "refused.json").exists()
+
+
+GUARDED = """
+listeners: {fastagi: {address: '0.0.0.0:4573', secret: '${AGI_SECRET}'}}
+journal: {numbers: hashed, key: {file: journal.key}}
+database: 'postgresql://routing:${DATABASE_PASSWORD}@db.example.com/calls'
+"""
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Path:
+    """A folder that was in force, with secrets in engine.yaml that are gone since."""
+    (tmp_path / "journal.key").write_text("0123456789abcdef0123")
+    secrets = {"TOKEN": SECRET, "AGI_SECRET": "word", "DATABASE_PASSWORD": "pass"}
+    store = ConfigStore(write(tmp_path, {**GOOD, "engine.yaml": GUARDED}), PROVIDERS, secrets.get)
+    store.start()
+    store.keep()
+    (tmp_path / "journal.key").unlink()
+    return tmp_path
+
+
+def test_a_secret_of_engine_yaml_that_is_gone_stops_no_start(guarded: Path) -> None:
+    store = open_at(guarded)
+    assert sorted(store.start().routes) == ["other", "support"]
+    said = "".join(map(str, store.in_force.remarks))
+    for name in ("variable AGI_SECRET is not set", "variable DATABASE_PASSWORD is not set", "secret in 'journal.key'"):
+        assert name in "".join(map(str, store.refusal.problems if store.refusal else ()))
+        assert name in said
+    assert "what needs it is down" in said
+
+
+def test_without_its_secret_nothing_is_more_open_or_kept_plainer(guarded: Path) -> None:
+    settings = open_at(guarded).start().settings
+    assert settings.listeners.fastagi is not None
+    assert (settings.listeners.fastagi.allow, settings.journal.numbers) == (THIS_MACHINE, "masked")
+    assert settings.database == "postgresql://routing:@db.example.com/calls"
+
+
+def test_who_may_connect_stays_as_it_was_written(guarded: Path) -> None:
+    text = GUARDED.replace("secret:", "allow: [192.0.2.5], secret:")
+    environment = {"TOKEN": SECRET, "AGI_SECRET": "word", "DATABASE_PASSWORD": "pass"}
+    (guarded / "journal.key").write_text("0123456789abcdef0123")
+    store = ConfigStore(write(guarded, {"engine.yaml": text}), PROVIDERS, environment.get)
+    store.start()
+    store.keep()
+    found = open_at(guarded).start().settings.listeners.fastagi
+    assert found is not None
+    assert found.allow == (ip_network("192.0.2.5/32"),)
+
+
+def test_a_first_start_without_a_secret_is_still_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="AGI_SECRET is not set"):
+        open_at(write(tmp_path, {**GOOD, "engine.yaml": GUARDED})).start()
