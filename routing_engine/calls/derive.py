@@ -197,10 +197,12 @@ class Derivation:
 
     @property
     def _recording(self) -> CallRecording:
-        names = [one.recording for one in self.call.channels.values() if one.recording]
-        if not names:
+        # A consultation may be recorded as well: the file of the other party's channel is the call's, then its first.
+        main = [self._parties.other, self._parties.initiator, *self._real]
+        name = next((one.recording.value for one in main if one and one.recording), None)
+        if name is None:
             return CallRecording()
-        return CallRecording("recording" if self.call.ended_at is None else "pending", name=max(names).value)
+        return CallRecording("recording" if self.call.ended_at is None else "pending", name=name)
 
     @property
     def _route_call_id(self) -> str | None:

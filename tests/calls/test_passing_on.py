@@ -214,6 +214,20 @@ def test_after_a_transfer_into_a_queue_the_ring_shows_the_caller() -> None:
     assert (ringing.from_, ringing.state, ringing.transfers[0].to) == (CUSTOMER, "ringing", "600")
 
 
+def test_a_recording_goes_on_over_a_transfer_to_several_and_is_one() -> None:
+    """14: the recording is cut off from the call by a transfer to a ring-all with retry, two durations."""
+    recorded = replace(CALLER, recording="in-1.wav")
+    again = [phone(f"20{one}", f"1.{one}{turn}", "1.1") for turn in (5, 6) for one in (2, 3)]
+    rung = [event for one in again[:2] for event in (*rings(21, CALLER, one), *stops(26, CALLER, one, "NOANSWER", 19))]
+    rung += [event for one in again[2:] for event in rings(31, CALLER, one)]
+    follower = Follower().take(TALKING, ChannelSeen(T + 6, recorded), BLIND, rung)
+    assert (follower.call.recording.state, follower.call.recording.name) == ("recording", "in-1.wav")
+    lost = stops(34.9, CALLER, again[3], "CANCEL", 26)
+    call = follower.take(lost, answers(35, CALLER, again[2], "b7"), parts(60, "b7", CALLER, again[2])).call
+    assert (call.recording.state, call.recording.name, len(call.legs)) == ("pending", "in-1.wav", 3)
+    assert call.talk_s == pytest.approx(15 + 25, abs=0.02)
+
+
 def test_an_outbound_call_that_is_passed_on_inside_keeps_the_number_dialled() -> None:
     """7: an outbound call transferred inside: the target sees the firm's own number."""
     anna, customer = phone("201", "1.1", exten="0066412345"), trunk("1.2", "1.1")
