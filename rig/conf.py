@@ -10,6 +10,8 @@ HOST = "127.0.0.1"
 #: How long what must happen is waited for, in seconds: far longer than it takes, since a busy machine is no fault.
 PATIENCE_S = 60.0
 MANAGER_USER = "rig"
+#: Of ARI, with the right to read alone.
+READER = "reader"
 CALL_ID = "RIG_CALL_ID"
 #: The music classes; all play the same.
 MUSIC = ("default", "lounge")
@@ -56,7 +58,8 @@ def files(
         "modules.conf": "[modules]\nautoload=no\n" + "".join(f"load={name}.so\n" for name in names),
         "manager.conf": _manager(ports, secret),
         "http.conf": f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={ports.http}\n",
-        "ari.conf": f"[general]\nenabled=yes\n[{MANAGER_USER}]\ntype=user\npassword={secret}\n",
+        "ari.conf": f"[general]\nenabled=yes\n[{MANAGER_USER}]\ntype=user\npassword={secret}\n"
+        f"[{READER}]\ntype=user\nread_only=yes\npassword={secret}\n",
         "logger.conf": "[general]\ndateformat=%F %T.%3q\n[logfiles]\nfull => notice,warning,error,verbose(3),dtmf\n",
         "pjsip.conf": _pjsip(ports, wish),
         "rtp.conf": f"[general]\nrtpstart={ports.rtp[0]}\nrtpend={ports.rtp[1]}\nicesupport=no\n",

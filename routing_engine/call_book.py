@@ -243,7 +243,8 @@ class CallBook:
     async def set_recording(self, call_id: str, recording: CallRecording) -> Call:
         """Say how far the recording is. Raises `UnknownCall` and `StorageError`."""
         call = await self._wanted(call_id)
-        ready = recording.state == "pending" != call.recording.state
+        # Its length is known when it is final, and not before: at the hang-up Asterisk may still write.
+        ready = recording.state == "pending" and recording.seconds is not None and call.recording.seconds is None
         return self._changed(call, replace(call, recording=recording), ("recording.ready",) if ready else ())
 
     async def set_delivery(self, call_id: str, target: str, delivery: CallDelivery) -> Call:
@@ -411,4 +412,7 @@ def _further(known: CallRecording, told: CallRecording) -> CallRecording:
     """Return the recording that is further: what became of it is not the PBX's to say."""
     if _FURTHER.get(known.state, len(_FURTHER)) > _FURTHER.get(told.state, len(_FURTHER)):
         return known
-    return told if known.state in _FURTHER else known
+    # Of the same file the PBX says nothing new: how long it is stands with us alone.
+    if known.state not in _FURTHER or (known.state, known.name) == (told.state, told.name):
+        return known
+    return told

@@ -231,6 +231,7 @@ async def test_deliveries_are_no_event_and_a_final_recording_is_one(path: Path, 
         await take(book, ENDED, "call.ended")
         await book.set_delivery("a", "crm", CallDelivery("done", id="7"))
         await book.set_recording("a", CallRecording("pending", 55.0))
+        await book.set_recording("a", CallRecording("pending", 55.0))  # said again, which is nothing new
         await book.set_recording("a", CallRecording("attached", 55.0))
         await book.set_contact("a", ANNA)
         await take(book, replace(ENDED, recording=CallRecording("recording")), "call.updated")

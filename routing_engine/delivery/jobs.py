@@ -21,6 +21,16 @@ _RECORDINGS = "/recordings"
 LEASE_S = 30.0
 
 
+def recordings_lane(target: str) -> str:
+    """Return the lane of a target's recordings."""
+    return f"{target}{_RECORDINGS}"
+
+
+def pbx_target(pbx: str) -> str:
+    """Return the target under which the recordings of a PBX are waited for; no integration can have this name."""
+    return f"pbx:{pbx}"
+
+
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """One thing for one target and one call. `body` is the text to be sent; "" sends the call as it is then."""
@@ -33,7 +43,7 @@ class NewJob:
     @property
     def lane(self) -> str:
         """The line in which the job stands: recordings have one of their own, as they may wait for a day."""
-        return self.target + (_RECORDINGS if self.kind == "recording" else "")
+        return recordings_lane(self.target) if self.kind == "recording" else self.target
 
     @property
     def joins(self) -> bool:
@@ -120,6 +130,9 @@ class Queue(Protocol):
 
     def put(self, connection: Connection, jobs: Sequence[NewJob], now: float) -> None:
         """Add jobs within the transaction that saves their call, so that neither is there without the other."""
+
+    def forget(self, connection: Connection, call_ids: Sequence[str]) -> None:
+        """Remove all jobs of calls within the transaction that removes the calls."""
 
     async def claim(self, lane: str, now: float) -> Job | None:
         """Take the job that is due the longest, for `LEASE_S`; None when none is due.

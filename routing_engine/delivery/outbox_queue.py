@@ -35,6 +35,10 @@ class OutboxQueue:
         """Add jobs within the transaction that saves their call."""
         outbox_table.put(connection, jobs, now)
 
+    def forget(self, connection: Connection, call_ids: Sequence[str]) -> None:
+        """Remove all jobs of calls."""
+        outbox_table.forget_calls(connection, call_ids)
+
     async def claim(self, lane: str, now: float) -> Job | None:
         """Take the job that is due the longest."""
         # Read first: an idle lane must not write, and a write waits for the disk.

@@ -167,9 +167,9 @@ def counts(connection: Connection) -> Mapping[tuple[str, JobState], int]:
     return found
 
 
-def forget_call(connection: Connection, call_id: str) -> int:
-    """Remove all jobs of a call; return how many there were."""
-    return connection.execute(delete(OUTBOX).where(OUTBOX.c.call_id == call_id)).rowcount
+def forget_calls(connection: Connection, call_ids: Sequence[str]) -> None:
+    """Remove all jobs of calls."""
+    connection.execute(delete(OUTBOX).where(OUTBOX.c.call_id.in_(call_ids)))
 
 
 def _row(job: NewJob, state: _Stored, now: float) -> dict[str, str | int | float]:

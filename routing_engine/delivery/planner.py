@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from routing_engine.calls.call import Call, CallDelivery
 from routing_engine.calls.changes import ChangeKind
-from routing_engine.delivery.jobs import JobKind, NewJob, Queue
+from routing_engine.delivery.jobs import JobKind, NewJob, Queue, pbx_target
 from routing_engine.delivery.webhook import webhook_body
 
 if TYPE_CHECKING:  # late: SQLAlchemy
@@ -53,11 +53,6 @@ class Needed:
 
     jobs: list[NewJob] = field(default_factory=list)
     deliveries: dict[str, CallDelivery] = field(default_factory=dict)
-
-
-def pbx_target(pbx: str) -> str:
-    """Return the target under which the recordings of a PBX are waited for; no integration can have this name."""
-    return f"pbx:{pbx}"
 
 
 def needed(call: Call, kinds: Sequence[ChangeKind], wanted: Wanted, now: float) -> Needed:

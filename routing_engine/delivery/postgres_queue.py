@@ -69,6 +69,7 @@ _RETRY_DEAD: LiteralString = (
 _RETRY_WAITING: LiteralString = (
     "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE id = %(id)s AND status = 'todo'"
 )
+_FORGET: LiteralString = "DELETE FROM procrastinate_jobs WHERE args->>'call_id' = ANY(%s)"
 _BEAT: LiteralString = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker)s RETURNING id"
 _STALLED: LiteralString = (
     "SELECT procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) FROM procrastinate_jobs WHERE status = 'doing'"
@@ -104,12 +105,14 @@ class PostgresQueue:
 
     def put(self, connection: Connection, jobs: Sequence[NewJob], now: float) -> None:
         """Add jobs within the transaction that saves their call."""
-        driver = connection.connection.driver_connection
-        if not isinstance(driver, psycopg.Connection):
-            raise TypeError("the calls are not in a PostgreSQL")
+        driver = _driver(connection)
         for job in jobs:
             if not (job.joins and _is_there(driver, job)):
                 self._putting.batch_defer_jobs([_stored(job, now)], connection=driver)
+
+    def forget(self, connection: Connection, call_ids: Sequence[str]) -> None:
+        """Remove all jobs of calls."""
+        _driver(connection).execute(_FORGET, [[*call_ids]])
 
     async def claim(self, lane: str, now: float) -> Job | None:
         """Take the job that is due the longest; PostgreSQL's own clock says what is due."""
@@ -216,6 +219,13 @@ class PostgresQueue:
         await self._opened()
         with _translated():
             await self._connector.execute_query_async(query, **values)
+
+
+def _driver(connection: Connection) -> psycopg.Connection[tuple[int]]:
+    found = connection.connection.driver_connection
+    if not isinstance(found, psycopg.Connection):
+        raise TypeError("the calls are not in a PostgreSQL")
+    return found
 
 
 async def make_tables(url: str) -> None:

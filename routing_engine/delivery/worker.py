@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
 from routing_engine.core.events import Reading
-from routing_engine.delivery.jobs import LEASE_S, JobState, Target
+from routing_engine.delivery.jobs import LEASE_S, JobState, Target, pbx_target, recordings_lane
 from routing_engine.delivery.lane import Lane, Workplace
 from routing_engine.errors import RoutingEngineError, traceback_frames
 from routing_engine.logger import Logger
@@ -22,6 +22,18 @@ POLL_S = 5.0
 _LEAST_S = 0.05
 #: How long the end of the service waits for what is under way; the rest is done again at the next start.
 CLOSE_S = 5.0
+
+
+def lanes_of(
+    logs: Mapping[str, Target], webhooks: Mapping[str, Target], recordings: Mapping[str, Target]
+) -> dict[str, Target]:
+    """Return the targets by the lanes that lead there. `recordings` goes by the names of PBXs, the others by their own.
+
+    A CRM has two lanes: an entry must not wait behind a recording that is not there yet.
+    """
+    lanes = {**logs, **webhooks}
+    lanes |= {recordings_lane(name): target for name, target in logs.items()}
+    return lanes | {recordings_lane(pbx_target(name)): target for name, target in recordings.items()}
 
 
 class DeliveryWorker:

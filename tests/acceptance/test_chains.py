@@ -175,7 +175,7 @@ async def test_a_route_in_a_chain_begins_anew_and_keeps_nothing(stage: Stage) ->
         assert (variables["ROUTE_NAME"], variables["QUEUE_PRIO"]) == ("plain", "0")
         await call.hang_up()
         await stage.gone(call)
-        recording = stage.asterisk.directory / "spool" / "monitor" / f"{variables['ROUTE_CALL_ID']}.wav"
+        recording = stage.asterisk.directory / "spool" / "recording" / f"{variables['ROUTE_CALL_ID']}.wav"
         assert recording.stat().st_size == EMPTY_WAV
 
 

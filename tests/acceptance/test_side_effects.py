@@ -43,7 +43,7 @@ def headers(call: Call, *names: str) -> list[str]:
 
 
 async def recording(stage: Stage, call: Call) -> Path:
-    return stage.asterisk.directory / "spool" / "monitor" / f"{await stage.asterisk.uniqueid(call)}.wav"
+    return stage.asterisk.directory / "spool" / "recording" / f"{await stage.asterisk.uniqueid(call)}.wav"
 
 
 async def test_headers_and_the_ring_tone_reach_the_telephone(stage: Stage) -> None:

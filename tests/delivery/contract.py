@@ -18,6 +18,7 @@ class Queued:
     put: Callable[[NewJob], Awaitable[None]]
     now: float
     forsake: Callable[[], Awaitable[float]]
+    forget: Callable[[str], Awaitable[None]]
 
     async def put_all(self, *jobs: NewJob) -> None:
         for job in jobs:
@@ -126,6 +127,12 @@ class QueueContract:
             await queued.queue.put_off(await queued.take(), queued.now + 3600, "503")
         await queued.queue.release("hook", queued.now)
         assert {(await queued.take()).body, (await queued.take()).body} == {"a", "b"}
+
+    async def test_a_call_that_is_forgotten_takes_its_jobs_along(self, queued: Queued) -> None:
+        await queued.put_all(hook("one", "a"), hook("one", "b"), hook("two", "c"), log_of("one"))
+        await queued.queue.bury(await queued.take(), "400", queued.now)
+        await queued.forget("one")
+        assert await queued.queue.counts() == {("hook", "waiting"): 1}
 
     async def test_the_next_moment_is_that_of_the_first_one_due(self, queued: Queued) -> None:
         assert await queued.queue.next_due("hook") is None

@@ -38,7 +38,10 @@ def queued(database: InlineDatabase) -> Queued:
     async def forsake() -> float:
         return NOON + LEASE_S + 1
 
-    return Queued(queue, put, NOON, forsake)
+    async def forget(call_id: str) -> None:
+        database.now(lambda connection: queue.forget(connection, [call_id]))
+
+    return Queued(queue, put, NOON, forsake, forget)
 
 
 class TestOutboxQueue(QueueContract):
@@ -51,12 +54,6 @@ async def test_an_id_is_never_given_again(queued: Queued) -> None:
     await queued.queue.finish(first, NOON)
     await queued.put(hook("two", "b"))
     assert (await queued.take()).id > first.id
-
-
-async def test_a_call_that_is_forgotten_takes_its_jobs_along(queued: Queued, database: InlineDatabase) -> None:
-    await queued.put_all(hook("one", "a"), hook("one", "b"), hook("two", "c"))
-    assert database.now(lambda connection: outbox_table.forget_call(connection, "one")) == 2
-    assert await queued.queue.counts() == {("hook", "waiting"): 1}
 
 
 @pytest.fixture
@@ -72,7 +69,10 @@ async def on_disk(tmp_path: Path) -> AsyncIterator[Queued]:
     async def forsake() -> float:
         return now + LEASE_S + 1
 
-    yield Queued(queue, put, now, forsake)
+    async def forget(call_id: str) -> None:
+        await database.write(lambda connection: queue.forget(connection, [call_id]))
+
+    yield Queued(queue, put, now, forsake, forget)
     await database.close()
 
 

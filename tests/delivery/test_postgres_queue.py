@@ -59,7 +59,10 @@ async def queued(url: str) -> AsyncIterator[Queued]:
         await other.close()
         return time.time()
 
-    yield Queued(queue, put, time.time(), forsake)
+    async def forget(call_id: str) -> None:
+        await calls.write(lambda connection: queue.forget(connection, [call_id]))
+
+    yield Queued(queue, put, time.time(), forsake, forget)
     await queue.close()
     await calls.close()
 
