@@ -130,11 +130,10 @@ def open_provider(integration: Integration, settings: EngineSettings, limiter: L
 
 def call_logs(active: ActiveConfig) -> dict[str, CallLog]:
     """Return what writes calls, by integration, of those that are to have them (`log:`)."""
-    found = dict[str, CallLog]()
+    found, mirrors = dict[str, CallLog](), _mirrors(active.providers)
     for name, integration in active.configuration.integrations.items():
-        provider = active.providers[name]
         # A mirror is of records: entries go to the system itself.
-        live = provider.live if isinstance(provider, MirrorProvider) else provider
+        live = mirrors[name].live if name in mirrors else active.providers[name]
         log = live.call_log() if isinstance(live, LogsCalls) and integration.log is not None else None
         if log is not None:
             found[name] = LimitedCallLog(log, active.limiters[name])

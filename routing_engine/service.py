@@ -180,7 +180,14 @@ class Service:
         await self._disk.open(self.calls.cache)
 
     async def _open_subscribers(self, configuration: Configuration) -> None:
-        host = Host(configuration, self._events, self._why_not_ready, self._remark, around=self._around)
+        host = Host(
+            configuration,
+            lambda: self.calls.newest,
+            self._events,
+            self._why_not_ready,
+            self._remark,
+            around=self._around,
+        )
         host.readings.extend((self._readings, self.calls.readings))
         for wanted in self._wanted:
             opened = await wanted(host)

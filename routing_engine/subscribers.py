@@ -15,6 +15,7 @@ from routing_engine.config.engine_sections import LogSettings
 from routing_engine.config.load import Configuration
 from routing_engine.connections import AccessList
 from routing_engine.core.events import CallEnded, Reading
+from routing_engine.engine import ActiveConfig
 from routing_engine.event_bus import EventBus
 from routing_engine.journal.writer import Journal
 from routing_engine.live_calls import Around
@@ -29,12 +30,14 @@ from routing_engine.settings.stores import journal_place
 class Host:
     """What the service offers to those who subscribe, while it starts.
 
-    `configuration` is the one it starts with. `not_ready` says why no call would be taken now, "" when it would;
-    `remark` what is wrong although calls are taken. Who has states for metrics adds to `readings`, who stands around
-    each call to `around`, who listens to `addresses`, by the name of the listener.
+    `configuration` is the one it starts with; `active` gives what calls are decided with, once there is one.
+    `not_ready` says why no call would be taken now, "" when it would; `remark` what is wrong although calls are taken.
+    Who has states for metrics adds to `readings`, who stands around each call to `around`, who listens to `addresses`,
+    by the name of the listener.
     """
 
     configuration: Configuration
+    active: Callable[[], ActiveConfig]
     events: EventBus
     not_ready: Callable[[], str]
     remark: Callable[[], str] = str
@@ -162,6 +165,17 @@ def _journal_readings(journal: Journal) -> Iterator[Reading]:
     yield Reading("journal_down", bool(journal.down))
 
 
+async def open_calls(host: Host) -> Subscriber:
+    """Follow calls to their end, where the folder names a PBX: from the start, or from a reload on."""
+    # late: a site that only routes does not pay for the imports
+    from routing_engine.followed_calls import FollowedCalls
+
+    calls = FollowedCalls(host.events, host.active)
+    calls.begin()
+    host.readings.append(calls.readings)
+    return Subscriber(close=calls.close)
+
+
 #: Who hears of events, in the order of opening. Metrics first: they are closed last, so that whoever asks whether the
 #: engine is ready while it drains gets an answer.
-SUBSCRIBERS: tuple[OpenSubscriber, ...] = (open_metrics, open_spans, open_log, open_journal)
+SUBSCRIBERS: tuple[OpenSubscriber, ...] = (open_metrics, open_spans, open_log, open_journal, open_calls)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -44,7 +44,7 @@ from routing_engine.settings.listeners import (
 from routing_engine.settings.spec import nested, read, setting
 from routing_engine.settings.speech import SpeechSettings
 from routing_engine.settings.stores import DATABASE, CacheSettings, JournalSettings, MirrorFolder
-from routing_engine.settings.value_types import matching, number, parsed, whole, word_or
+from routing_engine.settings.value_types import list_of, matching, number, parsed, text, whole, word_or
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml
 
 
@@ -169,6 +169,14 @@ class EngineSettings:
         "calls that are older are deleted; decisions as `journal` says",
         in_force="reload",
     )
+    match_order: tuple[str, ...] = setting(
+        list_of(text("integration")),
+        (),
+        "where the other party of a [followed](pbxs.md) call is looked for by number, in this order, and nowhere else",
+        usual="every integration, by its name",
+        in_force="reload",
+        example="[crm, erp]",
+    )
     journal: JournalSettings = setting(
         word_or("none", JournalSettings(kept=False), nested(JournalSettings)).called(
             "[mapping](journal.md#journal), or `none`"
@@ -239,15 +247,15 @@ def read_settings(
         lists={},
         site=Site(calendars.by_name, lists, written.dialplan.variables, written.external.allow, written.region),
         places=places_in(written.dialplan.places, written.region),
-        remarks=(
-            *notes.remarks,
-            *(Problem(one.file, one.line, f"{one.sentence}: what needs it is down", one.remedy) for one in gone),
-            *calendars.remarks,
-            *_taken_ports(written, notes.file),
-            *_open_doors(section, written, notes.file),
-        ),
+        remarks=(*notes.remarks, *calendars.remarks, *_remarks(section, written, notes.file, gone)),
         folder=folder,
     )
+
+
+def _remarks(section: Section, written: EngineSettings, file: str, gone: Sequence[Problem]) -> Iterator[Problem]:
+    yield from (Problem(one.file, one.line, f"{one.sentence}: what needs it is down", one.remedy) for one in gone)
+    yield from _taken_ports(written, file)
+    yield from _open_doors(section, written, file)
 
 
 def _without_secrets(section: Section, written: EngineSettings) -> EngineSettings:

@@ -163,6 +163,7 @@ class _FolderReader:
         self.described = self._read_descriptions()
         self.integrations = self._read_integrations()
         self.routes = self._read_routes()
+        self._check_match_order()
         self.pbxs = self._read_pbxs()
         self.users = self._read_users()
         self.webhooks = self._read_webhooks()
@@ -310,6 +311,12 @@ class _FolderReader:
         self.remarks += notes.remarks
         # The revision is the folder's, not the file's: it changes with all that a decision may depend on.
         return found and replace(found, route=replace(found.route, revision=self.snapshot.revision))
+
+    def _check_match_order(self) -> None:
+        for name in self.settings.match_order if self.settings is not None else ():
+            if name not in self.integrations:
+                sentence = f"'match_order' names the integration '{name}', which is not there"
+                self.problems.append(Problem("engine.yaml", 0, sentence, suggest(name, self.integrations)))
 
     def _read_pbxs(self) -> dict[str, Pbx]:
         found: dict[str, Pbx] = {}

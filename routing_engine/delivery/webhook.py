@@ -72,7 +72,7 @@ class Webhook:
     """A `Target` that gets events over HTTP. TLS is verified, no redirect followed, no cookie kept, no proxy used."""
 
     def __init__(self, keys: WebhookKeys, now: Callable[[], float]) -> None:
-        self._keys, self._now = keys, now
+        self.keys, self._now = keys, now
         self._url = URL(keys.url, encoded=True)
         self._session: aiohttp.ClientSession | None = None
 
@@ -102,7 +102,7 @@ class Webhook:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            guarded = GuardedSockets(self._keys.private, plain=self._url.scheme == "http")
+            guarded = GuardedSockets(self.keys.private, plain=self._url.scheme == "http")
             self._session = aiohttp.ClientSession(
                 # Each connection anew through the guard: names are not remembered.
                 connector=aiohttp.TCPConnector(socket_factory=guarded, use_dns_cache=False),
@@ -119,7 +119,7 @@ class Webhook:
             "Content-Type": "application/json",
             "webhook-id": id_,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": signature(self._keys.secret, id_, timestamp, body),
+            "webhook-signature": signature(self.keys.secret, id_, timestamp, body),
         }
 
     def _outcome(self, status: int, retry_after: str) -> SendOutcome:

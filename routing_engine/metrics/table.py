@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
+from routing_engine.calls.call import CallOutcome, Direction
 from routing_engine.core.events import Cause, EarlyFate, LookupOutcome, LookupPurpose
 from routing_engine.core.model import Origin, Reason
 from routing_engine.errors import Who
@@ -30,6 +31,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "origin": get_args(Origin),
     "purpose": get_args(LookupPurpose),
     "fate": get_args(EarlyFate),
+    "direction": get_args(Direction),
+    "ended": get_args(CallOutcome),
     "said": ("yes", "no"),
     "accepted": ("yes", "no"),
     "who": get_args(Who),
@@ -90,6 +93,7 @@ METRICS: Mapping[str, Metric] = {
         _row("calls_open", "gauge", "pbx", "Calls that are followed and have not ended."),
         _row("pbx_up", "gauge", "pbx", "1 while a PBX is followed."),
         _row("pbx_lag_seconds", "gauge", "pbx", "How late the events of a PBX came, the worst since the last scrape."),
+        _row("followed_calls_total", "counter", "direction ended", "Calls of the PBXs that ended."),
         _row("texts_total", "counter", "said", "Texts that a synthesiser was asked for during calls."),
         _row("speech_duration_seconds", "histogram", "", "How long a call waited for a text to be spoken.", _SPEECH),
         _row("configuration_loads_total", "counter", "accepted", "Configurations that were read, the first one too."),

@@ -38,10 +38,20 @@ _log = Logger()
 
 
 class PbxWatcher:
-    """Follows one PBX between `start` and `close`, and tells `hear` what happens there, in order."""
+    """Follows one PBX between `start` and `close`, and tells `hear` what happens there, in order.
 
-    def __init__(self, pbx: Pbx, folder: Path, hear: Hear, wall: Callable[[], float] = time.time) -> None:
-        self.pbx, self._folder, self._hear, self._wall = pbx, folder, hear, wall
+    `folder` is the configuration's. `missing` says whether calls are gone of which nobody heard the end.
+    """
+
+    def __init__(
+        self,
+        pbx: Pbx,
+        folder: Path,
+        hear: Hear,
+        wall: Callable[[], float] = time.time,
+        missing: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.pbx, self._folder, self._hear, self._wall, self._missing = pbx, folder, hear, wall, missing
         self._client = AmiClient(server_of(pbx, CLASSES))
         self._tasks: list[asyncio.Task[None]] = []
         self._listing: asyncio.Task[None] | None = None
@@ -161,6 +171,9 @@ class PbxWatcher:
             self._hear(restart)
         self._tell(snapshot)
         if not after_gap:
+            if self._missing():
+                await self._tell_history(snapshot.at - LIST_S)
+                self._tell(HistoryRead(snapshot.at))
             return
         self._listed, self._least_s = True, None
         self._ahead_s = snapshot.at - self._wall()

@@ -24,6 +24,7 @@ STATES = (
     Reading("calls_in_progress", 3),
     Reading("connections_refused_total", 2),
     Reading("pbx_up", 1, ("main",)),
+    Reading("followed_calls_total", 3, ("inbound", "missed")),
     Reading("pbx_lag_seconds", 0.25, ("main",)),
     Reading("source_down", 1, ("crm", "contact")),
     Reading("source_down", 0, ("crm", "account")),

@@ -1,0 +1,128 @@
+"""Who the other party of a call is: looked for by number in the integrations, by the same way as routes look.
+
+For calls that no route has decided with a record. Cache, limits, breaker and the check of whose record it is are those
+of the look-up path; several verified hits stay several, nobody is chosen by chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from routing_engine.calls.call import Call, CallContact, Candidate
+from routing_engine.core.asks import Find, SourceDown
+from routing_engine.core.model import Decision, Operand, Record, Source, Template, Value
+from routing_engine.core.phone import Number, read_number
+from routing_engine.core.ports import Lookup
+from routing_engine.settings.integration import Model
+
+#: A look-up for a page or an entry is nobody's silence: it may take longer than one of a call.
+LOOK_UP_S = 10.0
+#: What a record is called by, where its model does not say otherwise: the first of these fields that it has.
+_NAMES = ("name", "full_name", "display_name", "company", "account_name", "subject")
+_NAME_PARTS = ("first_name", "last_name")
+_BY_CALLER = Template((Operand("call", "caller"),))
+
+
+@dataclass(frozen=True, slots=True)
+class ContactsDown:
+    """A system that was to be asked did not answer; `why` is a sentence without secrets."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactModel:
+    """A model in which other parties are looked for."""
+
+    integration: str
+    model: str
+
+
+def contact_models(
+    integrations: Mapping[str, Mapping[str, Model]], order: Sequence[str] = ()
+) -> tuple[ContactModel, ...]:
+    """Return where to look, in order: integrations by `order`, else by name; their models as they are written."""
+    names = order or sorted(integrations)
+    return tuple(
+        ContactModel(name, model.name)
+        for name in names
+        for model in integrations.get(name, {}).values()
+        if model.attempts
+    )
+
+
+def other_party(call: Call, region: str) -> Number | None:
+    """Return the number of who is not us; None for internal calls, withheld numbers and what is no public number."""
+    number = {"inbound": call.from_, "outbound": call.to}.get(call.direction)
+    found = read_number(number, region) if number else None
+    return found if found is not None and found.e164.startswith("+") else None
+
+
+class ContactMatcher:
+    """Looks for other parties over the look-up path in force."""
+
+    def __init__(self, lookup: Lookup, models: Sequence[ContactModel], region: str) -> None:
+        self._lookup, self._models, self._region = lookup, models, region
+
+    async def match(self, call: Call, but: Sequence[str] = ()) -> CallContact | ContactsDown | None:
+        """Return who it is; None where nobody has the number, or there is none to look for.
+
+        `but` are integrations that were asked already. A system that is down is told only where no other one knows.
+        """
+        number = other_party(call, self._region)
+        down: ContactsDown | None = None
+        for one in self._models if number is not None else ():
+            if one.integration in but:
+                continue
+            answer = await self._lookup.find(self._find(one, number), LOOK_UP_S)
+            if isinstance(answer, SourceDown):
+                down = down or ContactsDown(answer.why)
+            elif answer.records:
+                return contact_of(one, answer.records)
+        return down
+
+    def _find(self, one: ContactModel, number: Number | None) -> Find:
+        value = number.e164 if number is not None else ""
+        return Find(Source("contact", one.integration, one.model, _BY_CALLER, timeout_s=LOOK_UP_S), value, number)
+
+
+def contact_of(where: ContactModel, records: Sequence[Record]) -> CallContact:
+    """Return the contact of one record, or all of several."""
+    if len(records) > 1:
+        several = tuple(_candidate(where, one) for one in records)
+        return CallContact("ambiguous", candidates=several)
+    return CallContact("found", *_who(where, records[0]), fields=_texts(records[0]))
+
+
+def routed_contact(decision: Decision, integration: str, model: str) -> CallContact | None:
+    """Return the record that a route has decided with, as a contact; None where it had none."""
+    if decision.record is None:
+        return None
+    who = _who(ContactModel(integration, model), decision.record)
+    return CallContact("routed", *who, fields=_texts(decision.record))
+
+
+def _candidate(where: ContactModel, record: Record) -> Candidate:
+    return Candidate(where.integration, where.model, record.id, name_of(record), record.url or None)
+
+
+def _who(where: ContactModel, record: Record) -> tuple[str, str, str | None, str | None, str | None]:
+    return where.integration, where.model, record.id or None, name_of(record), record.url or None
+
+
+def name_of(record: Record) -> str | None:
+    """Return what people call a record; None where no field says it."""
+    fields = record.fields
+    parts = " ".join(str(fields[name]) for name in _NAME_PARTS if fields.get(name))
+    return next((str(fields[name]) for name in _NAMES if fields.get(name)), parts or None)
+
+
+def _texts(record: Record) -> Mapping[str, str]:
+    return {name: text for name, value in record.fields.items() for text in _text(value)}
+
+
+def _text(value: Value) -> Iterator[str]:
+    # Lists and nothing are no text: a subject that names one leaves it out.
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield str(value)

@@ -1,0 +1,138 @@
+"""A CRM as a target: each call becomes one entry there, is brought up to date, and gets its recording.
+
+What the CRM speaks is behind the port `CallLog`; here is which of its steps a job needs, and what an error of it means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from typing import TypeAlias
+
+from routing_engine.calls.call import Call, CallContact
+from routing_engine.calls.log_entry import entry_of
+from routing_engine.calls.ports import CallLog, EntryUser, LogEntry, SoundFile
+from routing_engine.core.ports import Clock
+from routing_engine.delivery.jobs import Dead, Delivered, DeliveryBook, Job, SendOutcome, Skipped, TryAgain
+from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderSkipped, ProviderThrottled
+from routing_engine.settings.call_log import CallLogKeys
+from routing_engine.settings.pbx import User, phone_parts
+
+#: How long it is believed who somebody is in the CRM, or that nobody is.
+KNOWN_S = 3600.0
+#: Callers need the places that the CRM has: an entry comes a moment later.
+_NO_PLACE_S = 2.0
+_NOBODY_KNOWS = "nobody knows the other party"
+
+#: Says who the other party is: the contact, None for nobody, or a sentence why it cannot be told now.
+MatchContact: TypeAlias = Callable[[Call], Awaitable[CallContact | str | None]]
+#: Gives the recording of a call, final; None where there is none any more.
+SoundOf: TypeAlias = Callable[[Call], Awaitable[SoundFile | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class CrmSite:
+    """What entries need of the site: who takes calls, its time zone, who the other party is, and the recording."""
+
+    users: Mapping[str, User]
+    zone: tzinfo
+    match: MatchContact
+    sound_of: SoundOf
+
+
+class CallLogTarget:
+    """A `Target`: the call log of one integration. `clock` is monotonic, in seconds."""
+
+    def __init__(
+        self, name: str, log: CallLog, wishes: CallLogKeys, book: DeliveryBook, site: CrmSite, clock: Clock
+    ) -> None:
+        self._name, self._log, self._wishes, self._book, self._site = name, log, wishes, book, site
+        self._clock = clock
+        self._known: dict[str, tuple[float, str]] = {}
+
+    async def send(self, job: Job, call: Call) -> SendOutcome:
+        """Write what a job says, and return what came of it."""
+        try:
+            return await self._write(job, call)
+        except ProviderError as error:
+            return _outcome(error)
+
+    async def _write(self, job: Job, call: Call) -> SendOutcome:
+        if call.id != job.call_id:
+            return Skipped("it has become a part of another call")
+        contact = call.contact
+        if contact is None:
+            # Matched while it rang, or not: a system that was down then may be back now.
+            found = await self._site.match(call)
+            if isinstance(found, str):
+                return TryAgain(found, alone=True)
+            if found is not None:
+                await self._book.set_contact(call.id, found)
+                contact = found
+        call = replace(call, contact=self._ours(contact))
+        if call.contact is None and self._wishes.unmatched == "skip":
+            return Skipped(_NOBODY_KNOWS if contact is None else f"the other party is none of '{self._name}'")
+        entry = await self._entry(call)
+        known = call.deliveries.get(self._name)
+        crm_id = None if known is None else known.id
+        if job.kind == "recording":
+            return await self._attach(call, entry, crm_id)
+        if crm_id is not None:
+            await self._log.update(entry, crm_id)
+            return Delivered(crm_id, known.url if known is not None else None)
+        # A try before may have arrived all the same: its answer was lost, or we were killed behind it.
+        made = await self._log.log(entry, again=job.tries > 1)
+        return Delivered(made.id, made.url or None)
+
+    def _ours(self, contact: CallContact | None) -> CallContact | None:
+        # The id of another system's record says nothing here, or says somebody else.
+        known = contact is not None and contact.matched != "ambiguous" and contact.integration == self._name
+        return contact if known else None
+
+    async def _attach(self, call: Call, entry: LogEntry, crm_id: str | None) -> SendOutcome:
+        if crm_id is None:
+            return TryAgain("the entry is not there yet", after_s=_NO_PLACE_S, alone=True)
+        if self._log.takes_recording != "file" or self._wishes.recording != "attach":
+            await self._log.update(entry, crm_id)
+            return Delivered(crm_id)
+        sound = await self._site.sound_of(call)
+        if sound is None:
+            return Skipped("the recording is not there any more")
+        await self._log.attach(entry, crm_id, sound)
+        await self._book.set_recording(call.id, replace(call.recording, state="attached"))
+        return Delivered(crm_id)
+
+    async def _entry(self, call: Call) -> LogEntry:
+        outcome = call.outcome or "unknown"
+        subject = self._wishes.subject(call.direction, outcome)
+        return entry_of(call, subject, self._site.zone, await self._user(call))
+
+    async def _user(self, call: Call) -> EntryUser:
+        """Return who of us it was: who answered, or the one whose phone it was."""
+        user = self._site.users.get(call.user or "")
+        phone = next((leg.phone for leg in call.legs if leg.user == call.user), "") if call.user else ""
+        extension = phone_parts(phone)[1]
+        if user is None:
+            return EntryUser(extension=extension, name=call.user or "")
+        crm_id = user.crm.get(self._name) or await self._found_user(user, extension)
+        return EntryUser(crm_id, extension, user.name, user.email)
+
+    async def _found_user(self, user: User, extension: str) -> str:
+        until, known = self._known.get(user.key, (0.0, ""))
+        if self._clock() < until:
+            return known
+        found = await self._log.find_user(user.email, extension) or ""
+        self._known[user.key] = self._clock() + KNOWN_S, found
+        return found
+
+
+def _outcome(error: ProviderError) -> SendOutcome:
+    if isinstance(error, ProviderThrottled):
+        return TryAgain(str(error), error.retry_after_s)
+    if isinstance(error, ProviderSkipped):
+        return TryAgain(str(error), _NO_PLACE_S, alone=True)
+    # What was refused, or misread, would be so again: somebody must act, and then sends it again.
+    if isinstance(error, ProviderRefused | ProviderMisread):
+        return Dead(str(error))
+    return TryAgain(str(error))

@@ -1,0 +1,303 @@
+"""Calls that are followed to their end: PBXs are heard, calls kept, other parties found, entries and webhooks written.
+
+One subscriber of the service. Nothing of it is waited for by a call that is routed, and none of it can break one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from datetime import datetime
+
+from routing_engine.call_book import CallBook
+from routing_engine.calls.call import Call, CallContact
+from routing_engine.calls.changes import CallChanged, uuid7
+from routing_engine.calls.pbx_events import PbxEvent
+from routing_engine.calls.ports import SoundFile
+from routing_engine.calls.site import PbxSite
+from routing_engine.calls.tracker import CallTracker, TrackedCall
+from routing_engine.config.load import Configuration
+from routing_engine.config.pbxs import users_by_phone
+from routing_engine.contacts import ContactMatcher, ContactsDown, contact_models, routed_contact
+from routing_engine.core.events import CallRouted, ConfigurationTaken, Reading
+from routing_engine.core.model import Decision
+from routing_engine.delivery.call_log_target import CallLogTarget, CrmSite
+from routing_engine.delivery.jobs import Target
+from routing_engine.delivery.lane import Workplace
+from routing_engine.delivery.outbox_queue import OutboxQueue
+from routing_engine.delivery.planner import DeliveryPlanner, Wanted
+from routing_engine.delivery.webhook import Webhook
+from routing_engine.delivery.worker import DeliveryWorker
+from routing_engine.engine import ActiveConfig, call_logs
+from routing_engine.errors import RoutingEngineError, traceback_frames
+from routing_engine.event_bus import EventBus
+from routing_engine.logger import Logger
+from routing_engine.pbx.watcher import PbxWatcher
+from routing_engine.settings.pbx import Pbx, User
+from routing_engine.settings.stores import database_place
+from routing_engine.storage.database import Database
+
+#: So many look-ups of other parties at once are those of a very busy site; what comes then is found when it is written.
+MOST_MATCHES = 500
+#: So many calls are remembered as looked for.
+_MOST_KNOWN = 5000
+#: A telephone rings, or the call is over without: no route asks any more.
+_CLEAR = frozenset({"call.ringing", "call.answered", "call.ended"})
+
+_log = Logger()
+
+
+class FollowedPbx:
+    """One PBX: what its watcher hears goes through the tracker, and on to the book of calls, in order."""
+
+    def __init__(self, pbx: Pbx, site: PbxSite, configuration: Configuration, book: CallBook) -> None:
+        self.pbx = pbx
+        self._book = book
+        self.tracker = CallTracker(site, lambda at: uuid7(at, secrets.randbits(74)))
+        self.tracker.resume(book.open_calls(pbx.name))
+        self._told: asyncio.Queue[TrackedCall] = asyncio.Queue()
+        self._failed = False
+        folder = configuration.settings.folder
+        self.watcher = PbxWatcher(pbx, folder, self._hear, missing=lambda: self.tracker.missing)
+        self._task = asyncio.create_task(self._carry(), name=f"calls of {pbx.name}")
+        self.watcher.start()
+
+    def _hear(self, event: PbxEvent) -> None:
+        try:
+            for tracked in self.tracker.take(event):
+                self._told.put_nowait(tracked)
+        except Exception as error:
+            # A fault of ours with one call; all others are followed on.
+            if not self._failed:
+                frames = traceback_frames(error)
+                name, kind = type(event).__name__, type(error).__name__
+                _log.error("pbx.event_failed", pbx=self.pbx.name, name=name, error=kind, traceback=frames)
+            self._failed = True
+
+    async def _carry(self) -> None:
+        while True:
+            change = await self._told.get()
+            try:
+                await self._book.take([change])
+            except RoutingEngineError as error:
+                _log.error("call.not_kept", call=change.call.id, why=str(error))
+
+    async def close(self) -> None:
+        """End the connection; what was heard is in the book."""
+        await self.watcher.close()
+        while not self._told.empty():
+            await self._book.take([self._told.get_nowait()])
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+class FollowedCalls:
+    """`begin` it while the service starts; it takes each configuration as it comes into force. `close` it at the end.
+
+    `active` is what calls are decided with now.
+    """
+
+    def __init__(self, events: EventBus, active: Callable[[], ActiveConfig]) -> None:
+        self._events, self._active = events, active
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pbxs: dict[str, FollowedPbx] = {}
+        self._webhooks: dict[str, Webhook] = {}
+        self._matcher: ContactMatcher | None = None
+        self._looked_for: OrderedDict[str, None] = OrderedDict()
+        self._ended: Counter[tuple[str, str]] = Counter()
+        self._waking: asyncio.Task[None] | None = None
+        self._database: Database | None = None
+        self._planner: DeliveryPlanner | None = None
+        self._worker: DeliveryWorker | None = None
+        self.book: CallBook | None = None
+
+    def begin(self) -> None:
+        """Hear what happens from now on."""
+        self._events.subscribe_at_once(ConfigurationTaken, self._taken)
+        self._events.subscribe_at_once(CallRouted, self._routed)
+        self._events.subscribe_at_once(CallChanged, self._changed)
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield the states of PBXs and deliveries, and the calls that ended, for metrics."""
+        for followed in self._pbxs.values():
+            yield from followed.watcher.readings()
+        if self._worker is not None:
+            yield from self._worker.readings()
+        for (direction, outcome), count in self._ended.items():
+            yield Reading("followed_calls_total", count, (direction, outcome))
+
+    async def close(self) -> None:
+        """Write what waits, and let go of everything."""
+        tasks = [*self._tasks, *([self._waking] if self._waking is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for followed in self._pbxs.values():
+            await followed.close()
+        if self._worker is not None:
+            await self._worker.close()
+        for webhook in self._webhooks.values():
+            await webhook.close()
+        if self._database is not None:
+            await self._database.close()
+
+    # ------------------------------------------------------------------------------- what is heard
+
+    def _taken(self, _: ConfigurationTaken) -> None:
+        self._do(self._apply())
+
+    def _routed(self, event: CallRouted) -> None:
+        if self.book is not None:
+            self.book.route(event)
+
+    def _changed(self, event: CallChanged) -> None:
+        if self._waking is None:
+            self._waking = asyncio.create_task(self._wake())
+        call = event.call
+        if "call.ended" in event.kinds and call.merged_into is None:
+            self._ended[call.direction, call.outcome or "unknown"] += 1
+            _log.info(
+                "call.followed",
+                call=call.id,
+                pbx=call.pbx,
+                direction=call.direction,
+                outcome=call.outcome,
+                user=call.user,
+                queue=call.queue,
+                duration_s=call.duration_s,
+            )
+        if call.contact is None and not _CLEAR.isdisjoint(event.kinds):
+            self._look_for(call)
+
+    async def _wake(self) -> None:
+        """Let the lanes look that have got something: what a change needs is there once the call is saved."""
+        if self._database is not None:
+            await self._database.flush()
+        self._waking = None
+        if self._worker is not None and self._planner is not None:
+            self._worker.told(self._planner.touched())
+
+    def _look_for(self, call: Call) -> None:
+        """Find out who it is, once for each call."""
+        if call.id in self._looked_for or len(self._tasks) >= MOST_MATCHES:
+            return
+        self._looked_for[call.id] = None
+        if len(self._looked_for) > _MOST_KNOWN:
+            self._looked_for.popitem(last=False)
+        self._do(self._find_contact(call))
+
+    def _do(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("calls.failed", error=type(error).__name__, traceback=traceback_frames(error))
+
+    # ------------------------------------------------------------------------------- who it is
+
+    async def _find_contact(self, call: Call) -> None:
+        found = await self._match(call)
+        if isinstance(found, CallContact) and self.book is not None:
+            now = await self.book.call(call.id)
+            # The route, or a person, may have been quicker.
+            if now is not None and now.contact is None:
+                await self.book.set_contact(now.id, found)
+
+    async def _match(self, call: Call) -> CallContact | str | None:
+        if self._matcher is None:
+            return None
+        found = await self._matcher.match(call, self._asked_by_route(call))
+        return found.why if isinstance(found, ContactsDown) else found
+
+    def _asked_by_route(self, call: Call) -> tuple[str, ...]:
+        """Return the integrations that the call's route has asked for this number: they said that nobody has it."""
+        route = call.route and self._active().configuration.routes.get(call.route.name)
+        if not route or call.route is None or call.route.reason != "no_record":
+            return ()
+        return tuple(source.integration for source in route.sources if source.by_caller)
+
+    def _contact_of(self, decision: Decision) -> CallContact | None:
+        route = self._active().configuration.routes.get(decision.route)
+        sources = route.sources if route is not None else ()
+        source = next((one for one in sources if one.name == decision.source), None)
+        return None if source is None else routed_contact(decision, source.integration, source.model)
+
+    # ------------------------------------------------------------------------------- what the folder names
+
+    async def _apply(self) -> None:
+        async with self._turn:
+            active = self._active()
+            configuration = active.configuration
+            if self.book is None:
+                if not configuration.pbxs:
+                    return  # nothing to follow, and nothing to pay for
+                await self._open(configuration)
+            await self._follow(configuration)
+            self._deliver(active)
+
+    async def _open(self, configuration: Configuration) -> None:
+        settings = configuration.settings
+        self._database = Database(database_place(settings.database, settings.folder))
+        await self._database.open()
+        queue = OutboxQueue(self._database)
+        self._planner = DeliveryPlanner(queue, time.time)
+        book = CallBook(self._database, self._events.publish, self._planner.plan, self._contact_of)
+        await book.open()
+        self.book = book
+        self._worker = DeliveryWorker(Workplace(queue, book, time.time, random.random))
+
+    async def _follow(self, configuration: Configuration) -> None:
+        for name in [name for name, one in self._pbxs.items() if configuration.pbxs.get(name) != one.pbx]:
+            await self._pbxs.pop(name).close()
+        for name, pbx in configuration.pbxs.items():
+            site = site_of(pbx, configuration.users, configuration.settings.region)
+            if name in self._pbxs:
+                self._pbxs[name].tracker.site = site
+            elif self.book is not None:
+                self._pbxs[name] = FollowedPbx(pbx, site, configuration, self.book)
+
+    def _deliver(self, active: ActiveConfig) -> None:
+        configuration, settings = active.configuration, active.configuration.settings
+        models = {name: one.models for name, one in configuration.integrations.items()}
+        self._matcher = ContactMatcher(active.lookup, contact_models(models, settings.match_order), settings.region)
+        logs = self._logs(active)
+        before, self._webhooks = self._webhooks, {}
+        for name, keys in configuration.webhooks.items():
+            # One that is as before goes on: it may have been switched off by its receiver.
+            kept = before.pop(name, None)
+            self._webhooks[name] = kept if kept is not None and kept.keys == keys else Webhook(keys, time.time)
+        wishes = {name: log for name in logs if (log := configuration.integrations[name].log) is not None}
+        if self._planner is not None and self._worker is not None:
+            events = {name: keys.events for name, keys in configuration.webhooks.items()}
+            self._planner.wanted = Wanted(events, wishes)
+            targets: dict[str, Target] = {**logs, **self._webhooks}
+            self._worker.change(targets)
+
+    def _logs(self, active: ActiveConfig) -> Mapping[str, CallLogTarget]:
+        configuration, book = active.configuration, self.book
+        zone = configuration.settings.timezone or datetime.now().astimezone().tzinfo
+        if book is None or zone is None:
+            return {}
+        site = CrmSite(configuration.users, zone, self._match, _no_sound)
+        return {
+            name: CallLogTarget(name, log, wishes, book, site, time.monotonic)
+            for name, log in call_logs(active).items()
+            if (wishes := configuration.integrations[name].log) is not None
+        }
+
+
+async def _no_sound(_: Call) -> SoundFile | None:
+    return None
+
+
+def site_of(pbx: Pbx, users: Mapping[str, User], region: str) -> PbxSite:
+    """Return what is ours in a PBX."""
+    return PbxSite(pbx.name, pbx.keys.phones, pbx.keys.trunks, region, users_by_phone(users))

@@ -1,0 +1,187 @@
+"""Calls followed on a real Asterisk, from the first ring to the entry in a CRM, and to a webhook's receiver."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from rig.conf import MANAGER_USER
+from rig.stage import desk
+
+from .engine import Engine
+from .middleware import Journal
+from .stage import House, Stage, engine_of
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
+
+ANNA, NOBODY_KNOWN = "+436641112223", "+436649998887"
+ROUTES = {
+    "to_anna": "default: {to: {extension: '1001'}}\n",
+    "nowhere": "default: {to: {queue: slaes}}\n",
+    "by_record": (
+        "sources: [{integration: kontor, model: contact, search: {by: caller}, rules: [{to: {extension: '1001'}}]}]\n"
+        "default: {to: {hangup: busy}}\n"
+    ),
+}
+KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+#: A CRM of one's own, described as an integrator would.
+DESCRIPTION = """
+title: Ours
+settings: {server: {example: 'https://crm.example.com', pattern: 'https?://[^/]+'}}
+address: '{settings.server}'
+auth: {key: {needs: {key: secret}, headers: {X-Token: '{auth.key}'}}}
+models: {contact: {fields: {id: id, name: name, phone: phone}, numbers: [phone]}}
+records: items
+find_by_phone: [{get: /contacts, query: {phone: '{number.e164}'}}]
+check: {get: /contacts, query: {phone: '0'}}
+log_call:
+  - post: /calls
+    json:
+      subject: '{call.subject}'
+      who: '{record.id}'
+      key: '{call.id}'
+      outcome: '{call.outcome}'
+    capture: {crm_id: id}
+update_call: [{patch: '/calls/{call.crm_id}', json: {subject: '{call.subject}', text: '{call.body}'}}]
+"""
+
+
+@dataclass
+class Outside:
+    """A CRM and a webhook's receiver of our own."""
+
+    address: str
+    people: dict[str, str]
+    entries: Journal[Mapping[str, Any]]
+    events: Journal[Mapping[str, Any]]
+
+
+@asynccontextmanager
+async def outside() -> AsyncIterator[Outside]:
+    found = Outside("", {ANNA: "Anna Gruber"}, Journal(), Journal())
+
+    async def contacts(request: web.Request) -> web.Response:
+        number = request.query["phone"]
+        items = [{"id": "c7", "name": found.people[number], "phone": number}] if number in found.people else []
+        return web.json_response({"items": items})
+
+    async def log(request: web.Request) -> web.Response:
+        found.entries.note(await request.json())
+        return web.json_response({"id": f"e{len(found.entries)}"})
+
+    async def hear(request: web.Request) -> web.Response:
+        found.events.note(await request.json())
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_get("/contacts", contacts)
+    app.router.add_post("/calls", log)
+    app.router.add_patch("/calls/{id}", log)
+    app.router.add_post("/hook", hear)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    found.address = "http://{}:{}".format(*runner.addresses[0])
+    try:
+        yield found
+    finally:
+        await runner.cleanup()
+
+
+def write(folder: Path, house: House, crm: Outside) -> None:
+    """What a folder needs beyond routes, so that calls are followed."""
+    host, port = house.asterisk.manager_address
+    files = {
+        "environment": f"AMI_SECRET={house.asterisk.secret}\nTOKEN=t0ken\nHOOK=whsec_{KEY}\n",
+        "pbxs/main.yaml": (
+            f"ami: {{address: '{host}:{port}', user: {MANAGER_USER}, secret: '${{AMI_SECRET}}'}}\n"
+            "trunks: [PJSIP/trunk*]\n"
+        ),
+        "users.yaml": "anna: {name: Anna Berger, email: anna@example.com, phones: [main/1001]}\n",
+        "providers/ours.yaml": DESCRIPTION,
+        "integrations/kontor.yaml": (
+            f"provider: ours\nserver: {crm.address}\nauth: {{key: '${{TOKEN}}'}}\nmodels: {{contact: {{}}}}\n"
+        ),
+        "webhooks/hook.yaml": (
+            f"url: {crm.address}/hook\nsecret: '${{HOOK}}'\nprivate: [127.0.0.0/8]\n"
+            "events: [call.started, call.ringing, call.answered, call.ended, call.missed]\n"
+        ),
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "environment").chmod(0o600)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def crm() -> AsyncIterator[Outside]:
+    async with outside() as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def engine(house: House, crm: Outside, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+    folder = tmp_path_factory.mktemp("followed")
+    write(folder, house, crm)
+    async with engine_of(house.middleware, ROUTES, "match_order: [kontor]\n", folder) as engine:
+        await engine.logged("pbx.up")
+        yield engine
+        assert engine.complaints == []
+
+
+async def ended(crm: Outside, number: str) -> Mapping[str, Any]:
+    event = await crm.events.first(lambda one: one["type"] == "call.ended" and one["data"]["from"] == number)
+    return event["data"]  # type: ignore[no-any-return]
+
+
+async def test_an_answered_call_is_told_and_written_into_the_crm_once(stage: Stage, crm: Outside) -> None:
+    async with desk(stage.asterisk, "1001") as phone:
+        call = await stage.call("by_record", caller=ANNA)
+        taken = await phone.next_call()
+        await taken.answered()
+        await call.hang_up()
+    told = await ended(crm, ANNA)
+    assert (told["direction"], told["outcome"], told["user"], told["hangup_by"]) == (
+        "inbound",
+        "answered",
+        "anna",
+        "other",
+    )
+    assert [(leg["phone"], leg["result"]) for leg in told["legs"]] == [("main/1001", "answered")]
+    assert (told["contact"]["matched"], told["contact"]["name"]) == ("routed", "Anna Gruber")
+    assert (told["route"]["name"], told["route"]["reason"]) == ("by_record", "matched")
+    entry = await crm.entries.first(lambda one: one.get("key") == told["id"])
+    assert (entry["who"], entry["outcome"]) == ("c7", "answered")
+    assert len([one for one in crm.entries if one.get("key") == told["id"]]) == 1
+    kinds = [one["type"] for one in crm.events if one["data"]["id"] == told["id"]]
+    assert [one for one in kinds if one != "call.ringing"] == ["call.started", "call.answered", "call.ended"]
+
+
+async def test_a_call_that_nobody_took_is_missed_and_its_caller_is_found_by_number(stage: Stage, crm: Outside) -> None:
+    number = "+436641112299"
+    crm.people[number] = "Bernd Maier"
+    async with desk(stage.asterisk, "1001") as phone:
+        phone.answer_with(status=486)
+        assert (await (await stage.dial("to_anna", caller=number)).ended()).status == 486
+    missed = await crm.events.first(lambda one: one["type"] == "call.missed" and one["data"]["from"] == number)
+    assert missed["data"]["outcome"] == "missed"
+    entry = await crm.entries.first(lambda one: one.get("key") == missed["data"]["id"])
+    assert (entry["who"], "Missed" in entry["subject"]) == ("c7", True)
+
+
+async def test_a_call_of_nobody_who_is_known_is_not_written(stage: Stage, crm: Outside) -> None:
+    async with desk(stage.asterisk, "1001") as phone:
+        call = await stage.call("to_anna", caller=NOBODY_KNOWN)
+        await (await phone.next_call()).answered()
+        await call.hang_up()
+    told = await ended(crm, NOBODY_KNOWN)
+    assert told["contact"] is None
+    assert all(one.get("key") != told["id"] for one in crm.entries)

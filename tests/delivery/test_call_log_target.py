@@ -1,0 +1,188 @@
+"""A CRM as a target: which of its steps a job needs, and what an error of it means for the job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC
+
+import pytest
+
+from routing_engine.calls.call import Call, CallContact, CallDelivery, CallRecording
+from routing_engine.calls.ports import CrmEntry, LogAt, LogEntry, SoundFile, TakesRecording
+from routing_engine.core.model import Record
+from routing_engine.delivery.call_log_target import CallLogTarget, CrmSite
+from routing_engine.delivery.jobs import Dead, Delivered, Job, JobKind, Skipped, TryAgain
+from routing_engine.errors import (
+    ProviderMisread,
+    ProviderRefused,
+    ProviderSkipped,
+    ProviderThrottled,
+    ProviderUnreachable,
+)
+from routing_engine.settings.call_log import CallLogKeys
+from routing_engine.settings.pbx import User
+
+ANNA = CallContact("found", "crm", "contact", "7", "Anna Gruber")
+CALL = Call("c1", "main", "1.1", "inbound", 1.0, from_="+436641112223", state="ended", outcome="missed", contact=ANNA)
+USERS = {"anna": User("anna", "Anna Berger", "anna@example.com", ("main/201",), {"crm": "u5"})}
+
+
+class Crm:
+    """A call log that keeps what was done, and breaks as it is told."""
+
+    log_at: LogAt = "end"
+    takes_recording: TakesRecording = "file"
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error, self.done, self.entries = error, list[str](), list[LogEntry]()
+        self.asked_users = 0
+
+    def _do(self, what: str, entry: LogEntry) -> None:
+        if self.error is not None:
+            raise self.error
+        self.done.append(what)
+        self.entries.append(entry)
+
+    async def log(self, entry: LogEntry, again: bool = False) -> CrmEntry:
+        self._do("searched and made" if again else "made", entry)
+        return CrmEntry("e1", "https://crm.example.com/e1")
+
+    async def update(self, entry: LogEntry, crm_id: str) -> None:
+        self._do(f"updated {crm_id}", entry)
+
+    async def attach(self, entry: LogEntry, crm_id: str, recording: SoundFile | None) -> None:
+        self._do(f"attached to {crm_id}", entry)
+
+    async def find_user(self, email: str, extension: str) -> str | None:
+        self.asked_users += 1
+        return "u9" if email == "bernd@example.com" else None
+
+    async def create(self, model: str, fields: Mapping[str, str]) -> Record:
+        raise ProviderRefused("not here")
+
+
+class Book:
+    """The book of calls, as far as a target writes to it."""
+
+    def __init__(self) -> None:
+        self.contacts, self.recordings = list[CallContact | None](), list[CallRecording]()
+
+    async def call(self, call_id: str) -> Call | None:
+        return CALL
+
+    async def set_contact(self, call_id: str, contact: CallContact | None) -> Call:
+        self.contacts.append(contact)
+        return CALL
+
+    async def set_recording(self, call_id: str, recording: CallRecording) -> Call:
+        self.recordings.append(recording)
+        return CALL
+
+    async def set_delivery(self, call_id: str, target: str, delivery: CallDelivery) -> Call:
+        return CALL
+
+
+async def nobody(_: Call) -> CallContact | str | None:
+    return None
+
+
+async def no_sound(_: Call) -> SoundFile | None:
+    return None
+
+
+def target(crm: Crm, book: Book | None = None, match=nobody, sound=no_sound, **keys) -> CallLogTarget:  # type: ignore[no-untyped-def]
+    site = CrmSite(USERS, UTC, match, sound)
+    return CallLogTarget("crm", crm, CallLogKeys(**keys), book or Book(), site, lambda: 0.0)
+
+
+def job(kind: JobKind = "log", tries: int = 1) -> Job:
+    return Job("crm", "c1", kind, tries=tries)
+
+
+async def test_an_entry_is_made_with_the_record_it_belongs_to() -> None:
+    crm = Crm()
+    assert await target(crm).send(job(), CALL) == Delivered("e1", "https://crm.example.com/e1")
+    (entry,) = crm.entries
+    assert entry.contact is not None
+    assert (entry.contact.id, entry.id, "Missed call" in entry.subject) == ("7", "c1", True)
+
+
+async def test_an_entry_that_is_there_is_brought_up_to_date() -> None:
+    crm = Crm()
+    known = replace(CALL, deliveries={"crm": CallDelivery("done", id="e1", url="u")})
+    assert await target(crm).send(job("update"), known) == Delivered("e1", "u")
+    assert crm.done == ["updated e1"]
+
+
+async def test_what_may_have_arrived_is_searched_before_it_is_made_again() -> None:
+    crm = Crm()
+    await target(crm).send(job(tries=2), CALL)
+    assert crm.done == ["searched and made"]
+
+
+async def test_a_call_of_nobody_is_skipped_or_written_as_the_file_says() -> None:
+    unknown, crm = replace(CALL, contact=None), Crm()
+    assert isinstance(await target(crm).send(job(), unknown), Skipped)
+    assert isinstance(await target(crm, unmatched="log").send(job(), unknown), Delivered)
+    assert crm.entries[0].contact is None
+
+
+@pytest.mark.parametrize("contact", [replace(ANNA, integration="erp"), replace(ANNA, matched="ambiguous")])
+async def test_a_record_of_another_system_is_none_of_this_one(contact: CallContact) -> None:
+    assert isinstance(await target(Crm()).send(job(), replace(CALL, contact=contact)), Skipped)
+
+
+async def test_a_contact_that_was_not_found_in_time_is_looked_for_when_it_is_written() -> None:
+    async def found(_: Call) -> CallContact | str | None:
+        return ANNA
+
+    book = Book()
+    outcome = await target(Crm(), book, found).send(job(), replace(CALL, contact=None))
+    assert (isinstance(outcome, Delivered), book.contacts) == (True, [ANNA])
+
+
+async def test_a_system_that_is_down_at_the_look_up_makes_it_wait() -> None:
+    async def down(_: Call) -> CallContact | str | None:
+        return "crm: no answer in time"
+
+    assert await target(Crm(), match=down).send(job(), replace(CALL, contact=None)) == TryAgain(
+        "crm: no answer in time", alone=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (ProviderUnreachable("gone"), TryAgain("gone")),
+        (ProviderThrottled("slower", 30.0), TryAgain("slower", 30.0)),
+        (ProviderSkipped("no place"), TryAgain("no place", 2.0, alone=True)),
+        (ProviderRefused("no right"), Dead("no right")),
+        (ProviderMisread("odd"), Dead("odd")),
+    ],
+)
+async def test_an_error_says_whether_it_is_tried_again(error: Exception, outcome: object) -> None:
+    assert await target(Crm(error)).send(job(), CALL) == outcome
+
+
+async def test_who_took_it_is_known_by_the_file_or_asked_for_once() -> None:
+    crm = Crm()
+    aimed = target(crm)
+    await aimed.send(job(), replace(CALL, user="anna"))
+    assert (crm.entries[-1].user.id, crm.asked_users) == ("u5", 0)
+    USERS["bernd"] = User("bernd", "Bernd", "bernd@example.com")
+    for _ in range(2):
+        await aimed.send(job(), replace(CALL, user="bernd"))
+    assert (crm.entries[-1].user.id, crm.asked_users) == ("u9", 1)
+
+
+async def test_a_recording_waits_for_its_entry_and_is_then_attached() -> None:
+    async def sound(_: Call) -> SoundFile | None:
+        return SoundFile("a.wav", 3.0, lambda: None)  # type: ignore[arg-type,return-value]
+
+    crm, book = Crm(), Book()
+    aimed = target(crm, book, sound=sound)
+    assert isinstance(await aimed.send(job("recording"), CALL), TryAgain)
+    known = replace(CALL, deliveries={"crm": CallDelivery("done", id="e1")})
+    assert await aimed.send(job("recording"), known) == Delivered("e1")
+    assert (crm.done, book.recordings[0].state) == (["attached to e1"], "attached")
