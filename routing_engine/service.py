@@ -79,11 +79,6 @@ class Service:
         """The connections in force, by integration."""
         return self.calls.newest.providers
 
-    @property
-    def stopping(self) -> bool:
-        """Whether `stop` was asked for."""
-        return self._stopping.is_set()
-
     async def start(self) -> None:
         """Load the configuration, or the last good one, and open the listeners. Raises `ConfigError` or `OSError`."""
         configuration = await asyncio.to_thread(self._store.start)

@@ -75,14 +75,15 @@ def write(folder: Path, address: str, queue: str = "vip", engine: str = "") -> P
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[tuple[Service, int]]:
+async def serving(folder: Path, stops: bool = True) -> AsyncIterator[tuple[Service, int]]:
+    """Run the service until it has ended; where this one does not stop it, somebody else does."""
     service = Service(open_store(folder))
     await service.start()
     running = asyncio.create_task(service.run())
     try:
         yield service, int(service.addresses[0].rpartition(":")[2])
     finally:
-        if not service.stopping:
+        if stops:
             service.stop()
         await running
 
@@ -140,7 +141,7 @@ async def test_the_region_of_a_reload_counts_for_the_next_call(tmp_path: Path) -
 
 async def test_stop_lets_a_call_under_way_land(tmp_path: Path) -> None:
     async with middleware() as (crm, address):
-        async with serving(write(tmp_path, address)) as (service, port):
+        async with serving(write(tmp_path, address), stops=False) as (service, port):
             crm.go.clear()
             last = asyncio.create_task(call(port))
             await crm.asked.wait()
@@ -151,7 +152,7 @@ async def test_stop_lets_a_call_under_way_land(tmp_path: Path) -> None:
 
 async def test_a_second_stop_ends_a_call_at_once(tmp_path: Path) -> None:
     async with middleware() as (crm, address):
-        async with serving(write(tmp_path, address)) as (service, port):
+        async with serving(write(tmp_path, address), stops=False) as (service, port):
             crm.go.clear()
             last = asyncio.create_task(call(port))
             await crm.asked.wait()

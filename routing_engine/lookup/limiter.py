@@ -130,11 +130,6 @@ class Limiter:
         self._running -= 1
 
     @property
-    def busy(self) -> tuple[int, int]:
-        """How many requests run, and how many wait for a place."""
-        return self._running, len(self._waiting)
-
-    @property
     def open(self) -> bool:
         """Whether the breaker is open: too many failures in a row."""
         return 0 < self._limits.failures <= self._failures

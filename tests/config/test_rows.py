@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 import pytest
 from core.build import ANNA, Told, converse
 
-from docs import test_names
+from docs import test_rows_of_tables as reference
 from routing_engine.config.lint import lint
 from routing_engine.config.route.read import RouteFile
 from routing_engine.core.destinations import (
@@ -100,7 +100,7 @@ class TestOperator:
 
     def test_the_reference_must_have_it(self) -> None:
         with pytest.raises(AssertionError):
-            test_names.test_operators()
+            reference.test_operators()
 
 
 # ------------------------------------------------------------------------------------- a kind of destination
@@ -168,7 +168,7 @@ class TestDestinationKind:
 
     def test_the_reference_must_have_it(self) -> None:
         with pytest.raises(AssertionError):
-            test_names.test_kinds_of_destination()
+            reference.test_kinds_of_destination()
 
 
 def test_what_is_looked_up_is_no_sure_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,4 +200,4 @@ class TestFieldType:
 
     def test_the_reference_must_have_it(self) -> None:
         with pytest.raises(AssertionError):
-            test_names.test_types_of_fields()
+            reference.test_types_of_fields()

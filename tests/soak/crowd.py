@@ -268,9 +268,11 @@ def under_way(service: Service, files: int | None) -> Iterator[str]:
     if service._server is not None and service._server.calls:
         yield f"{service._server.calls} sessions"
     for name, limiter in now.limiters.items():
-        running, waiting = limiter.busy
-        if running or waiting:
-            yield f"{name}: {running} places are taken, {waiting} wait"
+        free = sum(iter(limiter.take, False))
+        for _ in range(free):
+            limiter.give()
+        if free < now.configuration.integrations[name].limits.at_a_time:
+            yield f"{name}: {free} places are free, or somebody waits"
     if now.lookup.asking:
         yield f"{now.lookup.asking} look-ups are shared"
     if files is not None and (opened := open_files()) > files:
