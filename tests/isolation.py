@@ -79,7 +79,7 @@ def _watching(item: pytest.Item) -> Generator[None]:
 
 def is_marked(item: pytest.Item) -> bool:
     """Return whether a test may open sockets, processes and threads."""
-    return any(item.get_closest_marker(name) for name in MARKERS)
+    return any(mark.name in MARKERS for mark in item.iter_markers())
 
 
 @pytest.hookimpl(wrapper=True)
@@ -102,10 +102,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With `--unit`, leave out files that are marked as a whole: their imports alone take seconds."""
-    if config.getoption("unit") and collection_path.suffix == ".py":
-        return bool(_MARKED_AS_A_WHOLE.search(collection_path.read_text(encoding="utf-8"))) or None
-    return None
+    """With `--unit`, leave out files that are marked as a whole, and folders of such: their imports take seconds."""
+    if not config.getoption("unit"):
+        return None
+    if collection_path.suffix == ".py":
+        return _is_marked_as_a_whole(collection_path) or None
+    files = [*collection_path.glob("test_*.py")]
+    return bool(files and all(map(_is_marked_as_a_whole, [*files, *collection_path.glob("*/**/test_*.py")]))) or None
+
+
+def _is_marked_as_a_whole(file: Path) -> bool:
+    return _MARKED_AS_A_WHOLE.search(file.read_text(encoding="utf-8")) is not None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
