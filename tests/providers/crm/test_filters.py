@@ -20,7 +20,7 @@ from tests.examples import examples
 #: Arguments for those that need some.
 ARGUMENTS = {
     "last": ("8",), "after": ("/",), "map": ("a", "b"), "is": ("a",), "format": ("%Y",), "default": ("x",),
-    "basic": ("x",), "mask": ("(###) ###-####",), "append": ("/x",),
+    "basic": ("x",), "mask": ("(###) ###-####",), "append": ("/x",), "into": ("/users(*)",),
 }  # fmt: skip
 VALUES = st.one_of(
     st.text(max_size=20),
