@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from routing_engine.channels.agi.server import AgiServer, AgiSettings
@@ -57,6 +57,7 @@ class Service:
         self._server: AgiServer | None = None
         self._started_with = EngineSettings()
         self._listening: dict[str, list[str]] = {}
+        self._forgets: list[Callable[[str], Awaitable[None]]] = []
         self._told_files: Mapping[str, FileFindings] = {}
         self._stopping = asyncio.Event()
         self._hurry = False
@@ -188,7 +189,7 @@ class Service:
             opened = await wanted(host)
             if opened is not None:
                 self._subscribers.append(opened)
-        self._listening = host.addresses
+        self._listening, self._forgets = host.addresses, host.forgets
 
     async def _look_for_changes(self) -> None:
         """Reload when the folder changed. Whatever goes wrong here, the calls go on with what is in force."""
@@ -271,10 +272,12 @@ class Service:
             self._log.warning("service.few_files", sessions=sessions, room=room, remedy=_FEW_FILES)
 
     async def _forget(self, e164: str) -> int:
-        """Drop what the cache holds of a number, as `routing-engine forget` asks; return how many answers that was."""
+        """Drop what memory holds of a number, as `routing-engine forget` asks; return how many answers that was."""
         answers = self.calls.cache.forget(e164)
         if self._disk is not None:
             await self._disk.flush()
+        for forget in self._forgets:
+            await forget(e164)
         self._log.info("cache.forgotten", answers=answers)
         return answers
 

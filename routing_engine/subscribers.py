@@ -33,7 +33,7 @@ class Host:
     `configuration` is the one it starts with; `active` gives what calls are decided with, once there is one.
     `not_ready` says why no call would be taken now, "" when it would; `remark` what is wrong although calls are taken.
     Who has states for metrics adds to `readings`, who stands around each call to `around`, who listens to `addresses`,
-    by the name of the listener.
+    by the name of the listener, who keeps numbers in memory to `forgets`.
     """
 
     configuration: Configuration
@@ -44,6 +44,7 @@ class Host:
     readings: list[Callable[[], Iterable[Reading]]] = field(default_factory=list)
     around: list[Around] = field(default_factory=list)
     addresses: dict[str, list[str]] = field(default_factory=dict)
+    forgets: list[Callable[[str], Awaitable[None]]] = field(default_factory=list)
 
 
 def _change_nothing(configuration: Configuration) -> Sequence[str]:

@@ -7,7 +7,7 @@ keeps a form of its own, which loses nothing: all fields of a `Call` by their na
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
@@ -48,6 +48,11 @@ _MADE_OF: Mapping[str, type[_Part]] = {
     "notes": Note,
     "deliveries": CallDelivery,
 }
+#: Words of ours, and ids, whose digits are no telephone numbers.
+_NAMES = {
+    *("id", "pbx", "pbx_call_id", "direction", "state", "outcome", "matched", "integration", "model", "how", "result"),
+    *("merged_into", "linkedids", "route_call_id", "call_id", "revision", "hangup_by", "sentiment"),
+}
 
 
 def moment(at: float | None) -> str | None:
@@ -83,6 +88,20 @@ def _member(name: str, value: object) -> JsonValue:
     return value if isinstance(value, str | int) else None
 
 
+def with_texts(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
+    """Return the JSON of a call, of either form, with every text changed; what its things are called stays."""
+    if isinstance(value, dict):
+        return {name: one if name in _NAMES else with_texts(one, change) for name, one in value.items()}
+    if isinstance(value, list):
+        return [with_texts(one, change) for one in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def call_with_texts(call: Call, change: Callable[[str], str]) -> Call:
+    """Return a call with every text changed; what its things are called stays."""
+    return _read_part(Call, _object(with_texts(_stored(call), change)))
+
+
 def stored_json(call: Call) -> str:
     """Return a call as the database keeps it: `call_from_json` gives the same again."""
     return json.dumps(_stored(call), ensure_ascii=False, separators=(",", ":"))
@@ -93,7 +112,11 @@ def call_from_json(stored: str) -> Call:
 
     Members that are not known are left out, those that are missing have their defaults.
     """
-    return _read_part(Call, json.loads(stored))
+    return _read_part(Call, _object(json.loads(stored)))
+
+
+def _object(value: JsonValue) -> JsonObject:
+    return value if isinstance(value, dict) else {}
 
 
 def _stored(value: object) -> JsonValue:

@@ -1,4 +1,4 @@
-"""`routing-engine calls`: the calls of the journal, one a line, the newest first."""
+"""`routing-engine calls`: one a line, the newest first; to their end where a PBX is followed, decisions elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import get_args
 
+from routing_engine.calls.call import CallOutcome, Direction
+from routing_engine.calls.requests import CallQuery
 from routing_engine.cli.common import misuse, paint
+from routing_engine.cli.followed import find_followed, hint, list_followed
 from routing_engine.cli.journal import (
     KEPT_MASKED,
     JournalPlace,
@@ -39,6 +42,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rule", default="", metavar="RULE", help="only calls decided by this rule")
     parser.add_argument("--caller", default="", metavar="N", help="only calls of this number")
+    parser.add_argument("--user", default=None, metavar="USER", help="only calls that rang at this user's")
+    parser.add_argument("--outcome", default=None, choices=get_args(CallOutcome), metavar="OUTCOME", help="only these")
+    parser.add_argument("--direction", default=None, choices=get_args(Direction), metavar="WAY", help="only these")
+    parser.add_argument(
+        "--decisions", action="store_true", help="what the engine decided, also where PBXs are followed"
+    )
     parser.add_argument("--limit", type=int, default=50, metavar="COUNT", help="at most so many (default: 50)")
     add_options(parser)
     parser.set_defaults(run=exit_on_journal_error(run))
@@ -53,6 +62,13 @@ def run(options: argparse.Namespace) -> int:
         wanted = _wanted(options, place)
     except ValueError as error:
         return misuse(str(error))
+    if not (options.decisions or wanted.route or wanted.reason or wanted.rule):
+        followed = find_followed(place.calls, _query(options, wanted))
+        if followed is not None:
+            calls_followed, more = followed
+            list_followed(calls_followed, options, place)
+            hint(calls_followed, more, options.limit)
+            return 0
     with reader.open_to_read(place.database) as connection:
         calls = reader.list_calls(connection, wanted, place.privacy)
     more, calls = len(calls) > options.limit, calls[: options.limit]
@@ -87,6 +103,18 @@ def _wanted(options: argparse.Namespace, place: JournalPlace) -> CallFilter:
         _ms(until),
         caller,
         limit=options.limit + 1,
+    )
+
+
+def _query(options: argparse.Namespace, wanted: CallFilter) -> CallQuery:
+    return CallQuery(
+        None if wanted.since_ms is None else wanted.since_ms / 1000,
+        None if wanted.until_ms is None else wanted.until_ms / 1000,
+        options.user,
+        None if wanted.caller is None else wanted.caller.e164,
+        options.outcome,
+        options.direction,
+        limit=options.limit,
     )
 
 

@@ -1,13 +1,26 @@
-"""`routing-engine explain`: one call of the journal as a person tells it."""
+"""`routing-engine explain`: one call as a person tells it: the decision, and the call to its end."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Collection, Sequence
 
+from routing_engine.calls.as_json import call_json
+from routing_engine.calls.call import Call
 from routing_engine.cli.common import paint, print_json
-from routing_engine.cli.journal import KEPT_MASKED, add_options, as_json, exit_on_journal_error, find_journal, where
+from routing_engine.cli.followed import ids_of, masked, tell_followed, with_id
+from routing_engine.cli.journal import (
+    KEPT_MASKED,
+    JournalPlace,
+    add_options,
+    as_json,
+    exit_on_journal_error,
+    find_journal,
+    where,
+)
 from routing_engine.core.destinations import say_destination
+from routing_engine.core.model import Json
 from routing_engine.journal.stored_call import StoredCall, StoredStep, mask_call
 
 _NOT_PLAYED = "could not be played: "
@@ -15,29 +28,54 @@ _NOT_PLAYED = "could not be played: "
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("call_id", metavar="CALL_ID", help="the call's id: call_id in the log, uniqueid in Asterisk")
+    parser.add_argument(
+        "call_id", metavar="CALL_ID", help="the call's id: call_id in the log, uniqueid in Asterisk, or ours"
+    )
     add_options(parser)
     parser.set_defaults(run=exit_on_journal_error(run))
 
 
 def run(options: argparse.Namespace) -> int:
     """Tell every call that has this id; 1 when there is none."""
-    from routing_engine.journal import reader  # late: SQLAlchemy
-
     place = find_journal(options)
-    with reader.open_to_read(place.database) as connection:
-        calls = reader.find_call(connection, options.call_id)
+    followed = with_id(place.calls, options.call_id)
+    calls = _decisions(place, {options.call_id}.union(*map(ids_of, followed)), bool(followed))
     if not options.plain:
         calls = [mask_call(call, place.region) for call in calls]
+        followed = [masked(call) for call in followed]
     if options.json:
-        print_json([as_json(call) for call in calls])
+        print_json(_for_programs(calls, followed))
     else:
-        print("\n\n".join(tell(call) for call in calls), end="\n" if calls else "")
+        told = [*map(tell, calls), *(tell_followed(call, place.zone) for call in followed)]
+        print("\n\n".join(told), end="\n" if told else "")
     if options.plain and any(call.numbers != "plain" for call in calls):
         print(KEPT_MASKED, file=sys.stderr)
-    if not calls:
+    if not (calls or followed):
         print("the journal has no such call; 'routing-engine calls --since 1h' lists the last ones", file=sys.stderr)
-    return 0 if calls else 1
+    return 0 if calls or followed else 1
+
+
+def _decisions(place: JournalPlace, call_ids: Collection[str], followed: bool) -> list[StoredCall]:
+    """Return what the journal has of these ids, the oldest first."""
+    from routing_engine.journal import reader  # late: SQLAlchemy
+
+    if followed and place.left_out:
+        return []
+    with reader.open_to_read(place.database) as connection:
+        found = [call for call_id in call_ids for call in reader.find_call(connection, call_id)]
+    return sorted(found, key=lambda call: (call.at, call.id))
+
+
+def _for_programs(calls: Sequence[StoredCall], followed: Sequence[Call]) -> list[dict[str, Json]]:
+    """Return a decision each, with the call that it was made for; and the calls that nobody decided."""
+    of_id = {call_id: one for one in followed for call_id in ids_of(one)}
+    decided = [{**as_json(call), "call": _json_of(of_id.get(call.call_id))} for call in calls]
+    mine = {id(of_id[call.call_id]) for call in calls if call.call_id in of_id}
+    return [*decided, *({"call": _json_of(one)} for one in followed if id(one) not in mine)]
+
+
+def _json_of(call: Call | None) -> Json:
+    return None if call is None else call_json(call)
 
 
 def tell(call: StoredCall) -> str:

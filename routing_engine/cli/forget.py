@@ -16,6 +16,7 @@ from routing_engine.cli.journal import JournalPlace, add_options, exit_on_journa
 from routing_engine.core.phone import Number, read_number
 from routing_engine.core.redact import mask_number
 from routing_engine.errors import StorageError
+from routing_engine.journal.privacy import without
 from routing_engine.lookup.cache_file import forget_on_disk
 from routing_engine.mirror.index_writer import forget_in_mirrors
 from routing_engine.settings.paths import state_folder
@@ -100,6 +101,18 @@ def from_journal(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptL
     return ReceiptLine("journal", counts, not found.notes and not found.unsearched, notes)
 
 
+def from_calls(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLine:
+    """Forget a number in the calls that were followed. Raises `StorageError`."""
+    from routing_engine.storage.calls_forget import forget_calls  # late: SQLAlchemy
+
+    if place.calls.path is not None and not place.calls.path.exists():
+        return ReceiptLine("calls", {}, notes=("none are kept",))
+    found = forget_calls(place.calls, number.e164, lambda text: without(text, number), dry_run)
+    return ReceiptLine(
+        "calls", {"calls": found.deleted, "mentions in other calls": found.cleaned}, not found.notes, found.notes
+    )
+
+
 def from_cache(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLine:
     """Forget a number in the answers that are kept: in the memory of a running engine, and in its file."""
     try:
@@ -165,6 +178,8 @@ def from_mirrors(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptL
 PLACES: Mapping[str, Callable[[JournalPlace, Number, bool], ReceiptLine]] = {
     "journal": from_journal,
     "cache": from_cache,
+    # Behind the engine's memory, which would write its calls again.
+    "calls": from_calls,
     "mirror": from_mirrors,
 }
 

@@ -21,7 +21,7 @@ from routing_engine.journal.privacy import Privacy
 from routing_engine.journal.stored_call import StoredCall
 from routing_engine.settings.environment import variable_of
 from routing_engine.settings.listeners import ListenerAddress
-from routing_engine.settings.stores import JournalSettings, cache_path, journal_place, mirror_folder
+from routing_engine.settings.stores import JournalSettings, cache_path, database_place, journal_place, mirror_folder
 from routing_engine.storage.place import DatabasePlace
 
 #: What `--plain` cannot show, and why.
@@ -34,7 +34,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 @dataclass(frozen=True, slots=True)
 class JournalPlace:
-    """A journal as engine.yaml describes it. `zone` None is the machine's.
+    """A journal as engine.yaml describes it, and where calls are that were followed. `zone` None is the machine's.
 
     `folder` is the configuration's; `cache` is the file of the kept answers, None when they are in memory only.
     `patience_s` is how long a running engine has to answer, `engine` where it listens. `mirror` is
@@ -42,6 +42,7 @@ class JournalPlace:
     """
 
     place: DatabasePlace
+    calls: DatabasePlace
     settings: JournalSettings
     region: str
     zone: tzinfo | None
@@ -99,6 +100,7 @@ def find_journal(options: argparse.Namespace, key: bool = False) -> JournalPlace
         step_down(place.path, place.path.parent)
     return JournalPlace(
         place=place,
+        calls=place if options.journal is not None else database_place(settings.database, options.config),
         settings=settings.journal,
         region=settings.region,
         zone=settings.timezone,
