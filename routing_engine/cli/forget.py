@@ -127,15 +127,26 @@ def from_cache(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLin
     if dry_run:
         return ReceiptLine("cache", counts)
     if dropped is not None:
-        return ReceiptLine("cache", {"answers in memory": dropped, **counts})
+        return ReceiptLine(
+            "cache", {"answers in memory": dropped, **counts}, notes=("the running engine confirmed it",)
+        )
+    if place.engine is None or not place.engine.port:
+        why = "whether an engine runs is not known: engine.yaml names no port; none has answered"
+        return ReceiptLine("cache", counts, False, (why, _waits(place)))
+    where = f"{place.engine.host}:{place.engine.port}"
     if not _listens(place):
         _take_back(place)
-        return ReceiptLine("cache", counts, notes=("no engine runs with this folder",))
+        # What only a memory holds is gone with its engine.
+        return ReceiptLine("cache", counts, notes=(f"no engine was reached: nobody listens on {where}",))
     notes = (
         f"an engine listens, and did not answer in {place.patience_s:g} s: what it has in memory is not forgotten yet",
-        f"{_note(place)} waits for it: it forgets the number as soon as it can, or at its next start",
+        _waits(place),
     )
     return ReceiptLine("cache", counts, False, notes)
+
+
+def _waits(place: JournalPlace) -> str:
+    return f"{_note(place)} waits for it: it forgets the number as soon as it can, or at its next start"
 
 
 def _note(place: JournalPlace) -> Path:

@@ -265,6 +265,27 @@ def test_where_no_engine_runs_the_number_does_not_stay_in_a_note(run: Run, confi
     assert not note_path(state_folder(config)).exists()
 
 
+def listen(config: Path, port: int) -> None:
+    with (config / "engine.yaml").open("a") as file:
+        file.write(f"listeners: {{fastagi: 127.0.0.1:{port}}}\n")
+
+
+def test_a_receipt_says_which_engine_was_not_reached(run: Run, config: Path) -> None:
+    fill(config, routed(), mode="plain")
+    listen(config, 1)
+    code, out, _ = run("forget", "--wait", "0", "0664 1234567", "--config", str(config))
+    assert (code, "no engine was reached: nobody listens on 127.0.0.1:1" in out) == (0, True), out
+
+
+def test_where_an_engine_would_listen_is_not_known_nothing_is_promised(run: Run, config: Path) -> None:
+    fill(config, routed(), mode="plain")
+    listen(config, 0)
+    code, out, _ = run("forget", "--wait", "0", "0664 1234567", "--config", str(config))
+    assert (code, out.splitlines()[0]) == (1, "...567 is not wholly forgotten")
+    assert "whether an engine runs is not known: engine.yaml names no port" in out
+    assert take_note(note_path(state_folder(config))) == "+436641234567"
+
+
 def test_a_receipt_as_json_names_each_place(run: Run, config: Path) -> None:
     fill(config, routed(), mode="plain")
     receipt = json.loads(run("forget", "--wait", "0.1", "+436641234567", "--json", "--config", str(config))[1])

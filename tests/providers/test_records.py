@@ -152,7 +152,6 @@ async def test_a_column_that_is_not_there_is_an_error_and_not_nobody(tmp_path: P
 
 BROKEN = {
     "empty.csv": b"",
-    "twice.csv": b"id,id\n1,2\n",
     "nameless.csv": b"id,\n1,2\n",
     "quotes.csv": b'id,name\n1,"a"b\n',
     "latin.csv": "id,name\n1,J\u00f6rg\n".encode("latin-1"),

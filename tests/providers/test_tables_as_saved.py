@@ -13,7 +13,7 @@ from routing_engine.errors import ProviderRefused
 from routing_engine.providers.records.file import read_table
 from routing_engine.providers.records.provider import open_records
 from routing_engine.providers.records.settings import RecordsSettings
-from routing_engine.providers.records.table import TableFault
+from routing_engine.providers.records.table import TableFault, check_used
 from routing_engine.settings.integration import Model
 
 from .contract import by_caller, by_field, ids
@@ -123,13 +123,35 @@ def test_a_separator_within_the_quotes_of_a_heading_does_not_count(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("phone,note,name,note\n1,a,Anna,b\n", "column 2 and column 4"),
+        ("sep=;\nphone; note;note;name\n1;a;b;Anna\n", "column 2 and column 3"),
+    ],
+)
+def test_a_heading_that_stands_there_twice_is_a_fault_only_where_it_is_used(
+    tmp_path: Path, text: str, places: str
+) -> None:
+    table = read_table(saved(tmp_path, text), "csv")
+    assert [dict(row) for row in table.rows] == [{"phone": "1", "name": "Anna"}]
+    check_used(table, {"phone", "name"})
+    with pytest.raises(TableFault, match="the heading 'note' stands there twice") as caught:
+        check_used(table, {"phone", "note"})
+    assert places in str(caught.value)
+
+
+def test_an_unused_heading_that_stands_there_twice_is_a_remark(tmp_path: Path) -> None:
+    faults, remarks = findings(saved(tmp_path, "phone,note,note\n+436641234567,a,b\n"))
+    assert faults == []
+    assert remarks == [
+        "customers.csv:1: the heading 'note' stands there twice (column 2 and column 3): neither column is read; "
+        "rename or delete one of them"
+    ]
+
+
+@pytest.mark.parametrize(
     ("text", "found"),
     [
-        (
-            "phone,note,name,note\n",
-            "1: the heading 'note' stands there twice (column 2 and column 4); rename or delete",
-        ),
-        ("sep=;\nphone; note;note\n", "2: the heading 'note' stands there twice (column 2 and column 3)"),
         ("phone,,name\n1,x,Anna\n", "2: column 2 has no heading, and a value on line 2; write its heading"),
         ("Customers 2026;;\nphone;name;tier\n1;Anna;gold\n", "2: column 2 has no heading"),
         ("phone,name\n1,Anna,x\n", "2: line 2 has more cells than the first line has headings"),

@@ -13,7 +13,7 @@ from routing_engine.core.templates import as_text
 from routing_engine.errors import Problem
 from routing_engine.providers.records.file import read_table
 from routing_engine.providers.records.index import TableIndex
-from routing_engine.providers.records.table import Table, TableFault, no_column
+from routing_engine.providers.records.table import Table, TableFault, check_used, no_column, said_twice
 
 _AS_TEXT = "make the column a text there, and enter again what it has rounded"
 _ONE_NUMBER = "write one number, or several with ; between them"
@@ -33,12 +33,16 @@ def look_at(
     """Read a table as a call would, and return what is wrong with it. `file` is what the problems call it."""
     try:
         table = read_table(path, form, sheet)
+        check_used(table, {*mapped, *(column for columns in searches.phones for column in columns), *searches.texts})
     except OSError as error:
         sentence = f"it cannot be read: {error.strerror or 'it is not there'}"
         return FileFindings((Problem(file, 0, sentence, "make it readable for the engine's user"),))
     except TableFault as fault:
         return FileFindings((Problem(file, fault.line, str(fault), fault.remedy),))
     faults, remarks = _missing_columns(file, table, searches, mapped)
+    for name, places in table.twice.items():
+        sentence, remedy = said_twice(name, places)
+        remarks.append(Problem(file, table.headings, f"{sentence}: neither column is read", remedy))
     if not table.rows:
         remarks.append(Problem(file, 0, "it has no records", "write one below its headings"))
     phones = frozenset(column for columns in searches.phones for column in columns if column in table.columns)

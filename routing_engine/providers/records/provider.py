@@ -23,7 +23,7 @@ from routing_engine.providers.records.file import read_table
 from routing_engine.providers.records.findings import number_faults
 from routing_engine.providers.records.index import Index, TableIndex
 from routing_engine.providers.records.settings import RecordsSettings
-from routing_engine.providers.records.table import Row, TableFault, no_column
+from routing_engine.providers.records.table import Row, TableFault, check_used, no_column
 from routing_engine.settings.integration import Model
 from routing_engine.storage.single_flight import SingleFlight
 
@@ -137,6 +137,8 @@ class RecordsProvider:
 
     def _read(self) -> TableIndex:
         table = read_table(self._settings.file, self._settings.format, self._settings.sheet)
+        theirs = {column for shape in self._shapes.values() for column in shape.theirs}
+        check_used(table, {*theirs, *self._phone_columns(), self._settings.key})
         return TableIndex(table, self._region, self._phone_columns())
 
     def _phone_columns(self) -> frozenset[str]:

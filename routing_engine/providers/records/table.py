@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from routing_engine.core.model import Json
@@ -25,12 +25,16 @@ class TableFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows in their order. `lines` says where each begins (none: nobody knows), `headings` where the columns stand."""
+    """Rows in their order. `lines` says where each begins (none: nobody knows), `headings` where the columns stand.
+
+    `twice` are headings that more than one column has, and where they stand: those columns are left out.
+    """
 
     rows: Sequence[Row]
     columns: frozenset[str]
     lines: Sequence[int] = ()
     headings: int = 0
+    twice: Mapping[str, str] = field(default_factory=dict)
 
     def line_of(self, place: int) -> int:
         """Return the line of a row; 0 where nobody knows it."""
@@ -47,7 +51,7 @@ def with_headings(written: Sequence[str], rows: Iterable[tuple[int, Sequence[Jso
     A column without a heading and without a value is what spreadsheets leave behind: it is passed over.
     """
     header = [name.strip() for name in written]
-    _check_twice(header, headings)
+    twice = _find_twice(header, headings)
     found: list[Row] = []
     lines: list[int] = []
     for line, cells in rows:
@@ -55,22 +59,34 @@ def with_headings(written: Sequence[str], rows: Iterable[tuple[int, Sequence[Jso
             continue
         _check_named(header, cells, line)
         filled = [*cells, *[""] * (len(header) - len(cells))]
-        found.append({name: cell for name, cell in zip(header, filled, strict=False) if name})
+        found.append({name: cell for name, cell in zip(header, filled, strict=False) if name and name not in twice})
         lines.append(line)
-    return Table(found, frozenset(filter(None, header)), lines, headings)
+    return Table(found, frozenset(filter(None, header)) - frozenset(twice), lines, headings, twice)
 
 
-def _check_twice(header: Sequence[str], line: int) -> None:
+def check_used(table: Table, used: Collection[str]) -> None:
+    """Raise `TableFault` where a heading that is used stands there twice: which column is meant, nobody knows."""
+    for name, places in table.twice.items():
+        if name in used:
+            raise TableFault(*said_twice(name, places), table.headings)
+
+
+def said_twice(name: str, places: str) -> tuple[str, str]:
+    """Return sentence and remedy for a heading that more than one column has."""
+    return f"the heading '{name[:40]}' stands there twice ({places})", "rename or delete one of them"
+
+
+def _find_twice(header: Sequence[str], line: int) -> Mapping[str, str]:
+    """Return the headings that stand there twice, and where. Raises `TableFault` where there are none at all."""
     if not any(header):
         raise TableFault(
             "it is empty; its first line must name the columns", "write the headings, then the records", line
         )
+    found: dict[str, str] = {}
     for column, name in enumerate(header):
         if name and name in header[:column]:
-            places = f"column {header.index(name) + 1} and column {column + 1}"
-            raise TableFault(
-                f"the heading '{name[:40]}' stands there twice ({places})", "rename or delete one of them", line
-            )
+            found.setdefault(name, f"column {header.index(name) + 1} and column {column + 1}")
+    return found
 
 
 def _check_named(header: Sequence[str], cells: Sequence[Json], line: int) -> None:
