@@ -128,8 +128,15 @@ class FollowedCalls:
             yield from followed.watcher.readings()
         if self._worker is not None:
             yield from self._worker.readings()
+        if self.book is not None:
+            yield from self.book.readings()
         for (direction, outcome), count in self._ended.items():
             yield Reading("followed_calls_total", count, (direction, outcome))
+
+    async def forget(self, number: str) -> None:
+        """Let go of what memory has of a number."""
+        if self.book is not None:
+            await self.book.forget(number)
 
     async def close(self) -> None:
         """Write what waits, and let go of everything."""
@@ -249,9 +256,10 @@ class FollowedCalls:
         await self._database.open()
         queue = OutboxQueue(self._database)
         self._planner = DeliveryPlanner(queue, time.time)
-        book = CallBook(self._database, self._events.publish, self._planner.plan, self._contact_of)
+        book = CallBook(self._database, self._events.publish, self._planner.plan, self._contact_of, queue.forget)
         await book.open()
         self.book = book
+        self._do(book.keep_up(lambda: self._active().configuration.settings.keep_days))
         self._worker = DeliveryWorker(Workplace(queue, book, time.time, random.random))
 
     async def _follow(self, configuration: Configuration) -> None:

@@ -174,6 +174,7 @@ async def open_calls(host: Host) -> Subscriber:
     calls = FollowedCalls(host.events, host.active)
     calls.begin()
     host.readings.append(calls.readings)
+    host.forgets.append(calls.forget)
     return Subscriber(close=calls.close)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from routing_engine.cli.common import misuse, paint, print_json
 from routing_engine.cli.journal import JournalPlace, add_options, exit_on_journal_error, find_journal
@@ -21,6 +22,11 @@ from routing_engine.lookup.cache_file import forget_on_disk
 from routing_engine.mirror.index_writer import forget_in_mirrors
 from routing_engine.settings.paths import state_folder
 from routing_engine.storage.forget_note import leave_note, note_path, wait_for_receipt
+
+if TYPE_CHECKING:  # late: SQLAlchemy
+    from sqlalchemy import Connection
+
+    from routing_engine.storage.place import DatabasePlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +113,27 @@ def from_calls(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLin
 
     if place.calls.path is not None and not place.calls.path.exists():
         return ReceiptLine("calls", {}, notes=("none are kept",))
-    found = forget_calls(place.calls, number.e164, lambda text: without(text, number), dry_run)
+    found = forget_calls(place.calls, number.e164, lambda text: without(text, number), _drop(place.calls), dry_run)
     return ReceiptLine(
         "calls", {"calls": found.deleted, "mentions in other calls": found.cleaned}, not found.notes, found.notes
     )
+
+
+def _drop(place: DatabasePlace) -> Callable[[Connection, Sequence[str]], None]:
+    """Return what deletes the jobs of calls, where those are kept."""
+    # late: SQLAlchemy, procrastinate
+    from sqlalchemy import inspect
+
+    from routing_engine.delivery.outbox_table import forget_calls
+
+    def drop(connection: Connection, call_ids: Sequence[str]) -> None:
+        forget_calls(connection, call_ids)
+        if place.path is None and inspect(connection).has_table("procrastinate_jobs"):
+            from routing_engine.delivery.postgres_queue import PostgresQueue
+
+            PostgresQueue(place.url).forget(connection, call_ids)
+
+    return drop
 
 
 def from_cache(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptLine:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from sqlalchemy import Connection, delete, select, text, tuple_
+from sqlalchemy import Connection, delete, select, tuple_
 
 from routing_engine.calls.as_json import call_from_json, call_with_texts
 from routing_engine.calls.call import Call
@@ -16,7 +17,8 @@ from routing_engine.storage.shrink import FORGET_WAIT_S, shrink
 
 #: So many calls are looked through at a time, to keep the memory small.
 _STEP = 500
-_DELETE_JOBS = text("DELETE FROM outbox WHERE call_id = :call_id")
+#: Deletes what else is kept of calls, by their ids.
+Drop: TypeAlias = Callable[[Connection, Sequence[str]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,17 @@ class ForgottenRecords:
     notes: tuple[str, ...] = ()
 
 
-def forget_calls(place: DatabasePlace, number: str, clean: Callable[[str], str], dry_run: bool) -> ForgottenRecords:
+def forget_calls(
+    place: DatabasePlace, number: str, clean: Callable[[str], str], drop: Drop, dry_run: bool
+) -> ForgottenRecords:
     """Remove a number (E.164); `clean` takes it out of a text. Count only with `dry_run`. Raises `StorageError`."""
     connector = Connector(place, write=not dry_run, wait_s=FORGET_WAIT_S)
     try:
         with connector.transaction() as connection:
             theirs, mentions = _look_through(connection, number, clean)
             if not dry_run:
+                # What waits to be sent of these calls holds the number, too.
+                drop(connection, [*theirs, *(call.id for call in mentions)])
                 _remove(connection, theirs, mentions, number)
     finally:
         connector.close()
@@ -68,9 +74,6 @@ def _all(connection: Connection) -> Iterator[Call]:
 
 
 def _remove(connection: Connection, theirs: list[str], mentions: list[Call], number: str) -> None:
-    # What waits to be sent of these calls holds the number, too.
-    for call_id in (*theirs, *(call.id for call in mentions)):
-        connection.execute(_DELETE_JOBS, {"call_id": call_id})
     for first in range(0, len(theirs), _STEP):
         delete_calls(connection, theirs[first : first + _STEP])
     for call in mentions:

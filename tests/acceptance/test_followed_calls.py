@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
+import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ from aiohttp import web
 from rig.conf import MANAGER_USER
 from rig.stage import desk
 
-from .engine import Engine
+from .engine import PROGRAM, Engine
 from .middleware import Journal
 from .stage import House, Stage, engine_of
 
@@ -185,3 +188,35 @@ async def test_a_call_of_nobody_who_is_known_is_not_written(stage: Stage, crm: O
     told = await ended(crm, NOBODY_KNOWN)
     assert told["contact"] is None
     assert all(one.get("key") != told["id"] for one in crm.entries)
+
+
+async def test_a_call_that_ended_in_the_emergency_prompt_is_told_so(stage: Stage, crm: Outside, engine: Engine) -> None:
+    number = "+436641112277"
+    await (await stage.dial("nowhere", caller=number)).ended()
+    told = await ended(crm, number)
+    lines = (await asked(engine, "explain", told["pbx_call_id"])).splitlines()
+    assert "to slaes" in lines[0] or "queue slaes" in lines[0]
+    assert any("the dialplan's emergency prompt ended it" in line for line in lines)
+    listed = await asked(engine, "calls", "--caller", number)
+    assert "missed, emergency" in listed
+
+
+async def test_what_became_of_a_call_is_listed_and_told(stage: Stage, crm: Outside, engine: Engine) -> None:
+    number = "+436641112278"
+    async with desk(stage.asterisk, "1001") as phone:
+        call = await stage.call("to_anna", caller=number)
+        await (await phone.next_call()).answered()
+        await call.hang_up()
+    told = await ended(crm, number)
+    (listed,) = [json.loads(line) for line in (await asked(engine, "calls", "--caller", number, "--json")).splitlines()]
+    assert (listed["id"], listed["outcome"], listed["user"]) == (told["id"], "answered", "anna")
+    said = await asked(engine, "explain", told["id"])
+    assert "extension 1001" in said
+    assert "answered by anna (inbound)" in said
+    assert "main/1001 (anna): answered" in said
+
+
+async def asked(engine: Engine, *words: str) -> str:
+    """What a command says of the folder of a running engine."""
+    command = [str(PROGRAM), "--config", str(engine.folder), *words]
+    return (await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)).stdout
