@@ -92,6 +92,8 @@ class Derivation:
     @cached_property
     def over(self) -> bool:
         """Whether nobody is left in it."""
+        if self.call.unsure:
+            return False
         if self.call.known is not None and not self.call.channels:
             return self.call.missing_at is not None
         return all(one.over_at is not None for one in self.call.channels.values() if one.kind != "other")

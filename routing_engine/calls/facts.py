@@ -246,6 +246,8 @@ class CallFacts:
     # When it was noticed that the PBX does not know it any more; the history may still say what became of it.
     missing_at: float | None = None
     closed: bool = False
+    # Taken up from the store: until the PBX has said which channels it has, nobody knows who is in it.
+    unsure: bool = False
     # It has become a part of another call, or is long over.
     let_go: bool = False
     ended_at: float | None = None

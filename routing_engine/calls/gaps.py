@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import inf, nextafter
 
 from routing_engine.calls.facts import CallFacts, ChannelFacts
@@ -28,6 +29,7 @@ from routing_engine.calls.sets import CallSets
 
 #: The list of channels is made while calls go on: what happened this close to it is newer than the list.
 _WHILE_ASKED_S = 1.0
+_SHORTEST_S = 0.001
 #: The list has whole seconds, and is some time on its way.
 _ROUNDED_S = 5.0
 _DIALLED_BY = ("AppDial", "AppQueue")
@@ -60,16 +62,25 @@ def missing(sets: CallSets, present: Iterable[str], asked_at: float, sign_at: fl
     there = set(present)
     gone = (one for one in sets.channels.values() if one.uniqueid not in there)
     calls = _gone(sets, (one for one in gone if one.last_at < asked_at - _WHILE_ASKED_S), min(sign_at, asked_at))
-    for call in sets.calls.values():
-        if call.known and not call.channels and call.missing_at is None:
-            call.missing_at = asked_at
-            calls[call] = None
+    calls.update(dict.fromkeys(_stored(sets, asked_at)))
     return list(calls)
 
 
 def restarted(sets: CallSets, before: float, sign_at: float) -> list[CallFacts]:
     """Note that all channels which began before a restart of the PBX are gone; return their calls."""
-    return list(_gone(sets, (one for one in sets.channels.values() if one.start < before), sign_at))
+    calls = _gone(sets, (one for one in sets.channels.values() if one.start < before), sign_at)
+    calls.update(dict.fromkeys(_stored(sets, before)))
+    return list(calls)
+
+
+def _stored(sets: CallSets, at: float) -> list[CallFacts]:
+    """Note which calls of the store the PBX does not have; return all that were not sure until now."""
+    stored = [call for call in sets.calls.values() if call.unsure and call.known and call.known.started_at < at]
+    for call in stored:
+        call.unsure = False
+        if not call.channels:
+            call.missing_at = at
+    return stored
 
 
 def _gone(sets: CallSets, channels: Iterable[ChannelFacts], sign_at: float) -> dict[CallFacts, None]:
@@ -85,7 +96,7 @@ def _gone(sets: CallSets, channels: Iterable[ChannelFacts], sign_at: float) -> d
 def fill(sets: CallSets, rows: Sequence[HistoryRow]) -> list[CallFacts]:
     """Learn what the history says of calls that are gone, or that nobody has seen; return those calls."""
     calls: dict[CallFacts, None] = {}
-    for row in sorted(rows, key=lambda one: (one.began_at, one.at)):
+    for row in sorted((_read(sets, row) for row in rows), key=lambda one: (one.began_at, one.at)):
         for event in _row_events(sets, row):
             calls.update(dict.fromkeys(learn(sets, event)))
         call = sets.calls.get(row.channel.uniqueid)
@@ -115,13 +126,24 @@ def _live(known: ChannelFacts | None, live: LiveChannel, since: float, at: float
     yield ChannelSeen(at, channel)
 
 
+def _read(sets: CallSets, row: HistoryRow) -> HistoryRow:
+    """Return a row as it is meant."""
+    answered = row.began_at if row.answered_at is None else row.answered_at
+    channel = row.channel
+    if sets.site.kind(channel.name) == "trunk" and not sets.site.outside(channel.exten):
+        # After a transfer it is where the call went, not what was called.
+        channel = replace(channel, exten=None)
+    # It has whole seconds; a short talk would be none.
+    return replace(row, channel=channel, at=max(row.at, answered + _SHORTEST_S))
+
+
 def _row_events(sets: CallSets, row: HistoryRow) -> Iterator[PbxEvent]:
     channel, called = row.channel, _called(sets, row)
     known = sets.channels.get(channel.uniqueid)
     if known is not None and known.gone_at is None and not known.from_history:
         return  # it lives, or its own hang-up was seen
     if known is None:
-        yield ChannelBegan(row.began_at, channel, incoming=True)
+        yield ChannelBegan(row.began_at, channel, row.application not in _DIALLED_BY)
     if row.application:
         yield ApplicationBegan(row.began_at, channel, row.application)
         if row.application == "Queue" and (known is None or not known.joins):
@@ -134,15 +156,29 @@ def _pair(sets: CallSets, row: HistoryRow, called: PbxChannel) -> Iterator[PbxEv
     before = sets.channels.get(called.uniqueid)
     if before is None:
         yield ChannelBegan(row.began_at, called, incoming=False)
-        yield DialBegan(row.began_at, row.channel, called, row.channel.exten)
+        yield DialBegan(row.began_at, row.channel, called, _dialled(row))
     if row.answered_at is not None and row.disposition == "ANSWERED":
         if before is None or not before.enters:
             bridge = f"history {called.uniqueid}"
             yield from (Bridged(row.answered_at, one, bridge) for one in (row.channel, called))
     elif before is None or not before.dial_ends:
+        if row.disposition == "NO ANSWER":
+            yield ChannelRang(row.began_at, called)
         yield DialEnded(row.at, row.channel, called, _STATUS.get(row.disposition, "NOANSWER"))
     if before is None or before.gone_at is not None:
-        yield HungUp(row.at, called, _NORMAL)
+        yield HungUp(row.at if before is None else _behind(row.at, before), called, _NORMAL)
+
+
+def _behind(at: float, channel: ChannelFacts) -> float:
+    """Return the end of a channel: rows have whole seconds, and what is known to have happened was before the end."""
+    seen = at if channel.gone_at is None else min(channel.gone_at, at + 1)
+    return max(at, seen, nextafter(channel.last_at, inf))
+
+
+def _dialled(row: HistoryRow) -> str | None:
+    """Return what was dialled: `PJSIP/+43123@trunk,30` of Dial says it, the extension may have a code in front."""
+    said = (row.application_data or "").partition(",")[0].partition("&")[0]
+    return said if row.application == "Dial" and said else row.channel.exten
 
 
 def _called(sets: CallSets, row: HistoryRow) -> PbxChannel | None:
@@ -160,8 +196,9 @@ def _ended(call: CallFacts, row: HistoryRow) -> None:
     channel = call.channels.get(row.channel.uniqueid)
     if channel is None or (channel.hung_at is not None and not channel.from_history):
         return
-    if channel.hung_at is None or channel.hung_at < row.at:
+    at = _behind(row.at, channel)
+    if channel.hung_at is None or channel.hung_at < at:
         channel.gone(None)
         channel.hung_at = None
-        channel.hang_up(row.at, None, None)
+        channel.hang_up(at, None, None)
         channel.from_history = True

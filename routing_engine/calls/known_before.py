@@ -15,14 +15,16 @@ def taken_up(call: Call) -> CallFacts:
     ids = dict.fromkeys([call.pbx_call_id, *call.linkedids])
     rung = {leg.phone for leg in call.legs if leg.ringing_at is not None}
     told = Told(True, rung, call.answered_at is not None, len(call.transfers))
-    return CallFacts(ids, id=call.id, known=call, told=told)
+    return CallFacts(ids, id=call.id, known=call, unsure=True, told=told)
 
 
 def gone_on(known: Call, now: Call) -> Call:
     """Return the record of a call with what was known of it before the engine was started."""
     answered = _first(known.answered_at, now.answered_at)
+    waits = now.state == "ringing" and answered is not None
     return replace(
         now,
+        state="talking" if waits else now.state,
         pbx_call_id=known.pbx_call_id,
         started_at=known.started_at,
         direction=known.direction,

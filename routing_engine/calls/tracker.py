@@ -154,8 +154,7 @@ class CallTracker:
         for channel in call.channels.values():
             if channel.over_at is None:
                 channel.gone(max(channel.last_at, min(self._sign_at, at)))
-        call.closed = True
-        call.missing_at = at
+        call.closed, call.unsure, call.missing_at = True, False, at
         told = self._tell(call, at)
         self._forget(call)
         self._sets.forget(call)

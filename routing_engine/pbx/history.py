@@ -20,7 +20,7 @@ MOST_BYTES = 8 << 20
 EARLIER_S = 60.0
 # The columns of cdr_csv that are always there; unique id and, at the end, Linkedid depend on cdr.conf.
 _DST, _CONTEXT, _SRC = 2, 3, 1
-_CHANNEL, _CALLED, _APPLICATION, _START, _ANSWER, _END, _DISPOSITION, _UNIQUEID = 5, 6, 7, 9, 10, 11, 14, 16
+_CHANNEL, _CALLED, _APPLICATION, _DATA, _START, _ANSWER, _END, _DISPOSITION, _UNIQUEID = 5, 6, 7, 8, 9, 10, 11, 14, 16
 _WITH_IDS = 20
 
 
@@ -77,6 +77,7 @@ def _row(columns: Sequence[str]) -> HistoryRow | None:
         _moment(columns[_ANSWER]),
         columns[_DISPOSITION],
         columns[_APPLICATION] or None,
+        columns[_DATA] or None,
     )
 
 

@@ -149,6 +149,37 @@ def test_a_stored_call_that_is_gone_is_filled_or_unknown() -> None:
     assert (call.outcome, call.ended_at, call.id) == ("answered", T + 80, before.id)
 
 
+def test_a_stored_call_is_not_over_before_the_pbx_has_said_who_is_in_it() -> None:
+    before = Follower().take(TALKING).call
+    follower = Follower()
+    follower.tracker.resume([before])
+    follower.take(ends(60, ANNA))
+    assert follower.call.state != "ended"
+    assert follower.take(Snapshot(T + 65, BOTH_LIVE[:1]), HistoryRead(T + 66)).call.state == "talking"
+    assert follower.take(ends(70, CALLER)).call.outcome == "answered"
+
+
+def test_a_short_talk_of_the_history_was_one() -> None:
+    row = replace(ROW, at=T, answered_at=T)
+    assert Follower().take(row, HistoryRead(T + 9)).call.outcome == "answered"
+
+
+def test_an_end_in_whole_seconds_is_not_before_what_is_known() -> None:
+    row = replace(ROW, at=T + 5)
+    assert Follower().take(TALKING, Snapshot(T + 100, ()), row, HistoryRead(T + 101)).call.outcome == "answered"
+
+
+def test_the_history_of_a_line_that_was_dialled_is_no_inbound_call() -> None:
+    anna = phone("201", "3.1", exten="9+436641234567")
+    line = replace(outside("3.2", "3.1"), exten=None)
+    rows = [
+        HistoryRow(T + 20, anna, line.name, T, T + 5, "ANSWERED", "Dial", "PJSIP/+436641234567@trunk,30"),
+        HistoryRow(T + 20, line, None, T, T + 5, "ANSWERED", "AppDial", "(Outgoing Line)"),
+    ]
+    call = Follower().take(rows, HistoryRead(T + 30)).call
+    assert (call.direction, call.to, call.outcome) == ("outbound", "+436641234567", "answered")
+
+
 def test_a_stored_call_whose_id_comes_again_is_another_one() -> None:
     before = Follower().take(TALKING).call
     follower = Follower()
