@@ -63,9 +63,8 @@ async def stopped(office: Office) -> Sequence[Told]:
 
 @situation(alone=True, broken=True)
 async def reconnected(office: Office) -> Sequence[Told]:
-    """Maria speaks with Anna, Clara with Otto, Bernd calls somebody. The connection of who listens breaks. Meanwhile
-    Maria hangs up, and a new call of Maria's reaches Bernd. The connection is back, and asks what there is; then all
-    hang up."""
+    """Maria speaks with Anna, Clara with Otto. The connection of who listens breaks. Meanwhile Maria hangs up, and a
+    new call of hers reaches Bernd. The connection is back, and asks what there is; then all hang up."""
     maria = await office.outside("01")
     anna = await office.answered("201")
     await office.talk(maria, anna)

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from routing_engine.asterisk.ami_wire import AmiMessage
 from routing_engine.calls.pbx_events import HistoryRead, PbxEvent, Tick
 from routing_engine.pbx.ami_events import events_of, restarted, snapshot
-from tests.calls.recorded import began, connections
+from routing_engine.pbx.history import read_history
+from tests.calls.recorded import STREAMS, began, connections
 
 
-def stream_events(name: str) -> Iterator[PbxEvent]:
-    """Yield the events of a stream as whoever follows a PBX makes them; no history is read."""
+def stream_events(name: str, history: bool = False) -> Iterator[PbxEvent]:
+    """Yield the events of a stream as whoever follows a PBX makes them, with what its call records say or without."""
     last = 0.0
     for number, (began_at, connection) in enumerate(zip(began(name), connections(name), strict=True)):
         asked: list[AmiMessage] = []
@@ -28,5 +29,7 @@ def stream_events(name: str) -> Iterator[PbxEvent]:
                 asked.append(message)
             elif kind == "StatusComplete":
                 yield snapshot(asked, asked, began_at)
+                if history:
+                    yield from read_history(STREAMS / f"{name}.csv", began_at)
                 yield HistoryRead(began_at)
     yield Tick(last + 120)

@@ -47,6 +47,12 @@ def test_every_call_of_a_stream_starts_and_ends_once(name: str) -> None:
         assert kinds.count("call.answered") <= 1
 
 
+def test_a_call_that_ended_while_nobody_listened_is_told_by_the_call_records() -> None:
+    follower = Follower(SITE).take(stream_events("reconnected", history=True))
+    assert [call.outcome for call in follower.calls.values()] == ["answered"] * 3
+    assert follower.tracker.kept[0] == 0
+
+
 def replayed(name: str) -> Follower:
     return Follower(SITE).take(stream_events(name))
 
