@@ -88,16 +88,33 @@ class CallBook:
         self._aliases: dict[str, str] = {}
         self._decided: OrderedDict[str, tuple[CallRoute, CallContact | None]] = OrderedDict()
 
-    async def open(self) -> None:
-        """Take up the calls that were open when the engine ended. Without a database it begins with none."""
+    async def open(self) -> bool:
+        """Take up the calls that were open when the engine ended; False where the database is down."""
         self._since = self._now()
         try:
-            found = await self._database.read(calls_table.open_calls)
+            await self.take_up()
         except StorageError:
-            return  # the database tells of it itself
-        for call in found:
-            self._calls.setdefault(call.id, call)
-            self._index(call)
+            return False  # the database tells of it itself
+        return True
+
+    async def take_up(self) -> list[Call]:
+        """Take up the open calls of the database; return those that nobody has spoken of yet. Raises `StorageError`.
+
+        Where the database was down at the start, its PBX may have told a call anew under another id: that one goes on.
+        """
+        taken: list[Call] = []
+        for call in await self._database.read(calls_table.open_calls):
+            if call.id in self._calls:
+                continue
+            anew = self._same(call)
+            if anew is None:
+                self._keep(call)
+                taken.append(call)
+            else:
+                self._change(replace(call, state="ended", merged_into=anew), ("call.updated",))
+                self._hand_over(self._calls[call.id])
+                self._index(self._calls[anew])
+        return taken
 
     # ----------------------------------------------------------------------------------------- questions
 

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 from routing_engine.call_book import CallBook
@@ -33,7 +34,7 @@ from routing_engine.delivery.planner import DeliveryPlanner, Wanted
 from routing_engine.delivery.webhook import Webhook
 from routing_engine.delivery.worker import DeliveryWorker
 from routing_engine.engine import ActiveConfig, call_logs
-from routing_engine.errors import RoutingEngineError, traceback_frames
+from routing_engine.errors import RoutingEngineError, StorageError, traceback_frames
 from routing_engine.event_bus import EventBus
 from routing_engine.logger import Logger
 from routing_engine.pbx.watcher import PbxWatcher
@@ -43,6 +44,7 @@ from routing_engine.storage.database import Database
 
 #: So many look-ups of other parties at once are those of a very busy site; what comes then is found when it is written.
 MOST_MATCHES = 500
+_LOOK_AGAIN_S = 1.0
 #: So many calls are remembered as looked for.
 _MOST_KNOWN = 5000
 #: A telephone rings, or the call is over without: no route asks any more.
@@ -257,10 +259,22 @@ class FollowedCalls:
         queue = OutboxQueue(self._database)
         self._planner = DeliveryPlanner(queue, time.time)
         book = CallBook(self._database, self._events.publish, self._planner.plan, self._contact_of, queue.forget)
-        await book.open()
+        if not await book.open():
+            self._do(self._take_up_later(self._database, book))
         self.book = book
         self._do(book.keep_up(lambda: self._active().configuration.settings.keep_days))
         self._worker = DeliveryWorker(Workplace(queue, book, time.time, random.random))
+
+    async def _take_up_later(self, database: Database, book: CallBook) -> None:
+        """Take up the calls of before once the database is there: some have gone on, some have ended meanwhile."""
+        while True:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            if not database.down:
+                with suppress(StorageError):
+                    for call in await book.take_up():
+                        if call.pbx in self._pbxs:
+                            self._pbxs[call.pbx].tracker.resume([call])
+                    return
 
     async def _follow(self, configuration: Configuration) -> None:
         for name in [name for name, one in self._pbxs.items() if configuration.pbxs.get(name) != one.pbx]:

@@ -342,3 +342,26 @@ async def test_a_database_that_is_down_costs_no_event_and_takes_all_when_it_is_b
     call = await kept(state / "calls.db")
     assert call is not None
     assert (call.outcome, call.disposition) == ("answered", "sold")
+
+
+async def test_calls_of_before_are_taken_up_when_the_database_comes_back_after_the_start(tmp_path: Path) -> None:
+    state, path = tmp_path / "state", tmp_path / "state" / "calls.db"
+    gone = replace(RINGING, id="b", pbx_call_id="9.9", linkedids=("9.9",))
+    async with opened(path) as book:
+        await take(book, RINGING, "call.started")
+        await book.edit("a", SOLD)
+        await take(book, gone, "call.started")
+    state.rename(tmp_path / "unplugged")
+    state.write_text("a file, where the folder should be")
+    log = Log()
+    async with opened(path, now=AT + 10) as book:
+        await take(book, replace(TALKING, id="new"), "call.started", "call.answered")
+        state.unlink()
+        (tmp_path / "unplugged").rename(state)
+        await log.wait_for("database.up")
+        assert await book._database.flush()
+        assert [one.id for one in await book.take_up()] == ["b"]
+        assert {one.id: one.disposition for one in book.open_calls()} == {"new": "sold", "b": None}
+        become = await book.call("a")
+    assert become is not None
+    assert (become.id, become.answered_at) == ("new", AT + 5)
