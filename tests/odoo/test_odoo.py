@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,9 +10,10 @@ import pytest
 from rig.odoo import Odoo
 from routing_engine.core.asks import Found
 from routing_engine.core.model import Record
+from routing_engine.errors import ProviderRefused, ProviderUnreachable
 from tests.acceptance.stage import House
 from tests.crm.contract import ANNA, RealContract
-from tests.crm.scene import Asked, Scene, asking, ids, landed
+from tests.crm.scene import Asked, Scene, asking, called, ids, landed, sound
 
 from .browser import led_to
 from .integrations import json_2
@@ -152,18 +152,43 @@ async def test_changes_and_more_than_a_page_are_listed(scene: Scene, system: Odo
         assert await crm.listed("contact", now + timedelta(hours=1)) == []
 
 
-async def test_a_call_is_noted_changed_and_has_its_recording(scene: Scene, system: Odoo) -> None:
-    anna, number = Record({}, id=scene.ids["Anna"]), int(scene.ids["Anna"])
-    said = {"subject": "Inbound call", "body": "Spoke, 'twice' <b>", "recording_name": "call.wav"}
+async def test_a_call_is_noted_once_changed_and_has_its_recording(scene: Scene, system: Odoo) -> None:
+    number = int(scene.ids["Anna"])
     async with asking(scene) as crm:
-        note = (await crm.write("log_call", "contact", anna, said))["crm_id"]
-        assert isinstance(note, int)
-        body = str(system.record("mail.message", note, "body", "subject", "res_id")["body"])
-        assert "&lt;b&gt;" in body
-        await crm.write("update_call", "contact", anna, {**said, "body": "Spoke thrice", "crm_id": note})
-        sound = base64.b64encode(b"RIFF").decode()
-        await crm.write("attach_recording", "contact", anna, {**said, "crm_id": note, "recording_base64": sound})
-    assert "Spoke thrice" in str(system.record("mail.message", note, "body")["body"])
+        user = await crm.log.find_user("admin@example.com", "") or await crm.log.find_user("admin", "")
+        anna = called("contact", scene.ids["Anna"], user=user or "")
+        made = await crm.log.log(anna)
+        assert await crm.log.log(anna, again=True) == made
+        await crm.log.update(replace(anna, body=f"Spoke <thrice>\n{anna.body}"), made.id)
+        await crm.log.attach(anna, made.id, sound(b"RIFF"))
+    found = system.record("mail.message", int(made.id), "body", "subject", "author_id", "attachment_ids", "res_id")
+    assert "Spoke &lt;thrice&gt;<br>" in str(found["body"])
+    assert (found["subject"], found["res_id"]) == ("Call from Anna", number)
     files = system.ask("ir.attachment", "search_read", domain=[["res_id", "=", number], ["name", "=", "call.wav"]])
     assert isinstance(files, list)
     assert [(one["res_model"], one["file_size"]) for one in files] == [("res.partner", 4)]
+    assert found["attachment_ids"] == [files[0]["id"]]
+
+
+async def test_the_author_of_the_note_is_who_took_the_call(scene: Scene, system: Odoo) -> None:
+    users = system.ask("res.users", "search_read", domain=[["share", "=", False]], fields=["login", "partner_id"])
+    assert isinstance(users, list)
+    async with asking(scene) as crm:
+        user = await crm.log.find_user(users[0]["login"], "")
+        assert user == str(users[0]["id"])
+        made = await crm.log.log(called("contact", scene.ids["Paul"], "Another", user))
+    author = system.record("mail.message", int(made.id), "author_id")["author_id"]
+    assert isinstance(author, list)
+    assert author[0] == users[0]["partner_id"][0]
+
+
+async def test_a_new_contact_is_found_by_its_number(scene: Scene) -> None:
+    async with asking(scene) as crm:
+        made = await crm.log.create("contact", {"name": "Nora Neu", "phone": "+43 1 5559977", "city": "Graz"})
+        assert ids(await crm.caller("+43 1 5559977", "contact")) == [made.id]
+
+
+async def test_an_entry_that_somebody_deleted_is_told(scene: Scene) -> None:
+    async with asking(scene) as crm:
+        with pytest.raises((ProviderRefused, ProviderUnreachable)):
+            await crm.log.update(called("contact", scene.ids["Anna"]), "99999999")

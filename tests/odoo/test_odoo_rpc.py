@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
+from dataclasses import replace
 
 import pytest
 
 from rig.odoo import Odoo
-from routing_engine.core.model import Record
 from routing_engine.errors import ProviderRefused
 from tests.acceptance.stage import House
 from tests.crm.contract import ANNA, RealContract, by_field_of
-from tests.crm.scene import Asked, Scene, asking, ids, landed
+from tests.crm.scene import Asked, Scene, asking, called, ids, landed, sound
 
 from .integrations import json_rpc
 
@@ -70,14 +69,15 @@ class TestJsonRpc(RealContract):
         system.ask("res.partner", "write", ids=[number], vals={"active": False})
         assert str(number) in await crm.gone("contact")
 
-    async def test_a_call_is_noted_changed_and_has_its_recording(self, crm: Asked, scene: Scene, system: Odoo) -> None:
-        paul, said = Record({}, id=scene.ids["Paul"]), {"subject": "Inbound call", "body": "Spoke"}
-        note = (await crm.write("log_call", "contact", paul, said))["crm_id"]
-        # An id up to 18, a list with it in 19: the description takes both.
-        number = note[0] if isinstance(note, list) else note
-        assert isinstance(number, int)
-        await crm.write("update_call", "contact", paul, {"body": "Spoke thrice", "crm_id": note})
-        assert "Spoke thrice" in str(system.record("mail.message", number, "body")["body"])
-        sound = {"recording_name": "rpc.wav", "recording_base64": base64.b64encode(b"RIFF").decode()}
-        await crm.write("attach_recording", "contact", paul, sound)
-        assert system.ask("ir.attachment", "search_count", domain=[["name", "=", "rpc.wav"]]) == 1
+    async def test_a_call_is_noted_once_changed_and_has_its_recording(
+        self, crm: Asked, scene: Scene, system: Odoo
+    ) -> None:
+        paul = called("contact", scene.ids["Paul"], "By the older way")
+        made = await crm.log.log(paul)
+        assert await crm.log.log(paul, again=True) == made
+        assert "By the older way<br>" in str(system.record("mail.message", int(made.id), "body")["body"])
+        await crm.log.update(replace(paul, body="Spoke thrice"), made.id)
+        await crm.log.attach(paul, made.id, sound(b"RIFF", "rpc.wav"))
+        found = system.record("mail.message", int(made.id), "body", "attachment_ids")
+        assert "Spoke thrice" in str(found["body"])
+        assert len(found["attachment_ids"]) == 1  # type: ignore[arg-type]

@@ -143,6 +143,7 @@ class CrmCallLog:
         found = {}
         for name, path in step.capture:
             raw = header_value(heard.headers, path) if isinstance(path, str) else path.first(heard.tree)
+            raw = raw[0] if isinstance(raw, list) and raw else raw  # a system that was asked for several says so
             text = as_text(raw) if isinstance(raw, (str, int, float)) and not isinstance(raw, bool) else ""
             # An entry without an id could never be changed: better made twice than lost from sight.
             if not text:
@@ -168,7 +169,7 @@ class CrmCallLog:
                 nodes, cursor = await self._found(match, here, cursor)
             except Unsearchable:
                 return []
-            found |= {text: None for node in nodes if _fits(match, node, here) and (text := _id(match, node))}
+            found |= {text: None for node in nodes if _fits(match, node, here) and (text := _id(match, node, here))}
             if not cursor:
                 break
         return list(found)
@@ -240,6 +241,8 @@ def _pattern(text: TextTemplate, scope: Scope) -> re.Pattern[str]:
     return re.compile("".join(".*".join(map(re.escape, part)) for part in parts), re.I | re.S)
 
 
-def _id(match: Match, node: dict[str, Json]) -> str:
+def _id(match: Match, node: dict[str, Json], scope: Scope) -> str:
+    if match.means is not None:
+        return match.means.text(scope)
     found = match.id.first(node)
     return as_text(found) if isinstance(found, (str, int)) and not isinstance(found, bool) else ""

@@ -130,11 +130,15 @@ class RequestStep:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A search for one thing: its `id`, where each path of `same` holds the text beside it, whatever the case."""
+    """A search for one thing: its `id`, where each path of `same` holds the text beside it, whatever the case.
+
+    With `means` what was found only proves that this id is the one.
+    """
 
     attempt: Attempt
     id: Path
     same: tuple[tuple[Path, TextTemplate], ...] = ()
+    means: TextTemplate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from routing_engine.providers.crm.read_rules import CONDITION, path
 from routing_engine.providers.crm.requests import Known, Where
 from routing_engine.providers.crm.templates import TextTemplate
 from routing_engine.providers.crm.writing import makes_entry
-from routing_engine.settings.spec import read, required, setting
+from routing_engine.settings.spec import read, setting
 from routing_engine.settings.value_types import TEXT, choice, list_of, one_or_more, parsed, raw, text
 from routing_engine.settings.yaml_reader import Section, YamlValue, suggest
 
@@ -64,7 +64,12 @@ class WritingKeys:
 class MatchKeys(AttemptKeys):
     """A search for one thing."""
 
-    id: Path | None = required(path("id"), None, "where a found one has its id", example="id")
+    id: Path | None = setting(path("id"), None, "where a found one has its id", usual="`id`")
+    means: YamlValue | None = setting(
+        raw("text with [values](#values)", TEXT),
+        None,
+        "the id, where what was found lies below it: a comment of a ticket",
+    )
     same: YamlValue | None = setting(
         raw("mapping, [path](#paths) to text with [values](#values)", {"type": "object"}),
         None,
@@ -143,7 +148,8 @@ def _matches(values: tuple[YamlValue, ...], known: Known, usual: Attempt) -> tup
 def _match(section: Section, known: Known, usual: Attempt) -> Match:
     keys = read(section, MatchKeys, "a search")
     attempt = replace(read_attempt(section, keys, known, usual), when=keys.when)
-    return Match(attempt, keys.id or read_path("id"), _same(keys.same, known))
+    means = None if keys.means is None else read_marked(keys.means, known)
+    return Match(attempt, keys.id or read_path("id"), _same(keys.same, known), means)
 
 
 def _same(value: YamlValue | None, known: Known) -> tuple[tuple[Path, TextTemplate], ...]:

@@ -10,12 +10,11 @@ from dataclasses import replace
 from datetime import UTC
 
 import pytest
-from aiohttp import web
 
 from routing_engine.calls.call import Call, CallContact, Note
 from routing_engine.calls.log_entry import entry_of
 from routing_engine.calls.ports import CallLog, EntryUser, LogEntry, SoundFile
-from routing_engine.errors import ProviderRefused, ProviderThrottled, ProviderUnreachable
+from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderThrottled, ProviderUnreachable
 from routing_engine.providers.crm.provider import CrmProvider
 from routing_engine.settings.call_log import CallLogKeys
 
@@ -51,7 +50,10 @@ class CallContract(OpensCrm):
     takes = "file"
     #: Whether an entry can be changed, and whether one is found again that was made.
     updates = True
+    finds = True
     unmatched = True
+    #: What the vendor's ids of entries begin with.
+    prefix = ""
 
     def entry(self, direction: str = "inbound", outcome: str | None = "answered", **more: object) -> LogEntry:
         found = CallContact("found", "crm", "contact", self.contact, "Anna Gruber", fields={"owner_id": self.user})
@@ -79,8 +81,9 @@ class CallContract(OpensCrm):
     async def test_a_call_is_written_with_all_that_is_known(self, crm: Open) -> None:
         made = await self.log(crm).log(self.entry())
         found = self.only(crm)
-        assert (made.id, found.contact) == (found.id, self.contact)
-        assert "Call from Anna Gruber (+436641234567)" in f"{found.subject}\n{found.body}"
+        assert (made.id, found.contact) == (self.prefix + found.id, self.contact)
+        assert "+436641234567" in found.body
+        assert found.subject in ("Call from Anna Gruber (+436641234567)", "")
         assert all(word in found.body for word in ("Tags: vip", "Sentiment: positive", f"Call ID: {CALL}"))
         assert found.user == (self.user if self.has_user else "")
 
@@ -110,21 +113,25 @@ class CallContract(OpensCrm):
         made = await log.log(self.entry())
         crm.standin.written.clear()
         if self.updates:
-            with pytest.raises(ProviderRefused):
+            with pytest.raises((ProviderRefused, ProviderMisread)):
                 await log.update(self.entry(), made.id)
         assert not crm.standin.written
 
     # --------------------------------------------------------------------------------------- twice
 
     async def test_an_entry_whose_answer_got_lost_is_made_once(self, crm: Open) -> None:
+        if not self.finds:
+            return
         log, crm.standin.lose = self.log(crm), True
         with pytest.raises(ProviderUnreachable):
             await log.log(self.entry())
         made = await log.log(self.entry(), again=True)
-        assert made.id == self.only(crm).id
+        assert made.id == self.prefix + self.only(crm).id
         assert self.only(crm).contact == self.contact
 
     async def test_the_same_again_changes_nothing(self, crm: Open) -> None:
+        if not self.finds:
+            return
         first = await self.log(crm).log(self.entry())
         assert await self.log(crm).log(self.entry(), again=True) == first
         assert len(crm.standin.written) == 1
@@ -150,7 +157,7 @@ class CallContract(OpensCrm):
 
     @pytest.mark.parametrize("status", [400, 403])
     async def test_what_is_refused_is_an_administrators(self, crm: Open, status: int) -> None:
-        crm.standin.nexts.append(lambda: web.json_response({"message": "no"}, status=status))
+        crm.standin.nexts.append(lambda: crm.standin.refusal(status))
         with pytest.raises(ProviderRefused) as caught:
             await self.log(crm).log(self.entry())
         assert "1234567" not in str(caught.value)

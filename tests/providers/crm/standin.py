@@ -157,6 +157,10 @@ class StandIn:
         """The vendor's own way to say that it is asked too much."""
         return web.json_response({"message": "too many"}, status=429, headers={"Retry-After": "7"})
 
+    def refusal(self, status: int) -> web.Response:
+        """What asking again does not mend."""
+        return web.json_response({"message": "no"}, status=status)
+
     def broken(self) -> web.Response:
         """An error that asking again does not mend."""
         return web.json_response({"message": "boom"}, status=500)
