@@ -31,12 +31,15 @@ _OUTCOMES = {
 def entry_of(
     call: Call,
     subject: Template,
-    zone: tzinfo,
+    zone: tzinfo | None,
     user: EntryUser = _NOBODY,
     link: str = "",
     recording_url: str = "",
 ) -> LogEntry:
-    """Return what a CRM is told of a call. `zone` is the site's; `link` and `recording_url` are "" for none."""
+    """Return what a CRM is told of a call.
+
+    `zone` is the site's, None this machine's; `link` and `recording_url` are "" for none.
+    """
     texts = _Texts(call, zone, user)
     return replace(
         _facts(call),
@@ -83,7 +86,7 @@ def contact_of(call: Call) -> EntryContact | None:
 class _Texts:
     """The words for one call."""
 
-    def __init__(self, call: Call, zone: tzinfo, user: EntryUser) -> None:
+    def __init__(self, call: Call, zone: tzinfo | None, user: EntryUser) -> None:
         self._call, self._zone, self._user = call, zone, user
 
     def subject(self, text: Template) -> str:

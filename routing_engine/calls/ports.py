@@ -6,7 +6,7 @@ Whoever keeps one raises the errors of `errors.py`: `ProviderUnreachable` (try a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -110,6 +110,24 @@ class LogsCalls(Protocol):
 
     def call_log(self) -> CallLog | None:
         """Return what writes them, with the connection and the credentials of the look-ups; None where it cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRequest:
+    """A request as it would be sent, with the names of secrets in their place."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: str
+
+
+@runtime_checkable
+class Rehearses(Protocol):
+    """What a `CallLog` keeps when it can show what it would send, for `integrations log-test`."""
+
+    def rehearse(self, entry: LogEntry) -> Sequence[ShownRequest]:
+        """Return what `log` would send, without sending; what an answer gives stands as its name: `<crm_id>`."""
 
 
 class CallLog(Protocol):

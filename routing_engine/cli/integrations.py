@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from routing_engine.cli import fields
+from routing_engine.cli import fields, log_test
 from routing_engine.cli.common import Commands, add_command, misuse, paint, print_json
 from routing_engine.cli.record import print_record
 from routing_engine.config.store import Configuration
@@ -25,7 +25,7 @@ _NONE = "no integration is configured: write integrations/NAME.yaml"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command, and its own commands: check, try, login, fields."""
+    """Add the options of the command, and its own commands: check, try, log-test, login, fields."""
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(run=show)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
@@ -36,6 +36,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     trial.add_argument("--caller", required=True, metavar="N", help="the number to look up")
     trial.add_argument("--show", action="store_true", help="and every record, in the words that rules use")
     trial.set_defaults(run=run_try)
+    trial = _add_action(actions, "log-test", "show the requests that write a call into the system, or write one")
+    log_test.add_options(trial)
+    trial.set_defaults(run=run_log_test)
     login = _add_action(actions, "login", "log in on the vendor's page, and keep the tokens, encrypted")
     login.add_argument("--port", type=int, default=0, metavar="PORT", help=f"listen there instead of at {PORT}")
     login.add_argument("--paste", action="store_true", help="do not listen: paste the address where the browser ends")
@@ -105,6 +108,13 @@ def run_try(options: argparse.Namespace) -> int:
     for model, record in tried.records if options.show else ():
         print_record(record, model, found.models[model].about)
     return 0
+
+
+def run_log_test(options: argparse.Namespace) -> int:
+    """Show how a call is written, or write one."""
+    configuration = open_store(options.config).load_integrations(options.name)
+    found = _find(configuration, options.name)
+    return found if isinstance(found, int) else log_test.run(options, found, configuration.settings)
 
 
 def show_fields(options: argparse.Namespace) -> int:

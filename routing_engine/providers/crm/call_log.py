@@ -7,8 +7,9 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from secrets import token_hex
+from urllib.parse import unquote
 
-from routing_engine.calls.ports import CrmEntry, LogAt, LogEntry, SoundFile, TakesRecording
+from routing_engine.calls.ports import CrmEntry, LogAt, LogEntry, ShownRequest, SoundFile, TakesRecording
 from routing_engine.core.model import Json, Record
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
@@ -18,7 +19,6 @@ from routing_engine.providers.crm.filters import Unsearchable, as_words
 from routing_engine.providers.crm.model import Match, RequestStep
 from routing_engine.providers.crm.outcome import holds
 from routing_engine.providers.crm.records import MappedModel, following, nodes_of, page_address, record_page, where_from
-from routing_engine.providers.crm.requests import BuiltRequest
 from routing_engine.providers.crm.scope import call_scope
 from routing_engine.providers.crm.settings import CrmSettings
 from routing_engine.providers.crm.templates import Scope, TextTemplate
@@ -98,15 +98,17 @@ class CrmCallLog:
         page = record_page(mapped.url, held, {**self._outer(model), "auth": self._client.known})
         return Record(held, id=captured["id"], url=page)
 
-    def rehearse(self, entry: LogEntry) -> list[BuiltRequest]:
+    def rehearse(self, entry: LogEntry) -> list[ShownRequest]:
         """Return what `log` would send, without sending; what an answer gives stands as its name: `<crm_id>`."""
-        built, captured = list[BuiltRequest](), dict[str, str]()
+        shown, captured = list[ShownRequest](), dict[str, str]()
         for step in self._writing.log_call:
             scope = {**self._scope(entry), "step": captured}
             if holds(step.when, scope):
-                built.append(self._client.show(step.request, scope))
+                built = self._client.show(step.request, scope)
+                body = (built.body or b"").decode("utf-8", "replace")
+                shown.append(ShownRequest(built.method, unquote(str(built.url)), dict(built.headers), body))
                 captured |= {name: f"<{name}>" for name, _ in step.capture}
-        return built
+        return shown
 
     # ------------------------------------------------------------------------------------------ steps
 
