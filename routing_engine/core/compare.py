@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import cast
 
 from routing_engine.core.model import Scalar, Value
@@ -20,16 +20,15 @@ _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z", re.ASCII)
 
 def as_number(value: object) -> Decimal | None:
     """Return a number: of `2500`, of `"2500.50"`; None for anything else, truth values and infinities included."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, str):
+        text = value.strip()
+        return Decimal(text) if len(text) <= _LONGEST_NUMBER and _NUMBER.match(text) else None
+    if isinstance(value, int):
+        return None if isinstance(value, bool) else Decimal(value)
+    if not isinstance(value, float):
         return None
-    text = value.strip() if isinstance(value, str) else repr(value)
-    if isinstance(value, str) and (len(text) > _LONGEST_NUMBER or not _NUMBER.match(text)):
-        return None
-    try:
-        number = Decimal(text)
-    except InvalidOperation:  # `nan` and `inf`, which JSON readers let through
-        return None
-    return number if number.is_finite() else None
+    number = Decimal(repr(value))  # as people write it: 0.1 is 0.1
+    return number if number.is_finite() else None  # `nan` and `inf`, which JSON readers let through
 
 
 def as_truth(value: object) -> bool | None:

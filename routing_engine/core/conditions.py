@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
-from routing_engine.core.model import Comparison, Condition, ConditionGroup, Operand, Scalar, Template, Value
+from routing_engine.core.model import Comparison, Condition, ConditionGroup, Operand, Template, Value
 from routing_engine.core.operators import OPERATORS, Expected, Operator, differs, loose
 from routing_engine.core.templates import Facts, as_text, render
 
 _LONGEST_QUOTE = 80
-_CALLED = Operand("call", "called")
 #: Which left sides must not be quoted: digits marked sensitive.
 Hide: TypeAlias = Callable[[Operand], bool]
 
@@ -40,16 +39,16 @@ def _none_why_not(group: ConditionGroup, facts: Facts, hide: Hide) -> str:
 
 def _test_why_not(test: Comparison, facts: Facts, hide: Hide) -> str:
     expected, now = _expected(test, facts), facts.caller.at
-    actual = _actual(test, facts, expected)
     if expected == "" and isinstance(test.expected, Template):
         return f"{test.left} is compared with '{test.expected}', which is empty"
+    actual = _actual(test, facts, expected)
     operator = OPERATORS[test.operator]
     holds = (
         operator.holds(loose(actual), loose(expected), now) if test.loosely else operator.holds(actual, expected, now)
     )
     if holds:
         return ""
-    if any(map(hide, _operands_of(test))):
+    if _is_hidden(test, hide):
         return f"{test.left} {_fails(operator, expected, 'what the rule asks')}"
     if actual is None:
         return f"the record has no '{test.left}'" if test.left.scope == "record" else f"{test.left} is not known"
@@ -57,17 +56,21 @@ def _test_why_not(test: Comparison, facts: Facts, hide: Hide) -> str:
     return f"{test.left} is {_quoted(actual)}: it {_fails(operator, expected)}{near}"
 
 
+def _is_hidden(test: Comparison, hide: Hide) -> bool:
+    return hide(test.left) or (isinstance(test.expected, Template) and any(map(hide, test.expected.operands)))
+
+
 def _actual(test: Comparison, facts: Facts, expected: Expected) -> Value:
     """Return the left side. A number dialled is compared as a line with what is written as one, with its +.
 
     Carriers send `12155550100` or `2155550100` for +12155550100; as it arrived it can be compared, too.
     """
-    value = facts.value_of(test.left)
-    if test.left != _CALLED or not facts.caller.called_line:
+    value, line = facts.value_of(test.left), facts.caller.called_line
+    if not line or test.left.name != "called" or test.left.scope != "call":
         return value
     every = expected if isinstance(expected, tuple) else (expected,)
     written_as_line = any(isinstance(item, str) and item.startswith("+") for item in every)
-    return facts.caller.called_line if written_as_line and value not in every else value
+    return line if written_as_line and value not in every else value
 
 
 def _fails(operator: Operator, expected: Expected, shown: str = "") -> str:
@@ -96,7 +99,7 @@ def nearly_not(condition: Condition | None, facts: Facts, hide: Hide = _hide_not
 
 def _overlooked(test: Comparison, facts: Facts, hide: Hide) -> str:
     operator, now = OPERATORS[test.operator], facts.caller.at
-    if test.loosely or not operator.compares.loosely or any(map(hide, _operands_of(test))):
+    if test.loosely or not operator.compares.loosely or _is_hidden(test, hide):
         return ""
     expected = _expected(test, facts)
     actual = _actual(test, facts, expected)
@@ -113,8 +116,9 @@ def _expected(test: Comparison, facts: Facts) -> Expected:
     template = test.expected
     if not isinstance(template, Template):
         return template
-    alone: Scalar = cast(Scalar, facts.value_of(template.operands[0])) if len(template.parts) == 1 else None
-    return alone if isinstance(alone, int | float) and not isinstance(alone, bool) else render(template, facts.value_of)
+    alone = facts.value_of(template.operands[0]) if len(template.parts) == 1 else None
+    is_number = isinstance(alone, (int, float)) and not isinstance(alone, bool)
+    return alone if is_number else render(template, facts.value_of)
 
 
 def _operands_of(test: Comparison) -> tuple[Operand, ...]:
@@ -131,21 +135,19 @@ def answers_to(condition: Condition | None, hide: Hide) -> set[str]:
 
 
 def _quoted(value: Expected | Template) -> str:
-    if isinstance(value, Template):
-        return f"'{value}'"
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_quoted(item) for item in value) + "]"
     if isinstance(value, str):
         return f"'{value}'" if len(value) <= _LONGEST_QUOTE else f"'{value[: _LONGEST_QUOTE - 3]}...'"
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, (int, float)):
         return as_text(value) or "empty"
-    return f"/{value.pattern}/"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_quoted, value)) + "]"
+    return f"'{value}'" if isinstance(value, Template) else f"/{value.pattern}/"
 
 
 def describe(condition: Condition, hide: Hide = _hide_nothing) -> str:
     """Return a condition as a person would say it: `tier is 'gold' and balance at least 1000`."""
     if isinstance(condition, Comparison):
-        expected = "***" if any(map(hide, _operands_of(condition))) else _quoted(condition.expected)
+        expected = "***" if _is_hidden(condition, hide) else _quoted(condition.expected)
         return f"{condition.left} {condition.operator.replace('_', ' ')} {expected}"
     word = {"all": " and ", "any": " or ", "none": " nor "}[condition.join]
     text = word.join(describe(part, hide) for part in condition.conditions)

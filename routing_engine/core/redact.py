@@ -116,6 +116,8 @@ def _spellings(number: Number) -> set[str]:
 
 def mask_secrets(decision: Decision, trail: Sequence[TrailStep], secrets: Sequence[str]) -> Decision:
     """Return a decision with its trail, sensitive digits masked wherever trail, record or prompts repeat them."""
+    if not secrets and len(trail) == len(decision.trail):  # a trail only grows: it is this one
+        return decision
     steps, play, record = tuple(trail), decision.play, decision.record
     for secret in sorted(secrets, key=len, reverse=True):  # the longest first: a shorter one may be part of it
         steps = tuple(_mask_step(step, secret) for step in steps)

@@ -18,7 +18,7 @@ _LONGEST_STEP, _LONGEST_OUTCOME = 500, 1000
 Conversation: TypeAlias = Generator[Ask, Answer, T]
 
 
-@dataclass
+@dataclass(slots=True)
 class CallState:
     """What is known of a call on one route so far: what was typed and observed, and the trail.
 

@@ -143,7 +143,7 @@ def _unescaped(token: str) -> str:
 
 def render(template: Template, look: Callable[[Operand], Value]) -> str:
     """Fill a template; a value that is missing becomes ""."""
-    return "".join(part if isinstance(part, str) else as_text(look(part)) for part in template.parts)
+    return "".join([part if isinstance(part, str) else as_text(look(part)) for part in template.parts])
 
 
 def as_text(value: Value) -> str:

@@ -19,9 +19,9 @@ from routing_engine import __version__
 from routing_engine.calls.as_json import JsonObject, call_json, moment
 from routing_engine.calls.call import Call
 from routing_engine.calls.changes import ChangeKind
-from routing_engine.core.retry_after import seconds_until
 from routing_engine.delivery.jobs import Dead, Delivered, Job, SendOutcome, TryAgain
 from routing_engine.delivery.reach import GuardedSockets
+from routing_engine.retry_after import seconds_until
 from routing_engine.settings.webhook import WebhookKeys, key_bytes
 
 #: How long an answer may take, from the connection to its head.

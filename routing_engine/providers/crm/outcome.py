@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from routing_engine.core.model import Json
-from routing_engine.core.retry_after import seconds_until
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderError
 from routing_engine.providers.answers.not_json import read_declared_json
@@ -18,6 +17,7 @@ from routing_engine.providers.crm.model import Description
 from routing_engine.providers.crm.requests import OutcomeRule, RequestTemplate, Where
 from routing_engine.providers.net.headers import header_value, names_header
 from routing_engine.providers.net.http_client import HttpAnswer
+from routing_engine.retry_after import seconds_until
 
 #: What an error's code may look like to be shown: no number of a caller, no sentence, no secret.
 _CODE = re.compile(r"(?!\+?[0-9]{5})[A-Za-z0-9_.\-]{1,60}\Z")

@@ -13,9 +13,9 @@ from yarl import URL
 
 from routing_engine import __version__
 from routing_engine.core.pace import paced
-from routing_engine.core.retry_after import seconds_until
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable, Who
 from routing_engine.providers.net.looks_on import LOOKS_ON, HttpExchange
+from routing_engine.retry_after import seconds_until
 
 #: What is sent: bytes, or a file that is read meanwhile.
 Body: TypeAlias = bytes | aiohttp.Payload | None

@@ -20,7 +20,6 @@ from yarl import URL
 
 from routing_engine.core.model import Json
 from routing_engine.core.pace import paced
-from routing_engine.core.retry_after import seconds_until
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.providers.answers.outcome import error_of, outcome_of_status
 from routing_engine.providers.answers.values import read_json
@@ -28,6 +27,7 @@ from routing_engine.providers.net.address import HERE
 from routing_engine.providers.oauth.plan import OAuthPlan
 from routing_engine.providers.oauth.settings import OAuthSettings
 from routing_engine.providers.oauth.tokens import log_in_again
+from routing_engine.retry_after import seconds_until
 
 #: An answer that is lost may have replaced the refresh token: it is waited for longer than a look-up lasts.
 PATIENCE_S = 30.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from multidict import CIMultiDict
 
-from routing_engine.core.retry_after import seconds_until
 from routing_engine.providers.answers.path import read_path
 from routing_engine.providers.crm.outcome import holds, read_body
 from routing_engine.providers.net.headers import header_value
 from routing_engine.providers.net.http_client import HttpAnswer
+from routing_engine.retry_after import seconds_until
 
 NOW = 1_795_251_900.0  # 2026-11-21T09:05:00Z
 
