@@ -240,16 +240,11 @@ def read_settings(
     if notes.problems:
         return None
     written = _with_usual_listeners(section, written)
+    remarks = (*notes.remarks, *calendars.remarks, *_remarks(section, written, notes.file, gone))
+    site = Site(calendars.by_name, lists, written.dialplan.variables, written.external.allow, written.region)
+    places = places_in(written.dialplan.places, written.region)
     # what they were made of holds the YAML of the whole file: it is not kept
-    return replace(
-        written,
-        calendars={},
-        lists={},
-        site=Site(calendars.by_name, lists, written.dialplan.variables, written.external.allow, written.region),
-        places=places_in(written.dialplan.places, written.region),
-        remarks=(*notes.remarks, *calendars.remarks, *_remarks(section, written, notes.file, gone)),
-        folder=folder,
-    )
+    return replace(written, calendars={}, lists={}, site=site, places=places, remarks=remarks, folder=folder)
 
 
 def _remarks(section: Section, written: EngineSettings, file: str, gone: Sequence[Problem]) -> Iterator[Problem]:
