@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
+from routing_engine.calls.as_json import JsonObject, moment
 from routing_engine.calls.call import Call, CallContact, CallDelivery, CallRecording
 
 if TYPE_CHECKING:  # late: SQLAlchemy
@@ -17,6 +18,8 @@ if TYPE_CHECKING:  # late: SQLAlchemy
 JobKind: TypeAlias = Literal["log", "update", "recording", "webhook"]
 JobState: TypeAlias = Literal["waiting", "dead"]
 _RECORDINGS = "/recordings"
+#: The error of a job that was given up by hand: whoever takes it sends nothing, and tells the call.
+DROPPED = "dropped by hand"
 #: How long a job belongs to who took it, unless he says that he is still at it. After a kill it waits so long.
 LEASE_S = 30.0
 
@@ -24,6 +27,11 @@ LEASE_S = 30.0
 def recordings_lane(target: str) -> str:
     """Return the lane of a target's recordings."""
     return f"{target}{_RECORDINGS}"
+
+
+def lane_target(lane: str) -> str:
+    """Return the target of a lane."""
+    return lane.removesuffix(_RECORDINGS)
 
 
 def pbx_target(pbx: str) -> str:
@@ -166,7 +174,24 @@ class Queue(Protocol):
         """Make a job due now, also a dead one; return it as it was, None when there is none."""
 
     async def drop(self, job_id: int, now: float) -> Job | None:
-        """Remove a job by hand; return it as it was, None when there is none."""
+        """Drop a job by hand; return it as it was, None when there is none.
+
+        It is due at once with the error `DROPPED`: whoever takes it tells its call, and finishes it.
+        """
 
     async def counts(self) -> Mapping[tuple[str, JobState], int]:
         """Return how many jobs there are, by lane and state."""
+
+
+def delivery_json(job: Job) -> JsonObject:
+    """Return a job as the API and the command line list it; contract, section 5."""
+    return {
+        "id": job.id,
+        "call": job.call_id,
+        "target": job.target,
+        "kind": job.kind,
+        "state": job.state,
+        "tries": job.tries,
+        "next_try_at": None if job.state == "dead" else moment(job.due),
+        "error": job.error or None,
+    }

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from routing_engine.calls.call import Call, CallDelivery
 from routing_engine.delivery.jobs import (
+    DROPPED,
     Dead,
     Delivered,
     DeliveryBook,
@@ -109,6 +110,8 @@ class Lane:
         await self._settle(job, call, await self._send(job, call))
 
     async def _send(self, job: Job, call: Call) -> SendOutcome:
+        if job.error == DROPPED:
+            return Skipped(DROPPED)
         # What is sent again by hand is the only way for a target that was switched off to be asked.
         if self.stopped and job.tries == 1:
             return Dead(self.stopped)

@@ -83,7 +83,7 @@ class OutboxQueue:
         return await self._database.write(partial(outbox_table.retry, job_id=job_id, now=now))
 
     async def drop(self, job_id: int, now: float) -> Job | None:
-        """Remove a job by hand."""
+        """Drop a job by hand."""
         return await self._database.write(partial(outbox_table.drop, job_id=job_id, now=now))
 
     async def counts(self) -> Mapping[tuple[str, JobState], int]:

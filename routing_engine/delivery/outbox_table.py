@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy import Column as C
 from sqlalchemy import Table as SqlTable
 
-from routing_engine.delivery.jobs import Job, JobState, NewJob
+from routing_engine.delivery.jobs import DROPPED, Job, JobState, NewJob
 
 METADATA = MetaData()
 OUTBOX = SqlTable(
@@ -132,29 +132,23 @@ def listed(connection: Connection, state: JobState | None, limit: int) -> Sequen
     return [_job(row) for row in connection.execute(wanted).mappings()]
 
 
-def retry(connection: Connection, job_id: int, now: float) -> Job | None:
-    """Make a job due, also a dead one; one that is under way, or behind another one, is left as it is."""
+def retry(connection: Connection, job_id: int, now: float, error: str = "") -> Job | None:
+    """Make a job due, also a dead one; one that is under way, or behind another one, stands where it is."""
     found = _find(connection, job_id)
     if found is None:
         return None
     if found.state == "dead":
         of_call = and_(OUTBOX.c.call_id == found.call_id, OUTBOX.c.lane == found.lane, _OPEN)
         state: _Stored = "behind" if _is_there(connection, of_call) else "waiting"
-        connection.execute(update(OUTBOX).where(OUTBOX.c.id == job_id).values(state=state, due=now))
-    else:
-        waits = and_(OUTBOX.c.id == job_id, OUTBOX.c.state == "waiting", OUTBOX.c.taken == "")
-        connection.execute(update(OUTBOX).where(waits).values(due=now))
+        connection.execute(update(OUTBOX).where(OUTBOX.c.id == job_id).values(state=state))
+    waits = and_(OUTBOX.c.id == job_id, OUTBOX.c.taken == "")
+    connection.execute(update(OUTBOX).where(waits).values(due=now, error=error))
     return found
 
 
 def drop(connection: Connection, job_id: int, now: float) -> Job | None:
-    """Remove a job, and let the next one of its call have its turn."""
-    found = _find(connection, job_id)
-    if found is not None:
-        was = connection.execute(delete(OUTBOX).where(OUTBOX.c.id == job_id).returning(OUTBOX.c.state)).scalar()
-        if was == "waiting":
-            _advance(connection, found, now)
-    return found
+    """Drop a job: it is due, and whoever takes it finishes it."""
+    return retry(connection, job_id, now, DROPPED)
 
 
 def counts(connection: Connection) -> Mapping[tuple[str, JobState], int]:

@@ -23,7 +23,7 @@ from procrastinate.manager import JobManager
 from procrastinate.types import JSONValue
 from sqlalchemy import Connection
 
-from routing_engine.delivery.jobs import LEASE_S, Job, JobKind, JobState, NewJob
+from routing_engine.delivery.jobs import DROPPED, LEASE_S, Job, JobKind, JobState, NewJob
 from routing_engine.errors import StorageError
 
 _Row: TypeAlias = Mapping[str, JSONValue]
@@ -43,6 +43,10 @@ _PUT_OFF: LiteralString = (
     "SELECT procrastinate_retry_job_v2(id, to_timestamp(%(due)s), NULL, NULL, NULL) FROM procrastinate_jobs"
 )
 _NOTE: LiteralString = "UPDATE procrastinate_jobs SET args = args || jsonb_build_object('error', %(error)s::text)"
+_SAY: LiteralString = (
+    "UPDATE procrastinate_jobs SET args = args || jsonb_build_object('error', %(error)s::text)"
+    " WHERE id = %(id)s AND status IN ('todo', 'failed')"
+)
 _OF_CALL: LiteralString = (
     "SELECT 1 FROM procrastinate_jobs WHERE lock = %(lock)s AND status IN ('todo', 'doing') LIMIT 1"
 )
@@ -169,15 +173,17 @@ class PostgresQueue:
 
     async def retry(self, job_id: int, now: float) -> Job | None:
         """Make a job due now, also a dead one."""
-        found = await self._find(job_id)
-        await self._all(_RETRY_DEAD, id=job_id)
-        await self._do(_RETRY_WAITING, id=job_id)
-        return found
+        return await self._again(job_id, "")
 
     async def drop(self, job_id: int, now: float) -> Job | None:
-        """Remove a job by hand."""
+        """Drop a job by hand."""
+        return await self._again(job_id, DROPPED)
+
+    async def _again(self, job_id: int, error: str) -> Job | None:
         found = await self._find(job_id)
-        await self._do("DELETE FROM procrastinate_jobs WHERE id = %(id)s", id=job_id)
+        await self._do(_SAY, id=job_id, error=error)
+        await self._all(_RETRY_DEAD, id=job_id)
+        await self._do(_RETRY_WAITING, id=job_id)
         return found
 
     async def counts(self) -> Mapping[tuple[str, JobState], int]:

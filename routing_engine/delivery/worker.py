@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
 from routing_engine.core.events import Reading
-from routing_engine.delivery.jobs import LEASE_S, JobState, Target, pbx_target, recordings_lane
+from routing_engine.delivery.jobs import LEASE_S, JobState, Target, lane_target, pbx_target, recordings_lane
 from routing_engine.delivery.lane import Lane, Workplace
 from routing_engine.errors import RoutingEngineError, traceback_frames
 from routing_engine.logger import Logger
@@ -71,16 +72,18 @@ class DeliveryWorker:
 
     def readings(self) -> Iterator[Reading]:
         """Yield what waits and what is dead, by target, for `/metrics`."""
+        dead: Counter[str] = Counter()
         for name, lane in self._lanes.items():
-            target, _, kind = name.partition("/")
-            waiting, dead = (self._counts.get((name, state), 0) for state in ("waiting", "dead"))
-            if kind:
+            target = lane_target(name)
+            dead[target] += self._counts.get((name, "dead"), 0)
+            waiting = self._counts.get((name, "waiting"), 0)
+            if target != name:
                 yield Reading("recordings_pending", waiting, (target,))
-                yield Reading("recordings_dead", dead, (target,))
                 continue
             yield Reading("deliveries_waiting", waiting, (target,))
-            yield Reading("deliveries_dead", dead, (target,))
             yield Reading("delivery_target_down", lane.down or bool(lane.stopped), (target,))
+        for target, count in dead.items():
+            yield Reading("deliveries_dead", count, (target,))
 
     async def close(self) -> None:
         """Let what is under way finish, for a while."""

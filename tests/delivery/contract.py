@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from routing_engine.delivery.jobs import LEASE_S, Job, NewJob, Queue
+from routing_engine.delivery.jobs import DROPPED, LEASE_S, Job, NewJob, Queue
 
 from .fakes import hook, log_of
 
@@ -115,7 +115,17 @@ class QueueContract:
         waits = await queued.take()
         await queued.queue.put_off(waits, queued.now + 3600, "503")
         assert await queued.queue.drop(waits.id, queued.now) is not None
+        dropped = await queued.take()
+        assert (dropped.id, dropped.error) == (waits.id, DROPPED)
+        await queued.queue.finish(dropped, queued.now)
         assert (await queued.take()).body == "b"
+
+    async def test_a_dead_one_is_dropped_too(self, queued: Queued) -> None:
+        await queued.put(hook("one", "a"))
+        dead = await queued.take()
+        await queued.queue.bury(dead, "400", queued.now)
+        await queued.queue.drop(dead.id, queued.now)
+        assert (await queued.take()).error == DROPPED
 
     async def test_what_is_not_there_is_neither_sent_nor_dropped(self, queued: Queued) -> None:
         assert await queued.queue.retry(4711, queued.now) is None

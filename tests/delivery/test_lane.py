@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from routing_engine.delivery.jobs import Dead, Delivered, Job, NewJob, SendOutcome, Skipped, TryAgain
+from routing_engine.delivery.jobs import DROPPED, Dead, Delivered, Job, NewJob, SendOutcome, Skipped, TryAgain
 from routing_engine.delivery.lane import Lane
 from routing_engine.delivery.outbox_queue import OutboxQueue
 from routing_engine.errors import ProviderUnreachable
@@ -165,6 +165,18 @@ async def test_an_entry_keeps_its_id_whatever_becomes_of_later_writes(site: Site
     await site.work()
     told = site.book.calls["one"].deliveries["crm"]
     assert (told.state, told.id) == ("dead", "entry")
+
+
+async def test_what_is_dropped_by_hand_is_not_sent_and_the_call_says_so(site: Site) -> None:
+    site.target.answer = TryAgain("503")
+    site.put(log_of("one"))
+    await site.work()
+    [waits] = site.database.jobs()
+    await OutboxQueue(site.database).drop(waits.id, site.clock())
+    await site.work()
+    told = site.book.calls["one"].deliveries["crm"]
+    assert (told.state, told.error, len(site.target.sent)) == ("skipped", DROPPED, 1)
+    assert site.database.jobs() == []
 
 
 async def test_a_fault_of_ours_loses_nothing(site: Site) -> None:

@@ -41,6 +41,10 @@ STATES = (
     Reading("database_lost_total", 2),
     Reading("database_down", 1),
     Reading("calls_open", 3, ("main",)),
+    Reading("deliveries_waiting", 12, ("crm",)),
+    Reading("deliveries_dead", 1, ("crm",)),
+    Reading("delivery_target_down", 0, ("crm",)),
+    Reading("recordings_pending", 2, ("crm",)),
     Reading("ready", 1),
 )
 

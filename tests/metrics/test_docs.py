@@ -30,7 +30,15 @@ def test_the_reference_names_every_value_of_a_label():
 
 def test_labels_are_words_that_the_reference_lists_or_names_of_the_configuration():
     labels = {label for one in METRICS.values() for label in one.labels}
-    assert labels - names(PAGE, "Values of labels") == {"route", "integration", "model", "revision", "version", "pbx"}
+    assert labels - names(PAGE, "Values of labels") == {
+        "route",
+        "integration",
+        "model",
+        "revision",
+        "version",
+        "pbx",
+        "target",
+    }
 
 
 def test_the_reference_names_the_buckets():
