@@ -254,7 +254,7 @@ class FollowedCalls:
 
     async def _open(self, configuration: Configuration) -> None:
         settings = configuration.settings
-        self._database = Database(database_place(settings.database, settings.folder))
+        self._database = Database(database_place(settings.database, settings.folder, settings.journal.path))
         await self._database.open()
         queue = OutboxQueue(self._database)
         self._planner = DeliveryPlanner(queue, time.time)

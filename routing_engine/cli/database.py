@@ -44,8 +44,8 @@ def _place(options: argparse.Namespace) -> DatabasePlace:
     if options.file is not None:
         place = DatabasePlace(options.file)
     else:
-        settings, _ = load_part(options.config, ("database",), partial(variable_of, options.config))
-        place = database_place(settings.database, options.config)
+        settings, _ = load_part(options.config, ("database", "journal"), partial(variable_of, options.config))
+        place = database_place(settings.database, options.config, settings.journal.path)
     if place.path is not None:
         step_down(place.path, place.path.parent)
     return place

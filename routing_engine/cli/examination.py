@@ -135,7 +135,7 @@ def look_at_disk(folder: Folder) -> Iterator[Finding]:
     if settings is None:
         yield Finding("database", "unknown", "where it is is not known while the folder cannot be read")
         return
-    yield _examined("database", database_place(settings.database, folder.path))
+    yield _examined("database", database_place(settings.database, folder.path, settings.journal.path))
     if not settings.journal.kept:
         yield Finding("journal", "fine", "none is kept: engine.yaml says so")
     elif settings.journal.path:

@@ -94,13 +94,14 @@ def find_journal(options: argparse.Namespace, key: bool = False) -> JournalPlace
     if options.journal is None and not options.config.is_dir():
         raise StorageError(f"there is no folder {options.config}; name it with --config, or the file with --journal")
     place = journal_place(settings.journal, settings.database, options.config)
+    calls = database_place(settings.database, options.config, settings.journal.path)
     if options.journal is not None:
         place = DatabasePlace(options.journal)
     if place.path is not None:
         step_down(place.path, place.path.parent)
     return JournalPlace(
         place=place,
-        calls=place if options.journal is not None else database_place(settings.database, options.config),
+        calls=place if options.journal is not None else calls,
         settings=settings.journal,
         region=settings.region,
         zone=settings.timezone,

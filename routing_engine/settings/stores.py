@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,17 +135,20 @@ class MirrorFolder:
     )
 
 
-def database_place(database: str, folder: Path) -> DatabasePlace:
+def database_place(database: str, folder: Path, journal: str = "") -> DatabasePlace:
     """Return where the database is. `folder` is the configuration's: a relative path begins there.
 
     By default it is `calls.db` in `state_folder`. What lies there is taken over into any other; first of all there was
-    a journal alone.
+    a journal alone. `journal` is the file that the journal has to itself, which stays its own.
     """
     usual = state_folder(folder) / "calls.db"
-    older = tuple(path for path in (usual, usual.with_name("journal.db")) if path != folder / database)
+    kept = {Path(os.path.abspath(folder / one)) for one in (database, journal) if one}
+    older = tuple(one for one in (usual, usual.with_name("journal.db")) if Path(os.path.abspath(one)) not in kept)
     if is_server(database):
         return DatabasePlace(url=database, older=older)
-    return DatabasePlace(folder / database, older=older) if database else DatabasePlace(usual, older=older[1:])
+    if database:
+        return DatabasePlace(folder / database, older=older)
+    return DatabasePlace(usual, older=tuple(one for one in older if one != usual))
 
 
 def journal_place(settings: JournalSettings, database: str, folder: Path) -> DatabasePlace:

@@ -16,11 +16,12 @@ from rig.databases import Database as Server
 from rig.databases import postgresql
 from routing_engine.errors import StorageError
 from routing_engine.journal import forget
-from routing_engine.journal.privacy import Privacy
+from routing_engine.journal.privacy import Privacy, without
 from routing_engine.journal.reader import list_calls, open_to_read
 from routing_engine.journal.store import JournalStore
 from routing_engine.journal.stored_call import CallFilter
 from routing_engine.journal.writer import Journal
+from routing_engine.storage.calls_forget import ForgottenRecords, forget_calls
 from routing_engine.storage.connector import Connector
 from routing_engine.storage.place import DatabasePlace
 from routing_engine.storage.take_over import TAKEN_OVER
@@ -135,6 +136,24 @@ async def test_the_journal_lets_go_of_what_is_too_old_or_too_much(place: Databas
     assert store.expire(at_ms + 1, 1 << 30) == 1
     assert store.newest_s() is None
     store.close()
+
+
+def test_calls_of_a_number_are_forgotten_there_with_what_waits_of_them(place: DatabasePlace) -> None:
+    gone: list[str] = []
+    mention = replace(CALL, id="02", from_="+431", transfers=(CallTransfer(1.0, None, CALL.from_, "blind"),))
+    with Connector(place).transaction() as connection:
+        for call in (CALL, mention):
+            calls_table.save_call(connection, call)
+    anna = number("+436641234567")
+    found = forget_calls(
+        place, anna.e164, lambda text: without(text, anna), lambda _, ids: gone.extend(ids), dry_run=False
+    )
+    assert (found, gone) == (ForgottenRecords(1, 1), ["01", "02"])
+    with Connector(place).transaction() as connection:
+        assert calls_table.load_call(connection, "01") is None
+        left = calls_table.load_call(connection, "02")
+    assert left is not None
+    assert left.transfers[0].to == "(forgotten)"
 
 
 # ------------------------------------------------------------------------------------------- what was before

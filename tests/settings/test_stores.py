@@ -97,6 +97,12 @@ def test_what_lay_in_the_usual_place_is_taken_over_by_any_other() -> None:
     assert database_place("/var/lib/x/calls.db", Path("/etc/x")).older == (before,)
 
 
+@pytest.mark.parametrize("written", ["/var/lib/x/journal.db", "../../var/lib/x/journal.db"])
+def test_a_journal_that_has_the_usual_file_of_before_to_itself_keeps_it(written: str) -> None:
+    assert database_place("", Path("/etc/x"), written).older == ()
+    assert database_place("postgresql://db/calls", Path("/etc/x"), written).older == (Path("/var/lib/x/calls.db"),)
+
+
 @pytest.mark.parametrize(
     ("text", "sentences"),
     [
