@@ -299,7 +299,8 @@ class FollowedCalls:
         wishes = {name: log for name in logs if (log := configuration.integrations[name].log) is not None}
         if self._planner is not None and self._worker is not None:
             events = {name: keys.events for name, keys in configuration.webhooks.items()}
-            self._planner.wanted = Wanted(events, wishes)
+            at_start = [name for name, target in logs.items() if target.log_at == "start"]
+            self._planner.wanted = Wanted(events, wishes, at_start=at_start)
             targets: dict[str, Target] = {**logs, **self._webhooks}
             self._worker.change(targets)
 

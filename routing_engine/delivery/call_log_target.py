@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from routing_engine.calls.call import Call, CallContact
 from routing_engine.calls.log_entry import entry_of
-from routing_engine.calls.ports import CallLog, EntryUser, LogEntry, SoundFile
+from routing_engine.calls.ports import CallLog, EntryUser, LogAt, LogEntry, SoundFile
 from routing_engine.core.ports import Clock
 from routing_engine.delivery.jobs import Dead, Delivered, DeliveryBook, Job, SendOutcome, Skipped, TryAgain
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderSkipped, ProviderThrottled
@@ -50,6 +50,11 @@ class CallLogTarget:
         self._name, self._log, self._wishes, self._book, self._site = name, log, wishes, book, site
         self._clock = clock
         self._known: dict[str, tuple[float, str]] = {}
+
+    @property
+    def log_at(self) -> LogAt:
+        """When the entry is made."""
+        return self._log.log_at
 
     async def send(self, job: Job, call: Call) -> SendOutcome:
         """Write what a job says, and return what came of it."""

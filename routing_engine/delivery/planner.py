@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # late: SQLAlchemy
 
 #: What of a call changes its entry in a CRM.
 _CHANGES_ENTRY = frozenset({"call.ended", "call.updated", "call.transferred"})
+#: When an entry is made at the start: not before it rings at somebody, as until then a route may still ask the CRM.
+_BEGINS = frozenset({"call.ringing", "call.answered"})
 _NOT_WANTED = "such calls are not written there"
 
 
@@ -34,17 +36,22 @@ class LogWishes(Protocol):
     def wants(self, direction: str, outcome: str | None) -> bool:
         """Return whether an ended call of this kind is written."""
 
+    def wants_any(self, direction: str) -> bool:
+        """Return whether a call is written whatever comes of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Who wants what: webhooks by the events they name, integrations by their section `log`.
 
-    `recorded` are the PBXs whose recordings can be fetched.
+    `recorded` are the PBXs whose recordings can be fetched, `at_start` the integrations whose entries are made when a
+    call begins.
     """
 
     webhooks: Mapping[str, Collection[ChangeKind]] = field(default_factory=dict)
     logs: Mapping[str, LogWishes] = field(default_factory=dict)
     recorded: Collection[str] = ()
+    at_start: Collection[str] = ()
 
 
 @dataclass(slots=True)
@@ -61,6 +68,8 @@ def needed(call: Call, kinds: Sequence[ChangeKind], wanted: Wanted, now: float) 
     for name, events in wanted.webhooks.items():
         jobs = [NewJob(name, call.id, "webhook", webhook_body(kind, call, now)) for kind in kinds if kind in events]
         _add(found, call, name, jobs, now)
+    if call.state != "ended" and call.merged_into is None and not _BEGINS.isdisjoint(kinds):
+        _begin(found, call, wanted, now)
     # A call that has become part of another one is no entry of its own, and the other one has its recording.
     if call.state == "ended" and call.merged_into is None:
         for name, wishes in wanted.logs.items():
@@ -68,6 +77,14 @@ def needed(call: Call, kinds: Sequence[ChangeKind], wanted: Wanted, now: float) 
         if "call.ended" in kinds and call.recording.state == "pending" and call.pbx in wanted.recorded:
             found.jobs.append(NewJob(pbx_target(call.pbx), call.id, "recording"))
     return found
+
+
+def _begin(found: Needed, call: Call, wanted: Wanted, now: float) -> None:
+    """Let entries be made while the call goes on, where that is how the system has it and the call will be wanted."""
+    for name in wanted.at_start:
+        wishes = wanted.logs.get(name)
+        if wishes is not None and name not in call.deliveries and wishes.wants_any(call.direction):
+            _add(found, call, name, [NewJob(name, call.id, "log")], now)
 
 
 def _log(found: Needed, call: Call, kinds: Sequence[ChangeKind], name: str, wishes: LogWishes, now: float) -> None:

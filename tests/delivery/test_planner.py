@@ -25,6 +25,9 @@ class Wishes:
     def wants(self, direction: str, outcome: str | None) -> bool:
         return direction == "inbound" and outcome in self.outcomes
 
+    def wants_any(self, direction: str) -> bool:
+        return direction == "inbound" and len(self.outcomes) == 4
+
 
 CRM = Wanted(logs={"crm": Wishes()}, recorded=["main"])
 HOOK = Wanted(webhooks={"hook": ["call.ended", "call.missed"]})
@@ -44,6 +47,25 @@ def test_a_webhook_gets_the_events_that_it_names_in_order() -> None:
 def test_a_call_is_written_into_the_crm_when_it_has_ended() -> None:
     assert kinds_of(a_call(state="talking", outcome=None), "call.answered") == []
     assert kinds_of(a_call(), "call.ended") == [("crm", "log")]
+
+
+ALL = Wishes(("answered", "missed", "abandoned", "voicemail"))
+
+
+def test_a_system_that_has_entries_from_the_start_gets_one_when_it_rings_at_somebody() -> None:
+    early, ringing = Wanted(logs={"crm": ALL}, at_start=["crm"]), a_call(state="ringing", outcome=None)
+    assert kinds_of(ringing, "call.started", wanted=early) == []  # a route may still ask the CRM
+    assert kinds_of(ringing, "call.ringing", wanted=early) == [("crm", "log")]
+    begun = a_call(state="talking", outcome=None, deliveries={"crm": CallDelivery("waiting")})
+    assert kinds_of(begun, "call.answered", wanted=early) == []
+    assert kinds_of(a_call(deliveries={"crm": ENTRY}), "call.ended", wanted=early) == [("crm", "update")]
+
+
+def test_what_may_not_be_wanted_in_the_end_is_not_begun() -> None:
+    ringing = a_call(state="ringing", outcome=None)
+    assert kinds_of(ringing, "call.ringing", wanted=Wanted(logs={"crm": Wishes()}, at_start=["crm"])) == []
+    outbound = a_call(state="ringing", outcome=None, direction="outbound")
+    assert kinds_of(outbound, "call.ringing", wanted=Wanted(logs={"crm": ALL}, at_start=["crm"])) == []
 
 
 def test_a_call_that_the_toggles_leave_out_is_skipped_and_says_so() -> None:

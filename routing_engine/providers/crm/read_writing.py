@@ -37,7 +37,8 @@ class WritingKeys:
     log_at: LogAt = setting(
         choice("start", "end"),
         "end",
-        "when the entry is made: at the start, and `update_call` closes it; or once, when the call is over",
+        "when the entry is made: at the `start`, when it rings at somebody, where every outcome of its direction is "
+        "written, and `update_call` closes it; or once, when the call is over",
     )
     log_call: tuple[YamlValue, ...] = setting(
         _STEPS, (), "how a call is written down. One step must `capture` the entry's id as `crm_id`"

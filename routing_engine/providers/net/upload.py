@@ -93,11 +93,13 @@ async def _encoded(source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 @asynccontextmanager
-async def spooled(source: AsyncIterator[bytes], folder: Path | None) -> AsyncIterator[tuple[Open, int]]:
+async def spooled(
+    source: AsyncIterator[bytes], folder: Path | None, most_bytes: int = MOST_BYTES
+) -> AsyncIterator[tuple[Open, int]]:
     """Keep a file of unknown length on the disk for as long as it is sent: servers want its length before it.
 
     It lies in `folder`, without a name, so that nothing stays behind whatever happens. Raises `ProviderRefused` for
-    more than `MOST_BYTES`.
+    more than `most_bytes`.
     """
     if folder is not None:
         await asyncio.to_thread(folder.mkdir, 0o700, True, True)
@@ -106,7 +108,7 @@ async def spooled(source: AsyncIterator[bytes], folder: Path | None) -> AsyncIte
         size = 0
         async for piece in pieces(source):
             size += await asyncio.to_thread(file.write, piece)
-            if size > MOST_BYTES:
+            if size > most_bytes:
                 raise ProviderRefused("the recording is larger than anything that is sent")
         yield lambda: _read(file), size
 
