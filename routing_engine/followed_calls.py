@@ -118,6 +118,15 @@ class FollowedCalls:
         self._worker: DeliveryWorker | None = None
         self.book: CallBook | None = None
 
+    async def open(self, configuration: Configuration) -> tuple[Database, CallBook]:
+        """Have the database and the book before any PBX needs them: for who offers calls to others."""
+        async with self._turn:
+            return await self._open(configuration)
+
+    def follows(self, pbx: str) -> bool:
+        """Return whether a PBX of this name is followed."""
+        return pbx in self._pbxs
+
     def begin(self) -> None:
         """Hear what happens from now on."""
         self._events.subscribe_at_once(ConfigurationTaken, self._taken)
@@ -252,18 +261,20 @@ class FollowedCalls:
             await self._follow(configuration)
             self._deliver(active)
 
-    async def _open(self, configuration: Configuration) -> None:
+    async def _open(self, configuration: Configuration) -> tuple[Database, CallBook]:
         settings = configuration.settings
-        self._database = Database(database_place(settings.database, settings.folder, settings.journal.path))
-        await self._database.open()
-        queue = OutboxQueue(self._database)
+        place = database_place(settings.database, settings.folder, settings.journal.path)
+        database = self._database = Database(place)
+        await database.open()
+        queue = OutboxQueue(database)
         self._planner = DeliveryPlanner(queue, time.time)
-        book = CallBook(self._database, self._events.publish, self._planner.plan, self._contact_of, queue.forget)
+        book = CallBook(database, self._events.publish, self._planner.plan, self._contact_of, queue.forget)
         if not await book.open():
-            self._do(self._take_up_later(self._database, book))
+            self._do(self._take_up_later(database, book))
         self.book = book
         self._do(book.keep_up(lambda: self._active().configuration.settings.keep_days))
         self._worker = DeliveryWorker(Workplace(queue, book, time.time, random.random))
+        return database, book
 
     async def _take_up_later(self, database: Database, book: CallBook) -> None:
         """Take up the calls of before once the database is there: some have gone on, some have ended meanwhile."""

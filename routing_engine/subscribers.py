@@ -6,24 +6,31 @@ None. Nobody in `service.py` or `live_calls.py` knows them by name.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from routing_engine import __version__
 from routing_engine.config.engine_sections import LogSettings
 from routing_engine.config.load import Configuration
 from routing_engine.connections import AccessList
 from routing_engine.core.events import CallEnded, Reading
+from routing_engine.core.phone import number_text
 from routing_engine.engine import ActiveConfig
 from routing_engine.event_bus import EventBus
 from routing_engine.journal.writer import Journal
 from routing_engine.live_calls import Around
 from routing_engine.log import log_call
 from routing_engine.metrics.traces import open_traces
+from routing_engine.settings.api import keys_in_force
 from routing_engine.settings.environment import variables_of
 from routing_engine.settings.listeners import ListenerAddress
 from routing_engine.settings.stores import journal_place
+
+if TYPE_CHECKING:  # late: what few sites need
+    from routing_engine.followed_calls import FollowedCalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +182,41 @@ async def open_calls(host: Host) -> Subscriber:
     calls.begin()
     host.readings.append(calls.readings)
     host.forgets.append(calls.forget)
-    return Subscriber(close=calls.close)
+    if host.configuration.settings.listeners.http is None:
+        return Subscriber(close=calls.close)
+    return await _open_api(host, calls, host.configuration.settings.listeners.http)
+
+
+async def _open_api(host: Host, calls: FollowedCalls, address: ListenerAddress) -> Subscriber:
+    """Answer programs. Raises `OSError` when the address is taken."""
+    # late: as above
+    from routing_engine.web.api import ApiListener
+    from routing_engine.web.calls_api import CallsApi
+    from routing_engine.web.reports import ReportsApi
+
+    settings = host.configuration.settings
+    database, book = await calls.open(host.configuration)
+    number = partial(number_text, settings.region)
+    reports = ReportsApi(database, book, calls.follows, number, time.time)
+    offers = (CallsApi(book, time.time, number), reports)
+    api = ApiListener(offers, keys_in_force(settings.api_keys), time.monotonic, access_to(address))
+    await api.listen(address.host, address.port)
+    host.addresses["http"] = api.addresses
+    reports.start()
+
+    def change(configuration: Configuration) -> Sequence[str]:
+        api.ring.keys = keys_in_force(configuration.settings.api_keys)
+        now = configuration.settings.listeners.http
+        if now is not None and (now.host, now.port) == (address.host, address.port):
+            api.change(access_to(now))
+        return ()
+
+    async def close() -> None:
+        await api.stop()
+        await reports.close()
+        await calls.close()
+
+    return Subscriber(change, close)
 
 
 #: Who hears of events, in the order of opening. Metrics first: they are closed last, so that whoever asks whether the

@@ -33,9 +33,11 @@ from routing_engine.core.destinations import dialplan_places, places_in
 from routing_engine.core.model import Site
 from routing_engine.core.prompts import LANGUAGE
 from routing_engine.errors import ConfigError, Problem
+from routing_engine.settings.api import API_KEYS, ProgramKeys
 from routing_engine.settings.listeners import (
     FASTAGI,
     FREEPBX_FASTAGI,
+    IN_THE_CLEAR,
     OPEN_TO_ALL,
     SEEN_BY_ALL,
     TAKEN_BY_FREEPBX,
@@ -177,6 +179,13 @@ class EngineSettings:
         in_force="reload",
         example="[crm, erp]",
     )
+    api_keys: Mapping[str, ProgramKeys] = setting(
+        API_KEYS.called("mapping, name to [key](api.md#keys)"),
+        {},
+        "programs that may use the listener `http`, and what each may do",
+        in_force="reload",
+        example="{website: {key: '${WEBSITE_KEY}', may: [calls.read]}}",
+    )
     journal: JournalSettings = setting(
         word_or("none", JournalSettings(kept=False), nested(JournalSettings)).called(
             "[mapping](journal.md#journal), or `none`"
@@ -280,6 +289,7 @@ def _open_doors(section: Section, written: EngineSettings, file: str) -> Iterato
     for name, address, told in (
         ("fastagi", written.listeners.fastagi, OPEN_TO_ALL),
         ("metrics", written.listeners.metrics, SEEN_BY_ALL),
+        ("http", written.listeners.http, IN_THE_CLEAR),
     ):
         if address is not None and address.allow is None and not (address.secret or is_loopback(address.host)):
             yield Problem(file, section.line if lines is None else lines.line_of(name), *told)

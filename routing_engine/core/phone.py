@@ -338,3 +338,9 @@ def spellings(number: Number) -> Mapping[str, str]:
 
 #: The names of `spellings`, which a description may send.
 SPELLINGS = (*WHOLE_FORMATS, "country")
+
+
+def number_text(region: str, text: str) -> str:
+    """Return a number in E.164 where it reads as one, and any other text as it is."""
+    found = read_number(text, region)
+    return found.e164 if found is not None else text

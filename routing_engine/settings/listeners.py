@@ -144,6 +144,10 @@ TAKEN_BY_FREEPBX = (
 )
 
 #: Remarks on a listener that others reach.
+IN_THE_CLEAR = (
+    "whoever is in between reads the keys and the calls: this listener speaks no TLS",
+    "let it listen on 127.0.0.1 behind a proxy that does, or say who may connect: allow: [192.0.2.5]",
+)
 OPEN_TO_ALL = (
     "everybody who reaches this FastAGI listener reads records: what the rules set for any caller he names",
     "write fastagi: {address: HOST:PORT, allow: [the address of your Asterisk]}, or a secret",
@@ -174,11 +178,17 @@ class Listeners:
         usual="not opened",
         example="127.0.0.1:9473",
     )
+    http: ListenerAddress | None = setting(
+        _listener(nested(ListenerKeys), "127.0.0.1:8473"),
+        None,
+        "where programs find the [API](api.md). They need a key of `api_keys`; a proxy before it speaks TLS",
+        usual="not opened",
+        example="127.0.0.1:8473",
+    )
     ari: str = not_yet(_MEANWHILE)
-    http: str = not_yet(_MEANWHILE)
 
     @property
     def places(self) -> tuple[tuple[str, int] | None, ...]:
         """What of them only a restart changes."""
-        both = (self.fastagi, self.metrics)
-        return tuple(None if one is None else (one.host, one.port) for one in both)
+        every = (self.fastagi, self.metrics, self.http)
+        return tuple(None if one is None else (one.host, one.port) for one in every)

@@ -89,8 +89,20 @@ _OUTBOX = Migration(
     loses="what waits to be written elsewhere",
 )
 
+#: What other telephone systems have told of their calls (`web/`).
+_REPORTS = Migration(
+    up=(
+        "CREATE TABLE reported_events (source TEXT NOT NULL, id TEXT NOT NULL, call TEXT NOT NULL, at {real} NOT NULL,"
+        " event TEXT NOT NULL, taken INTEGER NOT NULL, call_id TEXT NOT NULL, PRIMARY KEY (source, id))",
+        "CREATE INDEX reported_events_call ON reported_events (source, call, at)",
+        "CREATE INDEX reported_events_waiting ON reported_events (at) WHERE taken = 0",
+    ),
+    down=("DROP TABLE reported_events",),
+    loses="events of other telephone systems that wait to be taken",
+)
+
 #: In order: the first is number 1.
-MIGRATIONS: tuple[Migration, ...] = (_JOURNAL, _CALLS, _OUTBOX)
+MIGRATIONS: tuple[Migration, ...] = (_JOURNAL, _CALLS, _OUTBOX, _REPORTS)
 
 #: One row, `schema`: the number of the form that the database has.
 _ABOUT = "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL)"

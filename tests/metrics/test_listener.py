@@ -147,7 +147,7 @@ async def test_a_fault_of_ours_is_logged_and_the_next_scrape_works():
         with capture_logs() as logs:
             assert (await get(listener, "/metrics"))[0] == 500
         assert (await get(listener, "/metrics"))[0] == 200
-    assert [one["event"] for one in logs] == ["metrics.failed"]
+    assert [one["event"] for one in logs] == ["listener.failed"]
     assert "664" not in str(logs)
 
 

@@ -1,0 +1,62 @@
+"""The section `api_keys` of engine.yaml: programs that use the listener `http`, and what each may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
+
+from routing_engine.settings.spec import nested, required
+from routing_engine.settings.value_types import choice, mapping_of, one_or_more, secret
+
+#: What a key may: read calls, write to them, tell of calls of another telephone system.
+Right: TypeAlias = Literal["calls.read", "calls.write", "events"]
+RIGHTS: tuple[Right, ...] = get_args(Right)
+#: A shorter one can be found by trying.
+SHORTEST_KEY = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramKeys:
+    """One key."""
+
+    key: str = required(
+        secret(
+            f"a [secret](integrations.md#secrets), {SHORTEST_KEY} characters at least",
+            SHORTEST_KEY,
+            "make one with: openssl rand -hex 32",
+        ),
+        "",
+        "what the program sends: `Authorization: Bearer KEY`",
+        example="'${WEBSITE_KEY}'",
+    )
+    may: tuple[Right, ...] = required(
+        one_or_more(
+            choice(*RIGHTS, fault="there is no right '{}'"),
+            ("'may' names no right", "write for example may: [calls.read]"),
+        ),
+        (),
+        "the [rights](api.md#rights) of the program",
+        example="[calls.read, calls.write]",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that may use the API, by its name in engine.yaml."""
+
+    name: str
+    key: str = field(repr=False)
+    may: frozenset[Right]
+
+
+def keys_in_force(written: Mapping[str, ProgramKeys]) -> tuple[Program, ...]:
+    """Return the programs that may use the API."""
+    return tuple(Program(name, one.key, frozenset(one.may)) for name, one in written.items())
+
+
+API_KEYS = mapping_of(
+    nested(ProgramKeys),
+    "the key '{}'",
+    empty=("says nothing", "write for example {}: {key: '${KEY}', may: [calls.read]}"),
+)

@@ -1,0 +1,155 @@
+"""Calls over HTTP: lists, one call, and what people and workflows write to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar, get_args
+
+from routing_engine.calls.as_json import JsonValue, call_json
+from routing_engine.calls.call import Call, CallContact, CallOutcome, Direction, Note, Sentiment
+from routing_engine.calls.requests import CallEdit, CallQuery
+from routing_engine.errors import UnknownCall
+from routing_engine.web.api import Endpoint
+from routing_engine.web.requests import ApiAnswer, ApiRequest, bad_value
+
+MOST_CALLS = 200
+_LONGEST_NOTE, _LONGEST_TAG, _MOST_TAGS = 20_000, 100, 100
+_MEMBERS = ("notes", "tags", "sentiment", "disposition", "contact")
+_PARAMETERS = ("since", "until", "user", "number", "outcome", "direction", "cursor", "limit")
+
+Word = TypeVar("Word", bound=str)
+
+
+class Calls(Protocol):
+    """The book of calls, as far as programs need it."""
+
+    async def call(self, call_id: str) -> Call | None:
+        """Return a call, or the one that it has become a part of."""
+
+    async def find(self, wanted: CallQuery) -> tuple[Sequence[Call], str | None]:
+        """Return a page of calls, and the cursor of the next."""
+
+    async def edit(self, call_id: str, edit: CallEdit, version: int | None = None) -> Call:
+        """Change what people say of a call."""
+
+
+class CallsApi:
+    """`/v1/calls`. `now` is the wall clock, `number` brings a number that was asked for into E.164."""
+
+    def __init__(self, calls: Calls, now: Callable[[], float], number: Callable[[str], str]) -> None:
+        self._calls, self._now, self._number = calls, now, number
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Return the rows of the table."""
+        return (
+            Endpoint("GET", "/v1/calls", "calls.read", self._list),
+            Endpoint("GET", "/v1/calls/{id}", "calls.read", self._one),
+            Endpoint("PATCH", "/v1/calls/{id}", "calls.write", self._edit),
+        )
+
+    async def _list(self, request: ApiRequest) -> ApiAnswer:
+        for name in request.query:
+            # One that is misspelt would list all calls, and nobody would see why.
+            if name not in _PARAMETERS:
+                raise bad_value(name, "is not known", f"known are: {', '.join(_PARAMETERS)}")
+        try:
+            calls, following = await self._calls.find(self._wanted(request))
+        except ValueError as error:
+            raise bad_value("cursor", str(error), "take 'next' of the page before") from None
+        return ApiAnswer({"calls": [call_json(call) for call in calls], "next": following})
+
+    def _wanted(self, request: ApiRequest) -> CallQuery:
+        query = request.query
+        number = query.get("number")
+        return CallQuery(
+            since=request.moment("since", query.get("since")),
+            until=request.moment("until", query.get("until")),
+            user=query.get("user"),
+            number=None if number is None else self._number(number),
+            outcome=_word("outcome", query.get("outcome"), get_args(CallOutcome)),
+            direction=_word("direction", query.get("direction"), get_args(Direction)),
+            cursor=query.get("cursor"),
+            limit=_limit(query.get("limit")),
+        )
+
+    async def _one(self, request: ApiRequest) -> ApiAnswer:
+        call = await self._calls.call(request.path["id"])
+        if call is None:
+            raise UnknownCall(f"there is no call '{request.path['id'][:80]}'")
+        return _answer(call)
+
+    async def _edit(self, request: ApiRequest) -> ApiAnswer:
+        request.refuse_unknown(*_MEMBERS)
+        return _answer(await self._calls.edit(request.path["id"], self._read_edit(request), request.version))
+
+    def _read_edit(self, request: ApiRequest) -> CallEdit:
+        note = request.text("notes", _LONGEST_NOTE)
+        sentiment = _word("sentiment", request.text("sentiment"), get_args(Sentiment))
+        tags, add, remove = _tags(request.body.get("tags"))
+        return CallEdit(
+            notes=(Note(self._now(), request.key, note),) if note else (),
+            tags=tags,
+            add_tags=add,
+            remove_tags=remove,
+            # null takes away, a member that is not there leaves what there is.
+            sentiment="none" if _is_null(request, "sentiment") else sentiment,
+            disposition="none" if _is_null(request, "disposition") else request.text("disposition"),
+            contact="none" if _is_null(request, "contact") else _contact(request.body.get("contact")),
+        )
+
+
+def _answer(call: Call) -> ApiAnswer:
+    return ApiAnswer(call_json(call), headers={"ETag": f'"{call.version}"'})
+
+
+def _is_null(request: ApiRequest, name: str) -> bool:
+    return name in request.body and request.body[name] is None
+
+
+def _word(name: str, value: str | None, allowed: tuple[Word, ...]) -> Word | None:
+    found = next((word for word in allowed if word == value), None)
+    if value is not None and found is None:
+        raise bad_value(name, f"cannot be '{value[:80]}'", f"write {' or '.join(allowed)}")
+    return found
+
+
+def _limit(value: str | None) -> int:
+    if value is None:
+        return 50
+    if not (value.isdecimal() and value.isascii() and 1 <= int(value[:6]) <= MOST_CALLS):
+        raise bad_value("limit", "is not a number of calls", f"write 1 to {MOST_CALLS}")
+    return int(value)
+
+
+def _tags(value: JsonValue) -> tuple[tuple[str, ...] | None, tuple[str, ...], tuple[str, ...]]:
+    """Return all tags, those to add and those to remove, as `tags` says: a list, or `{add, remove}`."""
+    if isinstance(value, dict):
+        if unknown := [name for name in value if name not in ("add", "remove")]:
+            raise bad_value(f"tags.{unknown[0]}", "is not known", "write add and remove")
+        return None, _texts("tags.add", value.get("add")), _texts("tags.remove", value.get("remove"))
+    return (None if value is None else _texts("tags", value)), (), ()
+
+
+def _texts(name: str, value: JsonValue) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    found = tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+    whole = isinstance(value, list) and len(found) == len(value) <= _MOST_TAGS
+    if not whole or any(not 0 < len(one) <= _LONGEST_TAG for one in found):
+        raise bad_value(name, "must be a list of short texts", f"at most {_MOST_TAGS}, of {_LONGEST_TAG} characters")
+    return found
+
+
+def _contact(value: JsonValue) -> CallContact | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise bad_value("contact", "must be an object", "write {integration, model, id}")
+    found = {name: value.get(name) for name in ("integration", "model", "id", "name", "url")}
+    if unknown := [name for name in value if name not in found]:
+        raise bad_value(f"contact.{unknown[0]}", "is not known", f"known are: {', '.join(found)}")
+    texts = {name: one for name, one in found.items() if isinstance(one, str) and 0 < len(one) <= 2000}
+    if not {"integration", "model", "id"} <= set(texts):
+        raise bad_value("contact", "does not say whose record it is", "write integration, model and id")
+    integration, model, record_id = texts["integration"], texts["model"], texts["id"]
+    return CallContact("linked", integration, model, record_id, texts.get("name"), texts.get("url"))
