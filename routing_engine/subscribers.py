@@ -157,7 +157,8 @@ async def open_journal(host: Host) -> Subscriber:
         now = configuration.settings.journal
         if journal is not None:
             journal.change(now, configuration.settings.region)
-        return [] if (wanted.kept, wanted.path) == (now.kept, now.path) else ["journal"]
+        moved = ["database"] if configuration.settings.database != settings.database else []
+        return moved if (wanted.kept, wanted.path) == (now.kept, now.path) else [*moved, "journal"]
 
     if journal is None:
         return Subscriber(change)

@@ -12,8 +12,11 @@ import pytest
 from routing_engine.core.events import CallEnded, CallRouted, Reading
 from routing_engine.engine import open_store
 from routing_engine.service import Service
+from routing_engine.settings.paths import state_folder
+from routing_engine.storage.forget_note import leave_note, note_path
 from routing_engine.subscribers import SUBSCRIBERS, Host, Subscriber
 from tests.fakes import Asterisk
+from tests.journal.calls import Log
 from tests.test_service import call, middleware, write
 
 pytestmark = pytest.mark.io
@@ -83,6 +86,43 @@ async def test_a_call_that_ends_is_told_of_with_what_its_caller_went_through(tmp
     (event,) = heard
     assert (type(event), event.route) == (CallRouted, "support")
     assert event.took_ms > event.waited_s * 1000 > 0
+
+
+@pytest.mark.parametrize(
+    ("engine", "keys"),
+    [
+        ("", []),
+        ("database: other.db\n", ["database"]),
+        ("journal: {path: own.db}\n", ["journal"]),
+        ("database: other.db\njournal: none\n", ["database", "journal"]),
+        ("journal: {keep_days: 3}\nkeep_days: 4\n", []),
+    ],
+)
+async def test_a_database_that_moves_waits_for_the_restart(tmp_path: Path, engine: str, keys: list[str]) -> None:
+    log = Log()
+    service = Service(open_store(write(tmp_path, "http://127.0.0.1:1")))
+    await service.start()
+    write(tmp_path, "http://127.0.0.1:1", engine=engine)
+    await service.reload()
+    await service.close()
+    assert [one["unchanged"] for one in log.said if one["event"] == "service.restart_needed"] == (
+        [keys] if keys else []
+    )
+
+
+async def test_whoever_keeps_numbers_is_asked_to_forget_one(tmp_path: Path) -> None:
+    forgotten = asyncio.Queue[str]()
+
+    async def open_memory(host: Host) -> None:
+        host.forgets.append(forgotten.put)
+
+    service = Service(open_store(write(tmp_path, "http://127.0.0.1:1")), (open_memory,))
+    await service.start()
+    leave_note(note_path(state_folder(tmp_path)), "+436641234567")
+    running = asyncio.create_task(service.run())
+    assert await forgotten.get() == "+436641234567"
+    service.stop()
+    await running
 
 
 def test_what_is_not_wanted_is_not_imported() -> None:
