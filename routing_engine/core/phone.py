@@ -14,11 +14,19 @@ import phonenumbers
 from phonenumbers.phonemetadata import PhoneMetadata
 
 #: What Asterisk and carriers write instead of a number that the caller withholds.
-HIDDEN_WORDS = frozenset(
-    {"", "anonymous", "unknown", "restricted", "private", "withheld", "unavailable", "<unknown>", "asterisk"}
+WITHHELD_WORDS = frozenset(
+    """anonymous|restricted|private|withheld|private caller|private number|blocked|no caller id|p|anonym|unterdrückt
+    anonyme|masqué|numéro masqué|anonimo|privato|anónimo|oculto|privado|número oculto|anoniem|zastrzeżony""".replace(
+        "\n    ", "|"
+    ).split("|")
 )
-#: Those of them that say that the caller does not want to be known.
-WITHHELD_WORDS = frozenset({"anonymous", "restricted", "private", "withheld"})
+#: Words in the place of a number: those, and what says that nobody knows it. `O` and `P` are how analogue lines say it.
+HIDDEN_WORDS = WITHHELD_WORDS | frozenset(
+    """|unknown|unavailable|<unknown>|asterisk|unknown caller|out of area|not available|not provided|unavail|o|null|none
+    n/a|-|undefined|invalid|unbekannt|inconnu|sconosciuto|desconocido|onbekend|nieznany""".replace("\n    ", "|").split(
+        "|"
+    )
+)
 #: How many of a number's last digits may be searched by: fewer are shared by too many, more has no number (E.164).
 LAST_FEWEST, LAST_MOST = 6, 15
 #: The formats that a number is written in. `digits` is E.164 without its +, `significant` the national number without
@@ -30,9 +38,11 @@ PHONE_FORMATS = (*WHOLE_FORMATS, "received", *(f"last_{count}" for count in rang
 _LAST = re.compile(r"last[_ ]?(0|[1-9][0-9]{0,3})\Z")
 #: How a carrier writes international numbers: with their +, or as country code and digits. "" is not known.
 Plus: TypeAlias = Literal["", "expected", "missing"]
-#: What gateways and services send for a caller who hides: any count of zeros, and ANONYMOUS on a keypad. CRMs hold the
-#: zeros where no number was known; nobody is found by them.
-_PLACEHOLDER = re.compile(r"\+?(?:0+|266696687)\Z", re.ASCII)
+#: What gateways and services send for a caller who hides: any count of zeros, ANONYMOUS or UNAVAILABLE on a keypad.
+#: CRMs hold the zeros where no number was known; nobody is found by them.
+_PLACEHOLDER = re.compile(r"\+?(?:0+|266696687|86282452253)\Z", re.ASCII)
+#: Zeros behind a country code, as `+1 000-000-0000`: nobody's number.
+_NOTHING_BEHIND = re.compile(r"\+[1-9][0-9]{0,2}0{7,}\Z", re.ASCII)
 #: Argentina's 9 behind +54 marks a mobile, Mexico's 1 behind +52 did so until 2019. Neither belongs to the line:
 #: carriers and CRMs mix both ways of writing it.
 _MOBILE_MARK = re.compile(r"(\+54)9([0-9]{10})\Z|(\+52)1([0-9]{10})\Z", re.ASCII)
@@ -52,7 +62,9 @@ _BEHIND = re.compile(
     r"[\s.:=\-]*[0-9]{1,7}\s*\)?\s*\Z",
     re.I | re.ASCII,
 )
-_ADDRESS = re.compile(r"<?(?:tel|sips?):", re.I)
+_ADDRESS = re.compile(r"<?(?:tel|sips?|callto):", re.I)
+#: `"Anna" <sip:+12155550142@carrier.example>`: the name stands in front, the address in the brackets.
+_NAMED = re.compile(r"(?:\"[^\"]*\"\s*|[^<>\"]+)<([^<>]+)>")
 _LOCAL = re.compile(r";\s*phone-context\s*=", re.I)  # RFC 3966: a number of somewhere else's numbering
 _BETWEEN = re.compile(r"[;|\r\n]+")
 _ROUNDED = re.compile(r"\s*[0-9]+(?:[.,][0-9]+)?E\+?[0-9]+\s*\Z", re.I | re.ASCII)
@@ -141,7 +153,7 @@ def _dialled(received: str) -> str | None:
     if received.startswith("+") and not _KEEPS_ZERO.match(received):
         received = received.replace("(0)", "")
     digits = _SEPARATORS.sub("", received)
-    return digits if _DIALLED.match(digits) and not _PLACEHOLDER.match(digits) else None
+    return digits if _DIALLED.match(digits) and not _is_nobody(digits) else None
 
 
 def _parse(digits: str, region: str, plus: Plus = "") -> phonenumbers.PhoneNumber | None:
@@ -256,10 +268,13 @@ def user_part(text: str) -> str:
     `+12155550142;verstat=TN-Validation-Passed` and `sip:+12155550142@carrier.example` are `+12155550142` (RFC 3261
     section 19.1.1, RFC 3966); Asterisk leaves the parameters in unless `ignore_uri_user_options` is set.
     """
-    if text.isalnum() or text[1:].isdigit():
+    if text.isascii() and (text.isalnum() or text[1:].isdigit()):
         return text  # nearly all are a number and nothing else
-    bare = _ADDRESS.sub("", text.strip(), count=1)
-    return unquote(bare.partition(";")[0].partition("@")[0]).strip()
+    named = _NAMED.match(text.strip())
+    bare = _ADDRESS.sub("", (named[1] if named else plain_text(text)).strip(), count=1)
+    user, at, _ = bare.partition(";")[0].partition("@")
+    # RFC 3261 lets a password stand behind the user.
+    return unquote(user.partition(":")[0] if at else user).strip(" ,<>")
 
 
 def is_rounded(text: str) -> bool:
@@ -268,8 +283,19 @@ def is_rounded(text: str) -> bool:
 
 
 def is_placeholder(text: str) -> bool:
-    """Return whether a text is what is sent for a caller who hides: zeros, or ANONYMOUS on a keypad."""
-    return _PLACEHOLDER.match(_SEPARATORS.sub("", text)) is not None
+    """Return whether a text is what is sent for a caller who hides: zeros, or such a word on a keypad."""
+    return _is_nobody(_SEPARATORS.sub("", text))
+
+
+def _is_nobody(digits: str) -> bool:
+    if _PLACEHOLDER.match(digits):
+        return True
+    if not _NOTHING_BEHIND.match(digits):
+        return False
+    try:
+        return phonenumbers.parse(digits).national_number == 0
+    except phonenumbers.NumberParseException:
+        return True
 
 
 def plain_text(text: str) -> str:

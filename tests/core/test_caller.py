@@ -19,7 +19,22 @@ def caller(number: str, called: str = "", name: str = "", region: str = "US", pl
     return arrived(number, NOW, region, name=name, called=called, plus=plus)
 
 
-@pytest.mark.parametrize("sent", ["+12155550142;verstat=TN-Validation-Passed", "tel:+12155550142", "12155550142"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "+12155550142;verstat=TN-Validation-Passed",
+        "tel:+12155550142",
+        "12155550142",
+        '"Anna" <+12155550142>',
+        "Anna <sip:+12155550142@carrier.example:5060;transport=udp>",
+        "sip:2155550142:secret@carrier.example",
+        "callto:+12155550142",
+        "+1\u2011215\u2011555\u20110142",
+        "\u202a+12155550142\u202c",
+        "\uff0b12155550142",
+        "+12155550142,",
+    ],
+)
 def test_what_a_carrier_puts_around_a_number_is_not_it(sent: str) -> None:
     found = caller(sent, called="+12155550100;npdi", name="Anna")
     assert found.number is not None
@@ -27,10 +42,27 @@ def test_what_a_carrier_puts_around_a_number_is_not_it(sent: str) -> None:
     assert (found.called, found.called_line) == ("+12155550100", "+12155550100")
 
 
-@pytest.mark.parametrize("sent", ["0000000000", "0", "+0000", "+266696687", "anonymous;cpc=payphone"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        *("0000000000", "0", "+0000", "+266696687", "+86282452253", "+1 (000) 000-0000", "anonymous;cpc=payphone"),
+        *("No Caller ID", "Blocked", "P", "Anonyme", "Unterdrückt"),
+    ],
+)
 def test_a_caller_who_hides_behind_a_placeholder_is_hidden_with_his_name(sent: str) -> None:
     found = caller(sent, name="Anna")
     assert (found.number, found.hidden, found.name, found.unread) == (None, True, "", "")
+
+
+@pytest.mark.parametrize("sent", ["O", "Out of Area", "null", "None", "-", "N/A", "Unbekannt"])
+def test_a_number_that_nobody_knows_leaves_the_name(sent: str) -> None:
+    found = caller(sent, name="Anna")
+    assert (found.number, found.hidden, found.name, found.unread) == (None, True, "Anna", "")
+
+
+@pytest.mark.parametrize("sent", ["+6530000000", "+43100000000", "8656696", "7378742833"])
+def test_many_zeros_and_words_on_a_keypad_may_be_somebody_s_number(sent: str) -> None:
+    assert (caller(sent).hidden, caller(sent).number is not None) == (False, True)
 
 
 def test_what_is_not_a_number_is_kept_for_the_trail() -> None:
