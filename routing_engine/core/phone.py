@@ -47,7 +47,7 @@ _NOTHING_BEHIND = re.compile(r"\+[1-9][0-9]{0,2}0{7,}\Z", re.ASCII)
 #: carriers and CRMs mix both ways of writing it.
 _MOBILE_MARK = re.compile(r"(\+54)9([0-9]{10})\Z|(\+52)1([0-9]{10})\Z", re.ASCII)
 #: What a spreadsheet puts around digits so that they stay a text: `'0664...` and `="0664..."`.
-_AS_TEXT = re.compile(r"""\s*(?:'\s*(.*?)|=\s*"(.*?)")\s*\Z""", re.S)
+_AS_TEXT = re.compile(r"""\s*(?:'\s*(.*?)'?|=\s*"(.*?)")\s*\Z""", re.S)
 _SEPARATORS = re.compile(r"[\s\-./()\u00a0]+")
 _DIALLED = re.compile(r"\+?[0-9]{1,20}\Z", re.ASCII)
 #: Without + or trunk prefix no public number is that short; libphonenumber would make `+43217` of extension 217.
@@ -57,6 +57,11 @@ _KEEPS_ZERO = re.compile(r"\+\s*39")
 
 # What people put around a number in a record. `(DW 12)` is an extension behind the line: the line is what counts.
 _SCHEME = re.compile(r"\s*(?:tel|callto)\s*:\s*", re.I)
+#: What programs that take a number for an amount make of it: `436641234567.0`.
+_AS_AMOUNT = re.compile(r"\s*([1-9][0-9]{6,14})\.0\s*\Z", re.ASCII)
+#: Between two numbers of which each is whole: `01 5550123 / 0664 1234567`, but not within `0664 / 1234567`.
+_OR = re.compile(r"\s+(?:/|&|oder|or|und|and|bzw\.?|et|ou|o|y|e)\s+(?=[+0])", re.I)
+_WHOLE = re.compile(r"\s*[+0](?:[^0-9]*[0-9]){6}")
 _BEHIND = re.compile(
     r"[\s\-/.(]*(?:ext(?:ension|n)?|x|dw|durchwahl|kl(?:appe)?|nst|nebenstelle|poste|int(?:erno)?|#)"
     r"[\s.:=\-]*[0-9]{1,7}\s*\)?\s*\Z",
@@ -220,8 +225,9 @@ def _trunk_prefix(country: str) -> re.Pattern[str] | None:
 def lines_in(text: str, region: str) -> tuple[str, ...]:
     """Return the `Number.line` of every number in a text of a record, in its order; none for what cannot be read.
 
-    Several numbers have `;`, `,`, `|` or a line break between them. Read are also `tel:` before a number, an extension
-    behind it (`ext. 12`, `x12`, `DW 12`: the line itself counts), and digits, spaces and dashes of all of Unicode.
+    Several numbers have `;`, `,`, `|` or a line break between them; whole ones also `/` or a word such as `or`. Read
+    are also `tel:` before a number, an extension behind it (`ext. 12`, `x12`, `DW 12`: the line itself counts), and
+    digits, spaces and dashes of all of Unicode.
     """
     return tuple(line for piece in _pieces(text) if (line := read_line(piece, region)))
 
@@ -242,7 +248,7 @@ def _pieces(text: str) -> Iterator[str]:
     """Return each number of a text, as it is written but in ASCII and without what stands around it."""
     if len(text) > _LONGEST_TEXT or _LOCAL.search(text) or is_rounded(text):
         return
-    for part in _BETWEEN.split(plain_text(text)):
+    for part in _BETWEEN.split(_parted(plain_text(text))):
         first, *others = [_bare(piece) for piece in part.split(",")]
         yield first
         # A comma is also a pause before an extension: `+43 1 2345678,,12` is not the extension 12 of our own PBX.
@@ -250,10 +256,18 @@ def _pieces(text: str) -> Iterator[str]:
         yield from (other for other in others if short or not _EXTENSION.match(other.strip()))
 
 
+def _parted(text: str) -> str:
+    """Return a text with `;` where words or strokes stand between numbers that are whole."""
+    parts = _OR.split(text)
+    return ";".join(parts) if len(parts) > 1 and all(map(_WHOLE.match, parts)) else text
+
+
 def _bare(piece: str) -> str:
     if len(piece) > _LONGEST_PIECE:
         return ""
-    return _BEHIND.sub("", _SCHEME.sub("", without_text_mark(piece), count=1), count=1)
+    piece = without_text_mark(piece)
+    amount = _AS_AMOUNT.match(piece)
+    return amount[1] if amount else _BEHIND.sub("", _SCHEME.sub("", piece, count=1), count=1)
 
 
 def without_text_mark(text: str) -> str:

@@ -302,3 +302,12 @@ async def test_numbers_that_a_new_file_has_lost_are_logged_when_it_is_read(tmp_p
     assert [log["event"] for log in logs] == ["records.unreadable"]
     assert "1 number of the column 'phone' cannot be read, on line 3" in logs[0]["why"]
     await provider.close()
+
+
+@pytest.mark.parametrize(
+    "text", ["phone|name\n1|Anna\n", "\u200bphone,name\u00ad\n1,Anna\n", "sep=|\nphone|name\n1|Anna\n"]
+)
+def test_headings_are_read_without_signs_that_nobody_sees_and_with_any_usual_separator(
+    tmp_path: Path, text: str
+) -> None:
+    assert [dict(row) for row in read_table(saved(tmp_path, text), "csv").rows] == [{"phone": "1", "name": "Anna"}]

@@ -19,7 +19,7 @@ FORMATS = ("csv", "json", "yaml", *table_sheet.FORMATS)
 #: A table is held in memory, some ten times as large as its file.
 LARGEST = 64 << 20
 _ENDINGS = {".csv": "csv", ".json": "json", ".yaml": "yaml", ".yml": "yaml", ".xlsx": "xlsx", ".ods": "ods"}
-_SEPARATORS = ",;\t"
+_SEPARATORS = ",;\t|"
 #: What Excel writes and reads above the headings, so that a file says its separator itself.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\s,;]*\Z', re.I)
 _IN_QUOTES = re.compile(r'"[^"]*"')
@@ -53,7 +53,7 @@ def read_table(path: Path, form: str, sheet: str = "") -> Table:
 
 
 def _read_csv(text: str) -> Table:
-    """Read a CSV whose separator is the one of `,`, `;` and tab that its header line has most often."""
+    """Read a CSV whose separator is the one of `,`, `;`, tab and `|` that its header line has most often."""
     all_lines = text.splitlines()
     first = next((number for number, line in enumerate(all_lines) if line.strip()), 0)
     named = _SEPARATOR_LINE.match(all_lines[first]) if all_lines else None

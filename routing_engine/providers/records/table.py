@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -13,6 +14,7 @@ from routing_engine.settings.yaml_reader import suggest
 Row: TypeAlias = Mapping[str, Json]
 
 _MOST_LISTED = 12
+_UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 
 
 class TableFault(ValueError):
@@ -50,7 +52,8 @@ def with_headings(written: Sequence[str], rows: Iterable[tuple[int, Sequence[Jso
 
     A column without a heading and without a value is what spreadsheets leave behind: it is passed over.
     """
-    header = [name.strip() for name in written]
+    # Exports leave signs there that nobody sees; whoever writes the field map cannot know of them.
+    header = [_UNSEEN.sub("", name).strip() for name in written]
     twice = _find_twice(header, headings)
     found: list[Row] = []
     lines: list[int] = []
