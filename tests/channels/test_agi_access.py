@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Sequence
 from ipaddress import ip_network
 
@@ -172,3 +174,18 @@ def test_what_this_machine_alone_reaches_is_told_from_the_address() -> None:
 def test_a_limit_of_files_that_does_not_fit_is_told() -> None:
     assert make_room_for(10) == 10
     assert make_room_for(10**9) < 10**9
+
+
+FEW_FILES = """
+import resource
+from routing_engine.connections import make_room_for
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 600))
+print(make_room_for(50), make_room_for(5000), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+
+
+@pytest.mark.io
+def test_a_limit_of_open_files_that_is_too_low_for_the_sessions_is_known() -> None:
+    found = subprocess.run([sys.executable, "-c", FEW_FILES], capture_output=True, text=True, check=True)
+    enough, too_few, raised = map(int, found.stdout.split())
+    assert (enough >= 50, too_few < 5000, raised) == (True, True, 600)

@@ -90,3 +90,14 @@ def test_what_could_not_be_seen_is_said_with_what_to_do(run: Run, config: Path) 
     assert found["asterisk"]["sentence"].startswith("there is no program '/no/such/asterisk'")
     assert found["not seen"]["state"] == "unknown"
     assert found["not seen"]["sentence"].startswith("dialplan, modules, sounds, destinations")
+
+
+def test_of_an_address_the_dialplan_takes_a_route_a_language_and_the_number_called_only() -> None:
+    (steps,) = (does for (context, extension), does in shipped_steps().items() if extension == "_[0-9A-Za-z][!-~]!")
+    taken = [does for does in steps if "EXTEN" in does]
+    assert taken == [
+        r"Set(ROUTING_ENGINE_ROUTE=${FILTER(A-Za-z0-9_\-,${CUT(EXTEN,?,1)})})",
+        r"Set(ROUTING_ENGINE_MORE=${FILTER(A-Za-z0-9_=+\-,${CUT(EXTEN,?,2)})})",
+    ]
+    guard = 'GotoIf($["${CUT(ROUTING_ENGINE_MORE,=,1)}" =~ "^(language|called)$"]?:shown)'
+    assert steps[2:4] == [guard, "Set(ROUTING_ENGINE_ROUTE=${ROUTING_ENGINE_ROUTE}?${ROUTING_ENGINE_MORE})"]

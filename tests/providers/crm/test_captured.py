@@ -11,6 +11,7 @@ from yarl import URL
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Provider, Query
 from routing_engine.errors import ProviderError, ProviderRefused
+from routing_engine.providers.crm.model import read_pattern
 from routing_engine.providers.crm.provider import open_crm
 from routing_engine.providers.crm.read_description import read_description
 from routing_engine.providers.crm.requests import names_captured
@@ -168,3 +169,8 @@ def test_an_address_may_be_written_as_a_browser_copies_it() -> None:
     found = read_crm(description, section, "crm").settings
     assert notes.problems == []
     assert found.values == {"server": "https://crm.example.com"}  # type: ignore[attr-defined]
+
+
+def test_a_pattern_of_a_description_takes_no_longer_than_the_text_is_long() -> None:
+    for written in ("(a|aa)+", "(a+)+b", "(.*)*x"):
+        assert not read_pattern(written).fullmatch("a" * 5000 + "!")
