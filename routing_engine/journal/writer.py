@@ -24,6 +24,8 @@ from routing_engine.storage.place import DatabasePlace
 
 #: Calls gather so long before they are committed together: one wait for the disk for all of them.
 GATHER_S = 0.2
+#: A start waits no longer for a database that does not answer, or has much to bring up to date: callers come first.
+OPEN_S = 3.0
 #: How many calls may wait while the disk does not take them: some 30 MB, a quarter of an hour at ten calls a second.
 MOST_WAITING = 10_000
 RETRY_S = 2.0
@@ -129,7 +131,7 @@ class Journal:
     async def open(self) -> None:
         """Begin to write; wait until the database is open, or has said that it cannot be."""
         self._thread.start()
-        await asyncio.to_thread(self._ready.wait, 10)
+        await asyncio.to_thread(self._ready.wait, OPEN_S)
 
     async def flush(self, timeout_s: float = 5.0) -> bool:
         """Wait until every call so far is settled; False when the database does not take them now."""

@@ -31,6 +31,8 @@ GATHER_S = 0.004
 #: How much may wait while the database does not take it: half an hour at ten calls a second, some 100 MB.
 MOST_WAITING = 20_000
 RETRY_S = 2.0
+#: A start waits no longer for a database that does not answer, or has much to bring up to date.
+OPEN_S = 3.0
 _GROUP = 500
 _CLOSING = "the engine is stopping"
 
@@ -105,7 +107,7 @@ class Database:
     async def open(self) -> None:
         """Begin to work; wait until the database is open and of this version's form, or has said that it cannot be."""
         self._thread.start()
-        await asyncio.to_thread(self._ready.wait, 10)
+        await asyncio.to_thread(self._ready.wait, OPEN_S)
 
     def put(self, work: Work[None], then: Callable[[], None] | None = None) -> bool:
         """Have work done, in order, when the database takes it; then call `then` in this event loop.
