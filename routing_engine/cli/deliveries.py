@@ -109,10 +109,10 @@ async def _drop(queue: Queue, job_id: int, now: float) -> Job | None:
 
 def _asked(options: argparse.Namespace, ask: _Ask[T]) -> T:
     """Ask the queue of a folder, from engine.yaml alone: nothing else that is wrong there matters here."""
-    settings, problems = load_part(options.config, ("database",), partial(variable_of, options.config))
+    settings, problems = load_part(options.config, ("database", "journal"), partial(variable_of, options.config))
     if problems:
         raise ConfigError(problems)
-    place = database_place(settings.database, options.config)
+    place = database_place(settings.database, options.config, settings.journal.path)
     if place.path is None:
         return asyncio.run(_of_server(place.url, ask))
     step_down(place.path, place.path.parent)

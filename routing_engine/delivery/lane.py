@@ -49,8 +49,8 @@ class Lane:
     `stopped` says why a target was switched off, "" while it is not: what is new for it is dead at once.
     """
 
-    def __init__(self, name: str, target: Target, work: Workplace) -> None:
-        self.name, self.target = name, target
+    def __init__(self, name: str, target: Target, work: Workplace, send_s: float = SEND_S) -> None:
+        self.name, self.target, self._send_s = name, target, send_s
         self.told = asyncio.Event()
         self.stopped = ""
         self._work = work
@@ -116,10 +116,10 @@ class Lane:
         if self.stopped and job.tries == 1:
             return Dead(self.stopped)
         try:
-            async with asyncio.timeout(None if job.kind == "recording" else SEND_S):
+            async with asyncio.timeout(None if job.kind == "recording" else self._send_s):
                 return await self.target.send(job, call)
         except TimeoutError:
-            return TryAgain(f"no answer within {SEND_S:g} s")
+            return TryAgain(f"no answer within {self._send_s:g} s")
         except RoutingEngineError as error:
             return TryAgain(str(error))
         except Exception as error:
