@@ -40,12 +40,12 @@ class Derivation:
             to=shown.to,
             did=shown.did,
             state=self._state,
-            ringing_at=min((one.rang_at for one in self._real if one.rang_at is not None), default=None),
+            ringing_at=min(self._rang, default=None),
             answered_at=self._answered_at,
             wait_s=None if self._answered_at is None else self._answered_at - self.call.start,
             user=self._user,
             queue=self._queue,
-            legs=legs(self._rings, self._around),
+            legs=legs(self.rings, self.around, self.call.settled),
             transfers=self._passing.transfers(),
             recording=self._recording,
             linkedids=self._linkedids,
@@ -74,7 +74,7 @@ class Derivation:
         """Return the legs that ring now: their channels, and the telephone of each."""
         if self.call.ended_at is not None:
             return {}
-        return {one.channel.uniqueid: one.phone for one in self._rings if self._rings_now(one.channel)}
+        return {one.channel.uniqueid: one.phone for one in self.rings if self._rings_now(one.channel)}
 
     @property
     def somebody(self) -> bool:
@@ -110,6 +110,11 @@ class Derivation:
         if not ends and self.call.known is not None:
             ends = [last_moment(self.call.known)]
         return max(ends, default=None)
+
+    @property
+    def _rang(self) -> list[float]:
+        rang = [*(one.rang_at for one in self._real), *(leg.ringing_at for leg in self.call.settled)]
+        return [at for at in rang if at is not None]
 
     @cached_property
     def _meetings(self) -> Meetings:
@@ -168,7 +173,7 @@ class Derivation:
         return channel.rang_at is not None and not ended
 
     @cached_property
-    def _rings(self) -> list[Ring]:
+    def rings(self) -> list[Ring]:
         """The channels that are legs, those of other calls in the same conference among them."""
         outside = {one.uniqueid for one in (*self._parties.outside, self._parties.other) if one}
         own = {one.uniqueid: one for one in self._real if one.uniqueid not in outside}
@@ -179,7 +184,8 @@ class Derivation:
         ]
 
     @property
-    def _around(self) -> Around:
+    def around(self) -> Around:
+        """What else happened in the call that the legs' results depend on."""
         passing = self._passing
         return Around(passing.passed_on(), passing.robbed(), gave_up_at(self._parties), self.call.ended_at)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from routing_engine.calls.call import Call
+from routing_engine.calls.call import Call, Leg
 from routing_engine.calls.pbx_events import BridgeKind, PbxChannel, PbxEvent
 from routing_engine.calls.site import ChannelKind
 
@@ -252,6 +252,9 @@ class CallFacts:
     let_go: bool = False
     ended_at: float | None = None
     last: Call | None = None
+    # Legs whose channels are not kept any more, and when the next ones are looked for.
+    settled: tuple[Leg, ...] = ()
+    settle_at: float = -inf
     told: Told = field(default_factory=Told)
 
     @property

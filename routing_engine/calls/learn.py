@@ -64,9 +64,10 @@ def shown(event: PbxEvent) -> Iterator[PbxChannel]:
 
 def learn(sets: CallSets, event: PbxEvent) -> list[CallFacts]:
     """Put an event among the facts; return the calls that it says something new about."""
-    channels = [facts for one in shown(event) if (facts := sets.see(event.at, one))]
-    if not channels:
-        return []
+    seen = [sets.see(event.at, one) for one in shown(event)]
+    channels = [one for one in seen if one is not None]
+    if not seen or seen[0] is None:
+        return []  # it is about a channel that was let go
     _join(sets, event, channels)
     _one_channel(sets, event, channels[0])
     new = [call for one in channels if one.changed and (call := sets.call_of(one))]

@@ -60,14 +60,22 @@ class Around:
     ended_at: float | None
 
 
-def legs(rings: Iterable[Ring], around: Around) -> tuple[Leg, ...]:
-    """Return the legs of a call in their order, one for each telephone that rang once or again until it answered."""
+def legs(rings: Iterable[Ring], around: Around, settled: Iterable[Leg] = ()) -> tuple[Leg, ...]:
+    """Return the legs of a call in their order, one for each telephone that rang once or again until it answered.
+
+    `settled` are legs of rings before these, whose channels are not kept any more.
+    """
     in_order = sorted(rings, key=lambda one: (one.start, one.channel.uniqueid))
-    whole: list[Leg] = []
+    takers = [one for one in in_order if one.channel.dialled_at is not None and one.picked_up_at is not None]
+    whole = list(settled)
     for ring in in_order:
         if _took_part(ring):
-            _fold(whole, _leg(ring, in_order, around), ring.start, ring.channel.dialled_at is not None)
-    return tuple(whole)
+            _fold(whole, _leg(ring, takers, around), ring.start, ring.channel.dialled_at is not None)
+    return tuple(sorted(whole, key=_began) if settled else whole)
+
+
+def _began(leg: Leg) -> float:
+    return min((at for at in (leg.ringing_at, leg.answered_at) if at is not None), default=inf)
 
 
 def _took_part(ring: Ring) -> bool:
@@ -76,11 +84,11 @@ def _took_part(ring: Ring) -> bool:
     return bool(ring.channel.rang_at is not None or ring.met or refused)
 
 
-def _leg(ring: Ring, others: Sequence[Ring], around: Around) -> Leg:
+def _leg(ring: Ring, takers: Sequence[Ring], around: Around) -> Leg:
     channel, left = ring.channel, _left_at(ring)
     if left is None:
         left = around.ended_at
-    result = _result(ring, others, around, left)
+    result = _result(ring, takers, around, left)
     return Leg(ring.phone, channel.user, channel.rang_at, ring.answered_at, left, result)
 
 
@@ -97,7 +105,7 @@ def _unanswered_ends(channel: ChannelFacts) -> list[float]:
     return [one.at for one in channel.dial_ends if one.name != "ANSWER"]
 
 
-def _result(ring: Ring, others: Sequence[Ring], around: Around, left: float | None) -> LegResult | None:
+def _result(ring: Ring, takers: Sequence[Ring], around: Around, left: float | None) -> LegResult | None:
     channel = ring.channel
     if (channel.uniqueid in around.passed_on and ring.met) or channel.forwarded_to:
         return "transferred"
@@ -111,7 +119,7 @@ def _result(ring: Ring, others: Sequence[Ring], around: Around, left: float | No
     if ring.picked_up_at is not None and channel.dialled_by is None:
         return None  # a click that was picked up: what came of it is the other party's
     refused = None if ring.picked_up_at is not None else _refused(channel)
-    return refused or _unanswered(ring, others, around, left)
+    return refused or _unanswered(ring, takers, around, left)
 
 
 def _refused(channel: ChannelFacts) -> LegResult | None:
@@ -122,10 +130,10 @@ def _refused(channel: ChannelFacts) -> LegResult | None:
     return "busy" if busy or channel.cause == _BUSY or channel.sip_status in _SIP_BUSY else None
 
 
-def _unanswered(ring: Ring, others: Sequence[Ring], around: Around, left: float) -> LegResult:
+def _unanswered(ring: Ring, takers: Sequence[Ring], around: Around, left: float) -> LegResult:
     if ring.channel.uniqueid in around.robbed or ring.channel.cause == _ELSEWHERE:
         return "elsewhere"
-    if any(_took(other, ring, left) for other in others):
+    if any(_took(other, ring, left) for other in takers):
         return "elsewhere"
     gave_up = around.gave_up_at is not None and around.gave_up_at <= left + _MOMENT_S
     rang_out = ring.channel.cause == _NO_ANSWER or any(one.name == "NOANSWER" for one in ring.channel.dial_ends)
@@ -137,7 +145,6 @@ def _took(other: Ring, ring: Ring, left: float) -> bool:
     at = other.picked_up_at
     return (
         other.channel is not ring.channel
-        and other.channel.dialled_at is not None
         and at is not None
         and other.start <= left
         and ring.start <= at <= left + _MOMENT_S

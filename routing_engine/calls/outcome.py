@@ -37,8 +37,8 @@ def outcome(call: CallFacts, parties: Parties, answered: bool) -> CallOutcome:
     if any(map(_gave_up_in_queue, call.channels.values())):
         return "abandoned"
     # Among us somebody must have been called: a telephone that listened to its mailbox was not missed by anybody.
-    nobody = parties.direction == "internal" and not any(one.dialled_at is not None for one in call.real())
-    return "unanswered" if nobody else "missed"
+    called = call.settled or any(one.dialled_at is not None for one in call.real())
+    return "missed" if called or parties.direction == "inbound" else "unanswered"
 
 
 def lost(parties: Parties) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from routing_engine.calls.facts import Bridge, CallFacts, ChannelFacts
@@ -83,15 +84,21 @@ class CallSets:
         """Let go of a call that is over, and remember its ids for a while."""
         for one in call.ids:
             channel = self.channels.get(one)
-            self._over[one] = channel.start if channel else call.start
-        while len(self._over) > _REMEMBERED:
-            del self._over[next(iter(self._over))]
+            if channel or one not in self._over:
+                self._remember(one, channel.start if channel else call.start)
         self.forget(call)
 
     def resume(self, call: CallFacts) -> None:
         """Take up a call that the store knows."""
         for one in call.ids:
             self.calls[one] = call
+
+    def forget_channels(self, call: CallFacts, channels: Iterable[ChannelFacts]) -> None:
+        """Let go of some channels of a call that goes on; what comes of them later says nothing new."""
+        for channel in channels:
+            self._remember(channel.uniqueid, channel.start)
+            self.channels.pop(channel.uniqueid, None)
+            call.channels.pop(channel.uniqueid, None)
 
     def forget(self, call: CallFacts) -> None:
         """Let go of a call; its ids may come again."""
@@ -135,6 +142,7 @@ class CallSets:
         into.channels.update(part.channels)
         into.passings.update(part.passings)
         into.known = into.known or part.known
+        into.settled += part.settled
         for channel in part.channels.values():
             channel.changed = True
         self.swallowed.append((part, into))
@@ -143,6 +151,11 @@ class CallSets:
         elif part.id is not None:
             into.id, into.last, into.told = part.id, part.last, replace(part.told)
         part.let_go = True
+
+    def _remember(self, uniqueid: str, start: float) -> None:
+        self._over[uniqueid] = start
+        while len(self._over) > _REMEMBERED:
+            del self._over[next(iter(self._over))]
 
     def _leave(self, bridge: str) -> None:
         known = self.bridges.get(bridge)

@@ -26,6 +26,7 @@ from routing_engine.calls.pbx_events import (
     Tick,
 )
 from routing_engine.calls.sets import CallSets
+from routing_engine.calls.settled import settle
 from routing_engine.calls.site import PbxSite
 
 #: A telephone that has dialled nothing yet may be about to pick up, or to fetch, a call: then it is none of its own.
@@ -85,6 +86,11 @@ class CallTracker:
     def kept(self) -> tuple[int, int]:
         """How many calls are under way, and how many that ended are kept for what comes late."""
         return len(self._open), len(self._ended)
+
+    @property
+    def channels(self) -> int:
+        """How many channels are kept for all of these calls."""
+        return len(self._sets.channels)
 
     def resume(self, calls: Iterable[Call]) -> None:
         """Take up calls that the store has as not ended, before the first event."""
@@ -183,7 +189,9 @@ class CallTracker:
             return []
         if not derivation.somebody:
             return []
-        return self._news(call, derivation)
+        news = self._news(call, derivation)
+        settle(call, self._sets, derivation.rings, derivation.around, at)
+        return news
 
     def _end(self, call: CallFacts, derivation: Derivation, at: float) -> bool:
         """Note when the call ended, if it did; return whether nothing more is waited for."""

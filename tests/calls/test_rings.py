@@ -167,6 +167,29 @@ def test_a_telephone_that_a_queue_rings_again_and_again_is_one_leg() -> None:
     assert follower.kinds().count("call.ringing") == 2
 
 
+def test_who_waits_for_long_in_a_queue_makes_no_crowd_of_channels() -> None:
+    follower = Follower().take(JOINED)
+    for turn in range(100):
+        members = [phone(f"20{one}", f"1.{turn}{one}", "1.1") for one in range(1, 5)]
+        follower.take(event for one in members for event in rings(turn * 20 + 1, CALLER, one))
+        follower.take(event for one in members for event in stops(turn * 20 + 16, CALLER, one, "NOANSWER", 19))
+    assert follower.tracker.channels < 40
+    late = stops(20, CALLER, phone("201", "1.01", "1.1"), "ANSWER", 16)
+    last = phone("202", "1.9999", "1.1")
+    call = follower.take(
+        late, rings(2001, CALLER, last), answers(2005, CALLER, last), parts(2010, "b1", CALLER, last)
+    ).call
+    assert results(call.legs) == {"main/201": "no_answer", "main/202": "answered"} | dict.fromkeys(
+        ["main/203", "main/204"], "no_answer"
+    )
+    assert (call.legs[1].ringing_at, call.ringing_at) == (T + 1.1, T + 1.1)
+
+
+def test_a_queue_is_known_by_its_abandoning_too() -> None:
+    call = story(comes(0, CALLER), asks(8.99, CALLER), GIVES_UP, ends(9.01, CALLER))
+    assert (call.outcome, call.queue) == ("abandoned", "support")
+
+
 def test_a_conference_is_one_call_for_each_outside_party_answered_while_two_are_in_the_room() -> None:
     other, anna = outside("2.1", caller="06769999999"), phone("201", "3.1", exten="8000")
     first = [*comes(0, CALLER), *enters(1, "room", CALLER, kind="conference")]
