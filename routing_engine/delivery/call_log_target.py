@@ -127,7 +127,11 @@ class CallLogTarget:
         until, known = self._known.get(user.key, (0.0, ""))
         if self._clock() < until:
             return known
-        found = await self._log.find_user(user.email, extension) or ""
+        try:
+            found = await self._log.find_user(user.email, extension) or ""
+        except (ProviderRefused, ProviderMisread):
+            # Whose it was is worth less than the entry: many accounts may write calls, and not read users.
+            found = ""
         self._known[user.key] = self._clock() + KNOWN_S, found
         return found
 

@@ -176,6 +176,16 @@ async def test_who_took_it_is_known_by_the_file_or_asked_for_once() -> None:
     assert (crm.entries[-1].user.id, crm.asked_users) == ("u9", 1)
 
 
+async def test_an_account_that_may_not_read_users_writes_calls_all_the_same() -> None:
+    class Shy(Crm):
+        async def find_user(self, email: str, extension: str) -> str | None:
+            raise ProviderRefused("no right for users")
+
+    crm = Shy()
+    outcome = await target(crm).send(job("log"), replace(CALL, user="bernd"))
+    assert (outcome, crm.done) == (Delivered("e1", "https://crm.example.com/e1"), ["made"])
+
+
 async def test_a_recording_waits_for_its_entry_and_is_then_attached() -> None:
     async def sound(_: Call) -> SoundFile | None:
         return SoundFile("a.wav", 3.0, lambda: None)  # type: ignore[arg-type,return-value]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -23,9 +23,9 @@ from routing_engine.core.ports import Provider
 from routing_engine.errors import ProviderRefused, ProviderThrottled, ProviderUnreachable
 from routing_engine.lookup.search import Search
 from routing_engine.providers.crm.provider import CrmProvider, open_crm
-from routing_engine.providers.crm.settings import reader_of_shipped
+from routing_engine.providers.crm.settings import reader_of_own, reader_of_shipped
 from routing_engine.settings.integration import ProviderSetup
-from routing_engine.settings.yaml_reader import Problems, read_yaml
+from routing_engine.settings.yaml_reader import Problems, Section, read_yaml
 from tests.examples import examples
 from tests.providers.contract import HOSTILE, by_caller, by_field
 
@@ -39,13 +39,24 @@ UNUSED_CHECKS = (HealthCheck.function_scoped_fixture, HealthCheck.differing_exec
 HIDDEN = ("shh", "refresh-0", "access-1")
 
 
+def reader(provider: str, folder: Path) -> Callable[[Section, str], ProviderSetup]:
+    """What reads an integration: of an own description in the folder, or of one that ships."""
+    own = folder / "providers" / f"{provider}.yaml"
+    if not own.exists():
+        return reader_of_shipped(provider, folder)
+    notes = Problems(own.name)
+    found = reader_of_own(folder, frozenset(), own.read_text(), notes, provider)
+    assert found is not None, notes.problems
+    return found
+
+
 def connection(provider: str, text: str, folder: Path) -> ProviderSetup:
     """Read an integration's YAML, which must have no fault."""
     notes = Problems("integrations/crm.yaml", lambda name: SECRETS.get(name) or None)
     section = read_yaml(text, notes)
     assert section is not None
     section.value("provider")
-    found = reader_of_shipped(provider, folder)(section, "crm")
+    found = reader(provider, folder)(section, "crm")
     assert notes.problems == []
     return found
 

@@ -15,7 +15,8 @@ from routing_engine.engine import open_provider, open_store
 from routing_engine.providers.crm.provider import CrmProvider
 from tests.docs.pages import DOCS, files
 
-from .standin import Asked, Person, StandIn, digits
+from .calls import CallContract
+from .standin import COLLEAGUES, Asked, Person, StandIn, Written, digits
 
 pytestmark = pytest.mark.io
 
@@ -33,11 +34,40 @@ class Kontor(StandIn):
         return web.json_response({"error": {"code": "RATE"}}, status=400)
 
     def answer(self, asked: Asked) -> web.Response:
-        assert asked.path == "/api/people"
+        if asked.path != "/api/people" or asked.method == "POST":
+            return self.keep(asked)
         found = [one for one in self.people if self.fits(one, asked.query.get("filter", ""))]
         size, page = min(int(asked.query["per_page"]), self.page_size), int(asked.query.get("page", 1))
         rows = found[(page - 1) * size : page * size]
         return web.json_response({"people": [*map(self.shape, rows)], "more": page * size < len(found)})
+
+    def keep(self, asked: Asked) -> web.Response:
+        """Calls, their files, the staff, and new people."""
+        if asked.path == "/api/staff":
+            return web.json_response({"staff": [{"id": int(one.id), "email": one.email} for one in COLLEAGUES]})
+        if asked.path == "/api/people":
+            given = asked.json
+            self.people.append(
+                Person("801", "", str(given["given_name"]), str(given["family_name"]), "", str(given["phone"]))
+            )
+            return web.json_response({"person": {"uid": 801}})
+        if asked.path.endswith("/files"):
+            self.written[asked.path.split("/")[3]].sounds.append(asked.parts["file"][1])
+            return web.Response(status=204)
+        if asked.method == "GET":
+            found = [one for one in self.written.values() if one.key == asked.query["reference"]]
+            return web.json_response({"calls": [{"id": one.id} for one in found]})
+        return self.call(asked.path.removeprefix("/api/calls").strip("/"), asked.json)
+
+    def call(self, number: str, given: dict[str, object]) -> web.Response:
+        if number and number not in self.written:
+            return web.Response(status=404)
+        entry = self.written.setdefault(number or self.new_id(), Written(number or self.new_id(), "", ""))
+        entry.subject, entry.body = str(given["title"]), str(given["text"])
+        if not number:
+            entry.kind, entry.key = f"{given['way']} {given['result']}", str(given["reference"])
+            entry.contact, entry.user = str(given["person"]), str(given["owner"])
+        return web.json_response({"call": {"id": entry.id}})
 
     def shape(self, person: Person) -> dict[str, object]:
         extra = {"customer_number": person.number}
@@ -65,6 +95,28 @@ class Kontor(StandIn):
 
     def compares(self, sign: str, held: str, wanted: str) -> bool:
         return held == wanted if sign == "=" else held.endswith(wanted)
+
+
+class TestCalls(CallContract):
+    """What the page adds for calls keeps the contract of the CRMs that ship."""
+
+    provider = "kontor"
+    standin = Kontor
+    refreshes = False
+    integration = """
+server: ADDRESS
+auth: {key: '${TOKEN}'}
+"""
+    kinds = ("in spoken", "in missed", "in missed", "out spoken", "out missed", "out missed", "in spoken")
+    has_extension = False
+    unmatched = False
+
+    @pytest.fixture(autouse=True)
+    def described(self, tmp_path: Path) -> None:
+        (tmp_path / "providers").mkdir()
+        added = next(part for part in PAGE.read_text().split("```") if "# add to config/providers" in part)
+        text = files(PAGE)["providers/kontor.yaml"] + added.removeprefix("yaml\n")
+        (tmp_path / "providers" / "kontor.yaml").write_text(text)
 
 
 @pytest.fixture
