@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, tzinfo
@@ -12,7 +11,6 @@ from routing_engine.calls.ports import EntryContact, EntryUser, LogEntry
 from routing_engine.core.model import Operand, Template, Value
 from routing_engine.core.templates import render
 
-_SPACES = re.compile(r" {2,}")
 # As much as the shortest field of a CRM that ships holds; a longer one would be refused whole.
 _LONGEST_SUBJECT = 255
 _NOBODY = EntryUser()
@@ -90,8 +88,8 @@ class _Texts:
         self._call, self._zone, self._user = call, zone, user
 
     def subject(self, text: Template) -> str:
-        # A value that is missing leaves two spaces where it stood.
-        found = _SPACES.sub(" ", render(text, self._value)).strip()
+        # A value that is missing leaves two spaces where it stood; a name out of a CRM may hold a line break.
+        found = " ".join(render(text, self._value).split())
         return found[:_LONGEST_SUBJECT] or "Call"
 
     def lines(self, link: str, recording_url: str) -> Iterator[str]:

@@ -53,6 +53,12 @@ def test_a_subject_is_a_text_over_the_call(subject: str, text: str) -> None:
     assert entry(subject=subject).subject == text
 
 
+def test_a_subject_stays_one_line_whatever_a_name_holds() -> None:
+    odd = replace(ANNA, name="Anna\n  Gruber\t(x)")
+    assert entry(replace(CALL, contact=odd)).subject == "Call from Anna Gruber (x) (+436641234567)"
+    assert len(entry(replace(CALL, contact=replace(ANNA, name="x" * 999))).subject) == 255
+
+
 def test_a_withheld_number_and_an_unknown_caller_have_words() -> None:
     assert entry(replace(CALL, from_=None, contact=None)).subject == "Call from a withheld number"
     assert entry(replace(CALL, contact=None)).subject == "Call from +436641234567"
