@@ -22,10 +22,11 @@ from routing_engine.core.model import Decision
 from routing_engine.core.ports import Batch, Query
 from routing_engine.dry_run import DryCall, dry_run
 from routing_engine.engine import open_provider, open_store
-from routing_engine.errors import ProviderThrottled
+from routing_engine.errors import ProviderRefused, ProviderThrottled
 from routing_engine.providers.crm.provider import CrmProvider
 from tests.providers.contract import HOSTILE
 
+from . import unlisted_more as more
 from .standin import digits
 from .unlisted import ANNA, COPPER, TWENTY, copper, twenty
 
@@ -265,6 +266,13 @@ CRMS: dict[str, tuple[str, Answer, str]] = {
     "rpc": (RPC, rpc, "auth: {key: '${KEY}'}\n"),
     "copper": (COPPER, copper, "auth: {key: {key: '${KEY}', user: me@x.at}}\n"),
     "twenty": (TWENTY, twenty, "auth: {token: '${KEY}'}\n"),
+    "close": (more.CLOSE, more.close, "auth: {key: '${KEY}'}\n"),
+    "erpnext": (more.ERPNEXT, more.erpnext, "site: x.at\nauth: {key: {key: me, secret: '${KEY}'}}\n"),
+    "attio": (more.ATTIO, more.attio, "auth: {token: '${KEY}'}\n"),
+    "teamleader": (more.TEAMLEADER, more.teamleader, "auth: {token: '${KEY}'}\n"),
+    "dolibarr": (more.DOLIBARR, more.dolibarr, "site: x.at\nauth: {key: '${KEY}'}\n"),
+    "insightly": (more.INSIGHTLY, more.insightly, "pod: na1\nauth: {key: '${KEY}'}\n"),
+    "zammad": (more.ZAMMAD, more.zammad, "site: x.at\nauth: {token: '${KEY}'}\n"),
 }
 
 
@@ -362,7 +370,9 @@ async def test_all_pages_are_listed(site: Site, who: list[str]) -> None:
     assert [record.id for batch in batches for record in batch.records] == who
 
 
-@pytest.mark.parametrize(("site", "least", "most"), [("monday", 24, 24), ("servicenow", 55, 60)], indirect=["site"])
+@pytest.mark.parametrize(
+    ("site", "least", "most"), [("monday", 24, 24), ("servicenow", 55, 60), ("close", 12.5, 12.5)], indirect=["site"]
+)
 async def test_a_system_is_left_alone_as_long_as_it_says(site: Site, least: float, most: float) -> None:
     site.state["throttled"] = "yes"
     provider = site.provider()
@@ -415,6 +425,47 @@ async def test_a_found_id_is_asked_for(site: Site) -> None:
     assert found.record is not None
     assert found.record.id == "17"
     assert [json.loads(await one.text()) for one in site.asked][1] == {"method": "getPerson", "params": [17]}
+
+
+PAGES = {
+    "close": "https://app.close.com/lead/lead_7/",
+    "erpnext": "https://x.at/app/contact/CON-1",
+    "attio": "https://app.attio.com/acme/person/r1",
+    "teamleader": "https://focus.teamleader.eu/c1",
+    "dolibarr": "https://x.at/contact/card.php?id=9",
+    "insightly": "https://crm.na1.insightly.com/details/contact/3",
+    "zammad": "https://x.at/#user/profile/4",
+}
+
+
+@pytest.mark.parametrize(("site", "page"), PAGES.items(), indirect=["site"])
+async def test_a_record_has_its_page_in_the_system(site: Site, page: str) -> None:
+    found = await site.call(CALLER)
+    assert found.record is not None
+    assert found.record.url == page
+
+
+@pytest.mark.parametrize("site", PAGES, indirect=True)
+async def test_a_check_is_cheap_and_a_wrong_key_is_for_the_administrator_here(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = site.provider()
+    await provider.check()
+    await provider.close()
+    monkeypatch.setenv("KEY", "wrong")
+    refused = site.provider()
+    with pytest.raises(ProviderRefused) as caught:
+        await refused.check()
+    await refused.close()
+    assert caught.value.who == "administrator"
+
+
+@only("teamleader")
+async def test_a_company_that_may_not_be_looked_at_does_not_lose_the_contact(site: Site) -> None:
+    found = await site.call(CALLER)
+    assert found.record is not None
+    assert found.record.fields["phone"] == ("01 5550123", "0664 1234567")
+    assert [one.path for one in site.asked][-2:] == ["/contacts.info", "/companies.info"]
 
 
 @only("copper")
