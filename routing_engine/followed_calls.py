@@ -27,20 +27,23 @@ from routing_engine.contacts import ContactMatcher, ContactsDown, contact_models
 from routing_engine.core.events import CallRouted, ConfigurationTaken, Reading
 from routing_engine.core.model import Decision
 from routing_engine.delivery.call_log_target import CallLogTarget, CrmSite
-from routing_engine.delivery.jobs import Target
+from routing_engine.delivery.jobs import Queue
 from routing_engine.delivery.lane import Workplace
 from routing_engine.delivery.outbox_queue import OutboxQueue
 from routing_engine.delivery.planner import DeliveryPlanner, Wanted
+from routing_engine.delivery.recording_target import WAIT_S, RecordingTarget
 from routing_engine.delivery.webhook import Webhook
-from routing_engine.delivery.worker import DeliveryWorker
+from routing_engine.delivery.worker import DeliveryWorker, lanes_of
 from routing_engine.engine import ActiveConfig, call_logs
 from routing_engine.errors import RoutingEngineError, StorageError, traceback_frames
 from routing_engine.event_bus import EventBus
 from routing_engine.logger import Logger
+from routing_engine.pbx.recordings import Recordings, recordings_of
 from routing_engine.pbx.watcher import PbxWatcher
 from routing_engine.settings.pbx import Pbx, User
 from routing_engine.settings.stores import database_place
 from routing_engine.storage.database import Database
+from routing_engine.storage.place import DatabasePlace
 
 #: So many look-ups of other parties at once are those of a very busy site; what comes then is found when it is written.
 MOST_MATCHES = 500
@@ -116,6 +119,8 @@ class FollowedCalls:
         self._database: Database | None = None
         self._planner: DeliveryPlanner | None = None
         self._worker: DeliveryWorker | None = None
+        self._queue: Queue | None = None
+        self._recorded: dict[str, tuple[Pbx, Recordings]] = {}
         self.book: CallBook | None = None
 
     async def open(self, configuration: Configuration) -> tuple[Database, CallBook]:
@@ -161,6 +166,11 @@ class FollowedCalls:
             await self._worker.close()
         for webhook in self._webhooks.values():
             await webhook.close()
+        for _, recordings in self._recorded.values():
+            await recordings.close()
+        if self._queue is not None:
+            with suppress(StorageError):  # it may be away
+                await self._queue.close()
         if self._database is not None:
             await self._database.close()
 
@@ -266,7 +276,7 @@ class FollowedCalls:
         place = database_place(settings.database, settings.folder, settings.journal.path)
         database = self._database = Database(place)
         await database.open()
-        queue = OutboxQueue(database)
+        queue = self._queue = _queue_of(place, database)
         self._planner = DeliveryPlanner(queue, time.time)
         book = CallBook(database, self._events.publish, self._planner.plan, self._contact_of, queue.forget)
         if not await book.open():
@@ -301,6 +311,7 @@ class FollowedCalls:
         configuration, settings = active.configuration, active.configuration.settings
         models = {name: one.models for name, one in configuration.integrations.items()}
         self._matcher = ContactMatcher(active.lookup, contact_models(models, settings.match_order), settings.region)
+        self._record(configuration)
         logs = self._logs(active)
         before, self._webhooks = self._webhooks, {}
         for name, keys in configuration.webhooks.items():
@@ -311,16 +322,40 @@ class FollowedCalls:
         if self._planner is not None and self._worker is not None:
             events = {name: keys.events for name, keys in configuration.webhooks.items()}
             at_start = [name for name, target in logs.items() if target.log_at == "start"]
-            self._planner.wanted = Wanted(events, wishes, at_start=at_start)
-            targets: dict[str, Target] = {**logs, **self._webhooks}
-            self._worker.change(targets)
+            self._planner.wanted = Wanted(events, wishes, [*self._recorded], at_start)
+            waits = [log.recording_wait for log in wishes.values() if log.recording != "none"]
+            self._worker.change(lanes_of(logs, self._webhooks, self._waited_for(max(waits, default=WAIT_S))))
+
+    def _record(self, configuration: Configuration) -> None:
+        """Have the recordings of the PBXs that have some for us; of one that has changed anew."""
+        before, self._recorded = self._recorded, {}
+        for name, pbx in configuration.pbxs.items():
+            if name in before and before[name][0] == pbx:
+                self._recorded[name] = before.pop(name)
+            elif (found := recordings_of(pbx.keys)) is not None:
+                self._recorded[name] = pbx, found
+        for _, gone in before.values():
+            self._do(gone.close())
+
+    def _waited_for(self, wait_s: float) -> Mapping[str, RecordingTarget]:
+        if self.book is None:
+            return {}
+        book = self.book
+        return {
+            name: RecordingTarget(recordings.find, book, time.time, random.random, wait_s)
+            for name, (_, recordings) in self._recorded.items()
+        }
+
+    async def _sound_of(self, call: Call) -> SoundFile | None:
+        recorded, name = self._recorded.get(call.pbx), call.recording.name
+        return None if recorded is None or name is None else await recorded[1].find(name)
 
     def _logs(self, active: ActiveConfig) -> Mapping[str, CallLogTarget]:
         configuration, book = active.configuration, self.book
         zone = configuration.settings.timezone or datetime.now().astimezone().tzinfo
         if book is None or zone is None:
             return {}
-        site = CrmSite(configuration.users, zone, self._match, _no_sound)
+        site = CrmSite(configuration.users, zone, self._match, self._sound_of)
         return {
             name: CallLogTarget(name, log, wishes, book, site, time.monotonic)
             for name, log in call_logs(active).items()
@@ -328,8 +363,12 @@ class FollowedCalls:
         }
 
 
-async def _no_sound(_: Call) -> SoundFile | None:
-    return None
+def _queue_of(place: DatabasePlace, database: Database) -> Queue:
+    if place.path is not None:
+        return OutboxQueue(database)
+    from routing_engine.delivery.postgres_queue import PostgresQueue  # late: an extra
+
+    return PostgresQueue(place.url)
 
 
 def site_of(pbx: Pbx, users: Mapping[str, User], region: str) -> PbxSite:

@@ -97,11 +97,17 @@ class CallLogTarget:
 
     async def _attach(self, call: Call, entry: LogEntry, crm_id: str | None) -> SendOutcome:
         if crm_id is None:
-            return TryAgain("the entry is not there yet", after_s=_NO_PLACE_S, alone=True)
+            state = call.deliveries[self._name].state if self._name in call.deliveries else "waiting"
+            if state == "dead":
+                return Dead("its entry could not be written")
+            return TryAgain("the entry is not there yet", alone=True)
         if self._log.takes_recording != "file" or self._wishes.recording != "attach":
             await self._log.update(entry, crm_id)
             return Delivered(crm_id)
-        sound = await self._site.sound_of(call)
+        try:
+            sound = await self._site.sound_of(call)
+        except ProviderError as error:  # of the PBX: the CRM is well
+            return TryAgain(str(error), alone=True)
         if sound is None:
             return Skipped("the recording is not there any more")
         await self._log.attach(entry, crm_id, sound)

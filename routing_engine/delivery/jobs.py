@@ -179,6 +179,9 @@ class Queue(Protocol):
         It is due at once with the error `DROPPED`: whoever takes it tells its call, and finishes it.
         """
 
+    async def close(self) -> None:
+        """Let go of what is open; the database that a queue was given is not its own."""
+
     async def counts(self) -> Mapping[tuple[str, JobState], int]:
         """Return how many jobs there are, by lane and state."""
 

@@ -89,3 +89,6 @@ class OutboxQueue:
     async def counts(self) -> Mapping[tuple[str, JobState], int]:
         """Return how many jobs there are, by lane and state."""
         return await self._database.read(outbox_table.counts)
+
+    async def close(self) -> None:
+        """Nothing of its own is open."""

@@ -74,6 +74,11 @@ _RETRY_WAITING: LiteralString = (
     "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE id = %(id)s AND status = 'todo'"
 )
 _FORGET: LiteralString = "DELETE FROM procrastinate_jobs WHERE args->>'call_id' = ANY(%s)"
+_TAKE_OVER: LiteralString = (
+    "SELECT procrastinate_defer_jobs_v1(array_agg(ROW(lane, kind, 0, lane || ' ' || call_id, NULL, jsonb_build_object("
+    "'target', target, 'call_id', call_id, 'made_at', made_at, 'error', error, 'body', body), NULL)"
+    "::procrastinate_job_to_defer_v1 ORDER BY id)) FROM outbox WHERE state <> 'dead' HAVING count(*) > 0"
+)
 _BEAT: LiteralString = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker)s RETURNING id"
 _STALLED: LiteralString = (
     "SELECT procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) FROM procrastinate_jobs WHERE status = 'doing'"
@@ -242,6 +247,15 @@ async def make_tables(url: str) -> None:
             found = await (await connection.execute("SELECT to_regclass('procrastinate_jobs')")).fetchone()
             if found is None or found[0] is None:
                 await connection.execute(App(connector=SyncPsycopgConnector()).schema_manager.get_schema())
+            await _take_over(connection)
+
+
+async def _take_over(connection: psycopg.AsyncConnection[tuple[str | None, ...]]) -> None:
+    """Take what waited in a file of SQLite before the calls moved into this database; it came along as `outbox`."""
+    found = await (await connection.execute("SELECT to_regclass('outbox')")).fetchone()
+    if found is not None and found[0] is not None:
+        await connection.execute(_TAKE_OVER)
+        await connection.execute("DELETE FROM outbox WHERE state <> 'dead'")
 
 
 @contextmanager

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import json
 import subprocess
+import wave
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from rig.conf import MANAGER_USER
+from rig.conf import MANAGER_USER, READER
 from rig.stage import desk
 
 from .engine import PROGRAM, Engine
@@ -28,6 +30,7 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 ANNA, NOBODY_KNOWN = "+436641112223", "+436649998887"
 ROUTES = {
     "to_anna": "default: {to: {extension: '1001'}}\n",
+    "recorded": ("rules: [{to: {extension: '1001'}, set: {record: 'yes'}}]\ndefault: {to: {extension: '1001'}}\n"),
     "nowhere": "default: {to: {queue: slaes}}\n",
     "by_record": (
         "sources: [{integration: kontor, model: contact, search: {by: caller}, rules: [{to: {extension: '1001'}}]}]\n"
@@ -53,6 +56,8 @@ log_call:
       key: '{call.id}'
       outcome: '{call.outcome}'
     capture: {crm_id: id}
+attach_recording:
+  - {post: '/calls/{call.crm_id}/sound', multipart: {name: '{call.recording_name}', sound: '{call.recording}'}}
 update_call: [{patch: '/calls/{call.crm_id}', json: {subject: '{call.subject}', text: '{call.body}'}}]
 """
 
@@ -65,11 +70,12 @@ class Outside:
     people: dict[str, str]
     entries: Journal[Mapping[str, Any]]
     events: Journal[Mapping[str, Any]]
+    sounds: Journal[tuple[str, bytes]]
 
 
 @asynccontextmanager
 async def outside() -> AsyncIterator[Outside]:
-    found = Outside("", {ANNA: "Anna Gruber"}, Journal(), Journal())
+    found = Outside("", {ANNA: "Anna Gruber"}, Journal(), Journal(), Journal())
 
     async def contacts(request: web.Request) -> web.Response:
         number = request.query["phone"]
@@ -84,7 +90,15 @@ async def outside() -> AsyncIterator[Outside]:
         found.events.note(await request.json())
         return web.Response(status=204)
 
+    async def keep(request: web.Request) -> web.Response:
+        form = await request.post()
+        sound = form["sound"]
+        assert isinstance(sound, web.FileField)
+        found.sounds.note((request.match_info["id"], sound.file.read()))
+        return web.Response(status=204)
+
     app = web.Application()
+    app.router.add_post("/calls/{id}/sound", keep)
     app.router.add_get("/contacts", contacts)
     app.router.add_post("/calls", log)
     app.router.add_patch("/calls/{id}", log)
@@ -102,11 +116,13 @@ async def outside() -> AsyncIterator[Outside]:
 def write(folder: Path, house: House, crm: Outside) -> None:
     """What a folder needs beyond routes, so that calls are followed."""
     host, port = house.asterisk.manager_address
+    web_host, web_port = house.asterisk.http_address
     files = {
         "environment": f"AMI_SECRET={house.asterisk.secret}\nTOKEN=t0ken\nHOOK=whsec_{KEY}\n",
         "pbxs/main.yaml": (
             f"ami: {{address: '{host}:{port}', user: {MANAGER_USER}, secret: '${{AMI_SECRET}}'}}\n"
-            "trunks: [PJSIP/trunk*]\n"
+            f"ari: {{address: 'http://{web_host}:{web_port}', user: {READER}, secret: '${{AMI_SECRET}}'}}\n"
+            "recordings: ari\ntrunks: [PJSIP/trunk*]\n"
         ),
         "users.yaml": "anna: {name: Anna Berger, email: anna@example.com, phones: [main/1001]}\n",
         "providers/ours.yaml": DESCRIPTION,
@@ -115,7 +131,7 @@ def write(folder: Path, house: House, crm: Outside) -> None:
         ),
         "webhooks/hook.yaml": (
             f"url: {crm.address}/hook\nsecret: '${{HOOK}}'\nprivate: [127.0.0.0/8]\n"
-            "events: [call.started, call.ringing, call.answered, call.ended, call.missed]\n"
+            "events: [call.started, call.ringing, call.answered, call.ended, call.missed, recording.ready]\n"
         ),
     }
     for name, text in files.items():
@@ -178,6 +194,19 @@ async def test_a_call_that_nobody_took_is_missed_and_its_caller_is_found_by_numb
     assert missed["data"]["outcome"] == "missed"
     entry = await crm.entries.first(lambda one: one.get("key") == missed["data"]["id"])
     assert (entry["who"], "Missed" in entry["subject"]) == ("c7", True)
+
+
+async def test_a_recording_is_ready_and_attached_to_the_entry(stage: Stage, crm: Outside) -> None:
+    number = "+436641112233"
+    crm.people[number] = "Clara Winter"
+    async with desk(stage.asterisk, "1001") as phone:
+        phone.answer_with(0.4, speaks_hz=440, hangs_up_after_s=1.2)
+        await (await stage.call("recorded", caller=number)).ended()
+    ready = await crm.events.first(lambda one: one["type"] == "recording.ready" and one["data"]["from"] == number)
+    assert (ready["data"]["recording"]["state"], ready["data"]["recording"]["seconds"] > 0.3) == ("pending", True)
+    _, sound = await crm.sounds.first(lambda one: True)
+    with wave.open(io.BytesIO(sound)) as file:
+        assert file.getnframes() / file.getframerate() == pytest.approx(ready["data"]["recording"]["seconds"], abs=0.01)
 
 
 async def test_a_call_of_nobody_who_is_known_is_not_written(stage: Stage, crm: Outside) -> None:

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from rig.databases import USER, Database, postgresql
+from routing_engine.delivery import outbox_table
 from routing_engine.delivery.jobs import NewJob
 from routing_engine.delivery.postgres_queue import PostgresQueue, make_tables
 from routing_engine.errors import StorageError
@@ -94,6 +95,19 @@ async def test_engines_that_start_at_once_make_the_tables_once(url: str) -> None
     assert counts == [{}] * 4
     for engine in engines:
         await engine.close()
+
+
+async def test_what_waited_in_the_file_before_is_delivered_too(url: str) -> None:
+    calls = storage.Database(DatabasePlace(url=url), gather_s=0)
+    await calls.open()
+    jobs = [hook("one", "a"), hook("one", "b"), hook("two", "c")]
+    await calls.write(lambda connection: outbox_table.put(connection, jobs, 0.0))
+    queue = PostgresQueue(url)
+    first, second = await queue.claim("hook", 0.0), await queue.claim("hook", 0.0)
+    assert [first and first.body, second and second.body] == ["a", "c"]
+    assert await calls.read(outbox_table.counts) == {}
+    await queue.close()
+    await calls.close()
 
 
 async def test_engines_that_are_killed_lose_nothing_and_keep_the_order(queued: Queued, url: str) -> None:
