@@ -10,7 +10,7 @@ from routing_engine.calls.pbx_events import BridgeKind, ChannelBegan, PbxChannel
 from routing_engine.calls.site import PbxSite
 
 #: The PBX's ids come again when its disk is restored: the same id with a start further away is another call.
-_SAME_START_S = 2.0
+SAME_START_S = 2.0
 #: How many ids of calls that are long over are remembered, so that a late event of theirs begins no call.
 _REMEMBERED = 20_000
 #: A conference that never ends: how many are kept of those who were in it.
@@ -53,7 +53,7 @@ class CallSets:
         """Return the call that has had this id, when a channel begins that cannot be the same one."""
         uniqueid, at = event.channel.uniqueid, event.at
         over, call = self._over.get(uniqueid), self.calls.get(uniqueid)
-        if over is not None and abs(at - over) > _SAME_START_S:
+        if over is not None and abs(at - over) > SAME_START_S:
             del self._over[uniqueid]
         return call if call is not None and self._is_another(call, uniqueid, at) else None
 
@@ -88,10 +88,12 @@ class CallSets:
                 self._remember(one, channel.start if channel else call.start)
         self.forget(call)
 
-    def resume(self, call: CallFacts) -> None:
-        """Take up a call that the store knows."""
-        for one in call.ids:
-            self.calls[one] = call
+    def resume(self, call: CallFacts) -> CallFacts:
+        """Take up a call that the store knows; return the one that has its ids already, if any."""
+        followed = next((self.calls[one] for one in call.ids if one in self.calls), None)
+        if followed is None:
+            self.calls.update(dict.fromkeys(call.ids, call))
+        return followed or call
 
     def forget_channels(self, call: CallFacts, channels: Iterable[ChannelFacts]) -> None:
         """Let go of some channels of a call that goes on; what comes of them later says nothing new."""
@@ -130,10 +132,10 @@ class CallSets:
         channel = self.channels.get(uniqueid)
         if channel is None:
             known = call.known
-            return known is not None and known.pbx_call_id == uniqueid and abs(at - known.started_at) > _SAME_START_S
+            return known is not None and known.pbx_call_id == uniqueid and abs(at - known.started_at) > SAME_START_S
         if channel.began_at is not None:
-            return abs(at - channel.began_at) > _SAME_START_S
-        return at > channel.first_at + _SAME_START_S
+            return abs(at - channel.began_at) > SAME_START_S
+        return at > channel.first_at + SAME_START_S
 
     def _merge(self, into: CallFacts, part: CallFacts) -> None:
         for one in part.ids:

@@ -11,7 +11,7 @@ from routing_engine.calls.changes import ChangeKind
 from routing_engine.calls.derive import Derivation
 from routing_engine.calls.facts import CallFacts
 from routing_engine.calls.gaps import back, fill, live_events, missing, restarted
-from routing_engine.calls.known_before import gone_on, taken_up
+from routing_engine.calls.known_before import gone_on, last_moment, taken_up
 from routing_engine.calls.learn import learn
 from routing_engine.calls.pbx_events import (
     ChannelBegan,
@@ -25,7 +25,7 @@ from routing_engine.calls.pbx_events import (
     Snapshot,
     Tick,
 )
-from routing_engine.calls.sets import CallSets
+from routing_engine.calls.sets import SAME_START_S, CallSets
 from routing_engine.calls.settled import settle
 from routing_engine.calls.site import PbxSite
 
@@ -93,11 +93,18 @@ class CallTracker:
         return len(self._sets.channels)
 
     def resume(self, calls: Iterable[Call]) -> None:
-        """Take up calls that the store has as not ended, before the first event."""
+        """Take up calls that the store has as not ended. It may be late: one may be followed already, as a new one."""
         for call in calls:
             facts = taken_up(call)
-            self._sets.resume(facts)
-            self._open[facts] = None
+            followed = self._sets.resume(facts)
+            if followed is facts:
+                self._open[facts] = None
+            elif abs(followed.start - call.started_at) <= SAME_START_S:
+                followed.known = call
+            else:
+                # Its ids are another call's by now: nothing more will be heard of it.
+                facts.unsure, facts.missing_at = False, last_moment(call)
+                self._open[facts] = None
 
     def take(self, event: PbxEvent) -> list[TrackedCall]:
         """Return the calls that an event has changed."""

@@ -149,6 +149,24 @@ def test_a_stored_call_that_is_gone_is_filled_or_unknown() -> None:
     assert (call.outcome, call.ended_at, call.id) == ("answered", T + 80, before.id)
 
 
+def test_a_stored_call_that_is_taken_up_late_is_the_one_that_is_followed() -> None:
+    before = replace(Follower().take(TALKING).call, id="stored", transfers=())
+    live = tuple(replace(one, answered_at=T + 30) for one in BOTH_LIVE)
+    follower = Follower().take(Snapshot(T + 60, live))
+    follower.tracker.resume([before])
+    call = follower.take(parts(90, "b1", CALLER, ANNA)).call
+    assert (call.answered_at, call.outcome) == (before.answered_at, "answered")
+    assert follower.tracker.kept[0] == 0
+
+
+def test_a_stored_call_whose_ids_are_another_call_s_closes_as_unknown() -> None:
+    before = replace(Follower().take(TALKING).call, id="stored")
+    follower = Follower().take([replace(event, at=event.at + 3600) for event in TALKING])
+    follower.tracker.resume([before])
+    follower.take(Tick(T + 3700))
+    assert (follower.calls["stored"].outcome, follower.calls["call-1"].state) == ("unknown", "talking")
+
+
 def test_a_stored_call_is_not_over_before_the_pbx_has_said_who_is_in_it() -> None:
     before = Follower().take(TALKING).call
     follower = Follower()
