@@ -3,7 +3,7 @@
 PYTEST = .venv/bin/python -m pytest -q
 # Most tests wait more than they work, so that there are more workers than cores: enough to keep two cores busy, and not
 # so many that one's calls are late for want of the other's. A file stays whole, in one worker.
-SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 # What a machine without root, mounts or systemd cannot do: its tests are left out there, and that is said.
 NOT_HERE = $(shell unshare --mount true 2>/dev/null && command -v systemd-sysusers >/dev/null || echo ' and not machine')
 

@@ -30,6 +30,8 @@ from routing_engine.errors import AmiRefused
 __all__ = ["MUSIC_HZ", "Asterisk", "Landing", "NotLanded", "find_asterisk"]
 
 BOOT_S = 60.0
+#: Whoever starts it may be killed: then it ends too, where util-linux is there to see to that.
+_MORTAL = ("setpriv", "--pdeathsig", "KILL", "--") if shutil.which("setpriv") else ()
 
 
 class NotLanded(AssertionError):
@@ -263,7 +265,7 @@ class Asterisk:
     async def _run(self) -> None:
         with (self.directory / "console").open("wb") as console:
             self._process = await asyncio.create_subprocess_exec(
-                self._executable, "-f", "-C", self.directory / "etc" / "asterisk.conf",
+                *_MORTAL, self._executable, "-f", "-C", self.directory / "etc" / "asterisk.conf",
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, cwd=self.directory,
                 start_new_session=True,
             )  # fmt: skip

@@ -77,6 +77,7 @@ class Stream:
         self._source, self._sequence = random.getrandbits(32), random.getrandbits(15)
         self._clock = self._event_clock = random.getrandbits(31)
         self._ticks = 0
+        self._came = deque[tuple[tuple[str, int], bytes, float]]()
         self._last_key_at = -1
         self._socket = socket.socket(type=socket.SOCK_DGRAM)
         self._socket.setblocking(False)
@@ -86,9 +87,10 @@ class Stream:
         self._loop.add_reader(self._socket, self._read)
 
     def send_to(self, place: MediaPlace) -> None:
-        """Send to this address from the next tick on."""
+        """Send to this address from the next tick on, and hear what comes from there, or has come."""
         self._to = place
         self._pacer.streams.add(self)
+        self._hear_all()
 
     def speak(self, hz: float | None) -> None:
         """Send a steady tone from now on; None for silence."""
@@ -159,9 +161,17 @@ class Stream:
     def _read(self) -> None:
         with contextlib.suppress(OSError):  # nothing more is there
             while True:
-                data, notes, _, _ = self._socket.recvmsg(2048, 64)
+                data, notes, _, sender = self._socket.recvmsg(2048, 64)
                 seconds, rest = _MOMENT.unpack(notes[0][2])
-                self._hear(data, self._loop.time() - max(0.0, time.time() - seconds - rest / 1e9))
+                self._came.append((sender, data, self._loop.time() - max(0.0, time.time() - seconds - rest / 1e9)))
+        self._hear_all()
+
+    def _hear_all(self) -> None:
+        """Hear what has come from the other side. Others may still send to one that had this port before."""
+        while self._to and self._came:
+            sender, data, at = self._came.popleft()
+            if sender == (self._to.host, self._to.port):
+                self._hear(data, at)
 
     def _hear(self, data: bytes, at: float) -> None:
         """Hear a packet that came `at` this time: sound into the ear, telephone-events into `keys_heard`."""

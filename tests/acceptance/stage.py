@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -138,6 +138,18 @@ async def hears(call: Call, name: str, timeout_s: float = PATIENCE_S, times: int
     """Wait until the caller has heard one of the site's sounds as often."""
     matches = sound(0.1, hz=HZ[name])
     await call.hears(lambda segment: matches(segment) and sum(map(matches, call.heard)) >= times, timeout_s)
+
+
+async def typed_as(wanted: str, types: Callable[[], Awaitable[str]]) -> str:
+    """Return what arrives of what a caller types; call again when that is not as wanted, five times.
+
+    Asterisk loses a key that is pressed while no command runs, and on a busy machine that moment is long. What we lose
+    ourselves we lose every time.
+    """
+    for _ in range(5):
+        if (arrived := await types()) == wanted:
+            return arrived
+    return await types()
 
 
 def told(landing: Landing, *names: str) -> tuple[str, ...]:

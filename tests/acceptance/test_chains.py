@@ -146,7 +146,7 @@ async def test_a_number_outside_rings_as_long_as_its_entry_says(stage: Stage) ->
 
 async def test_what_is_not_there_is_passed_over(stage: Stage) -> None:
     call = await stage.call("nowhere")
-    await hears(call, "news", timeout_s=12)
+    await hears(call, "news")
     assert told(await stage.lands(call, "announcement"), "KIND", "TARGET", "CHAIN")[:2] == ("announcement", "news")
 
 
@@ -167,7 +167,7 @@ async def test_a_route_in_a_chain_begins_anew_and_keeps_nothing(stage: Stage) ->
         owner.answer_with(status=None)
         call = await stage.dial("on")
         assert (await owner.next_call()).invite.header("x-crm") == "7"
-        taken = await desk_of_other.next_call(8)
+        taken = await desk_of_other.next_call()
         assert (taken.invite.header("x-crm"), taken.invite.header("alert-info")) == ("", "")
         variables = stage.asterisk.variables(await stage.asterisk.uniqueid(call))
         kept = {f"ROUTE_{name}": variables[f"ROUTE_{name}"] for name in ("CHAIN", "RING_S", "RECORD", "ANNOUNCE")}
@@ -181,7 +181,7 @@ async def test_a_route_in_a_chain_begins_anew_and_keeps_nothing(stage: Stage) ->
 
 async def test_routes_that_lead_to_one_another_are_an_emergency(stage: Stage) -> None:
     call = await stage.call("round", emergency="office,help,1")
-    assert (await stage.asterisk.landed(call, "office", timeout_s=30)).exten == "help"
+    assert (await stage.asterisk.landed(call, "office")).exten == "help"
     assert len(stage.engine.lines("call.routed", route="round")) <= 9
 
 

@@ -71,8 +71,8 @@ async def test_a_caller_with_two_accounts_hears_their_names_and_chooses(stage: S
         {"id": key, "company": name, "phone": call.caller} for key, name in (("1", "Acme"), ("2", "Globex"))
     )
     stage.middleware.records["crm", call.caller] = [acme, globex]
-    await call.hears(sound(0.3, hz=900), 10)
-    await call.hears(sound(0.3, hz=1100), 10)
+    await call.hears(sound(0.3, hz=900))
+    await call.hears(sound(0.3, hz=1100))
     await call.press("2")
     landing = await stage.asterisk.landed(call, "office")
     assert landing.exten == "x2"
@@ -81,5 +81,5 @@ async def test_a_caller_with_two_accounts_hears_their_names_and_chooses(stage: S
 async def test_a_text_that_cannot_be_spoken_costs_nobody_the_call(stage: Stage) -> None:
     call = await stage.dial("greets")
     stage.middleware.knows("crm", call.caller, name="$(reboot) -v /etc")
-    await stage.asterisk.landed(call, "office", timeout_s=10)
+    await stage.asterisk.landed(call, "office")
     assert stage.engine.lines("speech.down")
