@@ -53,11 +53,12 @@ _FURTHER: Mapping[RecordingState, int] = {"none": 0, "recording": 1, "pending": 
 
 @dataclass(eq=False, slots=True)
 class _Save:
-    """A call on its way to the database. `saved` is what is there, once it is."""
+    """A call on its way to the database. `saved` is what is there, once it is; `twin` was there under another id."""
 
     change: CallChanged
     saved: CallChanged | None = None
     planned: Mapping[str, CallDelivery] | None = None
+    twin: Call | None = None
 
 
 class CallBook:
@@ -86,6 +87,7 @@ class CallBook:
         self._by_pbx_id: dict[str, str] = {}
         #: A tracker that has begun anew gives a call a new id; ours stays.
         self._aliases: dict[str, str] = {}
+        self._unsure: set[str] = set()
         self._decided: OrderedDict[str, tuple[CallRoute, CallContact | None]] = OrderedDict()
 
     async def open(self) -> bool:
@@ -180,6 +182,7 @@ class CallBook:
         try:
             found = await self._database.read(look)
         except StorageError:
+            self._unsure.add(facts.id)  # looked up again when it is written
             return None
         if found is not None and found.id not in self._calls:
             self._keep(found)
@@ -191,8 +194,8 @@ class CallBook:
             self._change(self._with_decision(replace(facts, version=0)), change.kinds)
             return
         again = known.id != facts.id
-        if again and known.state == "ended" and known.outcome != "unknown":
-            return  # the PBX's history tells what is known better
+        if again and _is_known(known):
+            return
         taken = _with_own(facts, known)
         if facts.merged_into is not None:
             taken = replace(taken, merged_into=self._aliases.get(facts.merged_into, facts.merged_into))
@@ -335,7 +338,11 @@ class CallBook:
 
     def _save(self, connection: Connection, save: _Save) -> None:
         """Write a call as it is now, and what is to be delivered of it. In the database's thread, perhaps again."""
-        change = save.change
+        change: CallChanged | None = save.change
+        if save.change.call.id in self._unsure:
+            save.twin, change = _joined(connection, save.change)
+        if change is None:
+            return
         planned = self._plan(connection, change.call, change.kinds) if self._plan and change.kinds else {}
         call = change.call
         if planned:
@@ -347,6 +354,10 @@ class CallBook:
         """Take what was planned into the call; write again what has changed while it was written."""
         call_id = save.change.call.id
         del self._saving[call_id]
+        self._unsure.discard(call_id)
+        if save.twin is not None:
+            self._become(save, save.twin)
+            return
         if save.saved is None:
             return  # a fault of ours, which the database has told
         before, now = save.saved.call, self._calls.get(call_id)
@@ -359,6 +370,23 @@ class CallBook:
             self._publish(CallChanged(now, ()))
         if save.change is not save.saved and now is not None:
             self._put(_Save(CallChanged(now, save.change.kinds[len(save.saved.kinds) :])))
+
+    def _become(self, save: _Save, twin: Call) -> None:
+        """Go on with a call under the id that it had in the database all the time."""
+        newest = self._calls[save.change.call.id]
+        self._drop(newest.id)
+        self._aliases[newest.id] = twin.id
+        # Whoever has seen it under the other id lets go of that.
+        gone = replace(newest, version=newest.version + 1, state="ended", merged_into=twin.id)
+        self._publish(CallChanged(gone, ("call.updated",)))
+        if save.saved is None:
+            return  # what was there is all that is to be known
+        kept = save.saved.call
+        if save.planned:
+            kept = replace(kept, version=kept.version + 1, deliveries={**kept.deliveries, **save.planned})
+        self._keep(kept)
+        self._changed(kept, _with_own(newest, kept), save.change.kinds[len(save.saved.kinds) :])
+        self._hand_over(gone)
 
     def _keep(self, call: Call) -> None:
         self._calls[call.id] = call
@@ -391,6 +419,7 @@ class CallBook:
             self._by_pbx_id[one] = call.id
 
     async def _loaded(self, call_id: str) -> Call | None:
+        call_id = self._aliases.get(call_id, call_id)
         if call_id not in self._calls:
             found = await self._database.read(lambda connection: calls_table.load_call(connection, call_id))
             # Somebody else may have been quicker: what is in memory is newer.
@@ -423,6 +452,24 @@ def _with_own(facts: Call, known: Call) -> Call:
         disposition=known.disposition,
         deliveries=known.deliveries,
     )
+
+
+def _joined(connection: Connection, change: CallChanged) -> tuple[Call | None, CallChanged | None]:
+    """Return the same call as it is in the database under another id, and the change of that one.
+
+    Without another one the change is as it was; where the database knows better, there is none.
+    """
+    twin = calls_table.by_pbx_id(connection, change.call)
+    if twin is None or twin.id == change.call.id:
+        return None, change
+    if _is_known(twin):
+        return twin, None
+    return twin, CallChanged(replace(_with_own(change.call, twin), version=twin.version + 1), change.kinds)
+
+
+def _is_known(call: Call) -> bool:
+    """Return whether a call is over, and what became of it is known: the PBX's history tells less."""
+    return call.state == "ended" and call.outcome != "unknown"
 
 
 def _further(known: CallRecording, told: CallRecording) -> CallRecording:

@@ -344,6 +344,24 @@ async def test_a_database_that_is_down_costs_no_event_and_takes_all_when_it_is_b
     assert (call.outcome, call.disposition) == ("answered", "sold")
 
 
+async def test_a_call_of_the_history_is_no_second_one_although_the_database_was_down(tmp_path: Path) -> None:
+    state, path, plan = tmp_path / "state", tmp_path / "state" / "calls.db", Plan()
+    async with opened(path) as book:
+        await take(book, ENDED, "call.ended")
+    state.rename(tmp_path / "unplugged")
+    state.write_text("a file, where the folder should be")
+    log = Log()
+    async with opened(path, now=AT + 100, plan=plan) as book:
+        await take(book, replace(ENDED, id="again"), "call.started", "call.ended")
+        state.unlink()
+        (tmp_path / "unplugged").rename(state)
+        await log.wait_for("database.up")
+        assert await book._database.flush()
+        assert await book.call("again") == await book.call("a") == replace(ENDED, version=1)
+        assert [one.id for one in (await book.find(CallQuery()))[0]] == ["a"]
+    assert plan.seen == []
+
+
 async def test_calls_of_before_are_taken_up_when_the_database_comes_back_after_the_start(tmp_path: Path) -> None:
     state, path = tmp_path / "state", tmp_path / "state" / "calls.db"
     gone = replace(RINGING, id="b", pbx_call_id="9.9", linkedids=("9.9",))
@@ -361,7 +379,9 @@ async def test_calls_of_before_are_taken_up_when_the_database_comes_back_after_t
         await log.wait_for("database.up")
         assert await book._database.flush()
         assert [one.id for one in await book.take_up()] == ["b"]
-        assert {one.id: one.disposition for one in book.open_calls()} == {"new": "sold", "b": None}
-        become = await book.call("a")
+        assert {one.id: one.disposition for one in book.open_calls()} == {"a": "sold", "b": None}
+        become = await book.call("new")
     assert become is not None
-    assert (become.id, become.answered_at) == ("new", AT + 5)
+    assert (become.id, become.answered_at) == ("a", AT + 5)
+    assert await kept(path) == become
+    assert await kept(path, "new") is None

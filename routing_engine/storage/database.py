@@ -136,7 +136,9 @@ class Database:
         return await asyncio.wrap_future(task.done)
 
     async def read(self, work: Work[T]) -> T:
-        """Return what `work` finds, beside what is being written. Raises `StorageError`."""
+        """Return what `work` finds, beside what is being written. Raises `StorageError`, at once while it is down."""
+        if self.down:
+            raise StorageError(self.down)
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._read, work)
 
     async def flush(self) -> bool:

@@ -84,6 +84,8 @@ async def test_a_folder_that_cannot_be_made_is_told_and_the_database_comes_back_
         assert database.down == f"{tmp_path}/state: Not a directory"
         assert database.put(noting("a"))
         assert not await database.flush()
+        with pytest.raises(StorageError, match="Not a directory"):
+            await database.read(noted)
         (tmp_path / "state").unlink()
         await log.wait_for("database.up")
         assert await database.write(noted) == ["a"]
