@@ -20,7 +20,7 @@ class PbxChannel:
 
     `caller` and `connected` are CallerIDNum and ConnectedLineNum. `withheld`: the caller does not want the number to be
     shown. `did`, `route_call_id` and `recording` are variables of the channel: FROM_DID, ROUTE_CALL_ID and
-    MIXMONITOR_FILENAME (of FreePBX: CALLFILENAME).
+    MIXMONITOR_FILENAME.
     """
 
     name: str

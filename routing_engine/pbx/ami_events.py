@@ -46,10 +46,10 @@ from routing_engine.calls.pbx_events import (
 #: The classes of events that have all of this, for `hears` of an `AmiServer`.
 CLASSES = "system,call,agent,user"
 #: What manager.conf names in `channelvars`. A withheld number stands in the events like any other, and only
-#: CALLERID(num-pres) says that nobody may see it. The last two are those of a FreePBX.
+#: CALLERID(num-pres) says that nobody may see it. The last one is of a FreePBX.
 CHANNEL_VARIABLES = (
     *("ROUTE_CALL_ID", "ROUTE_STATUS", "MIXMONITOR_FILENAME", "CALLERID(num-pres)"),
-    *("FROM_DID", "CALLFILENAME"),
+    "FROM_DID",
 )
 #: The question that `snapshot` reads beside CoreShowChannels: `Status` with these `Variables`. `u` is seconds since
 #: 1970; without it Asterisk writes its local time, and no zone.
@@ -129,7 +129,8 @@ def _channel(message: AmiMessage, of: str = "") -> PbxChannel:
         withheld=_is_withheld(message, variables),
         did=variables.get("FROM_DID"),
         route_call_id=variables.get("ROUTE_CALL_ID"),
-        recording=variables.get("MIXMONITOR_FILENAME") or variables.get("CALLFILENAME"),
+        # A FreePBX names a file (CALLFILENAME) for every call; this one is set where a recording has begun.
+        recording=variables.get("MIXMONITOR_FILENAME"),
     )
 
 

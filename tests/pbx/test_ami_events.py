@@ -84,6 +84,14 @@ def test_a_call_from_outside_that_begins_as_down_is_told_by_its_ring() -> None:
     assert isinstance(read("Newstate", ("ChannelState", "6")), ChannelSeen)
 
 
+def test_a_file_that_a_freepbx_only_names_is_no_recording() -> None:
+    named = read("Newstate", ("ChannelState", "6"), ("ChanVariable", "CALLFILENAME=in-201-1.wav"))
+    begun = read("Newstate", ("ChannelState", "6"), ("ChanVariable", "MIXMONITOR_FILENAME=in-201-1.wav"))
+    assert isinstance(named, ChannelSeen)
+    assert isinstance(begun, ChannelSeen)
+    assert (named.channel.recording, begun.channel.recording) == (None, "in-201-1.wav")
+
+
 def test_who_hung_up_with_which_cause() -> None:
     ended = [one for one in of_stream("inbound-busy", HungUp) if isinstance(one, HungUp)]
     assert (ended[0].cause, ended[0].sip_status) == (17, 486)
