@@ -27,6 +27,7 @@ from routing_engine.delivery.jobs import DROPPED, LEASE_S, Job, JobKind, JobStat
 from routing_engine.errors import StorageError
 
 _Row: TypeAlias = Mapping[str, JSONValue]
+_Driver: TypeAlias = "psycopg.Connection[tuple[JSONValue, ...]]"
 #: Any number that nobody else takes for a lock of his own: two engines must not make the tables at once.
 _LOCK = 0x64656C6976657279
 _POOL_S = 5.0
@@ -74,6 +75,7 @@ _RETRY_WAITING: LiteralString = (
     "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE id = %(id)s AND status = 'todo'"
 )
 _FORGET: LiteralString = "DELETE FROM procrastinate_jobs WHERE args->>'call_id' = ANY(%s)"
+_THERE: LiteralString = "SELECT to_regclass('procrastinate_jobs')::text"
 _TAKE_OVER: LiteralString = (
     "SELECT procrastinate_defer_jobs_v1(array_agg(ROW(lane, kind, 0, lane || ' ' || call_id, NULL, jsonb_build_object("
     "'target', target, 'call_id', call_id, 'made_at', made_at, 'error', error, 'body', body), NULL)"
@@ -115,13 +117,18 @@ class PostgresQueue:
     def put(self, connection: Connection, jobs: Sequence[NewJob], now: float) -> None:
         """Add jobs within the transaction that saves their call."""
         driver = _driver(connection)
+        if not self._open:
+            # The first call of all may end before anybody has asked what is to be delivered.
+            _make_tables(driver)
         for job in jobs:
             if not (job.joins and _is_there(driver, job)):
                 self._putting.batch_defer_jobs([_stored(job, now)], connection=driver)
 
     def forget(self, connection: Connection, call_ids: Sequence[str]) -> None:
         """Remove all jobs of calls."""
-        _driver(connection).execute(_FORGET, [[*call_ids]])
+        driver = _driver(connection)
+        if driver.execute(_THERE).fetchone() != (None,):
+            driver.execute(_FORGET, [[*call_ids]])
 
     async def claim(self, lane: str, now: float) -> Job | None:
         """Take the job that is due the longest; PostgreSQL's own clock says what is due."""
@@ -232,7 +239,7 @@ class PostgresQueue:
             await self._connector.execute_query_async(query, **values)
 
 
-def _driver(connection: Connection) -> psycopg.Connection[tuple[int]]:
+def _driver(connection: Connection) -> _Driver:
     found = connection.connection.driver_connection
     if not isinstance(found, psycopg.Connection):
         raise TypeError("the calls are not in a PostgreSQL")
@@ -241,21 +248,26 @@ def _driver(connection: Connection) -> psycopg.Connection[tuple[int]]:
 
 async def make_tables(url: str) -> None:
     """Make procrastinate's tables where they are missing; engines at once take turns. Raises `StorageError`."""
-    with _translated():
-        async with await psycopg.AsyncConnection.connect(url, connect_timeout=5) as connection:
-            await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-            found = await (await connection.execute("SELECT to_regclass('procrastinate_jobs')")).fetchone()
-            if found is None or found[0] is None:
-                await connection.execute(App(connector=SyncPsycopgConnector()).schema_manager.get_schema())
-            await _take_over(connection)
+    await asyncio.to_thread(_make_once, url)
 
 
-async def _take_over(connection: psycopg.AsyncConnection[tuple[str | None, ...]]) -> None:
+def _make_once(url: str) -> None:
+    with _translated(), psycopg.connect(url, connect_timeout=5) as connection:
+        _make_tables(connection)
+        _take_over(connection)
+
+
+def _make_tables(connection: _Driver) -> None:
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    if connection.execute(_THERE).fetchone() == (None,):
+        connection.execute(App(connector=SyncPsycopgConnector()).schema_manager.get_schema())
+
+
+def _take_over(connection: _Driver) -> None:
     """Take what waited in a file of SQLite before the calls moved into this database; it came along as `outbox`."""
-    found = await (await connection.execute("SELECT to_regclass('outbox')")).fetchone()
-    if found is not None and found[0] is not None:
-        await connection.execute(_TAKE_OVER)
-        await connection.execute("DELETE FROM outbox WHERE state <> 'dead'")
+    if connection.execute("SELECT to_regclass('outbox')").fetchone() != (None,):
+        connection.execute(_TAKE_OVER)
+        connection.execute("DELETE FROM outbox WHERE state <> 'dead'")
 
 
 @contextmanager
@@ -290,7 +302,7 @@ def _stored(job: NewJob, now: float) -> StoredJob:
     )
 
 
-def _is_there(connection: psycopg.Connection[tuple[int]], job: NewJob) -> bool:
+def _is_there(connection: _Driver, job: NewJob) -> bool:
     # Only one that nobody has taken: who has it may have read the call already.
     waits = "SELECT 1 FROM procrastinate_jobs WHERE lock = %s AND status = 'todo' AND args->>'body' = '' LIMIT 1"
     return connection.execute(waits, [_lock(job)]).fetchone() is not None

@@ -45,7 +45,6 @@ def url(server: Database) -> str:
 @pytest_asyncio.fixture
 async def queued(url: str) -> AsyncIterator[Queued]:
     queue = PostgresQueue(url)
-    await queue.counts()
     calls = storage.Database(DatabasePlace(url=url), gather_s=0)
     await calls.open()
 
@@ -95,6 +94,13 @@ async def test_engines_that_start_at_once_make_the_tables_once(url: str) -> None
     assert counts == [{}] * 4
     for engine in engines:
         await engine.close()
+
+
+async def test_a_number_is_forgotten_where_nothing_was_ever_delivered(url: str) -> None:
+    calls = storage.Database(DatabasePlace(url=url), gather_s=0)
+    await calls.open()
+    await calls.write(lambda connection: PostgresQueue(url).forget(connection, ["one"]))
+    await calls.close()
 
 
 async def test_what_waited_in_the_file_before_is_delivered_too(url: str) -> None:
