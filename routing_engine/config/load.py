@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from routing_engine.config.call_log import call_log_of
 from routing_engine.config.engine_yaml import EngineSettings, load_part, read_settings
@@ -24,19 +24,19 @@ from routing_engine.config.folder import (
     read_folder,
 )
 from routing_engine.config.lint import lint
-from routing_engine.config.pbxs import read_pbx, read_users
 from routing_engine.config.route.read import RouteFile, read_route
-from routing_engine.config.webhooks import read_webhook
 from routing_engine.core.model import Decision, Route
 from routing_engine.errors import ConfigError, Problem
 from routing_engine.settings.environment import read_environment_file
 from routing_engine.settings.integration import Integration, IntegrationFacts, IntegrationKeys, ProviderSetup
 from routing_engine.settings.listeners import Listeners
 from routing_engine.settings.mirror import check_listing, check_live, listing_of
-from routing_engine.settings.pbx import Pbx, User
 from routing_engine.settings.spec import read
-from routing_engine.settings.webhook import WebhookKeys
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, suggest
+
+if TYPE_CHECKING:
+    from routing_engine.settings.pbx import Pbx, User
+    from routing_engine.settings.webhook import WebhookKeys
 
 #: Reads an integration's section (`provider` is taken) and closes it. It gets the integration's name too, and notes
 #: problems, never raises.
@@ -322,6 +322,8 @@ class _FolderReader:
         found: dict[str, Pbx] = {}
         for name, (file, content) in self._named(PBXS).items():
             notes, text = self._open(file, content)
+            from routing_engine.config.pbxs import read_pbx  # late: many folders have none
+
             one = None if text is None else read_pbx(name, text, notes)
             self._note(notes)
             if one is not None:
@@ -332,6 +334,8 @@ class _FolderReader:
         found: dict[str, WebhookKeys] = {}
         for name, (file, content) in self._named(WEBHOOKS).items():
             notes, text = self._open(file, content)
+            from routing_engine.config.webhooks import read_webhook  # late: many folders have none
+
             one = None if text is None else read_webhook(name, text, notes, self.integrations)
             self._note(notes)
             if one is not None:
@@ -341,6 +345,8 @@ class _FolderReader:
     def _read_users(self) -> dict[str, User]:
         if self.snapshot.users is None:
             return {}
+        from routing_engine.config.pbxs import read_users  # late: many folders have none
+
         notes, text = self._open(*self.snapshot.users)
         # By their files: a PBX with a problem is there all the same.
         known = [PurePosixPath(file).stem for file in self.snapshot.under(PBXS)]

@@ -123,9 +123,8 @@ ALLOWED: dict[str, set[str]] = {
     "install-service --help": set(),
 }
 #: What of ours is read only where the folder has such a thing: each has as many keys as all of the rest.
-PARTS = {
-    f"routing_engine.{part}" for part in ("mirror.index", "providers.crm.model", "providers.http", "speech.command")
-}
+_ROOMS = "mirror.index providers.crm.model providers.http speech.command config.webhooks config.pbxs delivery web pbx"
+PARTS = {f"routing_engine.{part}" for part in _ROOMS.split()}
 
 
 TELLS_IMPORTS = """

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from routing_engine.core.model import Json
 from routing_engine.core.templates import as_text
@@ -16,8 +17,10 @@ from routing_engine.providers.answers.scopes import lacking, to_a_log_in
 from routing_engine.providers.crm.model import Description
 from routing_engine.providers.crm.requests import OutcomeRule, RequestTemplate, Where
 from routing_engine.providers.net.headers import header_value, names_header
-from routing_engine.providers.net.http_client import HttpAnswer
 from routing_engine.retry_after import seconds_until
+
+if TYPE_CHECKING:
+    from routing_engine.providers.net.http_client import HttpAnswer
 
 #: What an error's code may look like to be shown: no number of a caller, no sentence, no secret.
 _CODE = re.compile(r"(?!\+?[0-9]{5})[A-Za-z0-9_.\-]{1,60}\Z")
