@@ -478,12 +478,12 @@ async def test_silence_counts_where_the_dialplan_has_answered_before_us() -> Non
     channel.up = True
 
     async def until_filled() -> None:
+        clock.now_s += 0.5
         await channel.filling.wait()  # nothing is heard yet: keys are listened for
-        clock.now_s += 1.0
 
-    quiet = replace(ONE, filler=Filler(after_s=3600), deadline_s=9.0)
-    decision = await carry(quiet, channel, FakeLookup({"customers": GOLD}, until_filled, clock=clock), clock)
-    assert decision.trail[-1].outcome == "waited 1.00 s for look-ups; the longest silence was 1.00 s"
+    lookup = FakeLookup({"customers": GOLD}, until_filled, clock=clock, spends_s=1.0)
+    decision = await carry(replace(ONE, filler=Filler(after_s=3600), deadline_s=9.0), channel, lookup, clock)
+    assert decision.trail[-1].outcome == "waited 1.50 s for look-ups; the longest silence was 1.50 s"
 
 
 async def test_a_call_that_is_not_up_rings_from_the_first_moment_that_is_long() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import cast
 
@@ -95,17 +95,17 @@ def order(actual: Value, expected: object, now: datetime) -> int | None:
     if first is None or second is None or (first.tzinfo is None) != (second.tzinfo is None):
         return None
     if is_day(expected):
-        first, second = _day_of(first, now), _day_of(second, now)
+        day, wanted = _day_of(first, now), _day_of(second, now)
+        return (day > wanted) - (day < wanted)
     return (first > second) - (first < second)
 
 
-def _day_of(moment: datetime, now: datetime) -> datetime:
+def _day_of(moment: datetime, now: datetime) -> date:
     """Return the day of a moment at the site: a day that a rule names lasts until midnight."""
     try:
-        local = moment.astimezone(now.tzinfo) if now.tzinfo is not None else moment
+        return (moment.astimezone(now.tzinfo) if now.tzinfo is not None else moment).date()
     except OverflowError:  # the first or last day of the calendar, in another zone
-        local = moment
-    return local.replace(hour=0, minute=0, second=0, microsecond=0)
+        return moment.date()
 
 
 def age(actual: Value, now: datetime) -> timedelta | None:

@@ -82,8 +82,7 @@ def _why_default(action: Action, reason: Reason) -> Reason:
 
 def _speak(state: CallState, action: Action, language: str, record: Record | None) -> Conversation[tuple[Sound, ...]]:
     """Play what an action plays, in the language that the rule sets: it is meant for what is played, too."""
-    if language:
-        yield from switch(state, language)
+    yield from switch(state, language)
     sounds = fill_prompts(state, action.play, record)
     yield from play(state, "play", sounds, barge_in=False)
     return sounds

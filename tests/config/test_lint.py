@@ -218,6 +218,7 @@ def test_numbers_outside_that_are_narrowed_get_no_remark() -> None:
         ("[CRM_*, TICKET]", "CRM_ID", ""),
         ("[CRM_*, TICKET]", "__CRM_ID", ""),
         ("[CRM_*, TICKET]", "TICKET", ""),
+        ("[CRM_*, TICKET]", "CRMS", "'CRMS' is not among dialplan.variables of engine.yaml: CRM_*, TICKET"),
         ("[CRM_*, TICKET]", "TICKET_2", "'TICKET_2' is not among dialplan.variables of engine.yaml: CRM_*, TICKET"),
         ("[CRM_*, TICKET]", "MONITOR_EXEC", "'MONITOR_EXEC' belongs to Asterisk, FreePBX or the engine"),
         ("[]", "TICKET", "'TICKET' is not among dialplan.variables of engine.yaml: none is"),

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from routing_engine.core.asks import Collect, Find, Play
-from routing_engine.core.model import Caller, Destination, Input, Record, Site
+from routing_engine.core.model import Caller, Destination, Input, Record, Site, Value
 from routing_engine.core.phone import read_number
 from routing_engine.core.templates import share_of
 
@@ -251,3 +251,31 @@ def test_the_search_after_the_rules_is_the_usual_one() -> None:
 def test_each_rule_is_tried_once() -> None:
     told = converse(route(rules=(NOBODY, TYPED), early=1, inputs=(NUMBER,)), typed=["999999"])
     assert [step.step for step in told.decision.trail if step.step.startswith("rule")] == ["rule nobody", "rule typed"]
+
+
+CARRIERS = replace(ANNA, called="12155550100", called_line="+12155550100")
+
+
+@pytest.mark.parametrize(
+    ("operator", "expected", "holds"),
+    [
+        ("is", "+12155550100", True),
+        ("is", "12155550100", True),
+        ("is", "+12155550199", False),
+        ("one_of", ("100", "+12155550100"), True),
+        ("one_of", (100, "12155550100"), True),
+        ("starts_with", "1215", True),
+        ("starts_with", "+1215", True),
+        ("is_not", "+12155550100", False),
+    ],
+)
+def test_a_dialled_number_is_a_line_where_one_is_written(operator: str, expected: Value, holds: bool) -> None:
+    told = converse(route(rules=(rule("on", go("queue", "q"), when("call.called", operator, expected)),)), CARRIERS)
+    assert (told.decision.rule == "on") is holds
+
+
+def test_a_number_that_cannot_be_read_is_told_with_its_digits_masked() -> None:
+    strange = replace(HIDDEN, unread="+43 664 12x4567")
+    told = converse(route(source("customers", SALES)), strange)
+    said = "skipped: what arrived as the caller's number is not one: '+## ### ##x#567'"
+    assert told.outcomes[0] == said

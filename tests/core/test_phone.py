@@ -208,6 +208,15 @@ def test_digits_without_a_plus_hold_the_whole_number_in_any_region_and_no_part_o
     assert not holds_line("41234567", anna(), "DE")
 
 
+@pytest.mark.parametrize(
+    ("written", "line", "holds"), [("298201234", "+298 201234", True), ("67720123", "+677 20123", False)]
+)
+def test_a_short_number_without_a_plus_may_as_well_be_a_national_one(written: str, line: str, holds: bool) -> None:
+    number = read_number(line, "DE")
+    assert number is not None
+    assert holds_line(written, number, "DE") is holds
+
+
 #: Digits without their plus: the region, whether the carrier leaves it out, the digits, and what they are.
 WITHOUT_PLUS: list[tuple[str, Plus, str, str]] = [
     ("DE", "", "4915112345678", "+4915112345678"),
@@ -357,4 +366,4 @@ def test_any_text_of_a_record_is_read_or_left(text: str, region: str) -> None:
 )
 def test_the_short_way_reads_what_libphonenumber_reads(text: str, region: str) -> None:
     number = read_number(text, region)
-    assert read_line(text, region) == (number.e164 if number is not None else None)
+    assert read_line(text, region) == (number.line if number is not None else None)

@@ -87,6 +87,17 @@ def test_a_value_that_cannot_be_said_is_left_out_and_nothing_else(kind: SayingKi
     assert played(kind, value) == ["before", "after"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "sign", "why"),
+    [("number", "x", "is not a whole number"), ("letters", "!", "cannot be spelled"), ("digits", "x", "is not digits")],
+)
+def test_a_long_value_is_quoted_up_to_eighty_characters(kind: SayingKind, sign: str, why: str) -> None:
+    act = rule("on", go("queue", "q", say(kind, "{x}")), None, language="{x}")
+    told = converse(route(source("c", act)), found={"c": Record({"x": sign * 90})})
+    assert f"prompt: left out: '{sign * 80}' {why}" in told.steps
+    assert f"language: left as it is: '{sign * 80}' is not a language" in told.steps
+
+
 def test_the_trail_says_what_was_left_out() -> None:
     act = rule("on", go("queue", "q", say("number", "{x}")))
     told = converse(route(source("c", act)), found={"c": Record({"x": "many"})})

@@ -40,3 +40,9 @@ def test_what_is_no_number_is_not_shown_as_one(value: str) -> None:
     told = converse(route(source("c", act)), found={"c": Record({"a": value})})
     assert (told.decision.sets, told.decision.reason) == ((), "matched")
     assert any(step.startswith("caller_number: left as it is: ") for step in told.steps)
+
+
+def test_a_wrong_number_is_quoted_up_to_forty_characters() -> None:
+    act = rule("on", go("queue", "q"), None, caller_number="{a}")
+    told = converse(route(source("c", act)), found={"c": Record({"a": "x" * 50})})
+    assert f"caller_number: left as it is: '{'x' * 40}' is not a number" in told.steps

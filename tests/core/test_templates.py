@@ -67,6 +67,12 @@ def test_a_left_side_is_read(text: str, left: Operand) -> None:
     assert read_operand(text) == left
 
 
+def test_whoever_names_no_value_of_the_call_is_told_all_of_them() -> None:
+    known = "caller, country, called, name, input, language, time, weekday, date, id, attestation, calendar.NAME"
+    with pytest.raises(ValueError, match=f"^'call.no' is not known; after 'call.' there is {known} or variable.NAME$"):
+        read_operand("call.no")
+
+
 @pytest.mark.parametrize("text", ["call.callr", "call.variable.", "call.variable.A}B", "", " ", "a\nb", "a" * 65])
 def test_an_unknown_left_side_is_refused(text: str) -> None:
     with pytest.raises(ValueError):

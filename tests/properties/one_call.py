@@ -52,7 +52,8 @@ class Call:
 
     @property
     def plus(self) -> Plus:
-        return "missing" if self.engine.get("numbers") == {"plus": "missing"} else ""
+        known: tuple[Plus, ...] = ("expected", "missing")
+        return next((one for one in known if self.engine.get("numbers") == {"plus": one}), "")
 
     @property
     def moment(self) -> datetime:

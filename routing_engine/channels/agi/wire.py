@@ -90,7 +90,7 @@ class AgiWire:
     def _whole_environment(self, events: list[Environment | Reply | Hangup]) -> int:
         """Read an environment that came in one piece, as it nearly always does: a third of the time that lines take.
 
-        Gives how many bytes were used: none when it is not whole, or has anything in it that needs a closer look.
+        Return how many bytes were used: none when it is not whole, or has anything in it that needs a closer look.
         """
         end = self._buffer.find(b"\n\n")
         if not 0 < end < MAX_ENVIRONMENT_BYTES:
