@@ -37,6 +37,11 @@ class AmiMessage(dict[str, str]):
         return [value for field, value in self._lines if field == name]
 
     @property
+    def lines(self) -> Sequence[tuple[str, str]]:
+        """All fields with their values, as they came."""
+        return self._lines
+
+    @property
     def number(self) -> str:
         """The `ActionID` of the action that this answers; "" for none."""
         return self.get("ActionID", "")

@@ -24,6 +24,7 @@ ACTIONS = {
     "CoreShowChannels": "reporting",
     "CoreStatus": "reporting",
     "Status": "call",
+    "Setvar": "call",
     "Hangup": "call",
     "BlindTransfer": "call",
     "Redirect": "call",
@@ -32,7 +33,7 @@ ACTIONS = {
 }
 _RIGHTS = f"read = {CLASSES}\nwrite = call,originate,reporting,agent"
 #: Of them those that a plain Asterisk needs; a FreePBX has two more.
-_WANTED_VARIABLES = CHANNEL_VARIABLES[:4]
+_WANTED_VARIABLES = CHANNEL_VARIABLES[:5]
 _PJSIP = re.compile(r"pjsip", re.I)
 _ASK_S = 5.0
 #: So much of a long value does `manager show settings` print.

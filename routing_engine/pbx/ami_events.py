@@ -45,10 +45,12 @@ from routing_engine.calls.pbx_events import (
 
 #: The classes of events that have all of this, for `hears` of an `AmiServer`.
 CLASSES = "system,call,agent,user"
+#: A global variable of the PBX, by which genuine events are known (`genuine`).
+MARK = "ROUTING_ENGINE_MARK"
 #: What manager.conf names in `channelvars`. A withheld number stands in the events like any other, and only
-#: CALLERID(num-pres) says that nobody may see it. The last one is of a FreePBX.
+#: CALLERID(num-pres) says that nobody may see it. The mark stands first, and the last one is of a FreePBX.
 CHANNEL_VARIABLES = (
-    *("ROUTE_CALL_ID", "ROUTE_STATUS", "MIXMONITOR_FILENAME", "CALLERID(num-pres)"),
+    *(MARK, "ROUTE_CALL_ID", "ROUTE_STATUS", "MIXMONITOR_FILENAME", "CALLERID(num-pres)"),
     "FROM_DID",
 )
 #: The question that `snapshot` reads beside CoreShowChannels: `Status` with these `Variables`. `u` is seconds since
@@ -311,6 +313,9 @@ _HANDLERS: Mapping[str, _Handler] = {
     "QueueCallerLeave": _queue_left,
 }
 
+
+#: The events that `events_of` reads.
+EVENTS = frozenset(_HANDLERS)
 
 # ---------------------------------------------------------------------------------------- all channels
 

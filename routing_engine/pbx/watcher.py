@@ -19,6 +19,7 @@ from routing_engine.core.events import Reading
 from routing_engine.errors import AmiRefused, traceback_frames
 from routing_engine.logger import Logger
 from routing_engine.pbx.ami_events import CLASSES, events_of, restarted
+from routing_engine.pbx.genuine import GenuineEvents
 from routing_engine.pbx.history import read_history
 from routing_engine.pbx.snapshot import take_snapshot
 from routing_engine.settings.pbx import Pbx
@@ -26,6 +27,8 @@ from routing_engine.settings.pbx import Pbx
 #: How often all channels are listed without a reason: a hang-up that got lost is healed by that.
 LIST_S = 60.0
 TICK_S = 1.0
+#: How often at most an event that is not believed makes us ask whether the mark is still there.
+DOUBT_S = 1.0
 #: After so many events in one go others get their turn: calls are routed in the same loop.
 _TURN = 20
 #: Behind by so much is worth a line in the log.
@@ -53,6 +56,8 @@ class PbxWatcher:
     ) -> None:
         self.pbx, self._folder, self._hear, self._wall, self._missing = pbx, folder, hear, wall, missing
         self._client = AmiClient(server_of(pbx, CLASSES))
+        self._genuine = GenuineEvents()
+        self._doubted_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._listing: asyncio.Task[None] | None = None
         #: What the PBX's clock is ahead of ours.
@@ -61,7 +66,7 @@ class PbxWatcher:
         self._lag_s = 0.0
         self._last_at = 0.0
         self._booted: AmiMessage | None = None
-        self._behind = self._failed = self._refused = self._listed = False
+        self._behind = self._failed = self._refused = self._listed = self._forged = False
 
     @property
     def connected(self) -> bool:
@@ -92,16 +97,20 @@ class PbxWatcher:
         read = 0
         async for event in self._client.events():
             if isinstance(event, AmiGap):
+                self._genuine.armed = False  # a restarted PBX has no mark yet
                 self._list_again(after_gap=True)
                 continue
-            self._take(event)
+            if (genuine := self._genuine.read(event)) is None:
+                self._doubt()
+                continue
+            self._take(genuine)
             read += 1
             if read % _TURN == 0:
                 await asyncio.sleep(0)
 
     def _take(self, message: AmiMessage) -> None:
         try:
-            if message.get("Event") == "FullyBooted":
+            if message.get("Event") == "FullyBooted" and not self._genuine.armed:
                 self._booted = message  # it stands at the beginning of each connection, before its clock is known
             for event in events_of(message, self._wall() + self._ahead_s):
                 self._measure(event.at)
@@ -118,6 +127,12 @@ class PbxWatcher:
                     error=type(error).__name__,
                     traceback=traceback_frames(error),
                 )
+
+    def _doubt(self) -> None:
+        """Note an event that Asterisk did not write, unless somebody has wiped the mark: then begin anew."""
+        if self._wall() - self._doubted_at >= DOUBT_S:
+            self._doubted_at = self._wall()
+            self._list_again(after_gap=False)
 
     def _tell(self, event: PbxEvent) -> None:
         self._last_at = max(self._last_at, event.at)
@@ -158,6 +173,7 @@ class PbxWatcher:
     async def _list(self, after_gap: bool) -> None:
         """Tell which channels there are, and then what the history says of those that are gone."""
         try:
+            changed, after_gap = await self._agree(after_gap)
             snapshot = await take_snapshot(self._client)
         except (AmiRefused, OSError, ValueError) as error:
             # The connection is made anew, and then there is another gap; a refusal is said once.
@@ -165,6 +181,8 @@ class PbxWatcher:
                 self._refused = True
                 _log.error("pbx.refused", pbx=self.pbx.name, why=str(error))
             return
+        if changed:
+            self._genuine.older = frozenset(one.channel.uniqueid for one in snapshot.channels)
         known, booted, self._booted = self._last_at, self._booted, None
         # Before the channels that are there now: those of before have ended with the Asterisk that had them.
         if booted is not None and (restart := restarted(booted, snapshot.at)) is not None:
@@ -180,6 +198,18 @@ class PbxWatcher:
         await self._tell_history(known or snapshot.at)
         self._tell(HistoryRead(snapshot.at))
         _log.info("pbx.up", pbx=self.pbx.name, channels=len(snapshot.channels))
+
+    async def _agree(self, after_gap: bool) -> tuple[bool, bool]:
+        """Agree on the mark of genuine events; return whether it is a new one, and whether events are missing."""
+        doubted, was_armed = self._doubted_at > 0.0, self._genuine.armed
+        try:
+            changed = await self._genuine.agree(self._client)
+        except AmiRefused:
+            return False, after_gap  # an account without `write = call`: `pbx check` says so
+        if doubted and was_armed and not changed and not self._forged:
+            self._forged = True
+            _log.warning("pbx.forged", pbx=self.pbx.name)
+        return changed, after_gap or (was_armed and changed)
 
     async def _tell_history(self, since: float) -> None:
         history = self.pbx.keys.history

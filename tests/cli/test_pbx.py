@@ -27,7 +27,7 @@ USER = """
            read perm: {read}
           write perm: call,reporting
 """
-WELL = "ROUTE_CALL_ID,ROUTE_STATUS,MIXMONITOR_FILENAME,CALLERID(num-pres)"
+WELL = "ROUTING_ENGINE_MARK,ROUTE_CALL_ID,ROUTE_STATUS,MIXMONITOR_FILENAME,CALLERID(num-pres)"
 
 
 EVALUATE = "dialplan eval function AST_CONFIG(manager.conf,general,channelvars)"

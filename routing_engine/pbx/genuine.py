@@ -1,0 +1,89 @@
+"""Which events Asterisk wrote itself: whoever calls may write some, too.
+
+A SIP address may hold line breaks (`sip:+43%0D%0AEvent...@host`). Asterisk 22 writes the number of a caller, and an
+extension, into its events as they are: whole events of a stranger come over the connection, and fields within others
+(tests/pbx/test_genuine.py has one). So the engine gives each PBX a mark that nobody outside can know: a global variable
+with a random value, which `channelvars` of manager.conf names first. Asterisk then writes it behind the ids of every
+channel. An event without it is not believed, and the ids are read from where they stand: right before it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from routing_engine.asterisk.ami import AmiClient
+from routing_engine.asterisk.ami_wire import AmiMessage
+from routing_engine.pbx.ami_events import EVENTS, MARK
+
+_VARIABLE = "ChanVariable"
+#: Ids that stand without the channel, which is another one's or none.
+_OF_NO_CHANNEL = ("BridgeUniqueid", "SwapUniqueid")
+#: What Asterisk writes of a channel before its ids, in this order (main/manager_channels.c, since Asterisk 13).
+_BEFORE_IDS = (
+    *("Channel", "ChannelState", "ChannelStateDesc", "CallerIDNum", "CallerIDName", "ConnectedLineNum"),
+    *("ConnectedLineName", "Language", "AccountCode", "Context", "Exten", "Priority"),
+)
+_Lines: TypeAlias = Sequence[tuple[str, str]]
+
+
+class GenuineEvents:
+    """Tells what Asterisk wrote from what was written into it. `armed` once a marked event has come."""
+
+    def __init__(self) -> None:
+        self._written = ""
+        self.armed = False
+        #: Channels of before the mark: events may show them as they were.
+        self.older: frozenset[str] = frozenset()
+
+    async def agree(self, client: AmiClient) -> bool:
+        """Ask the PBX for its mark, and give it one where it has none; return whether it is another one than before.
+
+        Raises what `AmiClient.action` raises: without the right to do so all events are believed.
+        """
+        value = (await client.action("Getvar", Variable=MARK))[0].get("Value", "")
+        if not value:
+            value = secrets.token_hex(8)
+            await client.action("Setvar", Variable=MARK, Value=value)
+        written = f"{MARK}={value}"
+        changed, self._written = written != self._written, written
+        self.armed = self.armed and not changed
+        return changed
+
+    def read(self, message: AmiMessage) -> AmiMessage | None:
+        """Return an event as Asterisk wrote it; None for one that it did not write.
+
+        Before a marked event came nothing is known of the PBX's `channelvars`, and everything is believed.
+        """
+        if not self._written or message.get("Event") not in EVENTS:
+            return message
+        lines = message.lines
+        marks = [at for at, (name, value) in enumerate(lines) if value == self._written and name.endswith(_VARIABLE)]
+        self.armed = self.armed or bool(marks)
+        if not self.armed:
+            return message
+        ids = (name for name, _ in lines if name.endswith("Uniqueid") and not name.endswith(_OF_NO_CHANNEL))
+        shown = {name.removesuffix("Uniqueid") for name in ids}
+        unmarked = shown - {lines[at][0].removesuffix(_VARIABLE) for at in marks}
+        if any(message.get(f"{of}Uniqueid") not in self.older for of in unmarked):
+            return None
+        # From the last to the first: what is taken out of one channel moves nothing of those before it.
+        for after, at in reversed([*zip([-1, *marks], marks, strict=False)]):
+            whole = _whole(lines, after + 1, at)
+            if whole is None:
+                return None
+            lines = whole
+        return message if lines is message.lines else AmiMessage(lines)
+
+
+def _whole(lines: _Lines, begin: int, mark_at: int) -> _Lines | None:
+    """Return the lines without what somebody wrote between those of a channel; None when its ids are not there."""
+    of, ids_at = lines[mark_at][0].removesuffix(_VARIABLE), mark_at - 2
+    if ids_at < begin or [name for name, _ in lines[ids_at:mark_at]] != [f"{of}Uniqueid", f"{of}Linkedid"]:
+        return None
+    start = next((at for at in range(begin, ids_at) if lines[at][0] == f"{of}Channel"), ids_at)
+    if ids_at - start == len(_BEFORE_IDS):
+        return lines
+    wanted = {of + name for name in _BEFORE_IDS}
+    return [*lines[:start], *(line for line in lines[start:ids_at] if line[0] in wanted), *lines[ids_at:]]
