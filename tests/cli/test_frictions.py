@@ -24,6 +24,7 @@ NEEDED = {
     "call": ("support", "--input", "1"),
     "explain": ("x",),
     "forget": ("+43 664 1234567", "--wait", "0"),
+    "pbx": ("check", "main"),
 }
 FOLDER_IS_READ = [name for name in COMMANDS if name not in ("init", "schema", "install-service")]
 
