@@ -10,9 +10,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import TypeAlias
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -34,11 +33,10 @@ SERVICE = "routing-engine"
 OURS = "routing_engine."
 _LONGEST = 200
 _CLOSE_S = 3.0
-_Make: TypeAlias = Callable[[int, Sequence[Moment], CallEnded, bool], None]
 
 _log = Logger()
-#: The call of the task that runs: what ends a call knows nothing of who follows it.
-_FOLLOWED: ContextVar[TracedCall | None] = ContextVar("followed", default=None)
+#: When the call of the task that runs began (in ns), and its moments: what ends a call knows nothing of who follows it.
+_FOLLOWED: ContextVar[tuple[int, list[Moment]] | None] = ContextVar("followed", default=None)
 
 
 class Traces:
@@ -52,14 +50,14 @@ class Traces:
 
     def around(self, channel: Channel, lookup: Lookup) -> tuple[Channel, Lookup]:
         """Note what the call of this task does from now on: return what stands for its channel and look-ups."""
-        followed = TracedCall(channel, lookup, self._make)
-        _FOLLOWED.set(followed)
-        return followed.channel, followed.lookup
+        moments: list[Moment] = []
+        _FOLLOWED.set((time.time_ns(), moments))
+        return TracedChannel(channel, moments), TracedLookup(lookup, moments)
 
     def call_ended(self, event: CallEnded) -> None:
         """Make the trace of the call of this task."""
         if (followed := _FOLLOWED.get()) is not None:
-            followed.finish(event, self.plain_numbers)
+            self._make(*followed, event)
 
     async def close(self, timeout_s: float = _CLOSE_S) -> None:
         """Send what waits; a collector that hangs is not waited for longer than `timeout_s`."""
@@ -67,12 +65,12 @@ class Traces:
         sender.start()
         await asyncio.to_thread(sender.join, timeout_s)
 
-    def _make(self, began_ns: int, moments: Sequence[Moment], event: CallEnded, plain: bool) -> None:
+    def _make(self, began_ns: int, moments: Sequence[Moment], event: CallEnded) -> None:
         # All of it now, behind the call: what a span costs falls to nobody who waits.
         now_ns = time.time_ns()
         # An empty context: a call has no parent, whatever happens to be current in its task.
         call = self._tracer.start_span(
-            "call", Context(), SpanKind.SERVER, _attributes(_of_call(event, plain)), start_time=began_ns
+            "call", Context(), SpanKind.SERVER, _attributes(_of_call(event, self.plain_numbers)), start_time=began_ns
         )
         fault = _fault_of(event)
         if fault:
@@ -85,20 +83,6 @@ class Traces:
                 part.set_status(Status(StatusCode.ERROR, visible(one.fault, _LONGEST)))
             part.end(one.ended_ns or now_ns)  # one that was cancelled goes on to the end of its call
         call.end(now_ns)
-
-
-class TracedCall:
-    """One call that is followed: `channel` and `lookup` stand for those that were given; then `finish`."""
-
-    def __init__(self, channel: Channel, lookup: Lookup, make: _Make) -> None:
-        self._began_ns, self._make = time.time_ns(), make
-        self._moments: list[Moment] = []
-        self.channel = TracedChannel(channel, self._moments)
-        self.lookup = TracedLookup(lookup, self._moments)
-
-    def finish(self, event: CallEnded, plain_numbers: bool) -> None:
-        """Make the spans."""
-        self._make(self._began_ns, self._moments, event, plain_numbers)
 
 
 def over_http(host: str, version: str) -> Traces:

@@ -73,6 +73,12 @@ def test_whoever_names_no_value_of_the_call_is_told_all_of_them() -> None:
         read_operand("call.no")
 
 
+@pytest.mark.parametrize("text", ["queue.a b.waiting", "queue.sales.length", "queue.sales", "queue..free"])
+def test_a_queue_is_asked_for_what_it_can_tell_alone(text: str) -> None:
+    with pytest.raises(ValueError, match=f"^'{text}' is not known; write queue.NAME. with members, free, waiting$"):
+        read_operand(text)
+
+
 @pytest.mark.parametrize("text", ["call.callr", "call.variable.", "call.variable.A}B", "", " ", "a\nb", "a" * 65])
 def test_an_unknown_left_side_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
