@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import LiteralString, TypeAlias, get_args
 
@@ -75,7 +75,11 @@ _RETRY_WAITING: LiteralString = (
     "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE id = %(id)s AND status = 'todo'"
 )
 _FORGET: LiteralString = "DELETE FROM procrastinate_jobs WHERE args->>'call_id' = ANY(%s)"
-_THERE: LiteralString = "SELECT to_regclass('procrastinate_jobs')::text"
+# From the table of tables itself: `to_regclass` may answer from before another session's commit.
+_THERE: LiteralString = (
+    "SELECT (SELECT relname::text FROM pg_class"
+    " WHERE relname = 'procrastinate_jobs' AND relnamespace = current_schema()::regnamespace)"
+)
 _TAKE_OVER: LiteralString = (
     "SELECT procrastinate_defer_jobs_v1(array_agg(ROW(lane, kind, 0, lane || ' ' || call_id, NULL, jsonb_build_object("
     "'target', target, 'call_id', call_id, 'made_at', made_at, 'error', error, 'body', body), NULL)"
@@ -260,7 +264,9 @@ def _make_once(url: str) -> None:
 def _make_tables(connection: _Driver) -> None:
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     if connection.execute(_THERE).fetchone() == (None,):
-        connection.execute(App(connector=SyncPsycopgConnector()).schema_manager.get_schema())
+        # Within a savepoint: a call must not be lost because another engine was quicker with the tables.
+        with suppress(psycopg.errors.DuplicateObject, psycopg.errors.DuplicateTable), connection.transaction():
+            connection.execute(App(connector=SyncPsycopgConnector()).schema_manager.get_schema())
 
 
 def _take_over(connection: _Driver) -> None:

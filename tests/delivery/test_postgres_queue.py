@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
 import time
@@ -94,6 +95,18 @@ async def test_engines_that_start_at_once_make_the_tables_once(url: str) -> None
     assert counts == [{}] * 4
     for engine in engines:
         await engine.close()
+
+
+async def test_the_first_job_and_an_engine_that_opens_make_the_tables_at_once(url: str) -> None:
+    calls = storage.Database(DatabasePlace(url=url), gather_s=0)
+    await calls.open()
+    queues = [PostgresQueue(url) for _ in range(3)]
+    put = [calls.write(lambda connection, one=one: one.put(connection, [hook("one", "a")], 0.0)) for one in queues]
+    await asyncio.gather(*put, *(queue.counts() for queue in queues))
+    assert await queues[0].counts() == {("hook", "waiting"): 3}
+    for queue in queues:
+        await queue.close()
+    await calls.close()
 
 
 async def test_a_number_is_forgotten_where_nothing_was_ever_delivered(url: str) -> None:
