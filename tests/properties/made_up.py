@@ -88,6 +88,7 @@ OF_THE_CALL: st.SearchStrategy[Words] = st.sampled_from(
         {"call.caller": "+436641234567"}, {"device.201": "busy"}, {"call.caller": {"is_empty": True}},
         {"call.calendar": "open"}, {"call.calendar.office": {"one_of": ["closed", "holiday"]}},
         {"call.date": {"at_least": "2026-03-29"}}, {"list.known": "blocked"}, {"list.known": {"is_not": "allowed"}},
+        {"share": {"less_than": 50}}, {"share": {"between": [20, 70]}},
         {"queue.sales.waiting": {"at_least": 2}}, {"queue.sales.free": {"less_than": 1}}, {"call.attestation": "A"},
         {"call.attestation": {"is_not": "failed"}}, {"device.202": {"one_of": ["not_inuse", "ringing"]}},
     ]

@@ -184,6 +184,7 @@ def routes(draw: st.DrawFn, kinds: Sequence[Kind], first: int, name: str, leads_
         "look_ahead": draw(st.sampled_from(["certain", "next", "all"])),
         "default": {"to": draw(st.sampled_from(default))},
         **draw(st.sampled_from([{}, {"anonymous": {"to": {"queue": "hidden"}, "play": "who"}}])),
+        **draw(st.sampled_from([{}, {}, {"answer": "early_media"}, {"answer": "never"}, {"filler": "none"}])),
         **draw(st.sampled_from([{}, {"instruction": "welcome"}, {"instruction": ["hello", {"date": "{call.date}"}]}])),
         **draw(st.sampled_from(languages)),
     }
@@ -295,6 +296,9 @@ def with_answers(draw: st.DrawFn, call: Call) -> Call:
     shown = number.e164 if number is not None else CALLER
     records = st.lists(made_up.RECORD, min_size=1, max_size=3)
     answers: st.SearchStrategy[Answer] = st.one_of(*[records] * 5, st.sampled_from(["none", "down"]))
+    if "'share'" in str(call.every_route) and number is None:
+        call = replace(call, caller=CALLER)  # callers without a number are split at random
+        return with_answers(draw, call)
     found = {
         name: draw(answers) if kind == "http" else found_by_all(draw, kind, key, shown)
         for name, kind in call.kinds.items()
