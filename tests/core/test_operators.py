@@ -318,6 +318,11 @@ def test_the_trail_names_what_a_rule_holds_for_only_nearly_not() -> None:
     assert told.steps[-1].startswith("rule others: matched (tier is 'Gold ', nearly 'gold': only white space and upper")
 
 
+@pytest.mark.parametrize(("length", "is_told"), [(200, True), (201, False)])
+def test_a_long_text_is_not_searched_a_second_time_for_a_near_miss(length: int, is_told: bool) -> None:
+    assert ("upper or lower case" in why("GOLD".ljust(length, "."), "matches", pattern("^gold"))) is is_told
+
+
 def test_a_missing_field_is_named() -> None:
     assert why(None, "is", "gold") == "the record has no 'tier'"
 
