@@ -71,6 +71,12 @@ def _reasons(error: yaml.YAMLError | UnicodeError, text: str) -> Iterator[Fault]
     lines = text.replace("\r\n", "\n").split("\n")
     here = lines[line] if line < len(lines) else ""
     begun = error.context_mark.line if error.context_mark else line
+    if "another document" in problem or "document start" in problem:
+        yield (
+            line + 1,
+            "a second document begins here, behind '---' or '...'",
+            "write it into a file of its own",
+        )
     if "\t" in here[: column + 1] and not here[:column].strip() and ("tab" in problem or "token" in problem):
         yield line + 1, "this line is indented with a tab", "write spaces, two for each level"
     if "quoted scalar" in context and "escape" not in problem:

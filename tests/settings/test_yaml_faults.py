@@ -160,6 +160,11 @@ def test_an_ampersand_in_quotes_or_within_a_text_is_a_text(text: str) -> None:
         ('b: "\\d+"\n', '1: this is not YAML: within "..." a \\ begins a special character'),
         ("a: {x: 1\nb: 3\n", "2: this is not YAML: the { that opens on line 1 is not closed before this"),
         ("a: [1, 2\nb: 3\n", "2: this is not YAML: the [ that opens on line 1 is not closed before this"),
+        (
+            "a: 1\n---\nb: 2\n",
+            "2: this is not YAML: a second document begins here, behind '---' or '...'; write it into",
+        ),
+        ("a: 1\n...\nb: 2\n", "3: this is not YAML: a second document begins here"),
         ("a: 1\nb: @x\n", "2: this is not YAML: a text cannot begin with @; put the text in quotes"),
         ("a: 1\nb: %x\n", "2: this is not YAML: a text cannot begin with %"),
         ("a: 1\nb: c: d\n", "2: this is not YAML: a second ': ' stands on this line"),
