@@ -45,7 +45,11 @@ def _hear(event: str, _: object) -> None:
     # Hooks are never taken away, and hear everything: this one does nothing but for a unit test.
     if _Watched.opened is None or event not in OPENING or threading.current_thread() is not threading.main_thread():
         return
-    ours = [frame for frame in traceback.extract_stack() if Path(frame.filename).is_relative_to(TOP)]
+    stack = traceback.extract_stack()
+    # A fixture of a whole session may end only now, for its parameter changes: what it does is not this test's.
+    if any(frame.name == "finish" and frame.filename.endswith("_pytest/fixtures.py") for frame in stack):
+        return
+    ours = [frame for frame in stack if Path(frame.filename).is_relative_to(TOP)]
     own = [frame for frame in ours if ".venv" not in frame.filename and frame.filename != __file__]
     where = f"{Path(own[-1].filename).relative_to(TOP)}:{own[-1].lineno}" if own else "a library"
     sentence = f"{OPENING[event]} ({event}) at {where}"

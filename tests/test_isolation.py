@@ -42,6 +42,14 @@ def test_socket():
 def test_fixture(opened):
     pass
 
+@pytest.fixture(scope="session", params=[1, 2])
+def of_the_session():
+    yield
+    opens_socket()
+
+def test_end_of_another(of_the_session):
+    pass
+
 def test_thread():
     starts_thread()
 
@@ -83,7 +91,7 @@ def run(folder: Path, *words: str) -> str:
 
 def test_what_a_unit_test_opens_is_named_and_a_marked_one_may(tmp_path: Path) -> None:
     said = run(tmp_path)
-    assert "3 failed, 4 passed, 1 error" in said, said
+    assert "3 failed, 6 passed, 1 error" in said, said
     opened = {"socket": "socket.bind", "thread": "threading.Thread.start", "process": "subprocess.Popen"}
     for name, what in opened.items():
         assert f"FAILED test_it.py::test_{name} - Failed: a unit test opened" in said

@@ -34,7 +34,11 @@ LATEST_S = 15.0
 SETTINGS = "logging: {level: debug}\n"
 SEARCH = "search: {field: phone, by: caller}"
 FOUND = "rules: [{to: {dialplan: 'office,found,1'}}]"
-TLS = ("expired", "self_signed", "wrong_name")
+TLS = {
+    "expired": "theirs has expired",
+    "self_signed": "signed by nobody trusted here",
+    "wrong_name": "theirs is for another host name",
+}
 #: What an integration's file has more.
 MORE = {
     **{f"{ending}_post": "method: POST\n" for ending in ("closed", "reset")},
@@ -265,7 +269,7 @@ async def test_after_two_who_waited_in_vain_nobody_waits(stage: Stage, plain: Fa
 async def test_a_certificate_that_is_not_to_be_trusted_is_an_outage(stage: Stage, systems: Systems, name: str) -> None:
     server, context = systems.tls[name]
     came = await comes(stage, name)
-    assert came.source == f"down: {name}: the TLS connection cannot be made; look at the certificates"
+    assert came.source == f"down: {name}: the TLS connection cannot be made; look at the certificates: {TLS[name]}"
     assert (list(server.asked), told(came.landing, "REASON")) == ([], ("source_down",))
     assert came.took_s < LATEST_S
     systems.trusted.configure_cert(context)
