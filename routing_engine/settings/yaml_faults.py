@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import yaml
@@ -88,6 +88,11 @@ def _reasons(error: yaml.YAMLError | UnicodeError, text: str) -> Iterator[Fault]
         yield line + 1, "a text cannot begin with & or *, which mean something else here", "put the text in quotes"
     if "token" in problem and here[column : column + 1] in set("@`%"):
         yield line + 1, f"a text cannot begin with {here[column]}", "put the text in quotes"
+    yield from _structure(context, problem, line, begun, lines)
+
+
+def _structure(context: str, problem: str, line: int, begun: int, lines: Sequence[str]) -> Iterator[Fault]:
+    """Yield what is wrong with brackets and colons."""
     if "flow" in context:
         sign = "{" if "mapping" in context else "["
         where = "on this line" if begun == line else f"on line {begun + 1}"
