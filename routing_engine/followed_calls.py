@@ -138,6 +138,10 @@ class FollowedCalls:
         self._events.subscribe_at_once(CallRouted, self._routed)
         self._events.subscribe_at_once(CallChanged, self._changed)
 
+    def take_up(self) -> None:
+        """Do what the configuration in force names, soon: nobody waits for it."""
+        self._do(self._apply())
+
     def readings(self) -> Iterator[Reading]:
         """Yield the states of PBXs and deliveries, and the calls that ended, for metrics."""
         for followed in self._pbxs.values():
@@ -177,7 +181,7 @@ class FollowedCalls:
     # ------------------------------------------------------------------------------- what is heard
 
     def _taken(self, _: ConfigurationTaken) -> None:
-        self._do(self._apply())
+        self.take_up()
 
     def _routed(self, event: CallRouted) -> None:
         if self.book is not None:

@@ -176,6 +176,27 @@ def _journal_readings(journal: Journal) -> Iterator[Reading]:
 
 async def open_calls(host: Host) -> Subscriber:
     """Follow calls to their end, where the folder names a PBX: from the start, or from a reload on."""
+    listener = host.configuration.settings.listeners.http
+    if listener is not None:
+        return await _open_api(host, _follow_calls(host), listener)
+    if host.configuration.pbxs:
+        return Subscriber(close=_follow_calls(host).close)
+    opened: list[FollowedCalls] = []
+
+    def change(configuration: Configuration) -> Sequence[str]:
+        if configuration.pbxs and not opened:
+            opened.append(_follow_calls(host))
+            opened[0].take_up()
+        return ()
+
+    async def close() -> None:
+        for calls in opened:
+            await calls.close()
+
+    return Subscriber(change, close)
+
+
+def _follow_calls(host: Host) -> FollowedCalls:
     # late: a site that only routes does not pay for the imports
     from routing_engine.followed_calls import FollowedCalls
 
@@ -183,9 +204,7 @@ async def open_calls(host: Host) -> Subscriber:
     calls.begin()
     host.readings.append(calls.readings)
     host.forgets.append(calls.forget)
-    if host.configuration.settings.listeners.http is None:
-        return Subscriber(close=calls.close)
-    return await _open_api(host, calls, host.configuration.settings.listeners.http)
+    return calls
 
 
 async def _open_api(host: Host, calls: FollowedCalls, address: ListenerAddress) -> Subscriber:

@@ -249,3 +249,19 @@ async def asked(engine: Engine, *words: str) -> str:
     """What a command says of the folder of a running engine."""
     command = [str(PROGRAM), "--config", str(engine.folder), *words]
     return (await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)).stdout
+
+
+async def test_a_pbx_that_a_reload_brings_is_followed(house: House, crm: Outside, tmp_path: Path) -> None:
+    write(tmp_path, house, crm)
+    pbx, users = tmp_path / "pbxs" / "main.yaml", tmp_path / "users.yaml"
+    kept = pbx.read_text()
+    pbx.unlink()
+    users.unlink()
+    async with engine_of(house.middleware, ROUTES, "match_order: [kontor]\n", tmp_path) as engine:
+        pbx.write_text(kept)
+        await engine.logged("pbx.up")
+        call = await Stage(house, engine).dial("by_record", caller=NOBODY_KNOWN)
+        await call.ended()
+        followed = await engine.logged("call.followed")
+        assert (followed["direction"], followed["outcome"]) == ("inbound", "missed")
+        assert engine.complaints == []
