@@ -80,8 +80,8 @@ def _same(actual: Scalar, expected: object) -> bool:
     # Two texts stay texts: customer 0123 is not customer 123.
     if isinstance(actual, str) and isinstance(expected, str):
         return actual == expected
-    one, other = as_number(actual), as_number(expected)
-    return one == other if one is not None and other is not None else actual == expected
+    one = as_number(actual)
+    return one == as_number(expected) if one is not None else actual == expected
 
 
 def order(actual: Value, expected: object, now: datetime) -> int | None:

@@ -169,6 +169,7 @@ def test_the_kinds_that_have_a_trait(trait: str, kinds: set[str]) -> None:
 
 def test_a_destination_is_said_with_all_that_it_has() -> None:
     assert say_destination(Destination("ring_group", "600", 3, 20)) == "ring group 600, priority 3, for 20 s"
+    assert say_destination(Destination("external", "+4319876543")) == "external +4319876543"
     assert say_destination(Destination("external", "+4319876543"), plain=False) == "external ...543"
     assert say_destination(Destination("gone", "x")) == "gone x"  # of an old journal
     assert say_destination(None) == ""
