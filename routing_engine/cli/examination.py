@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from textwrap import indent
 from typing import Literal, TypeAlias
 
 from routing_engine.cli.common import paint
@@ -191,4 +192,4 @@ def show(found: Iterable[Finding]) -> None:
         mark, colour = _MARKS[one.state]
         print(f"{paint(mark, colour)}  {one.about}: {one.sentence}")
         if one.remedy:
-            print(f"      {one.remedy}")
+            print(indent(one.remedy, "      "))  # it may be lines of a file

@@ -7,7 +7,9 @@ where that can be used.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -91,7 +93,8 @@ def look_at_settings(pbx: Pbx, ask: Callable[[str], str]) -> Iterator[Finding]:
     try:
         settings, user = ask("manager show settings"), ask(f"manager show user {ami.user if ami is not None else ''}")
     except OSError as error:
-        yield Finding("settings", "unknown", f"{error.strerror or error}", "call this where Asterisk runs")
+        said = f"Asterisk's own command line cannot be used: {error.strerror or error}"
+        yield Finding("settings", "unknown", said, "call this where Asterisk runs, or name it with --asterisk")
         return
     yield from _check_variables(_variables(ask, settings))
     if _line_of(settings, "Timestamp events").lower() != "yes":
@@ -175,4 +178,8 @@ def _check_history(file: Path) -> Finding:
 def _why(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    return (error.strerror if isinstance(error, OSError) else "") or type(error).__name__
+    if isinstance(error, socket.gaierror):
+        return "its host name is not known"
+    # asyncio's own text names the address once more; the system's says what it is.
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number else type(error).__name__
