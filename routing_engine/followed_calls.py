@@ -116,6 +116,7 @@ class FollowedCalls:
         self._looked_for: OrderedDict[str, None] = OrderedDict()
         self._ended: Counter[tuple[str, str]] = Counter()
         self._waking: asyncio.Task[None] | None = None
+        self._news = False
         self._database: Database | None = None
         self._planner: DeliveryPlanner | None = None
         self._worker: DeliveryWorker | None = None
@@ -188,6 +189,7 @@ class FollowedCalls:
             self.book.route(event)
 
     def _changed(self, event: CallChanged) -> None:
+        self._news = True
         if self._waking is None:
             self._waking = asyncio.create_task(self._wake())
         call = event.call
@@ -208,11 +210,13 @@ class FollowedCalls:
 
     async def _wake(self) -> None:
         """Let the lanes look that have got something: what a change needs is there once the call is saved."""
-        if self._database is not None:
+        # What changes while it is saved is saved behind it, and needs another look.
+        while self._news and self._database is not None:
+            self._news = False
             await self._database.flush()
+            if self._worker is not None and self._planner is not None:
+                self._worker.told(self._planner.touched())
         self._waking = None
-        if self._worker is not None and self._planner is not None:
-            self._worker.told(self._planner.touched())
 
     def _look_for(self, call: Call) -> None:
         """Find out who it is, once for each call."""
@@ -320,8 +324,11 @@ class FollowedCalls:
         before, self._webhooks = self._webhooks, {}
         for name, keys in configuration.webhooks.items():
             # One that is as before goes on: it may have been switched off by its receiver.
-            kept = before.pop(name, None)
-            self._webhooks[name] = kept if kept is not None and kept.keys == keys else Webhook(keys, time.time)
+            kept = before[name] if name in before and before[name].keys == keys else None
+            self._webhooks[name] = kept or Webhook(keys, time.time)
+        for name, gone in before.items():
+            if self._webhooks.get(name) is not gone:
+                self._do(gone.close())
         wishes = {name: log for name in logs if (log := configuration.integrations[name].log) is not None}
         if self._planner is not None and self._worker is not None:
             events = {name: keys.events for name, keys in configuration.webhooks.items()}
