@@ -9,7 +9,7 @@ import asyncio
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +53,20 @@ class LanguageServer:
 
     async def problems(self, file: Path) -> list[str]:
         """Open a file; return what the server says of it, as `line: message`, lines counted from 1."""
-        uri = await self._open(file)
-        while True:
+        return (await self.problems_of([file]))[file]
+
+    async def problems_of(self, files: Iterable[Path]) -> dict[Path, list[str]]:
+        """The same of several files, opened at once: the server looks at each a moment after it was opened."""
+        waiting = {await self._open(file): file for file in files}
+        found = dict[Path, list[str]]()
+        while waiting:
             message = await self._read()
-            if message.get("method") == "textDocument/publishDiagnostics" and message["params"]["uri"] == uri:
-                found = message["params"]["diagnostics"]
-                return [f"{one['range']['start']['line'] + 1}: {one['message']}" for one in found]
+            if message.get("method") == "textDocument/publishDiagnostics":
+                file = waiting.pop(message["params"]["uri"], None)
+                told = message["params"]["diagnostics"]
+                if file is not None:
+                    found[file] = [f"{one['range']['start']['line'] + 1}: {one['message']}" for one in told]
+        return found
 
     async def completions(self, file: Path, line: int, column: int) -> dict[str, str]:
         """Open a file; return the words proposed at a place (line from 1, column from 0), each with its explanation."""

@@ -83,11 +83,19 @@ class ConnectionCheck:
 
 
 def check_connection(
-    integration: Integration, settings: EngineSettings, deadline_s: float | None = None
+    integration: Integration,
+    settings: EngineSettings,
+    deadline_s: float | None = None,
+    patience_s: float = _PATIENCE_S,
 ) -> ConnectionCheck:
-    """Ask the system itself, also where calls ask a mirror of it, and compare the time with what a call has."""
+    """Ask the system itself, also where calls ask a mirror of it, and compare the time with what a call has.
+
+    `patience_s` is how long it is waited for.
+    """
     with contextlib.redirect_stdout(sys.stderr):  # what is logged meanwhile is no part of the result
-        return replace(asyncio.run(_check(replace(integration, mirror=None), settings)), deadline_s=deadline_s)
+        return replace(
+            asyncio.run(_check(replace(integration, mirror=None), settings, patience_s)), deadline_s=deadline_s
+        )
 
 
 def deadline_of(configuration: Configuration, integration: str) -> float | None:
@@ -102,11 +110,11 @@ def deadline_of(configuration: Configuration, integration: str) -> float | None:
     return min(every, default=None)
 
 
-async def _check(integration: Integration, settings: EngineSettings) -> ConnectionCheck:
+async def _check(integration: Integration, settings: EngineSettings, patience_s: float) -> ConnectionCheck:
     began = time.monotonic()
     provider = open_provider(integration, settings)
     try:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             fine, who, sentence, remedy = True, *_fine(await ask(provider, integration))
             if isinstance(provider, Remarks) and (remarks := await provider.remarks()):
                 who, remedy = "administrator", f"{_FILE_REMEDY}: {remarks[0].remedy}."
@@ -114,7 +122,7 @@ async def _check(integration: Integration, settings: EngineSettings) -> Connecti
     except ProviderError as error:
         fine, who, sentence, remedy = False, *_fault(error)
     except TimeoutError:
-        late = f"{integration.name}: no answer within {_PATIENCE_S:g} seconds"
+        late = f"{integration.name}: no answer within {patience_s:g} seconds"
         fine, who, sentence, remedy = False, *_fault(ProviderUnreachable(late))
     finally:
         await provider.close()

@@ -30,6 +30,8 @@ _MARKS = {"fine": ("fine", "good"), "act": ("ACT ", "bad"), "unknown": ("?   ", 
 #: No machine of ours has an older clock.
 _BUILT = 2026
 _CONNECT_S = 2.0
+#: A system that takes longer helps no caller, and there may be many to look at.
+_ANSWER_S = 10.0
 _LATE = "who runs the system: make it quicker; or who writes the routes: a longer 'timeout_s', or a mirror"
 
 
@@ -123,7 +125,8 @@ def look_at_integrations(folder: Folder) -> Iterator[Finding]:
     from routing_engine.cli.connection import check_connection, deadline_of  # late: `check` asks nobody
 
     for name, integration in folder.configuration.integrations.items():
-        result = check_connection(integration, folder.configuration.settings, deadline_of(folder.configuration, name))
+        deadline_s = deadline_of(folder.configuration, name)
+        result = check_connection(integration, folder.configuration.settings, deadline_s, _ANSWER_S)
         remedy = result.remedy if not result.fine else _LATE if result.late else ""
         yield Finding(f"integration {name}", "act" if remedy else "fine", f"{result.sentence}; {result.timing}", remedy)
 

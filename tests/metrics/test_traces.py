@@ -341,6 +341,7 @@ async def test_a_collector_that_hangs_does_not_hold_up_the_stop(monkeypatch):
 
     async def hang(reader, writer):
         await over.wait()
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")  # what nobody sends again
         writer.close()
         await writer.wait_closed()
 
@@ -352,7 +353,7 @@ async def test_a_collector_that_hangs_does_not_hold_up_the_stop(monkeypatch):
     followed = Followed(traces, FakeChannel(ANNA), FakeLookup())
     followed.finish(routed(ANNA, Decision("support", "r1", "matched", None)), False)
     await asyncio.wait_for(traces.close(timeout_s=0.2), FOREVER_S)
-    server.close()
     over.set()
     for sender in [one for one in threading.enumerate() if one.name == "traces"]:
         await asyncio.to_thread(sender.join, FOREVER_S)
+    server.close()
