@@ -71,20 +71,21 @@ class ContactMatcher:
         `but` are integrations that were asked already. A system that is down is told only where no other one knows.
         """
         number = other_party(call, self._region)
+        if number is None:
+            return None
         down: ContactsDown | None = None
-        for one in self._models if number is not None else ():
-            if one.integration in but:
-                continue
-            answer = await self._lookup.find(self._find(one, number), LOOK_UP_S)
+        for one in (one for one in self._models if one.integration not in but):
+            answer = await self._lookup.find(_find(one, number), LOOK_UP_S)
             if isinstance(answer, SourceDown):
                 down = down or ContactsDown(answer.why)
             elif answer.records:
                 return contact_of(one, answer.records)
         return down
 
-    def _find(self, one: ContactModel, number: Number | None) -> Find:
-        value = number.e164 if number is not None else ""
-        return Find(Source("contact", one.integration, one.model, _BY_CALLER, timeout_s=LOOK_UP_S), value, number)
+
+def _find(one: ContactModel, number: Number) -> Find:
+    source = Source("contact", one.integration, one.model, _BY_CALLER, timeout_s=LOOK_UP_S)
+    return Find(source, number.e164, number)
 
 
 def contact_of(where: ContactModel, records: Sequence[Record]) -> CallContact:

@@ -122,6 +122,7 @@ class FollowedCalls:
         self._worker: DeliveryWorker | None = None
         self._queue: Queue | None = None
         self._recorded: dict[str, tuple[Pbx, Recordings]] = {}
+        self._keep_days = 0
         self.book: CallBook | None = None
 
     async def open(self, configuration: Configuration) -> tuple[Database, CallBook]:
@@ -276,6 +277,7 @@ class FollowedCalls:
                 if not configuration.pbxs:
                     return  # nothing to follow, and nothing to pay for
                 await self._open(configuration)
+            self._keep_days = configuration.settings.keep_days
             await self._follow(configuration)
             self._deliver(active)
 
@@ -290,7 +292,9 @@ class FollowedCalls:
         if not await book.open():
             self._do(self._take_up_later(database, book))
         self.book = book
-        self._do(book.keep_up(lambda: self._active().configuration.settings.keep_days))
+        # Not out of what is in force: who offers calls to others opens them before any configuration is.
+        self._keep_days = settings.keep_days
+        self._do(book.keep_up(lambda: self._keep_days))
         self._worker = DeliveryWorker(Workplace(queue, book, time.time, random.random))
         return database, book
 

@@ -8,11 +8,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
 import pytest
 from fakes import FOREVER_S, Asterisk
+from structlog.testing import capture_logs
 from test_service import middleware, serving, write
 
 pytestmark = pytest.mark.io
@@ -40,6 +42,34 @@ async def test_a_call_is_counted_with_its_look_up_and_its_wait(tmp_path: Path) -
     assert 'routing_engine_calls_total{reason="matched",route="support"} 1.0' in text
     assert 'routing_engine_caller_waited_seconds_count{route="support"} 1.0' in text
     assert 'integration="erp",origin="live",outcome="found"' in text
+
+
+async def test_a_program_reads_calls_with_its_key_until_a_reload_takes_it_away(tmp_path: Path) -> None:
+    key, address = "k" * 20, "http://127.0.0.1:1"
+    (tmp_path / "environment").write_text(f"WEBSITE={key}\n")
+    (tmp_path / "environment").chmod(0o600)
+    keys = "api_keys: {website: {key: '${WEBSITE}', may: [calls.read]}}\n"
+    listeners = "listeners: {fastagi: '127.0.0.1:0', http: '127.0.0.1:0'}\n"
+    write(tmp_path, address)
+    (tmp_path / "engine.yaml").write_text(f"{listeners}{keys}")
+
+    async def ask(address: str) -> tuple[int, dict[str, object]]:
+        headers = {"Authorization": f"Bearer {key}"}
+        async with aiohttp.ClientSession(headers=headers) as session, session.get(f"http://{address}/v1/calls") as got:
+            return got.status, await got.json()
+
+    with capture_logs() as logs:
+        await told_by_key(tmp_path, listeners, ask)
+    assert [log for log in logs if log["event"] == "calls.failed"] == []
+
+
+async def told_by_key(folder: Path, listeners: str, ask: Callable[[str], Awaitable[tuple[int, object]]]) -> None:
+    async with serving(folder) as (service, _):
+        (api,) = service.listening["http"]
+        assert await ask(api) == (200, {"calls": [], "next": None})
+        (folder / "engine.yaml").write_text(listeners)
+        assert await service.reload()
+        assert (await ask(api))[0] == 401
 
 
 async def test_an_answer_that_was_kept_is_counted_as_such(tmp_path: Path) -> None:

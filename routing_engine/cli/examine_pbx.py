@@ -24,16 +24,11 @@ from routing_engine.settings.pbx import AriKeys, Pbx
 #: What is done over the manager interface, and the right that `write` needs for it.
 ACTIONS = {
     "CoreShowChannels": "reporting",
-    "CoreStatus": "reporting",
-    "Status": "call",
+    "Getvar": "call",
     "Setvar": "call",
-    "Hangup": "call",
-    "BlindTransfer": "call",
-    "Redirect": "call",
-    "Originate": "originate",
-    "QueuePause": "agent",
+    "Status": "call",
 }
-_RIGHTS = f"read = {CLASSES}\nwrite = call,originate,reporting,agent"
+_RIGHTS = f"read = {CLASSES}\nwrite = call,reporting"
 #: Of them those that a plain Asterisk needs; a FreePBX has two more.
 _WANTED_VARIABLES = CHANNEL_VARIABLES[:5]
 _PJSIP = re.compile(r"pjsip", re.I)

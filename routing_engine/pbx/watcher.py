@@ -43,7 +43,8 @@ _log = Logger()
 class PbxWatcher:
     """Follows one PBX between `start` and `close`, and tells `hear` what happens there, in order.
 
-    `folder` is the configuration's. `missing` says whether calls are gone of which nobody heard the end.
+    `folder` is the configuration's. `missing` says whether calls are gone of which nobody heard the end. All channels
+    are listed every `list_s` seconds.
     """
 
     def __init__(
@@ -53,8 +54,10 @@ class PbxWatcher:
         hear: Hear,
         wall: Callable[[], float] = time.time,
         missing: Callable[[], bool] = lambda: False,
+        list_s: float = LIST_S,
     ) -> None:
         self.pbx, self._folder, self._hear, self._wall, self._missing = pbx, folder, hear, wall, missing
+        self._list_s = list_s
         self._client = AmiClient(server_of(pbx, CLASSES))
         self._genuine = GenuineEvents()
         self._doubted_at = 0.0
@@ -66,7 +69,7 @@ class PbxWatcher:
         self._lag_s = 0.0
         self._last_at = 0.0
         self._booted: AmiMessage | None = None
-        self._behind = self._failed = self._refused = self._listed = self._forged = False
+        self._behind = self._failed = self._refused = self._listed = self._forged = self._doubted = False
 
     @property
     def connected(self) -> bool:
@@ -130,6 +133,7 @@ class PbxWatcher:
 
     def _doubt(self) -> None:
         """Note an event that Asterisk did not write, unless somebody has wiped the mark: then begin anew."""
+        self._doubted = True
         if self._wall() - self._doubted_at >= DOUBT_S:
             self._doubted_at = self._wall()
             self._list_again(after_gap=False)
@@ -156,7 +160,7 @@ class PbxWatcher:
             # Only while it is connected: what cannot be heard must not end by the clock.
             if self.connected:
                 self._hear(Tick(self._wall() + self._ahead_s))
-            if passed >= LIST_S and self.connected:
+            if passed >= self._list_s and self.connected:
                 passed = 0.0
                 self._list_again(after_gap=False)
 
@@ -190,7 +194,7 @@ class PbxWatcher:
         self._tell(snapshot)
         if not after_gap:
             if self._missing():
-                await self._tell_history(snapshot.at - LIST_S)
+                await self._tell_history(snapshot.at - self._list_s)
                 self._tell(HistoryRead(snapshot.at))
             return
         self._listed, self._least_s = True, None
@@ -201,11 +205,13 @@ class PbxWatcher:
 
     async def _agree(self, after_gap: bool) -> tuple[bool, bool]:
         """Agree on the mark of genuine events; return whether it is a new one, and whether events are missing."""
-        doubted, was_armed = self._doubted_at > 0.0, self._genuine.armed
+        was_armed = self._genuine.armed
         try:
             changed = await self._genuine.agree(self._client)
         except AmiRefused:
             return False, after_gap  # an account without `write = call`: `pbx check` says so
+        # A mark that was wiped explains every doubt until now; a later list must not take one up again.
+        doubted, self._doubted = self._doubted, False
         if doubted and was_armed and not changed and not self._forged:
             self._forged = True
             _log.warning("pbx.forged", pbx=self.pbx.name)

@@ -17,6 +17,7 @@ from routing_engine.calls.pbx_events import (
     PbxRestarted,
     Snapshot,
 )
+from routing_engine.pbx.ami_events import MARK
 from routing_engine.pbx.watcher import PbxWatcher
 from routing_engine.settings.listeners import HostPort
 from routing_engine.settings.pbx import AmiKeys, HistoryKeys, Pbx, PbxKeys
@@ -50,10 +51,13 @@ class Followed:
                 self._told.clear()
                 await self._told.wait()
 
-    async def answer_list(self, *channels: str) -> None:
+    async def answer_list(self, *channels: str, mark: str = "") -> None:
         """Answer what is asked after a new connection: the channels, and when they began."""
         while True:
             action = await self.manager.waiting.get()
+            if action["Action"] in ("Getvar", "Setvar"):
+                self.manager.answer(action, f"Response: Success\nValue: {mark}")
+                continue
             self.manager.answer(action, "Response: Success\nEventList: start")
             for channel in channels if action["Action"] == "CoreShowChannels" else ():
                 self.manager.send(f"Event: CoreShowChannel\nActionID: {action.number}\n{channel}")
@@ -164,6 +168,34 @@ async def test_a_history_that_is_not_there_is_said_and_ends_nothing(tmp_path: Pa
             await one.until(lambda told: any(isinstance(event, HistoryRead) for event in told))
         await one.watcher.close()
     assert [log["event"] for log in logs if log["event"].startswith("pbx.")] == ["pbx.no_history", "pbx.up"]
+
+
+async def test_a_mark_that_was_wiped_is_no_forged_event(tmp_path: Path) -> None:
+    async with managing() as manager:
+        one = Followed(manager, tmp_path)
+        one.watcher = PbxWatcher(one.pbx, tmp_path, one._hear, list_s=1.0)
+        one.watcher.start()
+        with capture_logs() as logs:
+            await one.answer_list()
+            manager.send(marked(manager))
+            await one.until(lambda told: any(isinstance(event, ChannelBegan) for event in told))
+            manager.send(BEGAN.format(at=1796063302.0, id="1796063302.8"))  # its mark is gone: Asterisk was reloaded
+            await one.answer_list()
+            manager.send(marked(manager, "1796063303.9"))
+            await one.until(lambda told: kinds(told).count("ChannelBegan") == 2)
+            lists = kinds(one.told).count("Snapshot")
+            await one.answer_list(mark=mark_of(manager))  # the next one in its turn
+            await one.until(lambda told: kinds(told).count("Snapshot") > lists)
+        await one.watcher.close()
+    assert [log["event"] for log in logs if log["event"] == "pbx.forged"] == []
+
+
+def mark_of(manager: Manager) -> str:
+    return [action["Value"] for action in manager.actions if action["Action"] == "Setvar"][-1]
+
+
+def marked(manager: Manager, uniqueid: str = "1796063301.7") -> str:
+    return f"{BEGAN.format(at=1796063301.25, id=uniqueid)}\nChanVariable: {MARK}={mark_of(manager)}"
 
 
 async def test_how_late_events_come_is_measured_against_the_quickest(tmp_path: Path) -> None:
