@@ -9,6 +9,7 @@ RoutingEngineError
 │   ├── ProviderRefused        an administrator: credentials, rights, address, quota
 │   └── ProviderMisread        us, or the other side's developer: the answer has an unexpected shape
 ├── AmiRefused             an administrator of Asterisk: the manager's user, its secret or its rights
+├── PbxDown                time: a PBX that was told to do something did not answer
 ├── SpeechError            an administrator: the synthesiser did not speak; the caller does not hear the text
 ├── EditRefused            whoever edits a call: it is not there, or is not any more what it was
 │   ├── UnknownCall            there is no call with this id
@@ -117,6 +118,10 @@ class ProviderMisread(ProviderError):
 
 class AmiRefused(RoutingEngineError):
     """Asterisk's manager interface refused the log-in or an action; the text is Asterisk's own."""
+
+
+class PbxDown(RoutingEngineError):
+    """A PBX did not answer, or its connection broke: nobody knows whether it did what it was told."""
 
 
 class SpeechError(RoutingEngineError):

@@ -1,4 +1,4 @@
-"""The plugs of the calls' half on one page: where a call is written down.
+"""The plugs of the calls' half on one page: where a call is written down, and what a PBX is told to do.
 
 Whoever keeps one raises the errors of `errors.py`: `ProviderUnreachable` (try again; `ProviderThrottled` says when),
 `ProviderRefused` (an administrator must act: the same again would be refused again), `ProviderMisread`.
@@ -17,6 +17,8 @@ from routing_engine.core.model import Record
 LogAt: TypeAlias = Literal["start", "end"]
 #: What a CRM takes of a recording: the sound itself, only an address where it can be heard, or nothing.
 TakesRecording: TypeAlias = Literal["file", "link", ""]
+#: A value of a request to the REST interface.
+JsonField: TypeAlias = str | int | Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +160,24 @@ class CallLog(Protocol):
 
     async def create(self, model: str, fields: Mapping[str, str]) -> Record:
         """Create a record of a model; `fields` go by our names. Raise `ProviderRefused` where it cannot be done."""
+
+
+class PbxCommands(Protocol):
+    """One PBX that does what it is told: over its own manager interface, or over the line of the edge beside it."""
+
+    @property
+    def reachable(self) -> bool:
+        """Whether it can be told something now."""
+
+    async def action(self, name: str, fields: Mapping[str, str | Sequence[str]]) -> Sequence[Mapping[str, str]]:
+        """Return the answer to an action of the manager interface, and the events of a list behind it.
+
+        A field with several values stands as often. Raises `AmiRefused` where Asterisk says no, `PbxDown` where nobody
+        answers, and `ValueError` for a control character in a value: it would begin another line.
+        """
+
+    async def rest(self, method: str, path: str, body: Mapping[str, JsonField] | None = None) -> int:
+        """Return the status of a request to Asterisk's REST interface; `path` begins behind `/ari`.
+
+        Raises `PbxDown` where nobody answers, or the PBX has no `ari`.
+        """

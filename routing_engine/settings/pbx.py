@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from routing_engine.settings.dialling import NUMBERS, DialKeys, NumberRange, SipKeys
 from routing_engine.settings.listeners import HostPort, host_port_like
 from routing_engine.settings.spec import nested, not_yet, required, setting
 from routing_engine.settings.value_types import (
@@ -145,14 +146,36 @@ class PbxKeys:
         usual="none: such calls end as `unknown`",
         example="{csv: /var/log/asterisk/cdr-csv/Master.csv}",
     )
-    dial: str = not_yet(_DIALS_LATER)
-    numbers: str = not_yet(_DIALS_LATER)
+    dial: DialKeys | None = setting(
+        nested(DialKeys).called("[mapping](#dial)"),
+        None,
+        "how people dial from the engine",
+        usual="none: nobody does",
+        example="{context: from-internal}",
+    )
+    numbers: tuple[NumberRange, ...] = setting(
+        NUMBERS,
+        (),
+        "what this PBX's trunks may show: another caller ID is refused before anything is dialled",
+        usual="none: no caller ID is chosen",
+        example="['+4312345600..+4312345699', '+493012345601']",
+    )
+    sip: SipKeys | None = setting(
+        nested(SipKeys).called("[mapping](#sip)"),
+        None,
+        "the telephone in the page",
+        usual="none: there is none",
+        example="{server: 'wss://pbx.example.com:8089/ws'}",
+    )
 
     def check(self, section: Section, what: str) -> None:
         """Note recordings that nothing can fetch."""
         if self.recordings == "ari" and not section.has("ari"):
             remedy = "add ari: {address: 'http://127.0.0.1:8088', user: routing-engine, secret: '${ARI_SECRET}'}"
             section.note("recordings", "'recordings: ari' needs 'ari'", remedy)
+        if self.sip is not None and not section.has("ari"):
+            remedy = "add ari: {address: 'http://127.0.0.1:8088', user: routing-engine, secret: '${ARI_SECRET}'}"
+            section.note("sip", "'sip' needs 'ari': passwords are set there", remedy)
 
 
 @dataclass(frozen=True, slots=True)

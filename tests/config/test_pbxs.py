@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from routing_engine.config.pbxs import read_pbx, read_users, users_by_phone
+from routing_engine.settings.dialling import may_show
 from routing_engine.settings.yaml_reader import Problems
 
 MAIN = "ami: {address: 127.0.0.1:5038, user: engine, secret: '${AMI}'}\ntrunks: [PJSIP/trunk*]\n"
@@ -59,7 +60,14 @@ def test_a_manager_interface_of_another_machine_is_remarked() -> None:
         (MAIN + "recordings: ari\n", "'recordings: ari' needs 'ari'"),
         (MAIN + "recordings: disk\n", "'recordings' cannot be 'disk'"),
         (MAIN + "ari: {address: 127.0.0.1:8088, user: e, secret: '${ARI}'}\n", "is not an http or https address"),
-        (MAIN + "dial: {context: from-internal}\n", "people dial from the engine with the next version"),
+        (MAIN + "dial: {context: 'from internal'}\n", "'from internal' is not a context"),
+        (MAIN + "dial: {}\n", "'context' is missing"),
+        (MAIN + "dial: {context: x, auto_answer: {yeahlink: '201'}}\n", "did you mean 'yealink'?"),
+        (MAIN + "numbers: ['0123456']\n", "'0123456' is no number"),
+        (MAIN + "numbers: ['+4312345699..+4312345600']\n", "does not go from a number to a higher one"),
+        (MAIN + "numbers: ['+43123456..+4312345699']\n", "does not go from a number to a higher one"),
+        (MAIN + "sip: {server: 'https://pbx'}\n", "is not the address of a server over WebSocket"),
+        (MAIN + "sip: {server: 'wss://pbx/ws'}\n", "'sip' needs 'ari'"),
         (MAIN + "history: {sql: x}\n", "write csv:"),
         (MAIN + "trunk: [PJSIP/x]\n", "did you mean 'trunks'?"),
     ],
@@ -68,6 +76,15 @@ def test_a_fault_of_a_pbx_is_told_with_its_line(text: str, said: str) -> None:
     told = problems_of(text)
     assert all(one.startswith("pbxs/main.yaml:") for one in told)
     assert any(said in one for one in told)
+
+
+def test_numbers_hold_single_ones_and_ranges() -> None:
+    found = read_pbx("main", MAIN + "numbers: ['+4312345600..+4312345699', '+493012345601']\n", notes())
+    assert found is not None
+    shown = ["+4312345600", "+4312345677", "+4312345699", "+493012345601"]
+    assert [may_show(found.keys.numbers, one) for one in shown] == [True] * 4
+    others = ["+4312345700", "+43123456", "+431234565000", "12345650", ""]
+    assert [may_show(found.keys.numbers, one) for one in others] == [False] * 5
 
 
 def test_a_pbx_cannot_be_called_anything() -> None:
