@@ -28,7 +28,8 @@ JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, J
 JsonObject: TypeAlias = dict[str, JsonValue]
 _Part: TypeAlias = Call | CallContact | CallDelivery | CallRecording | CallRoute | CallTransfer | Candidate | Leg | Note
 P = TypeVar("P", bound=_Part)
-_PARTS = (Call, CallContact, CallDelivery, CallRecording, CallRoute, CallTransfer, Candidate, Leg, Note)
+#: Everything that has members of its own, the call first.
+PARTS = (Call, CallContact, CallDelivery, CallRecording, CallRoute, CallTransfer, Candidate, Leg, Note)
 # What stays inside: the contract has no such members, and the fields of a record are for whom the rights allow.
 _INSIDE = {
     *((Call, name) for name in ("linkedids", "route_call_id", "stranded")),
@@ -36,7 +37,7 @@ _INSIDE = {
     (CallContact, "fields"),
 }
 
-_FIELDS: Mapping[type, Sequence[str]] = {part: [field.name for field in fields(part)] for part in _PARTS}
+_FIELDS: Mapping[type, Sequence[str]] = {part: [field.name for field in fields(part)] for part in PARTS}
 #: What the members of the stored form are made of that are no plain values.
 _MADE_OF: Mapping[str, type[_Part]] = {
     "legs": Leg,
@@ -55,6 +56,11 @@ _NAMES = {
 }
 
 
+def is_inside(part: type, name: str) -> bool:
+    """Return whether a field is ours alone, and no member of the contract's JSON."""
+    return (part, name) in _INSIDE
+
+
 def moment(at: float | None) -> str | None:
     """Return a moment as JSON has it, `2026-11-30T12:00:00.123Z`; `at` is seconds since 1970."""
     if at is None:
@@ -69,7 +75,7 @@ def call_json(call: Call) -> JsonObject:
 
 def _part_json(part: _Part) -> JsonObject:
     # `from` is a word of Python's own, hence `from_`.
-    names = (field.name for field in fields(part) if (type(part), field.name) not in _INSIDE)
+    names = (field.name for field in fields(part) if not is_inside(type(part), field.name))
     return {name.rstrip("_"): _member(name, getattr(part, name)) for name in names}
 
 
@@ -83,7 +89,7 @@ def _member(name: str, value: object) -> JsonValue:
         return [_member("", one) for one in value]
     if isinstance(value, Mapping):
         return {key: _member("", one) for key, one in value.items()}
-    if isinstance(value, _PARTS):
+    if isinstance(value, PARTS):
         return _part_json(value)
     return value if isinstance(value, str | int) else None
 
@@ -120,7 +126,7 @@ def _object(value: JsonValue) -> JsonObject:
 
 
 def _stored(value: object) -> JsonValue:
-    if isinstance(value, _PARTS):
+    if isinstance(value, PARTS):
         return {name: _stored(getattr(value, name)) for name in _FIELDS[type(value)]}
     if isinstance(value, tuple):
         return [_stored(one) for one in value]

@@ -1,5 +1,6 @@
 """The HTTP listener: programs ask for calls, write to them, and tell of those of other telephone systems.
 
-`api` has every address in one table with the right that it needs; rights are looked at there and nowhere else. May
-import the rooms below it, but no composer. To add an address, write a function and a row.
+`api` looks at the right of every request, and nowhere else is one looked at. A row (`endpoints`) says all about its
+address: right, parameters, body and answers; OpenAPI and the reference come from it. May import the rooms below it, but
+no composer. To add an address, write a function and a row.
 """

@@ -5,22 +5,27 @@ An answer is JSON; what is refused says why and what to do, as the contract for 
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
-from routing_engine.calls.as_json import JsonObject
 from routing_engine.connections import EVERYBODY, AccessList
 from routing_engine.core.ports import Clock
 from routing_engine.errors import StaleVersion, StorageError, UnknownCall
 from routing_engine.http_server import HttpLimits, HttpListener
-from routing_engine.settings.api import Program, Right
+from routing_engine.settings.api import Program
+from routing_engine.web.answers import sent
+from routing_engine.web.endpoints import Endpoint, Endpoints
 from routing_engine.web.keys import KeyRing
-from routing_engine.web.requests import ApiAnswer, ApiError, ApiRequest, read_body
+from routing_engine.web.requests import (
+    ApiAnswer,
+    ApiError,
+    ApiRequest,
+    PlainAnswer,
+    StreamAnswer,
+    bad_value,
+    read_body,
+)
 
 #: More connections at a time are no programs of one site.
 MOST_CONNECTIONS = 1000
@@ -28,30 +33,6 @@ SILENT_S = 30.0
 #: A note is a text of people; an event of another system is a few hundred bytes.
 MOST_BYTES = 256 * 1024
 _LONGEST_QUERY = 2000
-
-AnswerTo: TypeAlias = Callable[[ApiRequest], Awaitable[ApiAnswer]]
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One address: `{id}` in its path is a value. `right` is what the key must have."""
-
-    method: str
-    path: str
-    right: Right
-    answer: AnswerTo
-
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        """What paths of requests look like."""
-        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]{1,200})", self.path) + r"\Z")
-
-
-class Endpoints(Protocol):
-    """What has addresses to offer."""
-
-    def endpoints(self) -> Sequence[Endpoint]:
-        """Return the rows of the table."""
 
 
 class ApiListener(HttpListener):
@@ -69,24 +50,27 @@ class ApiListener(HttpListener):
         try:
             answer = await self._found(request)
         except ApiError as error:
-            answer = ApiAnswer(error.body, error.status)
+            answer = error.answer
         except UnknownCall as error:
-            answer = ApiAnswer(ApiError(404, "unknown_call", str(error), "take an id that /v1/calls lists").body, 404)
+            answer = ApiError(404, "unknown_call", str(error), "take an id that /v1/calls lists").answer
         except StaleVersion as error:
-            answer = ApiAnswer(ApiError(412, "stale_version", str(error), "read the call, and try again").body, 412)
+            answer = ApiError(412, "stale_version", str(error), "read the call, and try again").answer
         except StorageError:
             # Its reason may name a server of ours: the log has it.
-            down = ApiError(503, "database_down", "calls cannot be read or written now", "try again in some seconds")
-            answer = ApiAnswer(down.body, 503, {"Retry-After": "5"})
-        return _written(answer)
+            why = "calls cannot be read or written now"
+            answer = ApiError(503, "database_down", why, "try again in some seconds", {"Retry-After": "5"}).answer
+        return await sent(request, answer)
 
-    async def _found(self, request: web.BaseRequest) -> ApiAnswer:
-        key = self._key_of(request)
+    async def _found(self, request: web.BaseRequest) -> ApiAnswer | PlainAnswer | StreamAnswer:
         row, values = self._row_of(request)
-        if row.right not in key.may:
+        # Also where the address takes none: who guesses is not listened to anywhere.
+        key = self._key_of(request) if row is None or row.right is not None else None
+        if row is None:
+            raise ApiError(404, "unknown_address", f"there is no {request.path[:200]}", "see the reference of the API")
+        if key is not None and row.right not in key.may:
             sentence = f"the key '{key.name}' has no right '{row.right}'"
             raise ApiError(403, "no_right", sentence, "the administrator: api_keys in engine.yaml")
-        return await row.answer(await _request(request, key, values))
+        return await row.answer(await _request(request, row, key.name if key is not None else "", values))
 
     def _key_of(self, request: web.BaseRequest) -> Program:
         address = request.remote or ""
@@ -99,21 +83,39 @@ class ApiListener(HttpListener):
             raise ApiError(401, "no_key", "the request has no key that is known", remedy)
         return key
 
-    def _row_of(self, request: web.BaseRequest) -> tuple[Endpoint, Mapping[str, str]]:
+    def _row_of(self, request: web.BaseRequest) -> tuple[Endpoint | None, Mapping[str, str]]:
         found = [(row, match) for pattern, row in self._rows if (match := pattern.match(request.path)) is not None]
+        wanted = "GET" if request.method == "HEAD" else request.method
         for row, match in found:
-            if row.method == request.method:
+            if row.method == wanted:
                 return row, match.groupdict()
         if found:
-            allowed = ", ".join(row.method for row, _ in found)
-            raise ApiError(405, "wrong_method", f"{request.path[:200]} takes {allowed}", f"use {allowed}")
-        raise ApiError(404, "unknown_address", f"there is no {request.path[:200]}", "see the reference of the API")
+            allowed = ", ".join(sorted({row.method for row, _ in found}))
+            sentence = f"{request.path[:200]} takes {allowed}"
+            raise ApiError(405, "wrong_method", sentence, f"use {allowed}", {"Allow": allowed})
+        return None, {}
 
 
-async def _request(request: web.BaseRequest, key: Program, values: Mapping[str, str]) -> ApiRequest:
+async def _request(request: web.BaseRequest, row: Endpoint, key: str, values: Mapping[str, str]) -> ApiRequest:
+    query = _query(request, row)
+    body = read_body(await _body(request))
+    for name in body:
+        # A misspelt one must not be lost in silence.
+        if row.members and name not in row.members:
+            raise bad_value(name, "is not known", f"known are: {', '.join(row.members)}")
+    return ApiRequest(key, values, query, body, _version(request), request.headers)
+
+
+def _query(request: web.BaseRequest, row: Endpoint) -> Mapping[str, str]:
     if len(request.query_string) > _LONGEST_QUERY:
         raise ApiError(400, "too_long", f"the query is longer than {_LONGEST_QUERY} characters", "shorten it")
-    return ApiRequest(key.name, values, dict(request.query), read_body(await _body(request)), _version(request))
+    for name in request.query:
+        # One that is misspelt would list all calls, and nobody would see why.
+        if name not in row.query and not row.any_query:
+            raise bad_value(name, "is not known", f"known are: {', '.join(row.query) or 'none'}")
+        if len(request.query.getall(name)) > 1:
+            raise bad_value(name, "is there twice", "name it once")
+    return dict(request.query)
 
 
 async def _body(request: web.BaseRequest) -> bytes:
@@ -137,14 +139,3 @@ def _version(request: web.BaseRequest) -> int | None:
     if not (wanted.isdecimal() and wanted.isascii() and len(wanted) < 19):
         raise ApiError(400, "bad_version", "'If-Match' is no version of a call", 'send the ETag of the call: "3"')
     return int(wanted)
-
-
-def _written(answer: ApiAnswer) -> web.Response:
-    # ASCII: whatever reads it needs no coding, and no sign of a caller does anything to a terminal.
-    body: JsonObject = answer.body
-    return web.Response(
-        body=json.dumps(body).encode(),
-        status=answer.status,
-        content_type="application/json",
-        headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **answer.headers},
-    )

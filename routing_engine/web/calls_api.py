@@ -7,15 +7,62 @@ from typing import Protocol, TypeVar, get_args
 
 from routing_engine.calls.as_json import JsonValue, call_json
 from routing_engine.calls.call import Call, CallContact, CallOutcome, Direction, Note, Sentiment
+from routing_engine.calls.json_schema import MOMENT
 from routing_engine.calls.requests import CallEdit, CallQuery
 from routing_engine.errors import UnknownCall
-from routing_engine.web.api import Endpoint
+from routing_engine.web.endpoints import (
+    CALL,
+    TEXT,
+    Endpoint,
+    Gives,
+    Parameter,
+    has,
+    listed,
+    or_null,
+    takes,
+    text,
+    words,
+)
 from routing_engine.web.requests import ApiAnswer, ApiRequest, bad_value
 
 MOST_CALLS = 200
 _LONGEST_NOTE, _LONGEST_TAG, _MOST_TAGS = 20_000, 100, 100
-_MEMBERS = ("notes", "tags", "sentiment", "disposition", "contact")
-_PARAMETERS = ("since", "until", "user", "number", "outcome", "direction", "cursor", "limit")
+
+_FILTERS = (
+    Parameter("since", "calls that began then or later", MOMENT),
+    Parameter("until", "calls that began before", MOMENT),
+    Parameter("user", "calls that rang at this person, or that they placed: a key of users.yaml"),
+    Parameter("number", "calls that this number took part in, in any spelling"),
+    Parameter("outcome", "calls with this outcome", words(*get_args(CallOutcome))),
+    Parameter("direction", "calls in this direction", words(*get_args(Direction))),
+    Parameter("cursor", "`next` of the page before"),
+    Parameter("limit", "how many calls a page has", {"type": "integer", "minimum": 1, "maximum": MOST_CALLS}),
+)
+_TAGS = {**listed(text(_LONGEST_TAG, 1)), "maxItems": _MOST_TAGS}
+_EDIT = takes(
+    {
+        "notes": or_null(text(_LONGEST_NOTE)),
+        "tags": {"anyOf": [_TAGS, takes({"add": or_null(_TAGS), "remove": or_null(_TAGS)}), {"type": "null"}]},
+        "sentiment": or_null(words(*get_args(Sentiment))),
+        "disposition": or_null(text(1000)),
+        "contact": or_null(
+            takes(
+                {
+                    **{name: text(2000, 1) for name in ("integration", "model", "id")},
+                    **{name: or_null(text(2000)) for name in ("name", "url")},
+                },
+                needed=("integration", "model", "id"),
+            )
+        ),
+    }
+)
+_IF_MATCH = Parameter("If-Match", 'changes nothing when the call has another version: `"3"`', where="header")
+_LIST = "List calls, the newest first."
+_ONE = "Read a call; of one that became part of another one, that one. `ETag` is its version."
+_WRITE = "Write to a call; what is not named stays, null takes away. It goes to the CRM and to webhooks too."
+_NEXT = or_null(TEXT)
+_PAGE = (Gives("a page; `next` is the `cursor` of the next one", has({"calls": listed(CALL), "next": _NEXT})),)
+_A_CALL = (Gives("the call as it is then", CALL),)
 
 Word = TypeVar("Word", bound=str)
 
@@ -41,17 +88,14 @@ class CallsApi:
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return the rows of the table."""
+        one = "/v1/calls/{id}"
         return (
-            Endpoint("GET", "/v1/calls", "calls.read", self._list),
-            Endpoint("GET", "/v1/calls/{id}", "calls.read", self._one),
-            Endpoint("PATCH", "/v1/calls/{id}", "calls.write", self._edit),
+            Endpoint("GET", "/v1/calls", "calls.read", self._list, _LIST, _FILTERS, gives=_PAGE),
+            Endpoint("GET", one, "calls.read", self._one, _ONE, gives=_A_CALL, refuses=(404,)),
+            Endpoint("PATCH", one, "calls.write", self._edit, _WRITE, (_IF_MATCH,), _EDIT, _A_CALL, refuses=(404, 412)),
         )
 
     async def _list(self, request: ApiRequest) -> ApiAnswer:
-        for name in request.query:
-            # One that is misspelt would list all calls, and nobody would see why.
-            if name not in _PARAMETERS:
-                raise bad_value(name, "is not known", f"known are: {', '.join(_PARAMETERS)}")
         try:
             calls, following = await self._calls.find(self._wanted(request))
         except ValueError as error:
@@ -79,7 +123,6 @@ class CallsApi:
         return _answer(call)
 
     async def _edit(self, request: ApiRequest) -> ApiAnswer:
-        request.refuse_unknown(*_MEMBERS)
         return _answer(await self._calls.edit(request.path["id"], self._read_edit(request), request.version))
 
     def _read_edit(self, request: ApiRequest) -> CallEdit:

@@ -16,13 +16,14 @@ from typing import get_args
 from routing_engine.call_book import CallBook
 from routing_engine.calls.call import Direction
 from routing_engine.calls.changes import uuid7
+from routing_engine.calls.json_schema import MOMENT
 from routing_engine.calls.reported import REPORTED_TYPES, ReportedEvent, kinds_between, reported_call
 from routing_engine.calls.tracker import TrackedCall
 from routing_engine.errors import StorageError, traceback_frames
 from routing_engine.logger import Logger
 from routing_engine.storage import reports_table
 from routing_engine.storage.database import Database
-from routing_engine.web.api import Endpoint
+from routing_engine.web.endpoints import FLAG, Endpoint, Gives, Parameter, has, or_null, takes, text, words
 from routing_engine.web.requests import ApiAnswer, ApiError, ApiRequest, bad_value
 
 #: So many calls are worked out in one go; the rest waits for the next.
@@ -32,9 +33,22 @@ POLL_S = 5.0
 #: The same event may come again for so long; after that it would be taken for a new one.
 KEPT_S = 7 * 86_400.0
 _UPKEEP_S = 3600.0
-_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}\Z", re.ASCII)
-_MEMBERS = ("id", "call", "type", "at", "direction", "from", "to")
+_SOURCE = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+_IS_SOURCE = re.compile(_SOURCE.replace("$", r"\Z"), re.ASCII)
+_TAKEN = has({"accepted": FLAG, "new": FLAG})
 _LONGEST_ID, _LONGEST_NUMBER = 200, 100
+_EVENT = takes(
+    {
+        "id": text(_LONGEST_ID, 1),
+        "call": text(_LONGEST_ID, 1),
+        "type": words(*REPORTED_TYPES),
+        "at": MOMENT,
+        "direction": words(*get_args(Direction)),
+        "from": or_null(text(_LONGEST_NUMBER)),
+        "to": or_null(text(_LONGEST_NUMBER)),
+    },
+    needed=("id", "call", "type", "at", "direction"),
+)
 #: A clock of another system that is wrong by more tells of calls of another year.
 _AHEAD_S = 3600.0
 
@@ -72,7 +86,19 @@ class ReportsApi:
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return the rows of the table."""
-        return (Endpoint("POST", "/v1/events/{source}", "events", self._hear),)
+        return (
+            Endpoint(
+                "POST",
+                "/v1/events/{source}",
+                "events",
+                self._hear,
+                "Tell what happened to a call of another telephone system. Answered once it is on the disk.",
+                (Parameter("source", "a name for that system", {"type": "string", "pattern": _SOURCE}, "path", True),),
+                body=_EVENT,
+                gives=(Gives("taken; `new` is false for an event that came before", _TAKEN, 202),),
+                refuses=(409,),
+            ),
+        )
 
     async def _hear(self, request: ApiRequest) -> ApiAnswer:
         event = self._read(request)
@@ -81,9 +107,8 @@ class ReportsApi:
         return ApiAnswer({"accepted": True, "new": new}, 202)
 
     def _read(self, request: ApiRequest) -> ReportedEvent:
-        request.refuse_unknown(*_MEMBERS)
         source = request.path["source"]
-        if not _SOURCE.match(source):
+        if not _IS_SOURCE.match(source):
             raise bad_value("source", f"cannot be '{source[:80]}'", "name it with a-z A-Z 0-9 - and _")
         if self._own(source):
             sentence = f"'{source}' is a PBX that is followed: its calls are known already"

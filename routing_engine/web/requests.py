@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -14,8 +14,11 @@ from routing_engine.errors import RoutingEngineError
 class ApiError(RoutingEngineError):
     """A request that is refused: `status` of HTTP, `code` for programs, a sentence and a remedy for people."""
 
-    def __init__(self, status: int, code: str, message: str, remedy: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, remedy: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.status, self.code, self.message, self.remedy = status, code, message, remedy
+        self.headers = headers or {}
         super().__init__(f"{message}; {remedy}")
 
     @property
@@ -23,22 +26,25 @@ class ApiError(RoutingEngineError):
         """The answer's body."""
         return {"error": {"code": self.code, "message": self.message, "remedy": self.remedy}}
 
+    @property
+    def answer(self) -> ApiAnswer:
+        """What is sent."""
+        return ApiAnswer(self.body, self.status, self.headers)
+
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """What a program asks. `key` is its name in engine.yaml, `path` the values in the address, `body` its JSON."""
+    """What a program asks. `key` is its name in engine.yaml, `path` the values in the address, `body` its JSON.
+
+    `headers` are those of HTTP, in any case; `version` is what `If-Match` asks for.
+    """
 
     key: str
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: JsonObject = field(default_factory=dict)
     version: int | None = None
-
-    def refuse_unknown(self, *known: str) -> None:
-        """Raise `ApiError` for a member of the body that nobody reads: a misspelt one must not be lost in silence."""
-        for name in self.body:
-            if name not in known:
-                raise bad_value(name, "is not known", f"known are: {', '.join(known)}")
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def text(self, name: str, longest: int = 1000) -> str | None:
         """Return a text of the body, None when it is not there or null. Raises `ApiError`."""
@@ -71,11 +77,37 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """What a program gets."""
+    """What a program gets, as JSON; nothing of it with 204 and 304."""
 
     body: JsonObject
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainAnswer:
+    """What is no JSON and small enough to be in memory: a page, a picture."""
+
+    body: bytes
+    media_type: str
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAnswer:
+    """What is written piece by piece: events as they come, a recording.
+
+    `pieces` is closed when it is over, also where the reader goes away. A reader who takes nothing for `patience_s` is
+    ended. `length` is how many bytes come, where that is known.
+    """
+
+    pieces: AsyncGenerator[bytes, None]
+    media_type: str
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    length: int | None = None
+    patience_s: float = 30.0
 
 
 def bad_value(name: str, sentence: str, remedy: str) -> ApiError:

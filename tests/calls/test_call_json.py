@@ -5,6 +5,7 @@ from __future__ import annotations
 from routing_engine.calls.as_json import call_json, moment
 from routing_engine.calls.call import Call, CallContact, CallDelivery, Candidate, Leg
 from routing_engine.calls.changes import uuid7
+from routing_engine.calls.json_schema import call_schemas, reference
 
 RINGING = Call("0197", "main", "1764500000.7", "inbound", 1764500000.1234)
 
@@ -42,3 +43,10 @@ def test_our_ids_sort_by_their_moment_and_say_version_7() -> None:
     assert first < second
     assert first[14] == second[14] == "7"
     assert first[19] in "89ab"
+
+
+def test_the_schema_has_the_members_that_are_written() -> None:
+    schema = call_schemas()["Call"]
+    assert isinstance(schema, dict)
+    assert schema["required"] == [*call_json(RINGING)]
+    assert schema["properties"]["legs"] == {"type": "array", "items": reference("Leg")}  # type: ignore[index,call-overload]

@@ -1,0 +1,63 @@
+"""An answer on its way out: as JSON, whole, or piece by piece for as long as there are any."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from contextlib import aclosing
+
+from aiohttp import web
+
+from routing_engine.errors import RoutingEngineError
+from routing_engine.web.requests import ApiAnswer, PlainAnswer, StreamAnswer
+
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+#: These have no body, not even an empty object.
+_WITHOUT_BODY = (204, 304)
+
+
+async def sent(request: web.BaseRequest, answer: ApiAnswer | PlainAnswer | StreamAnswer) -> web.StreamResponse:
+    """Return an answer that aiohttp sends, or that is sent already. One that somebody named a header for keeps it."""
+    if isinstance(answer, StreamAnswer):
+        return await _streamed(request, answer)
+    if isinstance(answer, PlainAnswer):
+        return _whole(answer.body, answer.media_type, answer.status, answer.headers)
+    # ASCII: whatever reads it needs no coding, and no sign of a caller does anything to a terminal.
+    return _whole(json.dumps(answer.body).encode(), "application/json", answer.status, answer.headers)
+
+
+def _whole(body: bytes, media_type: str, status: int, headers: Mapping[str, str]) -> web.Response:
+    if status in _WITHOUT_BODY:
+        return web.Response(status=status, headers={**_HEADERS, **headers})
+    # Not `content_type`: one with a charset in it is refused there.
+    return web.Response(body=body, status=status, headers={**_HEADERS, "Content-Type": media_type, **headers})
+
+
+async def _streamed(request: web.BaseRequest, answer: StreamAnswer) -> web.StreamResponse:
+    """Write the pieces as they come. Who does not take them, or goes away, ends it and holds nobody up."""
+    response = web.StreamResponse(
+        status=answer.status, headers={**_HEADERS, "Content-Type": answer.media_type, **answer.headers}
+    )
+    response.headers["Server"] = "routing-engine"
+    response.content_length = answer.length
+    async with aclosing(answer.pieces) as pieces:
+        await response.prepare(request)
+        if request.method == "HEAD":
+            return response
+        try:
+            async for piece in pieces:
+                async with asyncio.timeout(answer.patience_s):
+                    await response.write(piece)
+            await response.write_eof()
+        except (TimeoutError, ConnectionError, RoutingEngineError):
+            _end(request)  # half of it is out: an end that looks like one would make it whole
+        except BaseException:
+            _end(request)
+            raise
+    return response
+
+
+def _end(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()
