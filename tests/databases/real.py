@@ -19,7 +19,8 @@ from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Checks, Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
 from routing_engine.lookup.search import Search
-from routing_engine.providers.sql.statement import Kind, TableQuery
+from routing_engine.settings.sql import Kind
+from routing_engine.sql.statement import TableQuery
 from tests.docs.pages import REFERENCE
 from tests.examples import examples
 from tests.fakes import FOREVER_S

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from routing_engine.core.phone import read_number
 from routing_engine.core.ports import Checks, Provider, Query
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
-from routing_engine.providers.sql.statement import TableQuery
+from routing_engine.sql.statement import TableQuery
 from tests.docs.pages import REFERENCE
 from tests.examples import examples
 

@@ -10,8 +10,9 @@ from typing import cast
 import pytest
 
 from routing_engine.providers.sql.provider import column_value
-from routing_engine.providers.sql.settings import SqlServer, SqlSettings
+from routing_engine.providers.sql.settings import SqlSettings
 from routing_engine.settings.integration import Model
+from routing_engine.settings.sql import SqlServer
 
 from .sql import problems, read
 

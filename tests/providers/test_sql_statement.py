@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing_engine.providers.sql.statement import (
+from routing_engine.sql.statement import (
     OF_A_VALUE,
     OF_THE_CALLER,
     Kind,
@@ -14,7 +14,7 @@ from routing_engine.providers.sql.statement import (
     TableQuery,
     read_statement,
 )
-from routing_engine.providers.sql.unknown import named_by_postgresql
+from routing_engine.sql.unknown import named_by_postgresql
 
 KINDS: tuple[Kind, ...] = ("sqlite", "postgresql", "mysql")
 

@@ -17,16 +17,7 @@ from routing_engine.providers.crm.model import AuthMethod, Description, KnownMod
 from routing_engine.providers.crm.read_description import KnownModelKeys, read_description
 from routing_engine.providers.crm.records import record_page, url_of
 from routing_engine.providers.crm.writing import writes_calls
-from routing_engine.providers.net.address import (
-    CONNECT_TIMEOUT,
-    CONNECT_TIMEOUT_S,
-    MAX_ANSWER,
-    MIB,
-    WEB_ADDRESS,
-    TlsKeys,
-    context_or_usual,
-    remark_clear_web,
-)
+from routing_engine.providers.net.address import MAX_ANSWER, MIB, WEB_ADDRESS, remark_clear_web
 from routing_engine.providers.oauth.plan import HOSTS
 from routing_engine.providers.oauth.settings import OAuthSettings
 from routing_engine.providers.shipped import DESCRIPTIONS
@@ -41,6 +32,7 @@ from routing_engine.settings.integration import (
 )
 from routing_engine.settings.paths import state_folder
 from routing_engine.settings.spec import nested, read, setting
+from routing_engine.settings.tls import CONNECT_TIMEOUT, CONNECT_TIMEOUT_S, TlsKeys, context_or_usual
 from routing_engine.settings.yaml_reader import Problems, Section
 
 #: What people write at the top of an integration, and where it stands.

@@ -11,21 +11,11 @@ from urllib.parse import parse_qsl, urlsplit
 from routing_engine.providers.answers.records import check_paths
 from routing_engine.providers.http.auth import AuthKeys, HttpAuth, auth_of
 from routing_engine.providers.kind import ProviderKind, late
-from routing_engine.providers.net.address import (
-    CONNECT_TIMEOUT,
-    CONNECT_TIMEOUT_S,
-    MAX_ANSWER,
-    MIB,
-    WEB_ADDRESS,
-    WEB_EXAMPLE,
-    TlsKeys,
-    context_or_usual,
-    remark_clear_web,
-    tls_context,
-)
+from routing_engine.providers.net.address import MAX_ANSWER, MIB, WEB_ADDRESS, WEB_EXAMPLE, remark_clear_web
 from routing_engine.providers.oauth.settings import OAuthSettings
 from routing_engine.settings.integration import IntegrationKeys, folder_of
 from routing_engine.settings.spec import nested, read, required, setting
+from routing_engine.settings.tls import CONNECT_TIMEOUT, CONNECT_TIMEOUT_S, TlsKeys, context_or_usual, tls_context
 from routing_engine.settings.value_types import choice, text, word_or
 from routing_engine.settings.yaml_reader import Section
 

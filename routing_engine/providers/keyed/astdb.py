@@ -29,19 +29,11 @@ from routing_engine.providers.keyed.provider import (
     value_keys,
 )
 from routing_engine.providers.kind import ProviderKind
-from routing_engine.providers.net.address import (
-    CONNECT_TIMEOUT,
-    CONNECT_TIMEOUT_S,
-    Place,
-    ServerAddress,
-    TlsKeys,
-    refuse_tls,
-    server_address,
-    server_at,
-)
+from routing_engine.providers.net.address import Place, ServerAddress, server_address, server_at
 from routing_engine.providers.net.multiplexed import why_not_open
 from routing_engine.settings.integration import IntegrationKeys, Model, folder_of
 from routing_engine.settings.spec import nested, read, required, setting
+from routing_engine.settings.tls import CONNECT_TIMEOUT, CONNECT_TIMEOUT_S, TlsKeys, refuse_tls
 from routing_engine.settings.value_types import mapping_of, secret, text
 from routing_engine.settings.yaml_reader import Section
 

@@ -12,20 +12,17 @@ from typing import Literal
 from routing_engine.core.bounds import MOST_RECORDS
 from routing_engine.providers.kind import ProviderKind, late
 from routing_engine.providers.ldap.filter import ANYTHING, ATTRIBUTE, read_filter
-from routing_engine.providers.net.address import (
+from routing_engine.providers.net.address import Place, ServerAddress, server_address, server_at
+from routing_engine.settings.integration import IntegrationKeys, folder_of
+from routing_engine.settings.spec import nested, read, required, setting
+from routing_engine.settings.tls import (
     CONNECT_TIMEOUT,
     CONNECT_TIMEOUT_S,
-    Place,
-    ServerAddress,
     TlsKeys,
     is_this_machine,
     refuse_tls,
-    server_address,
-    server_at,
     tls_context,
 )
-from routing_engine.settings.integration import IntegrationKeys, folder_of
-from routing_engine.settings.spec import nested, read, required, setting
 from routing_engine.settings.value_types import choice, flag, mapping_of, matching, parsed, secret, text, whole
 from routing_engine.settings.yaml_reader import Section, suggest
 

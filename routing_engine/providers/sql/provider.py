@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import TypeAlias
 
 from routing_engine.core.bounds import number_texts
@@ -19,11 +18,12 @@ from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused
 from routing_engine.providers.answers.records import record_of
 from routing_engine.providers.answers.values import read_value
-from routing_engine.providers.sql.pool import SqlDriver, SqlPool
 from routing_engine.providers.sql.settings import SqlModel, SqlSettings
-from routing_engine.providers.sql.statement import SqlStatement, TableQuery, digit_spellings, spellings
-from routing_engine.providers.sql.unknown import NoSuchName, every_table, listed, nothing_of, tables_of
 from routing_engine.settings.integration import Model
+from routing_engine.sql.drivers import QueryLimits, driver_of
+from routing_engine.sql.pool import SqlPool
+from routing_engine.sql.statement import SqlStatement, TableQuery, digit_spellings, spellings
+from routing_engine.sql.unknown import NoSuchName, every_table, listed, nothing_of, tables_of
 
 #: So much text all rows of an answer may hold: it is made clean while calls wait.
 _MOST_BYTES = 4 * 1024 * 1024
@@ -35,24 +35,10 @@ _CANNOT_BE_SENT = re.compile(r"[\x00\ud800-\udfff]")
 
 def open_sql(name: str, settings: SqlSettings, models: Mapping[str, Model], region: str, clock: Clock) -> Provider:
     """Return the provider of a database. It connects at the first look-up."""
-    pool = SqlPool(name, _driver(settings), settings.connections, clock)
+    limits = QueryLimits(settings.connections, settings.at_most + 1, settings.time_limit_s)
+    driver = driver_of(settings.kind, settings.place, settings.password, limits)
+    pool = SqlPool(name, driver, settings.connections, clock)
     return SqlProvider(name, settings, models, pool, region)
-
-
-def _driver(settings: SqlSettings) -> SqlDriver:
-    """Return what speaks to this kind of database; its package is imported only where it is used."""
-    most = settings.at_most + 1
-    if isinstance(settings.place, Path):
-        from routing_engine.providers.sql.sqlite import Sqlite
-
-        return Sqlite(settings.place, settings.connections, most, settings.time_limit_s)
-    if settings.kind == "postgresql":
-        from routing_engine.providers.sql.postgresql import Postgresql
-
-        return Postgresql(settings.place, settings.password, most, settings.time_limit_s)
-    from routing_engine.providers.sql.mysql import Mysql
-
-    return Mysql(settings.place, settings.password, most, settings.time_limit_s)
 
 
 class SqlProvider:

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
-from urllib.parse import unquote
 
 from routing_engine.core.bounds import MOST_RECORDS
 from routing_engine.providers.kind import ProviderKind, late
-from routing_engine.providers.net.address import (
-    CONNECT_TIMEOUT,
-    CONNECT_TIMEOUT_S,
-    TlsKeys,
-    is_this_machine,
-    tls_context,
-)
-from routing_engine.providers.sql.statement import (
-    OF_A_VALUE,
-    OF_THE_CALLER,
-    Kind,
-    SqlStatement,
-    StatementFault,
-    read_statement,
-)
 from routing_engine.settings.integration import IntegrationKeys, Model, ModelKeys, folder_of, models_of
 from routing_engine.settings.spec import nested, read, required, setting
+from routing_engine.settings.sql import NAME, SQL_TLS, Kind, SqlAddress, SqlServer, SqlTls, read_place, table_name
+from routing_engine.settings.tls import CONNECT_TIMEOUT, CONNECT_TIMEOUT_S
 from routing_engine.settings.value_types import (
     TEXT,
-    ValueType,
     choice,
     filled,
     mapping_of,
@@ -41,38 +23,19 @@ from routing_engine.settings.value_types import (
     raw,
     secret,
     whole,
-    word_or,
 )
 from routing_engine.settings.yaml_reader import Section, YamlValue
+from routing_engine.sql.statement import (
+    OF_A_VALUE,
+    OF_THE_CALLER,
+    SqlStatement,
+    StatementFault,
+    read_statement,
+)
 
 Match: TypeAlias = Literal["exact_then_digits", "digits", "exact"]
 
-_ADDRESS = re.compile(
-    r"(?P<scheme>[a-z]+)://(?:(?P<user>[^@/:]+)(?P<password>:[^@/]*)?@)?"
-    r"(?P<host>[A-Za-z0-9.\-_]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?/(?P<database>[^/?#]+)\Z"
-)
-_SERVERS: Mapping[str, tuple[Kind, int, str]] = {
-    "postgresql": ("postgresql", 5432, "asyncpg"),
-    "mysql": ("mysql", 3306, "asyncmy"),
-    "mariadb": ("mysql", 3306, "asyncmy"),
-}
-_FILE = "sqlite:///"
-_EXAMPLE = "postgresql://reader@db.example.com/crm"
-#: A name that can be quoted: the quotes themselves are what it must not hold.
-_NAME = re.compile(r"[^\x00-\x1f\x7f\"`\[\].]+\Z")
 _OWN = ("table", "find_by_phone", "find_by_field")
-
-
-@dataclass(frozen=True, slots=True)
-class SqlServer:
-    """Where a database server is. `tls` None speaks in the clear; `timeout_s` is for connecting, log-in included."""
-
-    host: str
-    port: int
-    user: str
-    database: str
-    tls: ssl.SSLContext | None
-    timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +62,6 @@ class SqlSettings:
 
 
 _QUERY = raw("[query](#queries-of-your-own)", TEXT)
-_TLS: ValueType[TlsKeys | Literal["none"]] = word_or("none", "none", nested(TlsKeys))
-
-
-def _table(text: str) -> str:
-    if not all(map(_NAME.match, text.split("."))):
-        raise ValueError("'table' is not the name of a table")
-    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +69,7 @@ class SqlModelKeys(ModelKeys):
     """One data model of a database: its table, or queries of the operator's own."""
 
     table: str = setting(
-        parsed(_table, "name", "write a name, or SCHEMA.NAME; a query is find_by_phone"),
+        parsed(table_name, "name", "write a name, or SCHEMA.NAME; a query is find_by_phone"),
         "",
         "the table or view that is searched, also `SCHEMA.NAME`",
     )
@@ -134,7 +90,7 @@ class SqlModelKeys(ModelKeys):
         fields = section.section("fields")
         for ours, one in self.fields.items():
             theirs = one.field or ours
-            if fields is not None and (not _NAME.match(theirs) or theirs.startswith("$")):
+            if fields is not None and (not NAME.match(theirs) or theirs.startswith("$")):
                 remedy = "write a column's name; a query of your own may compute more"
                 fields.note(ours, f"'{theirs[:80]}' is not the name of a column", remedy)
 
@@ -155,8 +111,8 @@ class SqlKeys(IntegrationKeys):
         filled("address"), "", "where the database is, see below", example="postgresql://reader@db.example.com/crm"
     )
     password: str = setting(secret(), "", "of the user in the address")
-    tls: TlsKeys | Literal["none"] | None = setting(
-        _TLS.called("[mapping](integrations.md#tls), or `none`"),
+    tls: SqlTls | None = setting(
+        SQL_TLS.called("[mapping](integrations.md#tls), or `none`"),
         None,
         "how the server proves who it is. `none` speaks in the clear",
         usual="encrypted and checked; not for this machine",
@@ -206,10 +162,9 @@ def _searchable(model: Model, own: SqlModelKeys) -> Model:
 
 def read_settings(section: Section, name: str, folder: Path | None = None) -> SqlSettings:
     """Read an integration's file whole."""
-    keys, place = read(section, SqlKeys, f"the integration '{name}'"), folder_of(section, folder)
-    # By the scheme alone: what is wrong with the rest has a sentence of its own.
-    is_file = keys.database.startswith("sqlite:")
-    kind, found = _read_file(section, keys, place) if is_file else _read_server(section, keys, place)
+    keys = read(section, SqlKeys, f"the integration '{name}'")
+    address = SqlAddress(keys.database, keys.tls, keys.connect_timeout_s)
+    kind, found = read_place(section, address, folder_of(section, folder))
     return SqlSettings(
         kind,
         found,
@@ -220,59 +175,6 @@ def read_settings(section: Section, name: str, folder: Path | None = None) -> Sq
         keys.connections,
         {model: _queries(own, kind, keys.at_most + 1) for model, own in keys.models.items()},
     )
-
-
-# ---------------------------------------------------------------------------------------------------- the place
-
-
-def _read_file(section: Section, keys: SqlKeys, folder: Path) -> tuple[Kind, Path]:
-    # Refused rather than passed over: who writes a password believes that the file has one.
-    for key in ("password", "tls", "connect_timeout_s"):
-        if section.has(key):
-            section.note(key, f"'{key}' does nothing with a file", "remove it")
-    path = keys.database.removeprefix(_FILE)
-    if not keys.database.startswith(_FILE) or not path:
-        section.note("database", "a file is written sqlite:///NAME, with three slashes", "write sqlite:///customers.db")
-        return "sqlite", Path()
-    file = folder / unquote(path)
-    if not file.is_file():
-        section.note("database", f"the file '{path}' is not there", f"it is looked for at {file.absolute()}")
-    return "sqlite", file
-
-
-def _read_server(section: Section, keys: SqlKeys, folder: Path) -> tuple[Kind, SqlServer]:
-    """Read the address of a server. It is not repeated in a problem: a password may stand in it."""
-    found = _ADDRESS.match(keys.database)
-    scheme, host = (found["scheme"], found["host"].strip("[]")) if found is not None else ("", "")
-    tls = _context(section, keys, host, folder)
-    if found is None or scheme not in _SERVERS or not 0 < int(found["port"] or 1) < 65536:
-        if keys.database:
-            remedy = f"write for example {_EXAMPLE}, mysql://... or sqlite:///customers.db"
-            section.note("database", "'database' is not the address of a database", remedy)
-        return "postgresql", SqlServer("", 0, "", "", None, keys.connect_timeout_s)
-    if found["password"]:
-        section.note("database", "a password stands in the address", "write password: '${DB_PASSWORD}' beside it")
-    if not found["user"]:
-        section.note("database", "the address names no user", f"write for example {_EXAMPLE}")
-    kind, port, package = _SERVERS[scheme]
-    # Said at reload, not on the first call.
-    if importlib.util.find_spec(package) is None:
-        remedy = f"install it: pip install 'routing-engine[{kind}]'"
-        section.note("database", f"{scheme}:// needs the Python package {package}", remedy)
-    # Names may hold @ and /: they are percent-encoded in an address.
-    user, database = unquote(found["user"] or ""), unquote(found["database"])
-    return kind, SqlServer(host, int(found["port"] or port), user, database, tls, keys.connect_timeout_s)
-
-
-def _context(section: Section, keys: SqlKeys, host: str, folder: Path) -> ssl.SSLContext | None:
-    """Return how TLS is spoken; without `tls` what stays on this machine is in the clear, and all else is checked."""
-    # On this machine the socket is as safe as the file; everywhere else the default must be.
-    if keys.tls == "none" and host and not is_this_machine(host):
-        sentence = "'tls: none' speaks in the clear to another machine: the password and all records can be read"
-        section.notes.remark(section.line_of("tls"), sentence, "remove it where the server speaks TLS")
-    if keys.tls == "none" or (keys.tls is None and (not host or is_this_machine(host))):
-        return None
-    return tls_context(section, keys.tls if isinstance(keys.tls, TlsKeys) else None, folder)
 
 
 # --------------------------------------------------------------------------------------------------- the models

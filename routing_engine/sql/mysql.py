@@ -8,10 +8,10 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
-from routing_engine.providers.sql.pool import Fault, QueryResult
-from routing_engine.providers.sql.settings import SqlServer
-from routing_engine.providers.sql.statement import SqlStatement
-from routing_engine.providers.sql.unknown import named_by_mysql
+from routing_engine.settings.sql import SqlServer
+from routing_engine.sql.pool import Fault, QueryResult
+from routing_engine.sql.statement import SqlStatement
+from routing_engine.sql.unknown import named_by_mysql
 
 _ENDING_S = 2.0
 #: By the number of an error: the server's own, and from 2000 on those of the protocol's client side.

@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 
 from routing_engine.errors import ProviderRefused
-from routing_engine.providers.sql.statement import Kind, SqlStatement
+from routing_engine.settings.sql import Kind
+from routing_engine.sql.statement import SqlStatement
 
 #: More names than that are no help to anybody.
 MOST_NAMES = 40

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from routing_engine.providers.sql.pool import Fault, QueryResult
-from routing_engine.providers.sql.statement import SqlStatement
-from routing_engine.providers.sql.unknown import named_by_sqlite
+from routing_engine.sql.pool import Fault, QueryResult
+from routing_engine.sql.statement import SqlStatement
+from routing_engine.sql.unknown import named_by_sqlite
 from routing_engine.storage.sqlite import open_only
 
 T = TypeVar("T")

@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from routing_engine.core.phone import LAST_FEWEST, LAST_MOST, PHONE_FORMATS, Number
+from routing_engine.settings.sql import Kind
 from routing_engine.settings.yaml_reader import suggest
-
-Kind: TypeAlias = Literal["sqlite", "postgresql", "mysql"]
 
 #: What a query may hold of the caller, and of a value that is searched in a field.
 OF_THE_CALLER: tuple[str, ...] = ("number", *PHONE_FORMATS)

@@ -11,10 +11,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Protocol, cast
 from uuid import UUID
 
-from routing_engine.providers.sql.pool import Fault, QueryResult
-from routing_engine.providers.sql.settings import SqlServer
-from routing_engine.providers.sql.statement import SqlStatement
-from routing_engine.providers.sql.unknown import named_by_postgresql
+from routing_engine.settings.sql import SqlServer
+from routing_engine.sql.pool import Fault, QueryResult
+from routing_engine.sql.statement import SqlStatement
+from routing_engine.sql.unknown import named_by_postgresql
 
 _ENDING_S = 2.0
 #: By SQLSTATE, the longest that fits: five characters, or the two of the class.

@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from routing_engine.core.ports import Clock
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable
-from routing_engine.providers.sql.statement import SqlStatement
-from routing_engine.providers.sql.unknown import NoSuchName
+from routing_engine.sql.statement import SqlStatement
+from routing_engine.sql.unknown import NoSuchName
 
 #: A connection that nobody used for so long is closed: what lies between may have forgotten it without a word.
 _IDLE_S = 240.0
