@@ -8,7 +8,7 @@ SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 NOT_HERE = $(shell unshare --mount true 2>/dev/null && command -v systemd-sysusers >/dev/null || echo ' and not machine')
 
 .DEFAULT_GOAL = help
-.PHONY: help demo unit test fast test-soak test-odoo check lint types docs reference house lock benchmark sounds streams clean
+.PHONY: help demo unit test fast test-soak test-browser pages test-odoo check lint types docs reference house lock benchmark sounds streams clean
 
 help:      ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -23,16 +23,26 @@ unit:      ## the tests that open no socket, process or thread: some seconds
 
 test:      ## all tests, with real calls and real databases: at most 6 minutes (fetches 250 MB once)
 	@rig/get-all test
-	@$(PYTEST) $(SIDE_BY_SIDE) -m 'not containers and not odoo and not soak $(NOT_HERE)'
+	@$(PYTEST) $(SIDE_BY_SIDE) -m 'not containers and not odoo and not soak and not browser $(NOT_HERE)'
 	@$(if $(NOT_HERE),echo "Left out: the service as its systemd unit runs it. It needs root and systemd.")
 
 fast:      ## the tests that need no server that is fetched: a minute
 	@rig/get-python dev
-	@$(PYTEST) $(SIDE_BY_SIDE) -m 'not asterisk and not containers and not odoo and not soak and not servers and not databases and not machine'
+	@$(PYTEST) $(SIDE_BY_SIDE) -m 'not asterisk and not containers and not odoo and not soak and not browser and not servers and not databases and not machine'
 
 test-soak: ## ten thousand calls on a system that fails at random: a minute
 	@rig/get-python dev
 	@$(PYTEST) -m soak
+
+test-browser: ## the pages in a real Chromium, on real calls (fetches 250 MB once)
+	@rig/get-python browser
+	@rig/get-chromium >/dev/null
+	@rig/get-asterisk >/dev/null
+	@pages/build --check
+	@$(PYTEST) -n 2 --dist loadfile -m browser tests/browser
+
+pages:     ## build the pages anew, into routing_engine/web/static (npm brings 20 MB once)
+	@pages/build
 
 test-odoo: ## calls and look-ups on a real Odoo 19 (210 MB once); passes without it only where Debian has no Odoo 19
 	@rig/get-python dev
@@ -71,6 +81,8 @@ lock:      ## write the lock files anew from pyproject.toml
 	  -o requirements.lock pyproject.toml
 	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --extra dev -o requirements-dev.lock pyproject.toml
+	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  -c requirements-dev.lock --extra dev --extra browser -o requirements-browser.lock pyproject.toml
 	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --extra postgresql --extra mysql --extra redis --extra spreadsheet -o docker/requirements.lock pyproject.toml
 	@echo 'setuptools==80.9.0' | .venv/bin/uv pip compile -q --generate-hashes --no-header --no-annotate -o docker/build.lock -

@@ -212,6 +212,7 @@ async def _open_api(host: Host, calls: FollowedCalls, address: ListenerAddress) 
     # late: as above
     from routing_engine.web.api import ApiListener
     from routing_engine.web.calls_api import CallsApi
+    from routing_engine.web.pages import Pages
     from routing_engine.web.reports import ReportsApi
 
     settings = host.configuration.settings
@@ -220,12 +221,14 @@ async def _open_api(host: Host, calls: FollowedCalls, address: ListenerAddress) 
     reports = ReportsApi(database, book, calls.follows, number, time.time)
     offers = (CallsApi(book, time.time, number), reports)
     api = ApiListener(offers, keys_in_force(settings.api_keys), time.monotonic, access_to(address))
+    pages = api.pages = Pages(settings.pages.frames)
     await api.listen(address.host, address.port)
     host.addresses["http"] = api.addresses
     reports.start()
 
     def change(configuration: Configuration) -> Sequence[str]:
         api.ring.keys = keys_in_force(configuration.settings.api_keys)
+        pages.change(configuration.settings.pages.frames)
         now = configuration.settings.listeners.http
         if now is not None and (now.host, now.port) == (address.host, address.port):
             api.change(access_to(now))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-MARKERS = ("io", "asterisk", "servers", "databases", "containers", "odoo", "soak")
+MARKERS = ("io", "asterisk", "servers", "databases", "containers", "odoo", "soak", "browser")
 _MARKED_AS_A_WHOLE = re.compile(rf"^pytestmark = .*\bmark\.(?:{'|'.join(MARKERS)})\b", re.MULTILINE)
 TOP = Path(__file__).parents[1]
 #: Python's audit events (https://docs.python.org/3/library/audit_events.html) and what each of them opens. The pair of

@@ -43,6 +43,7 @@ from routing_engine.settings.listeners import (
     TAKEN_BY_FREEPBX,
     Listeners,
 )
+from routing_engine.settings.pages import PagesKeys
 from routing_engine.settings.spec import nested, read, setting
 from routing_engine.settings.speech import SpeechSettings
 from routing_engine.settings.stores import DATABASE, CacheSettings, JournalSettings, MirrorFolder
@@ -185,6 +186,13 @@ class EngineSettings:
         "programs that may use the listener `http`, and what each may do",
         in_force="reload",
         example="{website: {key: '${WEBSITE_KEY}', may: [calls.read]}}",
+    )
+    pages: PagesKeys = setting(
+        nested(PagesKeys).called("[mapping](#pages)"),
+        PagesKeys(),
+        "what the [page of calls](../how-to/take-calls.md) may do",
+        usual="see there",
+        in_force="reload",
     )
     journal: JournalSettings = setting(
         word_or("none", JournalSettings(kept=False), nested(JournalSettings)).called(

@@ -17,6 +17,7 @@ from routing_engine.settings.api import Program
 from routing_engine.web.answers import sent
 from routing_engine.web.endpoints import Endpoint, Endpoints
 from routing_engine.web.keys import KeyRing
+from routing_engine.web.pages import Pages
 from routing_engine.web.requests import (
     ApiAnswer,
     ApiError,
@@ -44,9 +45,13 @@ class ApiListener(HttpListener):
         limits = HttpLimits(MOST_CONNECTIONS, SILENT_S, kept=True, longest_line=8190)
         super().__init__("http", self._answered, limits, access)
         self.ring = KeyRing(keys, clock)
+        #: What is shown to people, without a key; set before it listens.
+        self.pages: Pages | None = None
         self._rows = [(row.pattern, row) for offer in offers for row in offer.endpoints()]
 
     async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self.pages is not None and (page := self.pages.answer(request)) is not None:
+            return page
         try:
             answer = await self._found(request)
         except ApiError as error:
