@@ -32,7 +32,7 @@ P = TypeVar("P", bound=_Part)
 PARTS = (Call, CallContact, CallDelivery, CallRecording, CallRoute, CallTransfer, Candidate, Leg, Note)
 # What stays inside: the contract has no such members, and the fields of a record are for whom the rights allow.
 _INSIDE = {
-    *((Call, name) for name in ("linkedids", "route_call_id", "stranded")),
+    *((Call, name) for name in ("linkedids", "route_call_id", "stranded", "told")),
     (CallRecording, "name"),
     (CallContact, "fields"),
 }

@@ -166,3 +166,5 @@ class Call:
     route_call_id: str | None = None
     # The dialplan's emergency prompt ended it: its ROUTE_STATUS, or "" where that is not known.
     stranded: str | None = None
+    # Under which number the engine beside its PBX told of it last (`edges/`): what comes again after a cut is known.
+    told: int = 0

@@ -101,8 +101,20 @@ _REPORTS = Migration(
     loses="events of other telephone systems that wait to be taken",
 )
 
+#: What an edge has to tell its hub (`edges/`).
+_SPOOL = Migration(
+    up=(
+        "CREATE TABLE spool (number BIGINT NOT NULL PRIMARY KEY, call_id TEXT NOT NULL, kinds TEXT NOT NULL,"
+        " call TEXT NOT NULL, since {real} NOT NULL, state TEXT NOT NULL, error TEXT NOT NULL)",
+        "CREATE INDEX spool_call ON spool (call_id, state)",
+        "CREATE INDEX spool_state ON spool (state)",
+    ),
+    down=("DROP TABLE spool",),
+    loses="what waits to be told to the hub",
+)
+
 #: In order: the first is number 1.
-MIGRATIONS: tuple[Migration, ...] = (_JOURNAL, _CALLS, _OUTBOX, _REPORTS)
+MIGRATIONS: tuple[Migration, ...] = (_JOURNAL, _CALLS, _OUTBOX, _REPORTS, _SPOOL)
 
 #: One row, `schema`: the number of the form that the database has.
 _ABOUT = "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
