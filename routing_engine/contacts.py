@@ -6,6 +6,7 @@ of the look-up path; several verified hits stay several, nobody is chosen by cha
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ LOOK_UP_S = 10.0
 _NAMES = ("name", "full_name", "display_name", "company", "account_name", "subject")
 _NAME_PARTS = ("first_name", "last_name")
 _BY_CALLER = Template((Operand("call", "caller"),))
+_BY_ID = Template((Operand("input", ""),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +65,49 @@ class ContactMatcher:
     """Looks for other parties over the look-up path in force."""
 
     def __init__(self, lookup: Lookup, models: Sequence[ContactModel], region: str) -> None:
-        self._lookup, self._models, self._region = lookup, models, region
+        self._lookup, self.models, self.region = lookup, models, region
 
     async def match(self, call: Call, but: Sequence[str] = ()) -> CallContact | ContactsDown | None:
         """Return who it is; None where nobody has the number, or there is none to look for.
 
         `but` are integrations that were asked already. A system that is down is told only where no other one knows.
         """
-        number = other_party(call, self._region)
+        number = other_party(call, self.region)
         if number is None:
             return None
         down: ContactsDown | None = None
-        for one in (one for one in self._models if one.integration not in but):
+        for one in (one for one in self.models if one.integration not in but):
             answer = await self._lookup.find(_find(one, number), LOOK_UP_S)
             if isinstance(answer, SourceDown):
                 down = down or ContactsDown(answer.why)
             elif answer.records:
                 return contact_of(one, answer.records)
         return down
+
+    async def beside(self, call: Call, but: Sequence[str] = ()) -> list[CallContact]:
+        """Return who it is in each integration that was not asked, side by side; one that is down says nothing."""
+        names = list(dict.fromkeys(one.integration for one in self.models if one.integration not in but))
+        alone = (ContactMatcher(self._lookup, self._of(name), self.region).match(call) for name in names)
+        return [one for one in await asyncio.gather(*alone) if isinstance(one, CallContact)]
+
+    async def record(self, where: ContactModel, record_id: str) -> Record | ContactsDown | None:
+        """Return a record by its id; None where there is none, or the system cannot be asked so."""
+        source = Source("contact", where.integration, where.model, _BY_ID, field="id", timeout_s=LOOK_UP_S)
+        answer = await self._lookup.find(Find(source, record_id, None), LOOK_UP_S)
+        if isinstance(answer, SourceDown):
+            return ContactsDown(answer.why)
+        return next((one for one in answer.records if one.id == record_id), None)
+
+    async def search(self, where: ContactModel, field: str, value: str) -> Sequence[Record] | ContactsDown:
+        """Return the records whose field holds a value; by their number for one that is a number."""
+        number = read_number(value, self.region) if not field else None
+        source = Source("contact", where.integration, where.model, _BY_CALLER if number else _BY_ID, field=field)
+        ask = Find(source, number.e164 if number else value, number)
+        answer = await self._lookup.find(ask, LOOK_UP_S)
+        return ContactsDown(answer.why) if isinstance(answer, SourceDown) else answer.records
+
+    def _of(self, integration: str) -> Sequence[ContactModel]:
+        return [one for one in self.models if one.integration == integration]
 
 
 def _find(one: ContactModel, number: Number) -> Find:
@@ -105,7 +132,8 @@ def routed_contact(decision: Decision, integration: str, model: str) -> CallCont
 
 
 def _candidate(where: ContactModel, record: Record) -> Candidate:
-    return Candidate(where.integration, where.model, record.id, name_of(record), record.url or None)
+    who = where.integration, where.model, record.id, name_of(record), record.url or None
+    return Candidate(*who, fields=_texts(record))
 
 
 def _who(where: ContactModel, record: Record) -> tuple[str, str, str | None, str | None, str | None]:

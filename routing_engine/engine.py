@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from routing_engine.call import CallRun
-from routing_engine.calls.ports import CallLog, LogsCalls
+from routing_engine.calls.ports import CallLog, KeepsRecords, LogsCalls, RecordDesk
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.route.walk import languages_of, prompts_of
 from routing_engine.config.store import ConfigStore, Configuration
@@ -25,7 +25,7 @@ from routing_engine.core.ports import Channel, FileFindings, FileSearch, Lookup,
 from routing_engine.errors import Problem
 from routing_engine.lookup.cache import Cache
 from routing_engine.lookup.caching import CachingLookup
-from routing_engine.lookup.limited_log import LimitedCallLog
+from routing_engine.lookup.limited_log import LimitedCallLog, LimitedRecordDesk
 from routing_engine.lookup.limiter import Limiter
 from routing_engine.lookup.observed import ObservedLookup
 from routing_engine.lookup.search import Search
@@ -137,6 +137,17 @@ def call_logs(active: ActiveConfig) -> dict[str, CallLog]:
         log = live.call_log() if isinstance(live, LogsCalls) and integration.log is not None else None
         if log is not None:
             found[name] = LimitedCallLog(log, active.limiters[name])
+    return found
+
+
+def record_desks(active: ActiveConfig) -> dict[str, RecordDesk]:
+    """Return what writes records, by integration, of those whose systems take them."""
+    found, mirrors = dict[str, RecordDesk](), _mirrors(active.providers)
+    for name, provider in active.providers.items():
+        live = mirrors[name].live if name in mirrors else provider
+        desk = live.record_desk() if isinstance(live, KeepsRecords) else None
+        if desk is not None:
+            found[name] = LimitedRecordDesk(desk, active.limiters[name])
     return found
 
 

@@ -34,7 +34,8 @@ from routing_engine.delivery.planner import DeliveryPlanner, Wanted
 from routing_engine.delivery.recording_target import WAIT_S, RecordingTarget
 from routing_engine.delivery.webhook import Webhook
 from routing_engine.delivery.worker import DeliveryWorker, lanes_of
-from routing_engine.engine import ActiveConfig, call_logs
+from routing_engine.desk.site import DeskSite
+from routing_engine.engine import ActiveConfig, call_logs, record_desks
 from routing_engine.errors import RoutingEngineError, StorageError, traceback_frames
 from routing_engine.event_bus import EventBus
 from routing_engine.logger import Logger
@@ -113,6 +114,7 @@ class FollowedCalls:
         self._pbxs: dict[str, FollowedPbx] = {}
         self._webhooks: dict[str, Webhook] = {}
         self._matcher: ContactMatcher | None = None
+        self._site: tuple[ActiveConfig, DeskSite] | None = None
         self._looked_for: OrderedDict[str, None] = OrderedDict()
         self._ended: Counter[tuple[str, str]] = Counter()
         self._waking: asyncio.Task[None] | None = None
@@ -133,6 +135,22 @@ class FollowedCalls:
     def follows(self, pbx: str) -> bool:
         """Return whether a PBX of this name is followed."""
         return pbx in self._pbxs
+
+    def desk_site(self) -> DeskSite:
+        """Return what those who take calls have to do with, as it is in force."""
+        active = self._active()
+        if self._site is None or self._site[0] is not active:
+            desks, configuration = record_desks(active), active.configuration
+            matcher = _matcher(active)
+            self._site = active, DeskSite(configuration.integrations, matcher, configuration.users, desks.get)
+        return self._site[1]
+
+    def asked_by_route(self, call: Call) -> tuple[str, ...]:
+        """Return the integrations that the call's route has asked for this number: they said that nobody has it."""
+        route = call.route and self._active().configuration.routes.get(call.route.name)
+        if not route or call.route is None or call.route.reason != "no_record":
+            return ()
+        return tuple(source.integration for source in route.sources if source.by_caller)
 
     def begin(self) -> None:
         """Hear what happens from now on."""
@@ -251,15 +269,8 @@ class FollowedCalls:
     async def _match(self, call: Call) -> CallContact | str | None:
         if self._matcher is None:
             return None
-        found = await self._matcher.match(call, self._asked_by_route(call))
+        found = await self._matcher.match(call, self.asked_by_route(call))
         return found.why if isinstance(found, ContactsDown) else found
-
-    def _asked_by_route(self, call: Call) -> tuple[str, ...]:
-        """Return the integrations that the call's route has asked for this number: they said that nobody has it."""
-        route = call.route and self._active().configuration.routes.get(call.route.name)
-        if not route or call.route is None or call.route.reason != "no_record":
-            return ()
-        return tuple(source.integration for source in route.sources if source.by_caller)
 
     def _contact_of(self, decision: Decision) -> CallContact | None:
         route = self._active().configuration.routes.get(decision.route)
@@ -320,9 +331,8 @@ class FollowedCalls:
                 self._pbxs[name] = FollowedPbx(pbx, site, configuration, self.book)
 
     def _deliver(self, active: ActiveConfig) -> None:
-        configuration, settings = active.configuration, active.configuration.settings
-        models = {name: one.models for name, one in configuration.integrations.items()}
-        self._matcher = ContactMatcher(active.lookup, contact_models(models, settings.match_order), settings.region)
+        configuration = active.configuration
+        self._matcher = _matcher(active)
         self._record(configuration)
         logs = self._logs(active)
         before, self._webhooks = self._webhooks, {}
@@ -376,6 +386,12 @@ class FollowedCalls:
             for name, log in call_logs(active).items()
             if (wishes := configuration.integrations[name].log) is not None
         }
+
+
+def _matcher(active: ActiveConfig) -> ContactMatcher:
+    settings = active.configuration.settings
+    models = {name: one.models for name, one in active.configuration.integrations.items()}
+    return ContactMatcher(active.lookup, contact_models(models, settings.match_order), settings.region)
 
 
 def _queue_of(place: DatabasePlace, database: Database) -> Queue:

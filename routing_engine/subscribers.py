@@ -212,6 +212,7 @@ async def _open_api(host: Host, calls: FollowedCalls, address: ListenerAddress) 
     # late: as above
     from routing_engine.web.api import ApiListener
     from routing_engine.web.calls_api import CallsApi
+    from routing_engine.web.contacts_api import ContactsApi
     from routing_engine.web.pages import Pages
     from routing_engine.web.reports import ReportsApi
 
@@ -219,7 +220,8 @@ async def _open_api(host: Host, calls: FollowedCalls, address: ListenerAddress) 
     database, book = await calls.open(host.configuration)
     number = partial(number_text, settings.region)
     reports = ReportsApi(database, book, calls.follows, number, time.time)
-    offers = (CallsApi(book, time.time, number), reports)
+    contacts = ContactsApi(book, calls.desk_site, calls.asked_by_route)
+    offers = (CallsApi(book, time.time, number), contacts, reports)
     api = ApiListener(offers, keys_in_force(settings.api_keys), time.monotonic, access_to(address))
     pages = api.pages = Pages(settings.pages.frames)
     await api.listen(address.host, address.port)
@@ -236,6 +238,7 @@ async def _open_api(host: Host, calls: FollowedCalls, address: ListenerAddress) 
 
     async def close() -> None:
         await api.stop()
+        await contacts.close()
         await reports.close()
         await calls.close()
 

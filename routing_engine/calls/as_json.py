@@ -35,6 +35,7 @@ _INSIDE = {
     *((Call, name) for name in ("linkedids", "route_call_id", "stranded", "told")),
     (CallRecording, "name"),
     (CallContact, "fields"),
+    (Candidate, "fields"),
 }
 
 _FIELDS: Mapping[type, Sequence[str]] = {part: [field.name for field in fields(part)] for part in PARTS}

@@ -56,6 +56,8 @@ class Candidate:
     id: str
     name: str | None = None
     url: str | None = None
+    # As of a contact: they stay inside, and are what whoever chooses sees of each.
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The plugs of the calls' half on one page: where a call is written down, and what a PBX is told to do.
+"""The plugs of the calls' half on one page: where calls and records are written down, and what a PBX is told to do.
 
 Whoever keeps one raises the errors of `errors.py`: `ProviderUnreachable` (try again; `ProviderThrottled` says when),
 `ProviderRefused` (an administrator must act: the same again would be refused again), `ProviderMisread`.
@@ -158,9 +158,6 @@ class CallLog(Protocol):
     async def find_user(self, email: str, extension: str) -> str | None:
         """Return the CRM's id of a person, by e-mail, then by extension; None where nobody, or several, fit."""
 
-    async def create(self, model: str, fields: Mapping[str, str]) -> Record:
-        """Create a record of a model; `fields` go by our names. Raise `ProviderRefused` where it cannot be done."""
-
 
 class PbxCommands(Protocol):
     """One PBX that does what it is told: over its own manager interface, or over the line of the edge beside it."""
@@ -181,3 +178,37 @@ class PbxCommands(Protocol):
 
         Raises `PbxDown` where nobody answers, or the PBX has no `ari`.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class RecordForm:
+    """Which fields of a model can be written, by our names: of a new record, and of one that is there."""
+
+    create: tuple[str, ...] = ()
+    edit: tuple[str, ...] = ()
+    # Without these nothing is created.
+    needed: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class KeepsRecords(Protocol):
+    """What a provider keeps beside `Provider` when records can be written in its system."""
+
+    def record_desk(self) -> RecordDesk | None:
+        """Return what writes them, with the connection and the credentials of the look-ups; None where it cannot."""
+
+
+class RecordDesk(Protocol):
+    """A system whose records can be created and changed."""
+
+    def form(self, model: str) -> RecordForm:
+        """Return what can be written; an empty form where nothing can."""
+
+    async def create(self, model: str, fields: Mapping[str, str], owner: EntryUser | None = None) -> Record:
+        """Create a record of a model, for its owner where that is somebody there; `fields` go by our names.
+
+        Raise `ProviderRefused` where it cannot be done.
+        """
+
+    async def edit(self, model: str, record_id: str, fields: Mapping[str, str], owner: EntryUser | None = None) -> None:
+        """Change these fields of a record, and no others."""

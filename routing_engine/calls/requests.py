@@ -17,13 +17,15 @@ _LONGEST_MOMENT = 14
 class CallQuery:
     """Which calls: None does not narrow. Moments are of their start, `until` not included; the newest come first.
 
-    `number` (E.164 or an extension) and `user` are of anybody who took part. `cursor` is what the page before gave.
+    `number` (E.164 or an extension) and `user` are of anybody who took part, `contact` is the other party's record as
+    `contact_key` has it. `cursor` is what the page before gave.
     """
 
     since: float | None = None
     until: float | None = None
     user: str | None = None
     number: str | None = None
+    contact: str | None = None
     outcome: CallOutcome | None = None
     direction: Direction | None = None
     cursor: str | None = None
@@ -38,6 +40,13 @@ class CallQuery:
         if not (dash and call_id and at_ms.isdecimal() and at_ms.isascii() and len(at_ms) <= _LONGEST_MOMENT):
             raise ValueError("this is no cursor; take 'next' of the page before")
         return int(at_ms), call_id
+
+
+def contact_key(contact: CallContact | None) -> str | None:
+    """Return what calls of one record are found by; None for nobody, and for one of several."""
+    if contact is None or not (contact.integration and contact.model and contact.id):
+        return None
+    return f"{contact.integration}.{contact.model}/{contact.id}"
 
 
 def start_ms(call: Call) -> int:

@@ -6,7 +6,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
-from routing_engine.calls.ports import CallLog, CrmEntry, LogAt, LogEntry, SoundFile, TakesRecording
+from routing_engine.calls.ports import (
+    CallLog,
+    CrmEntry,
+    EntryUser,
+    LogAt,
+    LogEntry,
+    RecordDesk,
+    RecordForm,
+    SoundFile,
+    TakesRecording,
+)
 from routing_engine.core.model import Record
 from routing_engine.errors import ProviderThrottled, ProviderUnreachable
 from routing_engine.lookup.limiter import Limiter
@@ -61,9 +71,24 @@ class LimitedCallLog:
         """Return the system's id of a person."""
         return await self._run(partial(self._inner.find_user, email, extension))
 
-    async def create(self, model: str, fields: Mapping[str, str]) -> Record:
-        """Create a record of a model."""
-        return await self._run(partial(self._inner.create, model, fields))
-
     async def _run(self, ask: Callable[[], Awaitable[T]]) -> T:
         return await self._limiter.run(ask, early=True)
+
+
+class LimitedRecordDesk:
+    """Keeps the port `RecordDesk` in front of another. A person waits for it, as a caller does: it waits its turn."""
+
+    def __init__(self, inner: RecordDesk, limiter: Limiter) -> None:
+        self._inner, self._limiter = inner, limiter
+
+    def form(self, model: str) -> RecordForm:
+        """Return what can be written."""
+        return self._inner.form(model)
+
+    async def create(self, model: str, fields: Mapping[str, str], owner: EntryUser | None = None) -> Record:
+        """Create a record of a model."""
+        return await self._limiter.run(partial(self._inner.create, model, fields, owner))
+
+    async def edit(self, model: str, record_id: str, fields: Mapping[str, str], owner: EntryUser | None = None) -> None:
+        """Change some fields of a record."""
+        await self._limiter.run(partial(self._inner.edit, model, record_id, fields, owner))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from routing_engine.core.field_types import FIELD_TYPES
 from routing_engine.core.model import Template
@@ -150,6 +150,18 @@ class ProviderSetup:
     settings: object
     models: Mapping[str, Model]
     limits: RateLimits = RateLimits()
+
+
+@runtime_checkable
+class Titled(Protocol):
+    """What a provider's settings keep when people have names for its system and its models."""
+
+    @property
+    def title(self) -> str:
+        """What people call the system."""
+
+    def title_of(self, model: str) -> str:
+        """Return what people call a model; "" where it has no name but ours."""
 
 
 #: What routes may know of an integration: its models by name; None when its file is broken and nothing is known.

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from routing_engine.calls.as_json import call_from_json, stored_json
 from routing_engine.calls.call import Call
-from routing_engine.calls.requests import CallQuery, cursor_of, start_ms
+from routing_engine.calls.requests import CallQuery, contact_key, cursor_of, start_ms
 
 #: A PBX's ids come again after a restore, so the start belongs to them. Its history has whole seconds.
 SAME_START_MS = 2000
@@ -44,8 +44,8 @@ CALLS = Table(
     Column("merged_into", Text),
     Column("call", Text, nullable=False),
 )
-#: Who took part, and what Asterisk calls it: `what` is `user` (a key of users.yaml), `number` (E.164, or an extension)
-#: or `id` (a Linkedid, or the id of the call that asked a route).
+#: Who took part, and what Asterisk calls it: `what` is `user` (a key of users.yaml), `number` (E.164, or an extension),
+#: `id` (a Linkedid, or the id of the call that asked a route) or `contact` (the record that it was linked to, once).
 PARTIES = Table(
     "call_parties",
     METADATA,
@@ -102,7 +102,7 @@ def parties(call: Call) -> set[tuple[str, str]]:
     ids = {call.pbx_call_id, *call.linkedids, call.route_call_id}
     if call.route is not None:
         ids.add(call.route.call_id)
-    kinds = (("user", users - {None}), ("number", dialled), ("id", ids))
+    kinds = (("user", users - {None}), ("number", dialled), ("id", ids), ("contact", {contact_key(call.contact)}))
     return {(what, name) for what, names in kinds for name in names if name}
 
 
@@ -139,7 +139,7 @@ def find_calls(connection: Connection, wanted: CallQuery) -> tuple[list[Call], s
     """
     found = select(CALLS.c.call).where(*_conditions(wanted))
     order: Sequence[ColumnElement[int | str]] = (CALLS.c.started_ms, CALLS.c.id)
-    for what, name in (("user", wanted.user), ("number", wanted.number)):
+    for what, name in (("user", wanted.user), ("number", wanted.number), ("contact", wanted.contact)):
         if name is not None:
             # By its index, which has the order too: few of many calls are somebody's.
             party = PARTIES.alias()

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rig.asterisk import Landing
-from routing_engine.calls.ports import CallLog, EntryContact, EntryUser, LogEntry, SoundFile
+from routing_engine.calls.ports import CallLog, EntryContact, EntryUser, LogEntry, RecordDesk, SoundFile
 from routing_engine.core.asks import Find, Found, SourceDown
 from routing_engine.core.model import Operand, Record, Source, Template
 from routing_engine.core.phone import read_number
@@ -78,6 +78,13 @@ class Asked:
         while not found or cursor:
             found.append(await self.provider.page(model, since, cursor))
             cursor = found[-1].cursor
+        return found
+
+    @property
+    def desk(self) -> RecordDesk:
+        """What writes records there."""
+        found = self.provider.record_desk()
+        assert found is not None
         return found
 
     @property

@@ -111,7 +111,7 @@ class TestTryton(RealContract):
             await crm.log.log(replace(called("party", scene.ids["Anna"]), contact=None))
 
     async def test_a_new_party_is_found_by_its_number(self, crm: Asked) -> None:
-        made = await crm.log.create("party", {"name": "Nora Neu", "phone": "+43 1 5559988"})
+        made = await crm.desk.create("party", {"name": "Nora Neu", "phone": "+43 1 5559988"})
         assert ids(await crm.caller("+43 1 5559988", "party")) == [made.id]
 
 

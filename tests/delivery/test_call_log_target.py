@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC
 
@@ -10,7 +9,6 @@ import pytest
 
 from routing_engine.calls.call import Call, CallContact, CallDelivery, CallRecording
 from routing_engine.calls.ports import CrmEntry, LogAt, LogEntry, SoundFile, TakesRecording
-from routing_engine.core.model import Record
 from routing_engine.delivery.call_log_target import CallLogTarget, CrmSite
 from routing_engine.delivery.jobs import Dead, Delivered, Job, JobKind, Skipped, TryAgain
 from routing_engine.errors import (
@@ -57,9 +55,6 @@ class Crm:
     async def find_user(self, email: str, extension: str) -> str | None:
         self.asked_users += 1
         return "u9" if email == "bernd@example.com" else None
-
-    async def create(self, model: str, fields: Mapping[str, str]) -> Record:
-        raise ProviderRefused("not here")
 
 
 class Book:

@@ -183,7 +183,7 @@ async def test_the_author_of_the_note_is_who_took_the_call(scene: Scene, system:
 
 async def test_a_new_contact_is_found_by_its_number(scene: Scene) -> None:
     async with asking(scene) as crm:
-        made = await crm.log.create("contact", {"name": "Nora Neu", "phone": "+43 1 5559977", "city": "Graz"})
+        made = await crm.desk.create("contact", {"name": "Nora Neu", "phone": "+43 1 5559977", "city": "Graz"})
         assert ids(await crm.caller("+43 1 5559977", "contact")) == [made.id]
 
 

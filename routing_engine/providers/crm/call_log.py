@@ -10,24 +10,21 @@ from secrets import token_hex
 from urllib.parse import unquote
 
 from routing_engine.calls.ports import CrmEntry, LogAt, LogEntry, ShownRequest, SoundFile, TakesRecording
-from routing_engine.core.model import Json, Record
+from routing_engine.core.model import Json
 from routing_engine.core.templates import as_text
-from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderUnreachable
+from routing_engine.errors import ProviderRefused, ProviderUnreachable
 from routing_engine.providers.crm.client import NOTHING, Attached, CrmClient
-from routing_engine.providers.crm.create import creating
 from routing_engine.providers.crm.filters import Unsearchable, as_words
-from routing_engine.providers.crm.model import Match, RequestStep
+from routing_engine.providers.crm.model import Match
 from routing_engine.providers.crm.outcome import holds
-from routing_engine.providers.crm.records import MappedModel, following, nodes_of, page_address, record_page, where_from
+from routing_engine.providers.crm.records import MappedModel, following, nodes_of, page_address, where_from
 from routing_engine.providers.crm.scope import call_scope
 from routing_engine.providers.crm.settings import CrmSettings
+from routing_engine.providers.crm.steps import REQUEST_S, WritingSteps
 from routing_engine.providers.crm.templates import Scope, TextTemplate
 from routing_engine.providers.crm.writing import makes_entry, takes_recording
-from routing_engine.providers.net.headers import header_value
 from routing_engine.providers.net.upload import spooled
 
-#: Nobody waits for a call's entry, but what never answers must not hold the next ones up.
-_REQUEST_S, _UPLOAD_S = 30.0, 900.0
 #: Of the people of a CRM, and of its calls in a window of time.
 _PAGES, _LIMIT = 20, 100
 
@@ -39,6 +36,7 @@ class CrmCallLog:
         self._name, self._settings, self._mapped, self._client = name, settings, mapped, client
         self._writing = settings.description.writing
         self._title = settings.description.title
+        self._steps = WritingSteps(name, self._title, client)
 
     @property
     def log_at(self) -> LogAt:
@@ -57,7 +55,7 @@ class CrmCallLog:
         found = await self._first(self._writing.find_call, scope) if again else ""
         if found:
             return await self._taken_up(entry, found)
-        captured = await self._run(self._writing.log_call, scope)
+        captured = await self._steps.run(self._writing.log_call, scope)
         crm_id = captured.get("crm_id", "")
         if not crm_id:
             whose = f"a {entry.contact.model}" if entry.contact is not None else "somebody unknown"
@@ -66,7 +64,7 @@ class CrmCallLog:
 
     async def update(self, entry: LogEntry, crm_id: str) -> None:
         """Bring an entry up to what the call is now."""
-        await self._run(self._writing.update_call, self._scope(entry, crm_id=crm_id))
+        await self._steps.run(self._writing.update_call, self._scope(entry, crm_id=crm_id))
 
     async def attach(self, entry: LogEntry, crm_id: str, recording: SoundFile | None) -> None:
         """Add the recording to an entry; without a file the address where it can be heard."""
@@ -74,7 +72,7 @@ class CrmCallLog:
             scope = self._scope(entry, crm_id=crm_id, **_about(recording, file))
             if recording is None and self.takes_recording == "file":
                 raise ProviderRefused(f"{self._name}: {self._title} takes a recording's sound, and there is none")
-            await self._run(self._writing.attach_recording, scope, file)
+            await self._steps.run(self._writing.attach_recording, scope, file)
 
     async def find_user(self, email: str, extension: str) -> str | None:
         """Return the system's id of a person; None where nobody, or several, fit."""
@@ -86,17 +84,6 @@ class CrmCallLog:
                 if len(found) == 1:
                     return found[0]
         return None
-
-    async def create(self, model: str, fields: Mapping[str, str]) -> Record:
-        """Create a record of a model."""
-        creation, mapped = self._writing.creation_for(model), self._mapped.get(model)
-        if creation is None or mapped is None:
-            raise ProviderRefused(f"{self._name}: a '{model}' cannot be created in {self._title}")
-        step, new = creating(creation, mapped, fields, self._name)
-        captured = await self._run((*creation.before, step), {**self._outer(model), "new": new})
-        held = {**fields, "id": captured["id"]}
-        page = record_page(mapped.url, held, {**self._outer(model), "auth": self._client.known})
-        return Record(held, id=captured["id"], url=page)
 
     def rehearse(self, entry: LogEntry) -> list[ShownRequest]:
         """Return what `log` would send, without sending; what an answer gives stands as its name: `<crm_id>`."""
@@ -110,48 +97,14 @@ class CrmCallLog:
                 captured |= {name: f"<{name}>" for name, _ in step.capture}
         return shown
 
-    # ------------------------------------------------------------------------------------------ steps
-
     async def _taken_up(self, entry: LogEntry, crm_id: str) -> CrmEntry:
         """Finish an entry that was made, while what came after it was not."""
         # What was captured on the way to the entry is gone, and nothing behind it needs it.
         steps = self._writing.log_call
         made = max(number for number, step in enumerate(steps) if makes_entry(step))
-        await self._run(steps[made + 1 :], self._scope(entry), captured={"crm_id": crm_id})
+        await self._steps.run(steps[made + 1 :], self._scope(entry), captured={"crm_id": crm_id})
         await self.update(entry, crm_id)
         return CrmEntry(crm_id, self._page(entry, crm_id))
-
-    async def _run(
-        self,
-        steps: Sequence[RequestStep],
-        scope: Scope,
-        file: Attached | None = None,
-        captured: Mapping[str, str] | None = None,
-    ) -> dict[str, str]:
-        """Run the steps whose conditions hold, one after the other; return all that they captured."""
-        found = dict(captured or {})
-        for step in steps:
-            here = {**scope, "step": found}
-            if holds(step.when, here):
-                found |= await self._step(step, here, file)
-        return found
-
-    async def _step(self, step: RequestStep, scope: Scope, file: Attached | None) -> dict[str, str]:
-        try:
-            async with asyncio.timeout(_REQUEST_S if file is None else _UPLOAD_S):
-                heard = await self._client.write(step, scope, file)
-        except TimeoutError:
-            raise ProviderUnreachable(f"{self._name}: {self._title} does not answer") from None
-        found = {}
-        for name, path in step.capture:
-            raw = header_value(heard.headers, path) if isinstance(path, str) else path.first(heard.tree)
-            raw = raw[0] if isinstance(raw, list) and raw else raw  # a system that was asked for several says so
-            text = as_text(raw) if isinstance(raw, (str, int, float)) and not isinstance(raw, bool) else ""
-            # An entry without an id could never be changed: better made twice than lost from sight.
-            if not text:
-                raise ProviderMisread(f"{self._name}: {self._title} answered without '{name}'")
-            found[name] = text
-        return found
 
     # --------------------------------------------------------------------------------------- searches
 
@@ -180,7 +133,7 @@ class CrmCallLog:
         attempt = match.attempt
         link = cursor if attempt.paging is not None and attempt.paging.kind == "link" else ""
         try:
-            async with asyncio.timeout(_REQUEST_S):
+            async with asyncio.timeout(REQUEST_S):
                 heard = await self._client.answer(attempt.request, scope, link)
         except TimeoutError:
             raise ProviderUnreachable(f"{self._name}: {self._title} does not answer") from None

@@ -1,4 +1,4 @@
-"""A new record: our fields as the request of a description names them, and the others where it says."""
+"""A record that is written: our fields as the request of a description names them, and the others where it says."""
 
 from __future__ import annotations
 
@@ -13,23 +13,69 @@ from routing_engine.providers.crm.requests import Constant, Node, RequestTemplat
 from routing_engine.providers.crm.templates import TextTemplate
 from routing_engine.providers.crm.writing import slots_of
 
+#: What a name is made of: systems want the whole, or its parts.
+NAME_FIELDS = ("name", "first_name", "last_name")
+
 
 def creating(
     creation: Creation, mapped: MappedModel, fields: Mapping[str, str], name: str
 ) -> tuple[RequestStep, dict[str, Json]]:
     """Return the step that creates a record with these fields, and the values of the room `new` for it."""
-    new = _with_names({ours: value for ours, value in fields.items() if value.strip()})
-    named = {slot.path[1] for slot in slots_of(creation.step.request) if slot.path[0] == "new"}
-    others = {ours: value for ours, value in fields.items() if value.strip() and ours not in named and ours in new}
+    given = {ours: value for ours, value in fields.items() if value.strip()}
+    return _writing(creation, mapped, _with_names(given), given, name)
+
+
+def editing(
+    edit: Creation, mapped: MappedModel, fields: Mapping[str, str], name: str
+) -> tuple[RequestStep, dict[str, Json]]:
+    """Return the step that changes these fields of a record, and the values of the room `new` for it."""
+    # Nothing is made up here: a name that is not given stays as it is there.
+    new: dict[str, Json] = {**fields}
+    if "name" in fields and not {"first_name", "last_name"} & set(fields):
+        new["first_name"], _, new["last_name"] = fields["name"].rpartition(" ")
+    return _writing(edit, mapped, {ours: value for ours, value in new.items() if value != ""}, fields, name)
+
+
+def _writing(
+    writing: Creation, mapped: MappedModel, new: dict[str, Json], fields: Mapping[str, str], name: str
+) -> tuple[RequestStep, dict[str, Json]]:
     # A name may be given whole where the system wants its parts, and the other way round.
-    others = {ours: value for ours, value in others.items() if ours not in ("name", "first_name", "last_name")}
+    known = (*NAME_FIELDS, *named_in(writing))
+    others = {ours: value for ours, value in fields.items() if ours not in known}
     # Most records are a name and a number: their place is in the request itself.
     if not others:
-        return creation.step, new
+        return writing.step, new
     theirs = {_theirs(mapped, ours, name): value for ours, value in others.items()}
-    if creation.others is None:
-        raise ProviderRefused(f"{name}: a new record cannot have {' and '.join(sorted(others))}")
-    return replace(creation.step, request=_with(creation.step.request, creation.others, theirs)), new
+    if writing.others is None:
+        raise ProviderRefused(f"{name}: a record cannot be given {' and '.join(sorted(others))}")
+    return replace(writing.step, request=_with(writing.step.request, writing.others, theirs)), new
+
+
+def named_in(writing: Creation) -> set[str]:
+    """Return our names of the fields that the requests themselves name."""
+    steps = (*writing.before, writing.step)
+    return {slot.path[1] for step in steps for slot in slots_of(step.request) if slot.path[0] == "new"}
+
+
+def writable(writing: Creation | None, mapped: MappedModel) -> tuple[str, ...]:
+    """Return our names of the fields that can be written so: first those that the requests name."""
+    if writing is None:
+        return ()
+    named = named_in(writing)
+    # People type a name as one; its parts are theirs only where the model shows them.
+    first = ("name",) if named & set(NAME_FIELDS) else ()
+    known = dict(mapped.fields)
+    ours = (*first, *(one for one in known if one in named))
+    others = () if writing.others is None else tuple(one for one in known if _is_plain(mapped, one))
+    return tuple(dict.fromkeys((*ours, *others)))
+
+
+def _is_plain(mapped: MappedModel, ours: str) -> bool:
+    """Return whether a field is one member of a record, which may be written as it is read."""
+    paths = dict(mapped.fields)[ours]
+    plain = len(paths) == 1 and paths[0].json is None and bool(paths[0].text) and "." not in paths[0].text
+    # An id is given, and the owner is who writes it.
+    return plain and ours not in ("id", "owner", "owner_id", "link")
 
 
 def _with_names(fields: dict[str, str]) -> dict[str, Json]:

@@ -143,7 +143,9 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """How a record of some models (None: of all) is created; `others` is where further fields go, None: nowhere.
+    """How a record of some models (None: of all) is created, or changed.
+
+    `others` is where further fields go, None: nowhere.
 
     `before` are the steps before it.
     """
@@ -166,10 +168,15 @@ class Writing:
     find_call: tuple[Match, ...] = ()
     find_user: tuple[Match, ...] = ()
     create: tuple[Creation, ...] = ()
+    edit: tuple[Creation, ...] = ()
 
     def creation_for(self, model: str) -> Creation | None:
         """Return how a record of a model is created."""
         return next((one for one in self.create if one.models is None or model in one.models), None)
+
+    def edit_for(self, model: str) -> Creation | None:
+        """Return how a record of a model is changed."""
+        return next((one for one in self.edit if one.models is None or model in one.models), None)
 
 
 @dataclass(frozen=True, slots=True)

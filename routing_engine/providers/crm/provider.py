@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from routing_engine.calls.ports import CallLog
+from routing_engine.calls.ports import CallLog, RecordDesk
 from routing_engine.core.bounds import LONGEST_TEXT, check_count, number_texts
 from routing_engine.core.model import Json, Record
 from routing_engine.core.phone import holds_line, read_number, spellings
@@ -24,6 +24,7 @@ from routing_engine.providers.crm.each import AskedOnce
 from routing_engine.providers.crm.filters import Unsearchable
 from routing_engine.providers.crm.model import Attempt, DescribeRequest
 from routing_engine.providers.crm.outcome import holds
+from routing_engine.providers.crm.record_desk import CrmRecordDesk
 from routing_engine.providers.crm.records import (
     ReadAnswer,
     following,
@@ -68,6 +69,13 @@ class CrmProvider:
         if not self._description.writing.log_call:
             return None
         return CrmCallLog(self._name, self._settings, self._mapped, self._client)
+
+    def record_desk(self) -> RecordDesk | None:
+        """Return what writes records with this connection; None where the description has no way to."""
+        writing = self._description.writing
+        if not (writing.create or writing.edit):
+            return None
+        return CrmRecordDesk(self._name, self._settings, self._mapped, self._client)
 
     async def find(self, query: Query) -> Sequence[Record]:
         """Return the records of a caller, by one of the description's attempts, or with a value in a field."""

@@ -56,6 +56,9 @@ class WritingKeys:
     create: tuple[YamlValue, ...] = setting(
         list_of(_OBJECT).called("list of [creations](#create)"), (), "how a record of a model is created"
     )
+    edit: tuple[YamlValue, ...] = setting(
+        list_of(_OBJECT).called("list of [changes](#edit)"), (), "how fields of a record are changed"
+    )
     entry_url: YamlValue | None = setting(
         raw("text with [values](#values)", TEXT), None, "the address of an entry's page, with `{call.crm_id}`"
     )
@@ -112,6 +115,7 @@ def read_writing(section: Section, keys: WritingKeys, known: Known, usual: Attem
     call: Known = {**record, "call": CALL_VALUES, "user": _USER_VALUES, "step": _ANYTHING}
     asking: Known = {"limit": frozenset(), "cursor": frozenset(), "page": frozenset(), "offset": frozenset()}
     users: Known = {**known, **asking, "user": frozenset({"email", "extension"})}
+    new: Known = {**known, "new": _ANYTHING, "step": _ANYTHING, "user": _USER_VALUES}
     steps = {name: read_steps(_sections(getattr(keys, name)), call) for name in _OF_CALLS}
     found = Writing(
         keys.log_at,
@@ -119,7 +123,8 @@ def read_writing(section: Section, keys: WritingKeys, known: Known, usual: Attem
         **steps,
         find_call=_matches(keys.find_call, {**call, **asking}, usual),
         find_user=_matches(keys.find_user, users, usual),
-        create=_creations(keys.create, {**known, "new": _ANYTHING, "step": _ANYTHING}, usual),
+        create=_creations(keys.create, new, usual),
+        edit=_creations(keys.edit, {**new, "record": frozenset({"id"})}, usual, makes=False),
     )
     _check(section, keys, found)
     return found
@@ -167,15 +172,15 @@ def _same(value: YamlValue | None, known: Known) -> tuple[tuple[Path, TextTempla
     return tuple(found)
 
 
-def _creations(values: tuple[YamlValue, ...], known: Known, usual: Attempt) -> tuple[Creation, ...]:
+def _creations(values: tuple[YamlValue, ...], known: Known, usual: Attempt, makes: bool = True) -> tuple[Creation, ...]:
     found = []
     for section in _sections(values):
-        keys = read(section, CreationKeys, "a creation")
+        keys = read(section, CreationKeys, "a creation" if makes else "a change")
         for name in keys.models:
             if name not in (usual.models or ()):
                 section.note("models", f"there is no model '{name}'", suggest(name, usual.models or ()))
         step = read_step(section, keys, known)
-        if not any(name == "id" for name, _ in step.capture):
+        if makes and not any(name == "id" for name, _ in step.capture):
             section.note("capture", "the id of the new record is not captured", "add capture: {id: id}")
         before = read_steps(_sections(keys.before), known)
         found.append(Creation(step, frozenset(keys.models) or None, keys.others, before))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from routing_engine.calls.ports import LogEntry
+from routing_engine.calls.ports import EntryUser, LogEntry
 from routing_engine.core.model import Json
 
 _NOBODY_ANSWERED = frozenset({"missed", "abandoned", "voicemail"})
@@ -13,17 +13,22 @@ _NOBODY_ANSWERED = frozenset({"missed", "abandoned", "voicemail"})
 
 def call_scope(entry: LogEntry, more: Mapping[str, Json]) -> dict[str, Json]:
     """Return the rooms of an entry; `more` are further values of the call, such as `crm_id`. What is "" is missing."""
-    contact, user = entry.contact, entry.user
+    contact = entry.contact
     record: dict[str, Json] = {}
     if contact is not None:
         record = _known({**contact.fields, "name": contact.name or contact.fields.get("name"), "id": contact.id})
     return {
         "call": _known({**_call(entry), **more}),
-        "user": _known({"id": user.id, "name": user.name, "email": user.email, "extension": user.extension}),
+        "user": user_scope(entry.user),
         # The same twice: descriptions call it `record` where an address of a page does, too.
         "contact": record,
         "record": record,
     }
+
+
+def user_scope(user: EntryUser) -> dict[str, Json]:
+    """Return the room `user`."""
+    return _known({"id": user.id, "name": user.name, "email": user.email, "extension": user.extension})
 
 
 def _call(entry: LogEntry) -> dict[str, Json]:

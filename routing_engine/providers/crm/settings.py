@@ -77,6 +77,16 @@ class CrmSettings:
         return writes_calls(self.description.writing)
 
     @property
+    def title(self) -> str:
+        """What people call the system."""
+        return self.description.title
+
+    def title_of(self, model: str) -> str:
+        """Return what people call a model."""
+        known = self.description.models.get(model)
+        return known.label if known is not None and known.label != model else ""
+
+    @property
     def auth_way(self) -> str:
         """How we prove who we are; "" when nobody asks."""
         return self.way.name if self.way is not None else ""

@@ -13,7 +13,7 @@ import pytest
 
 from routing_engine.calls.call import Call, CallContact, Note
 from routing_engine.calls.log_entry import entry_of
-from routing_engine.calls.ports import CallLog, EntryUser, LogEntry, SoundFile
+from routing_engine.calls.ports import CallLog, EntryUser, LogEntry, RecordDesk, SoundFile
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderThrottled, ProviderUnreachable
 from routing_engine.providers.crm.provider import CrmProvider
 from routing_engine.settings.call_log import CallLogKeys
@@ -69,6 +69,12 @@ class CallContract(OpensCrm):
     def log(self, crm: Open) -> CallLog:
         assert isinstance(crm.provider, CrmProvider)
         found = crm.provider.call_log()
+        assert found is not None
+        return found
+
+    def desk(self, crm: Open) -> RecordDesk:
+        assert isinstance(crm.provider, CrmProvider)
+        found = crm.provider.record_desk()
         assert found is not None
         return found
 
@@ -195,6 +201,6 @@ class CallContract(OpensCrm):
         assert await self.log(crm).find_user(email, "999") is None
 
     async def test_a_new_record_is_found_by_its_number(self, crm: Open) -> None:
-        made = await self.log(crm).create("contact", {"name": "Max Neu", "phone": "+43 664 9998877"})
+        made = await self.desk(crm).create("contact", {"name": "Max Neu", "phone": "+43 664 9998877"})
         assert ids(await crm.caller("+43 664 9998877")) == [made.id.rpartition("x")[2]]
         assert made.fields["name"] == "Max Neu"

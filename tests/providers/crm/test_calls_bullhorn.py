@@ -87,5 +87,5 @@ auth: {oauth2: {client_id: app, client_secret: '${SECRET}', refresh_token: '${RE
     async def test_a_new_record_is_found_by_its_number(self, crm: Open) -> None:
         """Bullhorn takes no contact without a company."""
         fields = {"name": "Max Neu", "phone": "+43 664 9998877", "company_id": "500"}
-        made = await self.log(crm).create("contact", fields)
+        made = await self.desk(crm).create("contact", fields)
         assert ids(await crm.caller("+43 664 9998877")) == [made.id]
