@@ -14,7 +14,6 @@ from routing_engine.web.card import CARD, card_json
 from routing_engine.web.endpoints import Endpoint, Gives, Parameter, words
 from routing_engine.web.requests import ApiAnswer, ApiRequest
 
-
 _CARD = "Read who is calling: the record's fields, whoever else it may be, the calls before, and what can be created."
 _WAIT = Parameter("wait", "`true` waits for further integrations, which stand in `others`", words("true", "false"))
 
@@ -42,8 +41,9 @@ class ContactsApi:
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return the rows of the table."""
+        card = "/v1/calls/{id}/card"
         gives = (Gives("the card", CARD),)
-        return (Endpoint("GET", "/v1/calls/{id}/card", "calls.read", self._card, _CARD, (_WAIT,), gives=gives, refuses=(404,)),)
+        return (Endpoint("GET", card, "calls.read", self._card, _CARD, (_WAIT,), gives=gives, refuses=(404,)),)
 
     async def _card(self, request: ApiRequest) -> ApiAnswer:
         call = await self._calls.call(request.path["id"])
