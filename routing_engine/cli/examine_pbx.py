@@ -15,9 +15,10 @@ from pathlib import Path
 
 from routing_engine.asterisk.ami import AmiClient
 from routing_engine.cli.examination import Finding
-from routing_engine.errors import AmiRefused
+from routing_engine.errors import AmiRefused, ProviderError
 from routing_engine.pbx.ami_events import CHANNEL_VARIABLES, CLASSES
-from routing_engine.pbx.history import fault_of
+from routing_engine.pbx.call_records import PbxHistory
+from routing_engine.pbx.history import history_of
 from routing_engine.pbx.watcher import server_of
 from routing_engine.settings.pbx import AriKeys, Pbx
 
@@ -52,8 +53,8 @@ async def check_pbx(pbx: Pbx, folder: Path, ask: Callable[[str], str] | None) ->
             yield finding
     if pbx.keys.ari is not None:
         yield await _check_ari(pbx.keys.ari)
-    if pbx.keys.history is not None:
-        yield await asyncio.to_thread(_check_history, folder / pbx.keys.history.csv)
+    if (history := history_of(pbx.keys.history, folder)) is not None:
+        yield await _check_history(history)
 
 
 async def _check_manager(client: AmiClient, pbx: Pbx) -> AsyncIterator[Finding]:
@@ -158,16 +159,20 @@ async def _check_ari(ari: AriKeys) -> Finding:
     return Finding("ari", "fine", "recordings can be listed")
 
 
-def _check_history(file: Path) -> Finding:
+async def _check_history(history: PbxHistory) -> Finding:
     try:
-        fault = fault_of(file)
+        fault = await history.fault()
     except OSError as error:
         remedy = "make it readable for the engine's user, or name another file; cdr.conf needs [csv]"
-        return Finding("history", "act", f"{file}: {error.strerror}", remedy)
-    if fault:
-        remedy = "cdr.conf, [general]:\nnewcdrcolumns = yes\n[csv]\nusegmtime = yes\nloguniqueid = yes"
-        return Finding("history", "act", f"{file}: {fault}", remedy)
-    return Finding("history", "fine", f"{file} can be read")
+        return Finding("history", "act", f"{history.name}: {error.strerror}", remedy)
+    except ProviderError as error:
+        # It says the table's name itself.
+        return Finding("history", "act", str(error), error.remedy or "correct 'sql' of 'history', or the user's rights")
+    finally:
+        await history.close()
+    if fault is not None:
+        return Finding("history", "act", f"{history.name}: {fault.sentence}", fault.remedy)
+    return Finding("history", "fine", f"{history.name} can be read")
 
 
 def _why(error: Exception) -> str:

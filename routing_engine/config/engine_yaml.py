@@ -12,7 +12,6 @@ import phonenumbers
 
 from routing_engine.config.calendars.read import (
     NAMED_CALENDARS,
-    ZONE,
     CalendarKeys,
     Calendars,
     Texts,
@@ -47,7 +46,7 @@ from routing_engine.settings.pages import PagesKeys
 from routing_engine.settings.spec import nested, read, setting
 from routing_engine.settings.speech import SpeechSettings
 from routing_engine.settings.stores import DATABASE, CacheSettings, JournalSettings, MirrorFolder
-from routing_engine.settings.value_types import list_of, matching, number, parsed, text, whole, word_or
+from routing_engine.settings.value_types import ZONE, list_of, matching, number, parsed, text, whole, word_or
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml
 
 

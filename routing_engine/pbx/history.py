@@ -1,11 +1,11 @@
-"""How calls ended while nobody listened: the call records (CDR) of a PBX, as `cdr_csv` appends them to a file.
+"""How calls ended while nobody listened: the call records (CDR) of a PBX.
 
-They are no log of calls (a forwarded call is four rows, a ring group one for each phone), but the only thing that is
-left of a call after its end. Times must be UTC (`usegmtime`), ids must be there (`loguniqueid`, `newcdrcolumns`).
+A file of `cdr_csv` is read here, a table by `table_history`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from collections.abc import Sequence
@@ -13,15 +13,45 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from routing_engine.calls.pbx_events import HistoryRow, PbxChannel
+from routing_engine.pbx.call_records import EARLIER_S, LATEST, HistoryFault, PbxHistory, hours_off
+from routing_engine.settings.history import HistoryKeys
 
 #: What is looked at of the file's end: some ten thousand calls.
 MOST_BYTES = 8 << 20
-#: Rows are written when a call is over, not when the connection broke: so much earlier they are looked for.
-EARLIER_S = 60.0
 # The columns of cdr_csv that are always there; unique id and, at the end, Linkedid depend on cdr.conf.
 _DST, _CONTEXT, _SRC = 2, 3, 1
 _CHANNEL, _CALLED, _APPLICATION, _DATA, _START, _ANSWER, _END, _DISPOSITION, _UNIQUEID = 5, 6, 7, 8, 9, 10, 11, 14, 16
 _WITH_IDS = 20
+_CDR_CONF = "cdr.conf, [general]:\nnewcdrcolumns = yes\n[csv]\nusegmtime = yes\nloguniqueid = yes"
+
+
+def history_of(keys: HistoryKeys | None, folder: Path) -> PbxHistory | None:
+    """Return the history that a PBX has, if any; `folder` is the configuration's. Nothing is opened yet."""
+    if keys is None:
+        return None
+    if keys.sql is None:
+        return CsvHistory(folder / keys.csv)
+    from routing_engine.pbx.table_history import TableHistory  # late: most have a file, or none
+
+    return TableHistory(keys.sql)
+
+
+class CsvHistory:
+    """A file of `cdr_csv`. Its times must be UTC (`usegmtime`), ids must be there (`loguniqueid`, `newcdrcolumns`)."""
+
+    def __init__(self, file: Path) -> None:
+        self._file, self.name = file, str(file)
+
+    async def rows(self, since: float) -> Sequence[HistoryRow]:
+        """Return the rows of calls that ended after `since`."""
+        return await asyncio.to_thread(read_history, self._file, since)
+
+    async def fault(self) -> HistoryFault | None:
+        """Return what is wrong with the file."""
+        return await asyncio.to_thread(fault_of, self._file)
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
 
 
 def read_history(file: Path, since: float) -> list[HistoryRow]:
@@ -33,14 +63,17 @@ def read_history(file: Path, since: float) -> list[HistoryRow]:
     return [row for row in rows if row is not None and row.at >= since - EARLIER_S]
 
 
-def fault_of(file: Path) -> str:
-    """Return what is wrong with a file of call records, in a sentence; "" when it can be used. Raises `OSError`."""
+def fault_of(file: Path) -> HistoryFault | None:
+    """Return what is wrong with a file of call records; None when it can be used. Raises `OSError`."""
     rows: Sequence[Sequence[str]] = list(csv.reader(io.StringIO(_end_of(file))))
     if not rows:
-        return ""  # no call yet
+        return None  # no call yet
     if len(rows[-1]) < _WITH_IDS:
-        return "its rows have no ids: write loguniqueid=yes and newcdrcolumns=yes into cdr.conf"
-    return "" if _row(rows[-1]) is not None else "its rows cannot be read"
+        return HistoryFault("its rows have no ids", _CDR_CONF)
+    if _row(rows[-1]) is None:
+        return HistoryFault("its rows cannot be read", _CDR_CONF)
+    latest = [row for columns in rows[-LATEST:] if (row := _row(columns)) is not None]
+    return HistoryFault("its times are not UTC", _CDR_CONF) if hours_off(latest) else None
 
 
 def _end_of(file: Path) -> str:

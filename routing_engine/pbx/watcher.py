@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from routing_engine.asterisk.ami import AmiClient, AmiGap, AmiServer
 from routing_engine.asterisk.ami_wire import AmiMessage
-from routing_engine.calls.pbx_events import HistoryRead, PbxEvent, Tick
+from routing_engine.calls.pbx_events import HistoryRead, HistoryRow, PbxEvent, Tick
 from routing_engine.core.events import Reading
-from routing_engine.errors import AmiRefused, traceback_frames
+from routing_engine.errors import AmiRefused, ProviderError, ProviderUnreachable, traceback_frames
 from routing_engine.logger import Logger
 from routing_engine.pbx.ami_events import CLASSES, events_of, restarted
+from routing_engine.pbx.call_records import PbxHistory
 from routing_engine.pbx.genuine import GenuineEvents
-from routing_engine.pbx.history import read_history
+from routing_engine.pbx.history import history_of
 from routing_engine.pbx.snapshot import take_snapshot
 from routing_engine.settings.pbx import Pbx
 
@@ -29,6 +30,8 @@ LIST_S = 60.0
 TICK_S = 1.0
 #: How often at most an event that is not believed makes us ask whether the mark is still there.
 DOUBT_S = 1.0
+#: How long is waited before a database with call records is asked once more.
+HISTORY_AGAIN_S = (1.0, 2.0, 5.0, 10.0)
 #: After so many events in one go others get their turn: calls are routed in the same loop.
 _TURN = 20
 #: Behind by so much is worth a line in the log.
@@ -56,7 +59,8 @@ class PbxWatcher:
         missing: Callable[[], bool] = lambda: False,
         list_s: float = LIST_S,
     ) -> None:
-        self.pbx, self._folder, self._hear, self._wall, self._missing = pbx, folder, hear, wall, missing
+        self.pbx, self._hear, self._wall, self._missing = pbx, hear, wall, missing
+        self._history = history_of(pbx.keys.history, folder)
         self._list_s = list_s
         self._client = AmiClient(server_of(pbx, CLASSES))
         self._genuine = GenuineEvents()
@@ -87,6 +91,8 @@ class PbxWatcher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._history is not None:
+            await self._history.close()
 
     def readings(self) -> Iterator[Reading]:
         """Yield whether it is connected, and how late its events come, in seconds; the worst since the last reading."""
@@ -218,17 +224,25 @@ class PbxWatcher:
         return changed, after_gap or (was_armed and changed)
 
     async def _tell_history(self, since: float) -> None:
-        history = self.pbx.keys.history
-        if history is None:
+        if self._history is None:
             return
-        file = self._folder / history.csv
         try:
-            rows = await asyncio.to_thread(read_history, file, since)
-        except OSError as error:
-            _log.warning("pbx.no_history", pbx=self.pbx.name, file=str(file), why=error.strerror)
+            rows = await self._read_history(self._history, since)
+        except (OSError, ProviderError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            _log.warning("pbx.no_history", pbx=self.pbx.name, file=self._history.name, why=why)
             return
         for row in rows:
             self._hear(row)
+
+    async def _read_history(self, history: PbxHistory, since: float) -> Sequence[HistoryRow]:
+        """Return the rows. A database may have gone with the PBX, and come back a little later: it is asked again."""
+        for pause_s in HISTORY_AGAIN_S:
+            try:
+                return await history.rows(since)
+            except ProviderUnreachable:
+                await asyncio.sleep(pause_s)
+        return await history.rows(since)
 
 
 def server_of(pbx: Pbx, hears: str = "off") -> AmiServer:

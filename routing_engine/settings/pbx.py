@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from routing_engine.settings.dialling import NUMBERS, DialKeys, NumberRange, SipKeys
+from routing_engine.settings.history import HistoryKeys
 from routing_engine.settings.listeners import HostPort, host_port_like
 from routing_engine.settings.spec import nested, not_yet, required, setting
 from routing_engine.settings.value_types import (
@@ -77,14 +78,6 @@ class RecordingsFolder:
     """Where recordings are read: from a folder of this machine."""
 
     folder: str = required(filled("folder"), "", "where they lie", example="/var/spool/asterisk/monitor")
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryKeys:
-    """What fills the gap after a lost connection."""
-
-    csv: str = required(filled("file"), "", "what `cdr_csv` writes", example="/var/log/asterisk/cdr-csv/Master.csv")
-    sql: str = not_yet("write csv: /var/log/asterisk/cdr-csv/Master.csv")
 
 
 #: `ari`, `none`, or a folder.

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeAlias, TypeVar
+from zoneinfo import ZoneInfo
 
 from routing_engine.settings.yaml_reader import Section, YamlValue, plain_number, suggest
 
@@ -207,6 +208,17 @@ def parsed(parse: Callable[[str], T], words: str, remedy: str, schema: Schema = 
             return None
 
     return ValueType(read, _plain(schema), words)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        raise ValueError(f"there is no time zone '{name[:80]}'") from None
+
+
+#: A time zone, by its name.
+ZONE = parsed(_zone, "a name such as `Europe/Vienna`", "write a name such as Europe/Vienna")
 
 
 def period() -> ValueType[float]:

@@ -39,6 +39,16 @@ def test_a_pbx_needs_its_manager_interface_and_its_trunks_only() -> None:
     )
 
 
+def test_two_readings_of_a_history_in_a_database_are_the_same() -> None:
+    text = MAIN + "history: {sql: {database: 'mysql://reader@db.example.com/asteriskcdrdb', password: '${AMI}'}}\n"
+    first, second = read_pbx("main", text, notes()), read_pbx("main", text, notes())
+    assert first is not None
+    assert first == second, "else each reload would leave the PBX, and a gap"
+    assert first.keys.history is not None
+    assert first.keys.history.sql is not None
+    assert (first.keys.history.sql.table, "shh" in repr(first)) == ("cdr", False)
+
+
 def test_a_secret_is_shown_by_no_repr() -> None:
     assert "shh" not in repr(read_pbx("main", MAIN, notes()))
 
@@ -68,7 +78,13 @@ def test_a_manager_interface_of_another_machine_is_remarked() -> None:
         (MAIN + "numbers: ['+43123456..+4312345699']\n", "does not go from a number to a higher one"),
         (MAIN + "sip: {server: 'https://pbx'}\n", "is not the address of a server over WebSocket"),
         (MAIN + "sip: {server: 'wss://pbx/ws'}\n", "'sip' needs 'ari'"),
-        (MAIN + "history: {sql: x}\n", "write csv:"),
+        (MAIN + "history: {}\n", "add for example csv: /var/log/asterisk"),
+        (MAIN + "history: {csv: x, sql: {database: 'mysql://r@h/cdr'}}\n", "two places of one history"),
+        (MAIN + "history: {sql: {database: 'mysql://r:secret@h/cdr'}}\n", "a password stands in the address"),
+        (MAIN + "history: {sql: {database: 'oracle://r@h/cdr'}}\n", "'database' is not the address of a database"),
+        (MAIN + "history: {sql: {database: 'sqlite:///cdr.db'}}\n", "the file 'cdr.db' is not there"),
+        (MAIN + "history: {sql: {database: 'mysql://r@h/cdr', table: 'a`b'}}\n", "is not the name of a table"),
+        (MAIN + "history: {sql: {database: 'mysql://r@h/cdr', timezone: Wien}}\n", "there is no time zone 'Wien'"),
         (MAIN + "trunk: [PJSIP/x]\n", "did you mean 'trunks'?"),
     ],
 )

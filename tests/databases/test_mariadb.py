@@ -8,6 +8,7 @@ from tests.acceptance.stage import House
 from tests.directories.whole_call import landed
 from tests.providers.sql import PASSWORD
 
+from .history import RealHistory
 from .real import RealDatabase
 from .sites import Site
 
@@ -41,3 +42,11 @@ class TestMariadb(RealDatabase):
     )
     many = "SELECT seq, CONCAT('+43 664 ', seq) FROM seq_1_to_5000"
     analyze = "TABLE"
+
+
+class TestMariadbHistory(RealHistory):
+    """The call records of a PBX."""
+
+    @pytest.fixture
+    def site(self, mariadb_site: Site) -> Site:
+        return mariadb_site

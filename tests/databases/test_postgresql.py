@@ -8,6 +8,7 @@ from tests.acceptance.stage import House
 from tests.directories.whole_call import landed
 from tests.providers.sql import PASSWORD
 
+from .history import RealHistory
 from .real import RealDatabase
 from .sites import Site
 
@@ -36,3 +37,11 @@ class TestPostgresql(RealDatabase):
     )
     secured = "SELECT cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND :e164 <> ''"
     many = "SELECT n, '+43 664 ' || n FROM generate_series(1, 5000) n"
+
+
+class TestPostgresqlHistory(RealHistory):
+    """The call records of a PBX."""
+
+    @pytest.fixture
+    def site(self, postgresql_site: Site) -> Site:
+        return postgresql_site

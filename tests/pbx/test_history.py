@@ -66,6 +66,16 @@ def test_every_row_of_a_real_asterisk_can_be_read(name: str) -> None:
 
 def test_rows_without_ids_are_told_with_what_to_write(tmp_path: Path) -> None:
     short = ",".join(ROW.split(",")[:16]) + "\n"
-    assert "loguniqueid=yes" in fault_of(written(tmp_path, short))
-    assert fault_of(written(tmp_path, ROW)) == ""
-    assert fault_of(written(tmp_path, "")) == ""
+    fault = fault_of(written(tmp_path, short))
+    assert fault is not None
+    assert "loguniqueid = yes" in fault.remedy
+    assert fault_of(written(tmp_path, ROW)) is None
+    assert fault_of(written(tmp_path, "")) is None
+
+
+def test_times_of_another_zone_are_told(tmp_path: Path) -> None:
+    vienna = ROW.replace("2026-11-30 18:", "2026-11-30 19:")
+    assert fault_of(written(tmp_path, ROW + vienna)) is None, "a channel's second row begins later"
+    fault = fault_of(written(tmp_path, vienna))
+    assert fault is not None
+    assert fault.sentence == "its times are not UTC"

@@ -34,7 +34,7 @@ from routing_engine.core.calendar import (
 )
 from routing_engine.errors import Problem
 from routing_engine.settings.spec import nested, required, setting
-from routing_engine.settings.value_types import TEXT, mapping_of, matching, one_or_more, parsed, raw
+from routing_engine.settings.value_types import TEXT, ZONE, mapping_of, matching, one_or_more, parsed, raw
 from routing_engine.settings.yaml_reader import Problems, Section, YamlValue, suggest
 
 #: The calendar that `call.calendar` without a name means, where there are several.
@@ -50,20 +50,12 @@ _Dated: TypeAlias = tuple[list[date | YearDay], tuple[DayPart, ...]]
 # ------------------------------------------------------------------------------------------- keys
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):
-        raise ValueError(f"there is no time zone '{name[:80]}'") from None
-
-
 def _public(written: str) -> Holidays:
     from routing_engine.config.calendars.public_holidays import read_public  # its library takes a while to load
 
     return read_public(written)
 
 
-ZONE = parsed(_zone, "a name such as `Europe/Vienna`", "write a name such as Europe/Vienna")
 _HOURS = mapping_of(
     one_or_more(parsed(read_hours, "[hours](#hours)", HOURS_REMEDY)),
     name=parsed(read_days, "days", DAYS_REMEDY),
