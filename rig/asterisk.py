@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from rig.conf import CALL_ID, CDR_FIELDS, HOST, MANAGER_USER, PATIENCE_S, Ports, Wish, files
-from rig.furnish import MUSIC_HZ, find_asterisk, furnish, reserve_ports, wanted_modules
+from rig.furnish import MUSIC_HZ, certificate, find_asterisk, furnish, reserve_ports, wanted_modules
 from rig.manager import Event, Manager, ManagerGone
 from rig.process import ServerFailed
 from routing_engine.asterisk.ami_wire import unescape_value
@@ -67,7 +67,9 @@ class Asterisk:
     calls from a registered one of `phones` the context `from-phones`. `sounds` is a folder with one folder per
     language; its sounds stand beside, and before, Asterisk's own. `queues` are names with their members
     (`PJSIP/1001`). `provider` is where the calls to `PJSIP/NUMBER@trunk` go. `extra` holds further files of the etc
-    folder by name, and replaces ours of the same name. With `keep`, the folder stays for a look afterwards.
+    folder by name, and replaces ours of the same name. `web_phones` register from a browser (`wss_address`),
+    `guarded_phones` by UDP, both with the password of a session (`POST /v1/sip-credentials`). With `keep`, the folder
+    stays for a look afterwards.
     """
 
     def __init__(
@@ -80,13 +82,15 @@ class Asterisk:
         mailboxes: Iterable[str] | None = None,
         provider: tuple[str, int] | None = None,
         extra: Mapping[str, str] | None = None,
+        web_phones: Iterable[str] = (),
+        guarded_phones: Iterable[str] = (),
         rtp_ports: int = 1000,
         keep: bool = False,
     ) -> None:
         phones = tuple(phones)
         listed = tuple((name, tuple(members)) for name, members in (queues or {}).items())
         boxes = tuple(phones if mailboxes is None else mailboxes)
-        self._wish = Wish(dialplan, phones, listed, boxes, provider)
+        self._wish = Wish(dialplan, phones, listed, boxes, provider, tuple(web_phones), tuple(guarded_phones))
         self._sounds, self._extra, self._rtp_ports, self._keep = sounds, extra or {}, rtp_ports, keep
         self._secret = secrets.token_hex(8)
         self._process: asyncio.subprocess.Process | None = None
@@ -119,6 +123,11 @@ class Asterisk:
     def http_address(self) -> tuple[str, int]:
         """Where its HTTP listens: ARI, as user `rig` with `secret`."""
         return HOST, self.ports.http
+
+    @property
+    def wss_address(self) -> str:
+        """Where telephones in a browser connect; its certificate is nobody's."""
+        return f"wss://{HOST}:{self.ports.https}/ws"
 
     @property
     def manager_address(self) -> tuple[str, int]:
@@ -258,6 +267,8 @@ class Asterisk:
         installation = await asyncio.to_thread(find_asterisk)
         self.ports, self._token = reserve_ports(self._rtp_ports)
         texts = files(self.directory, installation.modules, wanted_modules(), self.ports, self._secret, self._wish)
+        if self._wish.web_phones:
+            texts["tls.pem"] = certificate()
         furnish(self.directory, installation, {**texts, **self._extra}, self._sounds)
         self._executable = installation.executable
         await self._run()

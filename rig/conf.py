@@ -35,6 +35,7 @@ class Ports:
     sip: int
     manager: int
     http: int
+    https: int
     rtp: tuple[int, int]
 
 
@@ -47,6 +48,8 @@ class Wish:
     queues: tuple[tuple[str, tuple[str, ...]], ...] = ()
     mailboxes: tuple[str, ...] = ()
     provider: tuple[str, int] | None = None
+    web_phones: tuple[str, ...] = ()
+    guarded_phones: tuple[str, ...] = ()
 
 
 def files(
@@ -55,14 +58,16 @@ def files(
     """Name and text of every file in the instance's etc folder."""
     return {
         "asterisk.conf": _asterisk(directory, modules),
-        "modules.conf": "[modules]\nautoload=no\n" + "".join(f"load={name}.so\n" for name in names),
+        "modules.conf": _modules((*names, *(WEB_MODULES if wish.web_phones else ()))),
         "manager.conf": _manager(ports, secret),
-        "http.conf": f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={ports.http}\n",
+        "http.conf": _http(directory, ports, bool(wish.web_phones)),
         "ari.conf": f"[general]\nenabled=yes\n[{MANAGER_USER}]\ntype=user\npassword={secret}\n"
         f"[{READER}]\ntype=user\nread_only=yes\npassword={secret}\n",
         "logger.conf": "[general]\ndateformat=%F %T.%3q\n[logfiles]\nfull => notice,warning,error,verbose(3),dtmf\n",
         "pjsip.conf": _pjsip(ports, wish),
-        "rtp.conf": f"[general]\nrtpstart={ports.rtp[0]}\nrtpend={ports.rtp[1]}\nicesupport=no\n",
+        "rtp.conf": f"[general]\nrtpstart={ports.rtp[0]}\nrtpend={ports.rtp[1]}\n"
+        f"icesupport={'yes' if wish.web_phones else 'no'}\n",
+        "sorcery.conf": SORCERY,
         "extensions.conf": _extensions(wish.dialplan),
         "queues.conf": _queues(dict(wish.queues)),
         "voicemail.conf": _voicemail(wish.mailboxes),
@@ -80,6 +85,10 @@ def files(
     }
 
 
+def _modules(names: Iterable[str]) -> str:
+    return "[modules]\nautoload=no\n" + "".join(f"load={name}.so\n" for name in names)
+
+
 #: The CSV file is as `history: {csv: ...}` of a PBX wants it.
 CDR = """[general]
 enable=yes
@@ -90,6 +99,16 @@ loguniqueid=yes
 usegmtime=yes
 newcdrcolumns=yes
 """
+
+#: Where the passwords of telephones in the page are put, for one session each.
+SORCERY = """[res_pjsip]
+auth=config,pjsip.conf,criteria=type=auth
+auth=memory
+"""
+#: What a telephone in a browser needs beside the rest.
+WEB_MODULES = ("res_srtp", "codec_opus_open_source", "res_format_attr_opus", "res_pjsip_transport_websocket")
+#: How soon Asterisk hangs up on a telephone of which nothing is heard any more.
+RTP_TIMEOUT_S = 5
 
 INDICATIONS = """[general]
 country=us
@@ -118,10 +137,18 @@ def _manager(ports: Ports, secret: str) -> str:
     return f"{general}[{MANAGER_USER}]\nsecret={secret}\nread=all\nwrite=all\nwritetimeout=10000\n"
 
 
+def _http(directory: Path, ports: Ports, tls: bool) -> str:
+    text = f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={ports.http}\n"
+    if tls:
+        text += f"tlsenable=yes\ntlsbindaddr=127.0.0.1:{ports.https}\ntlscertfile={directory}/etc/tls.pem\n"
+    return text
+
+
 def _pjsip(ports: Ports, wish: Wish) -> str:
     """A trunk for whoever calls from the loopback address, and a registrable telephone for each phone wished for.
 
-    With a `provider`, calls for `PJSIP/NUMBER@trunk` go there. `*8` picks up what rings at another telephone.
+    With a `provider`, calls for `PJSIP/NUMBER@trunk` go there. `*8` picks up what rings at another telephone. The
+    telephones in a browser, and those that are guarded, register with the password of a session only.
     """
     shared = "disallow=all\nallow=ulaw,alaw\ndtmf_mode=rfc4733\ndirect_media=no\ntransport=udp\n"
     # A telephone is known by its user part; everyone else from here is the trunk.
@@ -137,6 +164,15 @@ def _pjsip(ports: Ports, wish: Wish) -> str:
         mailbox = f"mailboxes={phone}@default\n"
         parts.append(f"[{phone}]\ntype=endpoint\ncontext=from-phones\naors={phone}\ncallerid=<{phone}>\n{shared}")
         parts.append(f"[{phone}]\ntype=aor\nmax_contacts=1\nremove_existing=yes\n{mailbox}")
+    for phone in (*wish.web_phones, *wish.guarded_phones):
+        # The object that `auth` names is in no file: it is made for each session.
+        parts.append(f"[{phone}]\ntype=endpoint\ncontext=from-phones\naors={phone}\ncallerid=<{phone}>\nauth={phone}\n")
+        web = f"webrtc=yes\nallow=!all,opus,ulaw\nrtp_timeout={RTP_TIMEOUT_S}\nrtp_timeout_hold=60\n"
+        parts[-1] += web if phone in wish.web_phones else shared
+        parts.append(f"[{phone}]\ntype=aor\nmax_contacts=1\nremove_existing=yes\nmaximum_expiration=120\n")
+    if wish.web_phones:
+        parts.append("[ws]\ntype=transport\nprotocol=ws\nbind=127.0.0.1\n")
+        parts.append("[wss]\ntype=transport\nprotocol=wss\nbind=127.0.0.1\n")
     return "\n".join(parts)
 
 

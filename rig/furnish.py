@@ -13,7 +13,7 @@ from rig.process import HERE, ServerFailed, fetched, reserved
 MUSIC_HZ = 523.0
 # Below the range from which the kernel hands out ports, so that no telephone of a test holds one of them; SIP, manager
 # and HTTP apart from RTP, so that no call of another instance does.
-CONTROL_PORTS = range(10000, 14000, 3)
+CONTROL_PORTS = range(10000, 14000, 4)
 MEDIA_PORTS = range(14000, 32000)
 # As others name the folder of the core sounds, and as Debian does.
 CORE_SOUNDS = ("en", "en_US_f_Allison")
@@ -68,16 +68,25 @@ def furnish(directory: Path, installation: Installation, texts: Mapping[str, str
     _link_data(installation.data, directory / "data", sounds)
 
 
+def certificate() -> str:
+    """Return a certificate for the loopback address, and its key."""
+    import trustme  # late: the demo goes without it
+
+    made = trustme.CA().issue_cert("127.0.0.1", "localhost")
+    pem = [*made.cert_chain_pems, made.private_key_pem]
+    return "".join(one.bytes().decode() for one in pem)
+
+
 def reserve_ports(rtp_ports: int) -> tuple[Ports, socket.socket]:
     """Free ports, and the token that keeps them from every other instance on this machine until it is closed.
 
     RTP is not reserved: Asterisk itself passes over ports there that are taken.
     """
     for first in random.sample(CONTROL_PORTS, len(CONTROL_PORTS)):
-        if token := reserved(first, 3):
+        if token := reserved(first, 4):
             media = random.randrange(MEDIA_PORTS.start, MEDIA_PORTS.stop - rtp_ports, 2)
-            return Ports(first, first + 1, first + 2, (media, media + rtp_ports - 1)), token
-    raise ServerFailed("no three free ports are left for another Asterisk")
+            return Ports(first, first + 1, first + 2, first + 3, (media, media + rtp_ports - 1)), token
+    raise ServerFailed("no four free ports are left for another Asterisk")
 
 
 def _link_data(source: Path, target: Path, sounds: Path | None) -> None:
