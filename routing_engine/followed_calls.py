@@ -22,7 +22,7 @@ from routing_engine.calls.ports import SoundFile
 from routing_engine.calls.site import PbxSite
 from routing_engine.calls.tracker import CallTracker, TrackedCall
 from routing_engine.config.load import Configuration
-from routing_engine.config.pbxs import users_by_phone
+from routing_engine.config.people import users_by_phone
 from routing_engine.contacts import ContactMatcher, ContactsDown, contact_models, routed_contact
 from routing_engine.core.events import CallRouted, ConfigurationTaken, Reading
 from routing_engine.core.model import Decision
@@ -41,7 +41,8 @@ from routing_engine.event_bus import EventBus
 from routing_engine.logger import Logger
 from routing_engine.pbx.recordings import Recordings, recordings_of
 from routing_engine.pbx.watcher import PbxWatcher
-from routing_engine.settings.pbx import Pbx, User
+from routing_engine.settings.pbx import Pbx
+from routing_engine.settings.people import User
 from routing_engine.settings.stores import database_place
 from routing_engine.storage.database import Database
 from routing_engine.storage.place import DatabasePlace

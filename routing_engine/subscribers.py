@@ -210,6 +210,7 @@ def _follow_calls(host: Host) -> FollowedCalls:
 async def _open_api(host: Host, calls: FollowedCalls, address: ListenerAddress) -> Subscriber:
     """Answer programs. Raises `OSError` when the address is taken."""
     # late: as above
+    from routing_engine.web.access import Access
     from routing_engine.web.api import ApiListener
     from routing_engine.web.calls_api import CallsApi
     from routing_engine.web.contacts_api import ContactsApi
@@ -222,14 +223,15 @@ async def _open_api(host: Host, calls: FollowedCalls, address: ListenerAddress) 
     reports = ReportsApi(database, book, calls.follows, number, time.time)
     contacts = ContactsApi(book, calls.desk_site, calls.asked_by_route)
     offers = (CallsApi(book, time.time, number), contacts, reports)
-    api = ApiListener(offers, keys_in_force(settings.api_keys), time.monotonic, access_to(address))
+    access = Access(keys_in_force(settings.api_keys), host.configuration.people, time.monotonic)
+    api = ApiListener(offers, access, access_to(address))
     pages = api.pages = Pages(settings.pages.frames)
     await api.listen(address.host, address.port)
     host.addresses["http"] = api.addresses
     reports.start()
 
     def change(configuration: Configuration) -> Sequence[str]:
-        api.ring.keys = keys_in_force(configuration.settings.api_keys)
+        access.change(keys_in_force(configuration.settings.api_keys), configuration.people)
         pages.change(configuration.settings.pages.frames)
         now = configuration.settings.listeners.http
         if now is not None and (now.host, now.port) == (address.host, address.port):

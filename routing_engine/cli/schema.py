@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from routing_engine.cli.common import misuse
-from routing_engine.config.folder import ENGINE, INTEGRATIONS, PBXS, PROVIDERS, ROUTES, USERS, WEBHOOKS
+from routing_engine.config.folder import ENGINE, GROUPS, INTEGRATIONS, PBXS, PROVIDERS, ROUTES, USERS, WEBHOOKS
 from routing_engine.config.schema import (
     common_keys_schema,
     engine_schema,
     file_schema,
+    groups_schema,
     integration_schema,
     pbx_schema,
     route_schema,
@@ -31,7 +32,7 @@ from routing_engine.settings.value_types import Schema, SchemaOf
 FOLDER = "schema"
 _MODELINE = "# yaml-language-server: $schema="
 _FOLDERS = {ROUTES: "route", INTEGRATIONS: "integration", PROVIDERS: "provider", PBXS: "pbx", WEBHOOKS: "webhook"}
-_FILES = {**dict.fromkeys(ENGINE, "engine"), **dict.fromkeys(USERS, "users")}
+_FILES = {**dict.fromkeys(ENGINE, "engine"), **dict.fromkeys(USERS, "users"), **dict.fromkeys(GROUPS, "groups")}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +65,7 @@ def schemas(folder: Path) -> Mapping[str, Callable[[], Schema]]:
         "route": route_schema,
         "pbx": pbx_schema,
         "users": users_schema,
+        "groups": groups_schema,
         "webhook": webhook_schema,
     }
 

@@ -36,6 +36,8 @@ _ROOMS = {
 ENGINE = ("engine.yaml", "engine.yml")
 #: And of the file of the people who take calls.
 USERS = ("users.yaml", "users.yml")
+#: And of what each group of them may.
+GROUPS = ("groups.yaml", "groups.yml")
 _LARGEST = 1 << 20
 #: 100,000 numbers with a remark each are some 5 MiB.
 _LARGEST_LIST = 16 << 20
@@ -83,6 +85,11 @@ class FolderTexts:
         """The name and text of users.yaml; None when it is missing."""
         return self._first(USERS)
 
+    @property
+    def groups(self) -> tuple[str, str | UnreadableFile] | None:
+        """The name and text of groups.yaml; None when it is missing."""
+        return self._first(GROUPS)
+
     def _first(self, names: tuple[str, ...]) -> tuple[str, str | UnreadableFile] | None:
         return next(((name, self.texts[name]) for name in names if name in self.texts), None)
 
@@ -129,7 +136,7 @@ def _sign(name: str, path: Path) -> tuple[str, ...] | tuple[str, str, int, int, 
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    yield from ((name, folder / name) for name in (*ENGINE, *USERS) if os.path.lexists(folder / name))
+    yield from ((name, folder / name) for name in (*ENGINE, *USERS, *GROUPS) if os.path.lexists(folder / name))
     for room, endings in _ROOMS.items():
         for name in _names(folder / room, endings):
             yield f"{room}/{os.fsencode(name).decode('utf-8', 'replace')}", folder / room / name

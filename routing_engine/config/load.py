@@ -31,11 +31,12 @@ from routing_engine.settings.environment import read_environment_file
 from routing_engine.settings.integration import Integration, IntegrationFacts, IntegrationKeys, ProviderSetup
 from routing_engine.settings.listeners import Listeners
 from routing_engine.settings.mirror import check_listing, check_live, listing_of
+from routing_engine.settings.people import DEFAULT_GROUP, Group, People, User
 from routing_engine.settings.spec import read
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, suggest
 
 if TYPE_CHECKING:
-    from routing_engine.settings.pbx import Pbx, User
+    from routing_engine.settings.pbx import Pbx
     from routing_engine.settings.webhook import WebhookKeys
 
 #: Reads an integration's section (`provider` is taken) and closes it. It gets the integration's name too, and notes
@@ -61,7 +62,7 @@ class Configuration:
     """A whole folder that can be used. `remarks` are no faults; `revision` differs with the content only.
 
     `failing` holds the examples that fail, where they were not a reason to refuse the folder. `pbxs` are the Asterisks
-    whose calls are followed, `users` those who take them, `webhooks` who is told of them.
+    whose calls are followed, `users` those who take them, `groups` what these may, `webhooks` who is told of them.
     """
 
     settings: EngineSettings
@@ -73,7 +74,14 @@ class Configuration:
     failing: tuple[Problem, ...] = ()
     pbxs: Mapping[str, Pbx] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
+    groups: Mapping[str, Group] = field(default_factory=dict)
     webhooks: Mapping[str, WebhookKeys] = field(default_factory=dict)
+
+    @property
+    def people(self) -> People:
+        """Who takes calls, and what each may."""
+        models = {f"{name}.{model}" for name, one in self.integrations.items() for model in one.models}
+        return People(self.users, self.groups, frozenset(models))
 
 
 def read_configuration(
@@ -154,6 +162,7 @@ class _FolderReader:
         self.routes: Mapping[str, RouteFile | None] = {}
         self.pbxs: Mapping[str, Pbx] = {}
         self.users: Mapping[str, User] = {}
+        self.groups: Mapping[str, Group] = {}
         self.webhooks: Mapping[str, WebhookKeys] = {}
 
     def read_whole(self) -> None:
@@ -165,6 +174,7 @@ class _FolderReader:
         self.routes = self._read_routes()
         self._check_match_order()
         self.pbxs = self._read_pbxs()
+        self.groups = self._read_groups()
         self.users = self._read_users()
         self.webhooks = self._read_webhooks()
 
@@ -196,6 +206,7 @@ class _FolderReader:
             revision=self.snapshot.revision,
             pbxs=self.pbxs,
             users=self.users,
+            groups=self.groups,
             webhooks=self.webhooks,
         )
         # Only now: an example would fail for the sake of any other problem, and hide it.
@@ -345,12 +356,24 @@ class _FolderReader:
     def _read_users(self) -> dict[str, User]:
         if self.snapshot.users is None:
             return {}
-        from routing_engine.config.pbxs import read_users  # late: many folders have none
+        from routing_engine.config.people import read_users  # late: many folders have none
 
         notes, text = self._open(*self.snapshot.users)
         # By their files: a PBX with a problem is there all the same.
         known = [PurePosixPath(file).stem for file in self.snapshot.under(PBXS)]
-        found = {} if text is None else read_users(text, notes, known, self.integrations)
+        found = {} if text is None else read_users(text, notes, known, self.integrations, self.groups)
+        self._note(notes)
+        return found
+
+    def _read_groups(self) -> dict[str, Group]:
+        from routing_engine.config.people import read_groups, usual_groups  # late: as above
+
+        models = {name: None if one is None else one.models for name, one in self.integrations.items()}
+        if self.snapshot.groups is None:
+            return usual_groups(f"{name}.{model}" for name, known in models.items() for model in known or ())
+        notes, text = self._open(*self.snapshot.groups)
+        # What cannot be read allows nothing: a start without it must not open what was closed.
+        found = {DEFAULT_GROUP: Group(DEFAULT_GROUP)} if text is None else read_groups(text, notes, models)
         self._note(notes)
         return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from routing_engine.config.engine_yaml import EngineSettings
-from routing_engine.config.pbxs import USERS
+from routing_engine.config.people import GROUPS, USERS
 from routing_engine.config.route.read import RouteKeys
 from routing_engine.settings.integration import IntegrationKeys
 from routing_engine.settings.pbx import PbxKeys
@@ -40,6 +40,11 @@ def webhook_schema() -> Schema:
 def users_schema() -> Schema:
     """Return the schema of users.yaml."""
     return file_schema("users.yaml of Routing Engine", USERS.schema)
+
+
+def groups_schema() -> Schema:
+    """Return the schema of groups.yaml."""
+    return file_schema("groups.yaml of Routing Engine", GROUPS.schema)
 
 
 def integration_schema(providers: Mapping[str, SchemaOf]) -> Schema:

@@ -17,7 +17,7 @@ from routing_engine.core.ports import Clock
 from routing_engine.delivery.jobs import Dead, Delivered, DeliveryBook, Job, SendOutcome, Skipped, TryAgain
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderSkipped, ProviderThrottled
 from routing_engine.settings.call_log import CallLogKeys
-from routing_engine.settings.pbx import User, phone_parts
+from routing_engine.settings.people import User, phone_parts
 
 #: How long it is believed who somebody is in the CRM, or that nobody is.
 KNOWN_S = 3600.0

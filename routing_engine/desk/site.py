@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from routing_engine.calls.ports import RecordDesk
 from routing_engine.contacts import ContactMatcher
 from routing_engine.settings.integration import FieldInfo, Integration, Model, Titled
-from routing_engine.settings.pbx import User
+from routing_engine.settings.people import User
 
 _NOT_THERE = Model("", {})
 

@@ -9,8 +9,9 @@ from typing import Literal, TypeAlias, get_args
 from routing_engine.settings.spec import nested, required
 from routing_engine.settings.value_types import choice, mapping_of, one_or_more, secret
 
-#: What a key may: read calls, write to them, tell of calls of another telephone system.
-Right: TypeAlias = Literal["calls.read", "calls.write", "events"]
+#: What a key may: read calls, write to them, have people call, ask how a route would decide, have a password made for a
+#: telephone, tell of calls of another telephone system.
+Right: TypeAlias = Literal["calls.read", "calls.write", "dial", "decide", "sip", "events"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
 #: A shorter one can be found by trying.
 SHORTEST_KEY = 16

@@ -1,22 +1,20 @@
-"""A file of `pbxs/`: one Asterisk whose calls are followed. And `users.yaml`: the people who take calls."""
+"""A file of `pbxs/`: one Asterisk whose calls are followed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from routing_engine.settings.dialling import NUMBERS, DialKeys, NumberRange, SipKeys
 from routing_engine.settings.history import HistoryKeys
 from routing_engine.settings.listeners import HostPort, host_port_like
-from routing_engine.settings.spec import nested, not_yet, required, setting
+from routing_engine.settings.spec import nested, required, setting
 from routing_engine.settings.value_types import (
     Schema,
     ValueType,
     filled,
     listed,
-    mapping_of,
     matching,
     one_or_more,
     parsed,
@@ -27,12 +25,8 @@ from routing_engine.settings.yaml_reader import Section, YamlValue
 
 #: Where the extension stands in `phones`.
 EXTENSION = "{extension}"
-_DIALS_LATER = "remove it: people dial from the engine with the next version"
-_RIGHTS_LATER = "remove it: people have rights with the next version"
 _TECHNOLOGY = re.compile(r"[A-Za-z0-9]+/\S+\Z", re.ASCII)
 _WEB = re.compile(r"https?://[A-Za-z0-9.\-_\[\]:]+(?:/[!-~]*)?\Z", re.ASCII)
-_PHONE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_\-]{0,63})/([A-Za-z0-9][A-Za-z0-9_.\-*#+]{0,79})\Z", re.ASCII)
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 
 
 def _phones(pattern: str) -> str:
@@ -177,54 +171,3 @@ class Pbx:
 
     name: str
     keys: PbxKeys
-
-
-# ------------------------------------------------------------------------------------------- people
-
-
-@dataclass(frozen=True, slots=True)
-class UserKeys:
-    """One entry of users.yaml."""
-
-    name: str = required(text(), "", "as people write it", example="Anna Gruber")
-    email: str = setting(
-        matching(_EMAIL, "'{}' is not an e-mail address", "write for example anna@example.com", "e-mail address"),
-        "",
-        "by which integrations know the person",
-        example="anna@example.com",
-    )
-    phones: tuple[str, ...] = setting(
-        one_or_more(
-            matching(_PHONE, "'{}' is not a phone", "write PBX/EXTENSION, such as main/201", "`PBX/EXTENSION`")
-        ),
-        (),
-        "the phones that ring for the person. A phone belongs to one person",
-        example="[main/201, main/201-web]",
-    )
-    crm: Mapping[str, str] = setting(
-        mapping_of(text(), "'{}' of 'crm'").called("mapping, integration to the id there"),
-        {},
-        "who this is in an integration",
-        usual="found by e-mail, then by extension",
-        example="{crm: '0051t000001'}",
-    )
-    group: str = not_yet(_RIGHTS_LATER)
-    role: str = not_yet(_RIGHTS_LATER)
-    caller_ids: str = not_yet(_DIALS_LATER)
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A person who takes calls, by the key in users.yaml. `crm` is who this is in an integration, where it is said."""
-
-    key: str
-    name: str
-    email: str = ""
-    phones: tuple[str, ...] = ()
-    crm: Mapping[str, str] = field(default_factory=dict)
-
-
-def phone_parts(phone: str) -> tuple[str, str]:
-    """Return the PBX and the extension of a phone, `main/201`."""
-    pbx, _, extension = phone.partition("/")
-    return pbx, extension

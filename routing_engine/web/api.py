@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from aiohttp import web
 
 from routing_engine.connections import EVERYBODY, AccessList
-from routing_engine.core.ports import Clock
 from routing_engine.errors import StaleVersion, StorageError, UnknownCall
 from routing_engine.http_server import HttpLimits, HttpListener
-from routing_engine.settings.api import Program
+from routing_engine.web.access import Access, need_right
 from routing_engine.web.answers import sent
 from routing_engine.web.endpoints import Endpoint, Endpoints
-from routing_engine.web.keys import KeyRing
 from routing_engine.web.pages import Pages
 from routing_engine.web.requests import (
+    NOBODY,
+    Actor,
     ApiAnswer,
     ApiError,
     ApiRequest,
@@ -37,14 +37,12 @@ _LONGEST_QUERY = 2000
 
 
 class ApiListener(HttpListener):
-    """The listener `http`: finds the row of a request, looks at its key, and answers."""
+    """The listener `http`: finds the row of a request, looks at who asks, and answers."""
 
-    def __init__(
-        self, offers: Sequence[Endpoints], keys: Sequence[Program], clock: Clock, access: AccessList = EVERYBODY
-    ) -> None:
+    def __init__(self, offers: Sequence[Endpoints], access: Access, hosts: AccessList = EVERYBODY) -> None:
         limits = HttpLimits(MOST_CONNECTIONS, SILENT_S, kept=True, longest_line=8190)
-        super().__init__("http", self._answered, limits, access)
-        self.ring = KeyRing(keys, clock)
+        super().__init__("http", self._answered, limits, hosts)
+        self.access = access
         #: What is shown to people, without a key; set before it listens.
         self.pages: Pages | None = None
         self._rows = [(row.pattern, row) for offer in offers for row in offer.endpoints()]
@@ -69,24 +67,13 @@ class ApiListener(HttpListener):
     async def _found(self, request: web.BaseRequest) -> ApiAnswer | PlainAnswer | StreamAnswer:
         row, values = self._row_of(request)
         # Also where the address takes none: who guesses is not listened to anywhere.
-        key = self._key_of(request) if row is None or row.right is not None else None
+        asked = row is None or row.right is not None
+        actor = await self.access.of(request) if asked else NOBODY
         if row is None:
             raise ApiError(404, "unknown_address", f"there is no {request.path[:200]}", "see the reference of the API")
-        if key is not None and row.right not in key.may:
-            sentence = f"the key '{key.name}' has no right '{row.right}'"
-            raise ApiError(403, "no_right", sentence, "the administrator: api_keys in engine.yaml")
-        return await row.answer(await _request(request, row, key.name if key is not None else "", values))
-
-    def _key_of(self, request: web.BaseRequest) -> Program:
-        address = request.remote or ""
-        if self.ring.waits(address):
-            raise ApiError(429, "too_many_tries", "too many wrong keys came from this address", "wait a minute")
-        key = self.ring.of(request.headers.get("Authorization", ""))
-        if key is None:
-            self.ring.note_wrong(address)
-            remedy = "send 'Authorization: Bearer KEY' with a key of api_keys in engine.yaml"
-            raise ApiError(401, "no_key", "the request has no key that is known", remedy)
-        return key
+        if row.right is not None:
+            need_right(actor, row.right)
+        return await row.answer(await _request(request, row, actor, values))
 
     def _row_of(self, request: web.BaseRequest) -> tuple[Endpoint | None, Mapping[str, str]]:
         found = [(row, match) for pattern, row in self._rows if (match := pattern.match(request.path)) is not None]
@@ -101,14 +88,14 @@ class ApiListener(HttpListener):
         return None, {}
 
 
-async def _request(request: web.BaseRequest, row: Endpoint, key: str, values: Mapping[str, str]) -> ApiRequest:
+async def _request(request: web.BaseRequest, row: Endpoint, actor: Actor, values: Mapping[str, str]) -> ApiRequest:
     query = _query(request, row)
     body = read_body(await _body(request))
     for name in body:
         # A misspelt one must not be lost in silence.
         if row.members and name not in row.members:
             raise bad_value(name, "is not known", f"known are: {', '.join(row.members)}")
-    return ApiRequest(key, values, query, body, _version(request), request.headers)
+    return ApiRequest(actor, values, query, body, _version(request), request.headers)
 
 
 def _query(request: web.BaseRequest, row: Endpoint) -> Mapping[str, str]:

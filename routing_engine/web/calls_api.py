@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar, get_args
 
-from routing_engine.calls.as_json import JsonValue, call_json
+from routing_engine.calls.as_json import JsonValue
 from routing_engine.calls.call import Call, CallContact, CallOutcome, Direction, Note, Sentiment
 from routing_engine.calls.json_schema import MOMENT
 from routing_engine.calls.requests import CallEdit, CallQuery
-from routing_engine.errors import UnknownCall
 from routing_engine.web.endpoints import (
     CALL,
     TEXT,
@@ -23,7 +22,8 @@ from routing_engine.web.endpoints import (
     text,
     words,
 )
-from routing_engine.web.requests import ApiAnswer, ApiRequest, bad_value
+from routing_engine.web.requests import Actor, ApiAnswer, ApiError, ApiRequest, bad_value
+from routing_engine.web.rights import need_call, need_model, sees, shown
 
 MOST_CALLS = 200
 _LONGEST_NOTE, _LONGEST_TAG, _MOST_TAGS = 20_000, 100, 100
@@ -100,7 +100,9 @@ class CallsApi:
             calls, following = await self._calls.find(self._wanted(request))
         except ValueError as error:
             raise bad_value("cursor", str(error), "take 'next' of the page before") from None
-        return ApiAnswer({"calls": [call_json(call) for call in calls], "next": following})
+        # The query has narrowed it already; what it might miss is not told all the same.
+        told = [shown(request.actor, call) for call in calls if sees(request.actor, call)]
+        return ApiAnswer({"calls": [*told], "next": following})
 
     def _wanted(self, request: ApiRequest) -> CallQuery:
         query = request.query
@@ -108,7 +110,7 @@ class CallsApi:
         return CallQuery(
             since=request.moment("since", query.get("since")),
             until=request.moment("until", query.get("until")),
-            user=query.get("user"),
+            user=_whose(request.actor, query.get("user")),
             number=None if number is None else self._number(number),
             outcome=_word("outcome", query.get("outcome"), get_args(CallOutcome)),
             direction=_word("direction", query.get("direction"), get_args(Direction)),
@@ -117,20 +119,23 @@ class CallsApi:
         )
 
     async def _one(self, request: ApiRequest) -> ApiAnswer:
-        call = await self._calls.call(request.path["id"])
-        if call is None:
-            raise UnknownCall(f"there is no call '{request.path['id'][:80]}'")
-        return _answer(call)
+        return _answer(request.actor, await self._seen(request))
+
+    async def _seen(self, request: ApiRequest) -> Call:
+        asked = request.path["id"]
+        return need_call(request.actor, await self._calls.call(asked), asked)
 
     async def _edit(self, request: ApiRequest) -> ApiAnswer:
-        return _answer(await self._calls.edit(request.path["id"], self._read_edit(request), request.version))
+        call, edit = await self._seen(request), self._read_edit(request)
+        _need_contacts(request.actor, call, edit)
+        return _answer(request.actor, await self._calls.edit(call.id, edit, request.version))
 
     def _read_edit(self, request: ApiRequest) -> CallEdit:
         note = request.text("notes", _LONGEST_NOTE)
         sentiment = _word("sentiment", request.text("sentiment"), get_args(Sentiment))
         tags, add, remove = _tags(request.body.get("tags"))
         return CallEdit(
-            notes=(Note(self._now(), request.key, note),) if note else (),
+            notes=(Note(self._now(), request.actor.name, note),) if note else (),
             tags=tags,
             add_tags=add,
             remove_tags=remove,
@@ -141,8 +146,26 @@ class CallsApi:
         )
 
 
-def _answer(call: Call) -> ApiAnswer:
-    return ApiAnswer(call_json(call), headers={"ETag": f'"{call.version}"'})
+def _answer(actor: Actor, call: Call) -> ApiAnswer:
+    return ApiAnswer(shown(actor, call), headers={"ETag": f'"{call.version}"'})
+
+
+def _whose(actor: Actor, asked: str | None) -> str | None:
+    """Return whose calls are listed. Raises `ApiError` for somebody else's where only the own may be seen."""
+    if actor.user is None or actor.sees_all:
+        return asked
+    if asked not in (None, actor.user.key):
+        raise ApiError(403, "no_right", "the calls of others are not shown to you", "leave out 'user'")
+    return actor.user.key
+
+
+def _need_contacts(actor: Actor, call: Call, edit: CallEdit) -> None:
+    """Raise `ApiError` where a record would be linked, or taken away, that the person may not even read."""
+    before = call.contact if edit.contact is not None else None
+    after = edit.contact if isinstance(edit.contact, CallContact) else None
+    for contact in (before, after) if actor.user is not None else ():
+        if contact is not None and contact.integration is not None and contact.model is not None:
+            need_model(actor, contact.integration, contact.model, "read")
 
 
 def _is_null(request: ApiRequest, name: str) -> bool:

@@ -17,6 +17,8 @@ from routing_engine.settings.api import Right
 from routing_engine.web.requests import ApiAnswer, ApiRequest, PlainAnswer, StreamAnswer
 
 Schema: TypeAlias = JsonObject
+#: What an address asks for: a right, or `person`, anybody who has logged in.
+Need: TypeAlias = Right | Literal["person"]
 AnswerTo: TypeAlias = Callable[[ApiRequest], Awaitable[ApiAnswer | PlainAnswer | StreamAnswer]]
 
 TEXT: Schema = {"type": "string"}
@@ -84,14 +86,14 @@ class Gives:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One address: `{id}` in its path is a value. `right` is what one must have; None: everybody may, without a key.
+    """One address: `{id}` in its path is a value. `right` is what one must have; None: everybody may, unasked.
 
     `body` is the schema of the JSON that it takes. `refuses` are statuses of errors beside those of every address.
     """
 
     method: str
     path: str
-    right: Right | None
+    right: Need | None
     answer: AnswerTo
     summary: str = ""
     parameters: tuple[Parameter, ...] = ()

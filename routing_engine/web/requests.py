@@ -1,4 +1,4 @@
-"""A request of a program and the answer to it, as JSON: what was asked, what is wrong with it, and what to do."""
+"""A request and the answer to it, as JSON: who asks for what, what is wrong with it, and what to do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from routing_engine.calls.as_json import JsonObject, JsonValue
 from routing_engine.errors import RoutingEngineError
+from routing_engine.settings.api import Right
+from routing_engine.settings.people import User, Verb
 
 
 class ApiError(RoutingEngineError):
@@ -33,13 +35,37 @@ class ApiError(RoutingEngineError):
 
 
 @dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks: a program (`user` is None), or a person. `name` is its key of engine.yaml, or that of users.yaml.
+
+    `models` says what may be done with the records of each data model, `integration.model`. `session` is the person's,
+    "" for a program.
+    """
+
+    name: str
+    may: frozenset[Right] = frozenset()
+    user: User | None = None
+    models: Mapping[str, frozenset[Verb]] = field(default_factory=dict)
+    session: str = ""
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether all calls may be seen, and not the own alone."""
+        return self.user is None or self.user.role != "agent"
+
+
+#: Who has said no name, and may do what anybody may.
+NOBODY = Actor("")
+
+
+@dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """What a program asks. `key` is its name in engine.yaml, `path` the values in the address, `body` its JSON.
+    """What somebody asks. `path` are the values in the address, `body` is the JSON that was sent.
 
     `headers` are those of HTTP, in any case; `version` is what `If-Match` asks for.
     """
 
-    key: str
+    actor: Actor
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: JsonObject = field(default_factory=dict)
@@ -77,7 +103,7 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """What a program gets, as JSON; nothing of it with 204 and 304."""
+    """What is answered, as JSON; nothing of it with 204 and 304."""
 
     body: JsonObject
     status: int = 200

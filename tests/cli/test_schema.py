@@ -21,7 +21,7 @@ def test_the_schemas_are_written_beside_the_configuration(run: Run, tmp_path: Pa
     written = sorted(path.name for path in (tmp_path / "schema").iterdir())
     assert (code, written) == (
         0,
-        ["engine.json", "integration.json", "pbx.json", "provider.json", "route.json", "users.json", "webhook.json"],
+        [f"{kind}.json" for kind in "engine groups integration pbx provider route users webhook".split()],
     )
     assert all(name in out for name in written)
 

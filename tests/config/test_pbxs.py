@@ -1,10 +1,10 @@
-"""pbxs/*.yaml and users.yaml: what is read, and each fault with its line and remedy."""
+"""pbxs/*.yaml: what is read, and each fault with its line and remedy."""
 
 from __future__ import annotations
 
 import pytest
 
-from routing_engine.config.pbxs import read_pbx, read_users, users_by_phone
+from routing_engine.config.pbxs import read_pbx
 from routing_engine.settings.dialling import may_show
 from routing_engine.settings.yaml_reader import Problems
 
@@ -18,12 +18,6 @@ def notes(file: str = "pbxs/main.yaml") -> Problems:
 def problems_of(text: str, name: str = "main") -> list[str]:
     found = notes()
     assert read_pbx(name, text, found) is None
-    return [str(one) for one in found.problems]
-
-
-def of_users(text: str) -> list[str]:
-    found = notes("users.yaml")
-    read_users(text, found, ["main"], ["crm"])
     return [str(one) for one in found.problems]
 
 
@@ -105,36 +99,3 @@ def test_numbers_hold_single_ones_and_ranges() -> None:
 
 def test_a_pbx_cannot_be_called_anything() -> None:
     assert "cannot be called 'a/b'" in problems_of(MAIN, "a/b")[0]
-
-
-def test_a_phone_belongs_to_one_person() -> None:
-    text = "anna: {name: Anna, phones: [main/201]}\nbert: {name: Bert, phones: [main/201]}\n"
-    assert of_users(text) == [
-        "users.yaml:2: the phone 'main/201' is that of 'anna' already; let it belong to one of them"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("anna: {name: Anna, phones: [201]}\n", "'201' is not a phone"),
-        ("anna: {name: Anna, phones: [mian/201]}\n", "names the PBX 'mian', which is not there; did you mean 'main'?"),
-        ("anna: {name: Anna, email: anna}\n", "'anna' is not an e-mail address"),
-        ("anna: {name: Anna, crm: {crn: 7}}\n", "names the integration 'crn', which is not there"),
-        ("anna: {phones: [main/201]}\n", "'name'"),
-        ("anna:\n", "says nothing"),
-        ("a b: {name: Anna}\n", "a user cannot be called 'a b'"),
-        ("anna: {name: Anna, role: agent}\n", "people have rights with the next version"),
-    ],
-)
-def test_a_fault_of_a_user_is_told_with_its_line(text: str, said: str) -> None:
-    (told, *_) = of_users(text)
-    assert told.startswith("users.yaml:1: ")
-    assert said in told
-
-
-def test_users_are_known_by_their_phones() -> None:
-    text = "anna: {name: Anna, email: a@example.com, phones: [main/201, main/201-web], crm: {crm: '5'}}\n"
-    found = read_users(text, notes("users.yaml"), ["main"], ["crm"])
-    assert users_by_phone(found) == {"main/201": "anna", "main/201-web": "anna"}
-    assert found["anna"].crm == {"crm": "5"}

@@ -19,7 +19,7 @@ from routing_engine.errors import (
     ProviderUnreachable,
 )
 from routing_engine.settings.call_log import CallLogKeys
-from routing_engine.settings.pbx import User
+from routing_engine.settings.people import User
 
 ANNA = CallContact("found", "crm", "contact", "7", "Anna Gruber")
 CALL = Call("c1", "main", "1.1", "inbound", 1.0, from_="+436641112223", state="ended", outcome="missed", contact=ANNA)

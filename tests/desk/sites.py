@@ -13,7 +13,7 @@ from routing_engine.core.model import Record
 from routing_engine.desk.site import DeskSite
 from routing_engine.errors import ProviderRefused
 from routing_engine.settings.integration import FieldInfo, Integration, Model
-from routing_engine.settings.pbx import User
+from routing_engine.settings.people import User
 
 ANNA = Record(
     {"id": "7", "name": "Anna Gruber", "phone": "+436641112223", "score": 12, "margin": "secret"},

@@ -23,7 +23,8 @@ from routing_engine.providers.http.settings import PRESETS
 from routing_engine.providers.oauth.settings import KEY_VARIABLE
 from routing_engine.settings.api import RIGHTS
 from routing_engine.settings.listeners import Listeners
-from routing_engine.settings.pbx import HistoryKeys, PbxKeys, UserKeys
+from routing_engine.settings.pbx import HistoryKeys, PbxKeys
+from routing_engine.settings.people import UserKeys
 from routing_engine.settings.spec import keys_of
 
 from .pages import REFERENCE, ROOT, names, section, table, tables

@@ -19,7 +19,8 @@ from routing_engine.providers.oauth.plan import PlanKeys
 from routing_engine.providers.oauth.settings import OAuthAppKeys, OwnAddressKeys
 from routing_engine.providers.registry import PROVIDERS
 from routing_engine.settings.integration import IntegrationKeys
-from routing_engine.settings.pbx import PbxKeys, UserKeys
+from routing_engine.settings.pbx import PbxKeys
+from routing_engine.settings.people import GroupKeys, UserKeys
 from routing_engine.settings.reference import refreshed, sections_of
 from routing_engine.settings.spec import schema_of
 from routing_engine.settings.value_types import Definitions
@@ -40,6 +41,7 @@ FILES = [
     EngineSettings,
     PbxKeys,
     UserKeys,
+    GroupKeys,
     WebhookKeys,
     IntegrationKeys,
     RouteKeys,

@@ -21,8 +21,10 @@ from routing_engine.calls.tracker import TrackedCall
 from routing_engine.core.phone import number_text
 from routing_engine.event_bus import EventBus
 from routing_engine.settings.api import Program
+from routing_engine.settings.people import People
 from routing_engine.storage.connector import DatabasePlace
 from routing_engine.storage.database import Database
+from routing_engine.web.access import Access
 from routing_engine.web.api import ApiListener
 from routing_engine.web.calls_api import CallsApi
 from routing_engine.web.keys import MOST_WRONG
@@ -82,7 +84,7 @@ async def site(folder: Path) -> AsyncIterator[Site]:
     await book.open()
     number = partial(number_text, "AT")
     reports = ReportsApi(database, book, lambda name: name == "main", number, lambda: NOW)
-    api = ApiListener((CallsApi(book, lambda: NOW, number), reports), KEYS, lambda: 0.0)
+    api = ApiListener((CallsApi(book, lambda: NOW, number), reports), Access(KEYS, People(), lambda: 0.0))
     await api.listen("127.0.0.1", 0)
     reports.start()
     try:
@@ -234,7 +236,8 @@ async def test_what_waits_is_taken_after_a_restart(tmp_path: Path) -> None:
     database = Database(DatabasePlace(tmp_path / "calls.db"))
     await database.open()
     book = CallBook(database, lambda _: None)
-    api = ApiListener((ReportsApi(database, book, lambda _: False, str, lambda: NOW),), KEYS, lambda: 0.0)
+    reports = ReportsApi(database, book, lambda _: False, str, lambda: NOW)
+    api = ApiListener((reports,), Access(KEYS, People(), lambda: 0.0))
     await api.listen("127.0.0.1", 0)
     async with aiohttp.ClientSession() as session:  # nobody works it out: the engine is killed at once
         headers = {"Authorization": f"Bearer {TELLS}"}

@@ -18,8 +18,10 @@ from routing_engine.contacts import ContactModel, contact_of
 from routing_engine.core.asks import Found
 from routing_engine.event_bus import EventBus
 from routing_engine.settings.api import Program
+from routing_engine.settings.people import People
 from routing_engine.storage.connector import DatabasePlace
 from routing_engine.storage.database import Database
+from routing_engine.web.access import Access
 from routing_engine.web.api import ApiListener
 from routing_engine.web.contacts_api import ContactsApi
 from tests.desk.sites import ANNA, BERND, CUSTOMER, Answers, Desk, desk_site
@@ -64,7 +66,7 @@ async def page(tmp_path: Path) -> AsyncIterator[Page]:
     site = desk_site(answers, desk)
     contacts = ContactsApi(book, lambda: site, lambda _: ())
     keys = (Program("page", KEY, frozenset({"calls.read", "calls.write"})),)
-    api = ApiListener((contacts,), keys, lambda: 0.0)
+    api = ApiListener((contacts,), Access(keys, People(), lambda: 0.0))
     await api.listen("127.0.0.1", 0)
     async with aiohttp.ClientSession() as session:
         yield Page(f"http://{api.addresses[0]}", session, book, database, answers, desk)

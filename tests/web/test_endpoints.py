@@ -12,6 +12,8 @@ import pytest
 
 from routing_engine.errors import ProviderUnreachable
 from routing_engine.settings.api import Program
+from routing_engine.settings.people import People
+from routing_engine.web.access import Access
 from routing_engine.web.api import ApiListener
 from routing_engine.web.endpoints import TEXT, Endpoint, Parameter, takes
 from routing_engine.web.requests import ApiAnswer, ApiRequest, PlainAnswer, StreamAnswer
@@ -40,7 +42,7 @@ class Rows:
         )
 
     async def _query(self, request: ApiRequest) -> ApiAnswer:
-        return ApiAnswer({"asked": dict(request.query), "by": request.key})
+        return ApiAnswer({"asked": dict(request.query), "by": request.actor.name})
 
     async def _body(self, request: ApiRequest) -> ApiAnswer:
         return ApiAnswer(request.body)
@@ -91,7 +93,8 @@ class Open:
 @pytest.fixture
 async def site() -> AsyncIterator[Open]:
     rows = Rows()
-    api = ApiListener((rows,), [Program("writer", KEY, frozenset({"calls.write"}))], lambda: 0.0)
+    program = Program("writer", KEY, frozenset({"calls.write"}))
+    api = ApiListener((rows,), Access([program], People(), lambda: 0.0))
     await api.listen("127.0.0.1", 0)
     async with aiohttp.ClientSession() as session:
         yield Open(rows, api.addresses[0], session)
