@@ -10,6 +10,7 @@ RoutingEngineError
 │   └── ProviderMisread        us, or the other side's developer: the answer has an unexpected shape
 ├── AmiRefused             an administrator of Asterisk: the manager's user, its secret or its rights
 ├── PbxDown                time: a PBX that was told to do something did not answer
+├── CommandRefused         whoever dials, or passes a call on: it cannot be done, and why
 ├── SpeechError            an administrator: the synthesiser did not speak; the caller does not hear the text
 ├── EditRefused            whoever edits a call: it is not there, or is not any more what it was
 │   ├── UnknownCall            there is no call with this id
@@ -122,6 +123,14 @@ class AmiRefused(RoutingEngineError):
 
 class PbxDown(RoutingEngineError):
     """A PBX did not answer, or its connection broke: nobody knows whether it did what it was told."""
+
+
+class CommandRefused(RoutingEngineError):
+    """Something that was to be done with a call cannot be done: `code` for programs, a sentence and a remedy."""
+
+    def __init__(self, code: str, message: str, remedy: str) -> None:
+        self.code, self.message, self.remedy = code, message, remedy
+        super().__init__(f"{message}; {remedy}")
 
 
 class SpeechError(RoutingEngineError):

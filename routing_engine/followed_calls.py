@@ -18,7 +18,7 @@ from routing_engine.call_book import CallBook
 from routing_engine.calls.call import Call, CallContact
 from routing_engine.calls.changes import CallChanged, uuid7
 from routing_engine.calls.pbx_events import PbxEvent
-from routing_engine.calls.ports import SoundFile
+from routing_engine.calls.ports import PbxCommands, SoundFile
 from routing_engine.calls.site import PbxSite
 from routing_engine.calls.tracker import CallTracker, TrackedCall
 from routing_engine.config.load import Configuration
@@ -152,6 +152,11 @@ class FollowedCalls:
         if not route or call.route is None or call.route.reason != "no_record":
             return ()
         return tuple(source.integration for source in route.sources if source.by_caller)
+
+    def commands(self, pbx: str) -> PbxCommands | None:
+        """Return what tells a PBX what to do; None for one that is not followed."""
+        followed = self._pbxs.get(pbx)
+        return None if followed is None else followed.watcher.commands
 
     def begin(self) -> None:
         """Hear what happens from now on."""

@@ -33,8 +33,11 @@ class Parties:
     def wanted(self) -> str | None:
         """What our user dialled, or clicked: then the telephone shows the number that it is about to call."""
         own = self.initiator
-        known = own and (own.exten if own.calls_us else own.shows)
-        return known.value if known else None
+        if own is None or own.calls_us:
+            return own.exten.value if own and own.exten else None
+        # Our own dialler shows it as the other end of the line, others as the caller.
+        shown = (one.value for one in (own.connected, own.shows) if one)
+        return next((one for one in shown if one != _extension(own)), None)
 
 
 def parties(call: CallFacts, site: PbxSite, meetings: Meetings) -> Parties:

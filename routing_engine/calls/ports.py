@@ -173,6 +173,12 @@ class PbxCommands(Protocol):
         answers, and `ValueError` for a control character in a value: it would begin another line.
         """
 
+    async def originate(self, channel: str, fields: Mapping[str, str | Sequence[str]]) -> bool:
+        """Let a phone ring on a channel with this id; return whether it was asked to.
+
+        False: there is no such phone, or it is not registered. Raises what `action` raises.
+        """
+
     async def rest(self, method: str, path: str, body: Mapping[str, JsonField] | None = None) -> int:
         """Return the status of a request to Asterisk's REST interface; `path` begins behind `/ari`.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from routing_engine.calls.call import Call
-from routing_engine.calls.changes import ChangeKind
+from routing_engine.calls.changes import ChangeKind, dialled_id
 from routing_engine.calls.derive import Derivation
 from routing_engine.calls.facts import CallFacts
 from routing_engine.calls.gaps import back, fill, live_events, missing, restarted
@@ -214,7 +214,7 @@ class CallTracker:
         return over
 
     def _news(self, call: CallFacts, derivation: Derivation) -> list[TrackedCall]:
-        call.id = call.id or self._new_id(call.start)
+        call.id = call.id or dialled_id(call.ids) or self._new_id(call.start)
         record = derivation.record()
         if call.known is not None:
             record = gone_on(call.known, record)

@@ -20,6 +20,7 @@ from routing_engine.errors import AmiRefused, ProviderError, ProviderUnreachable
 from routing_engine.logger import Logger
 from routing_engine.pbx.ami_events import CLASSES, events_of, restarted
 from routing_engine.pbx.call_records import PbxHistory
+from routing_engine.pbx.commands import BegunChannels, LocalCommands
 from routing_engine.pbx.genuine import GenuineEvents
 from routing_engine.pbx.history import history_of
 from routing_engine.pbx.snapshot import take_snapshot
@@ -64,6 +65,9 @@ class PbxWatcher:
         self._list_s = list_s
         self._client = AmiClient(server_of(pbx, CLASSES))
         self._genuine = GenuineEvents()
+        self._begun = BegunChannels()
+        #: Tells the PBX what to do, on the connection on which it is followed.
+        self.commands = LocalCommands(self._client, self._begun, pbx.keys.ari)
         self._doubted_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._listing: asyncio.Task[None] | None = None
@@ -86,6 +90,7 @@ class PbxWatcher:
 
     async def close(self) -> None:
         """End the connection."""
+        await self.commands.close()
         await self._client.close()
         tasks = [*self._tasks, *([self._listing] if self._listing is not None else [])]
         for task in tasks:
@@ -112,6 +117,7 @@ class PbxWatcher:
             if (genuine := self._genuine.read(event)) is None:
                 self._doubt()
                 continue
+            self._begun.hear(genuine)
             self._take(genuine)
             read += 1
             if read % _TURN == 0:

@@ -19,6 +19,7 @@ CALLER_ID_VARIABLE = "ROUTING_ENGINE_CALLER_ID"
 _CONTEXT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,78}\Z", re.ASCII)
 _VARIABLE = re.compile(r"_{0,2}[A-Za-z][A-Za-z0-9_]{0,78}\Z", re.ASCII)
 _EXTENSIONS = re.compile(r"[A-Za-z0-9*][A-Za-z0-9_.\-*]{0,79}\Z", re.ASCII)
+_PREFIX = re.compile(r"[0-9*#]{1,8}\Z", re.ASCII)
 _SERVER = re.compile(r"wss?://[A-Za-z0-9.\-_\[\]:]+(?:/[!-~]*)?\Z", re.ASCII)
 _AUTH = re.compile(r"[A-Za-z0-9_.\-]{1,80}\Z", re.ASCII)
 _NUMBER = re.compile(r"\+[1-9][0-9]{5,14}\Z", re.ASCII)
@@ -67,6 +68,17 @@ class DialKeys:
         matching(_VARIABLE, "'{}' is not a variable", f"write for example {CALLER_ID_VARIABLE}", "variable"),
         CALLER_ID_VARIABLE,
         "the channel variable with the caller ID that is to be shown; the dialplan sets it",
+    )
+    numbers_as: Literal["e164", "national"] = setting(
+        choice("e164", "national"),
+        "e164",
+        "how the dialplan wants the numbers of others: `+436641234567`, or as a phone here dials them, `06641234567`",
+    )
+    prefix: str = setting(
+        matching(_PREFIX, "'{}' is no prefix", "write for example '9'", "digits"),
+        "",
+        "what stands in front of the numbers of others, in quotes",
+        example="'9'",
     )
     ring_s: float = setting(number(5, 300, "seconds"), 30.0, "how long the user's phone rings", example="20")
     auto_answer: Mapping[str, tuple[str, ...]] = setting(
