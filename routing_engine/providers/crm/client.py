@@ -22,7 +22,8 @@ from routing_engine.providers.crm.requests import BuiltRequest, OutcomeRule, Req
 from routing_engine.providers.crm.settings import CrmSettings
 from routing_engine.providers.crm.templates import Scope
 from routing_engine.providers.net.credential import Credential, FixedCredential, ask_with
-from routing_engine.providers.net.http_client import Body, HttpAnswer, HttpClient
+from routing_engine.providers.net.http_client import HttpAnswer, HttpClient
+from routing_engine.providers.net.lean_request import Body
 from routing_engine.providers.net.upload import FileBody, Open
 from routing_engine.providers.oauth.client import may_be_asked
 from routing_engine.providers.oauth.refresh import open_credential

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError
@@ -14,11 +14,10 @@ from yarl import URL
 from routing_engine import __version__
 from routing_engine.core.pace import paced
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable, Who
+from routing_engine.providers.net.lean_request import Body, LeanRequests, LeanResponse
 from routing_engine.providers.net.looks_on import LOOKS_ON, HttpExchange
 from routing_engine.retry_after import seconds_until
 
-#: What is sent: bytes, or a file that is read meanwhile.
-Body: TypeAlias = bytes | aiohttp.Payload | None
 _KEEP_ALIVE_S = 60.0
 _DNS_CACHE_S = 60
 
@@ -90,6 +89,7 @@ class HttpClient:
         self._most, self._error_bytes = max_answer_bytes, error_bytes
         self._unix_time = unix_time
         self._client: aiohttp.ClientSession | None = None
+        self._lean: dict[aiohttp.ClientSession, LeanRequests] = {}
         self._under_way: dict[aiohttp.ClientSession, int] = {}
         #: Whether the server has answered at all, and whether there may be a kept connection to it.
         self._answered = self._keeps = False
@@ -124,15 +124,32 @@ class HttpClient:
         self._under_way[session] = self._under_way.get(session, 0) + 1
         began = time.monotonic()
         try:
-            async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
-                self._answered = self._keeps = True
-                heard = await self._body(response)
-                if (tell := LOOKS_ON.get()) is not None:
-                    tell(HttpExchange(method, url, response.status, heard, (time.monotonic() - began) * 1000))
-                return HttpAnswer(response.status, heard, self._wait_s(response), response.headers)
+            lean = self._lean.get(session) or self._lean.setdefault(session, LeanRequests(session))
+            if lean.takes(method, url, headers, body):
+                answer = await self._read_lean(await lean.send(method, url, headers, body))
+            else:
+                async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
+                    answer = await self._read(response)
+            if (tell := LOOKS_ON.get()) is not None:
+                tell(HttpExchange(method, url, answer.status, answer.body, (time.monotonic() - began) * 1000))
+            return answer
         finally:
             self._under_way[session] -= 1
-            await self._close_unused(session)
+            if session is not self._client:
+                await self._close_unused(session)
+
+    async def _read_lean(self, response: LeanResponse) -> HttpAnswer:
+        try:
+            answer = await self._read(response)
+        except BaseException:
+            response.close()
+            raise
+        response.release()
+        return answer
+
+    async def _read(self, response: aiohttp.ClientResponse | LeanResponse) -> HttpAnswer:
+        self._answered = self._keeps = True
+        return HttpAnswer(response.status, await self._body(response), self._wait_s(response.headers), response.headers)
 
     async def _retire(self, session: aiohttp.ClientSession) -> None:
         """Ask on fresh connections from now on. What is under way on the old ones comes to its end there."""
@@ -143,6 +160,7 @@ class HttpClient:
     async def _close_unused(self, session: aiohttp.ClientSession) -> None:
         if session is not self._client and not self._under_way.get(session):
             self._under_way.pop(session, None)
+            self._lean.pop(session, None)
             await session.close()
 
     def session(self) -> aiohttp.ClientSession:
@@ -161,11 +179,11 @@ class HttpClient:
             if session is not None:
                 await session.close()
 
-    def _wait_s(self, response: aiohttp.ClientResponse) -> float | None:
-        text = response.headers.get("Retry-After")
+    def _wait_s(self, headers: Mapping[str, str]) -> float | None:
+        text = headers.get("Retry-After")
         return None if text is None else seconds_until(text, self._unix_time())
 
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _body(self, response: aiohttp.ClientResponse | LeanResponse) -> bytes:
         """Read as much as an answer may hold, counted after decompression; of a refusal only its beginning."""
         # The rest of a refusal's body is not worth waiting for; its connection is closed with it.
         refused = response.status >= 300 and response.status != 404  # which is "no record", and leaves the connection
