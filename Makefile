@@ -1,8 +1,7 @@
 # Every target sets up what it needs by itself: into .venv and .cache here, nothing outside. `make` alone lists them.
 
 PYTEST = .venv/bin/python -m pytest -q
-# Most tests wait more than they work, so that there are more workers than cores: enough to keep two cores busy, and not
-# so many that one's calls are late for want of the other's. A file stays whole, in one worker.
+# As tests/run has it.
 SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 # What a machine without root, mounts or systemd cannot do: its tests are left out there, and that is said.
 NOT_HERE = $(shell unshare --mount true 2>/dev/null && command -v systemd-sysusers >/dev/null || echo ' and not machine')
@@ -19,11 +18,10 @@ demo:      ## real calls through a real Asterisk on demo data: where each landed
 
 unit:      ## the tests that open no socket, process or thread: some seconds
 	@rig/get-python dev
-	@EXAMPLES=10 $(PYTEST) --unit -n 2 --ignore=tests/docs --ignore=tests/house
+	@EXAMPLES=10 tests/run unit --ignore=tests/docs --ignore=tests/house
 
 test:      ## all tests, with real calls and real databases: at most 6 minutes (fetches 250 MB once)
-	@rig/get-all test
-	@$(PYTEST) $(SIDE_BY_SIDE) -m 'not containers and not odoo and not soak and not browser $(NOT_HERE)'
+	@tests/run all 'not containers and not odoo and not soak and not browser $(NOT_HERE)'
 	@$(if $(NOT_HERE),echo "Left out: the service as its systemd unit runs it. It needs root and systemd.")
 
 fast:      ## the tests that need no server that is fetched: a minute

@@ -9,6 +9,8 @@ from collections.abc import Generator, Iterator
 import pytest
 import structlog
 
+import tests.examples  # noqa: F401 - how often a property is tried, before any of them is read
+
 pytest_plugins = ["tests.isolation"]
 
 

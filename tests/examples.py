@@ -16,7 +16,15 @@ LEAST = 5
 UNCHECKED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture)
 
 
+def _scaled(count: int) -> int:
+    return max(LEAST, count * SHARE // 100)
+
+
+#: A property that asks for no number gets its share, too.
+settings.register_profile("share", max_examples=_scaled(100))
+settings.load_profile("share")
+
+
 def examples(count: int, unchecked: Iterable[HealthCheck] = UNCHECKED) -> settings:
     """Return settings for so many examples, without a time limit."""
-    most = max(LEAST, count * SHARE // 100)
-    return settings(max_examples=most, deadline=None, suppress_health_check=list(unchecked))
+    return settings(max_examples=_scaled(count), deadline=None, suppress_health_check=list(unchecked))

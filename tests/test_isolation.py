@@ -86,7 +86,7 @@ def run(folder: Path, *words: str) -> str:
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 def test_what_a_unit_test_opens_is_named_and_a_marked_one_may(tmp_path: Path) -> None:
@@ -100,3 +100,21 @@ def test_what_a_unit_test_opens_is_named_and_a_marked_one_may(tmp_path: Path) ->
 
 def test_only_unit_tests_are_run_where_they_are_wanted(tmp_path: Path) -> None:
     assert "1 deselected" in run(tmp_path, "--unit")
+
+
+def test_only_the_others_are_run_where_they_are_wanted(tmp_path: Path) -> None:
+    said = run(tmp_path, "--not-unit")
+    assert "1 passed" in said
+    assert "PASSED test_it.py::test_marked" in said
+
+
+def test_the_parts_of_the_files_make_the_whole(tmp_path: Path) -> None:
+    said = [run(tmp_path, "--unit", "--part", f"{part}/3") for part in (1, 2, 3)]
+    assert sum("PASSED test_it.py::test_values" in one for one in said) == 1
+    assert sum("no tests ran" in one for one in said) == 2
+
+
+def test_a_mark_that_stands_in_another_file_is_refused(tmp_path: Path) -> None:
+    hidden = "from test_it import pytest as tests\n\n@getattr(tests.mark, 'io')\ndef test_it(): pass\n"
+    (tmp_path / "test_hidden.py").write_text(hidden)
+    assert "write the mark of its tests into the file itself" in run(tmp_path, "--unit")

@@ -169,7 +169,7 @@ def test_a_telephone_that_a_queue_rings_again_and_again_is_one_leg() -> None:
 
 def test_who_waits_for_long_in_a_queue_makes_no_crowd_of_channels() -> None:
     follower = Follower().take(JOINED)
-    for turn in range(100):
+    for turn in range(30):
         members = [phone(f"20{one}", f"1.{turn}{one}", "1.1") for one in range(1, 5)]
         follower.take(event for one in members for event in rings(turn * 20 + 1, CALLER, one))
         follower.take(event for one in members for event in stops(turn * 20 + 16, CALLER, one, "NOANSWER", 19))

@@ -67,7 +67,7 @@ def database() -> Iterator[InlineDatabase]:
     database.close()
 
 
-@pytest.mark.parametrize("calls", [360, pytest.param(3_600, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("calls", [120, pytest.param(3_600, marks=pytest.mark.soak)])
 async def test_after_an_hour_without_the_crm_everything_arrives_once_and_in_order(
     database: InlineDatabase, calls: int
 ) -> None:
