@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from routing_engine.connections import EVERYBODY, AccessList, RefusedConnections
@@ -21,8 +22,21 @@ from routing_engine.logger import Logger
 
 _log = Logger()
 
+#: What we call ourselves, instead of aiohttp's version and Python's.
+SERVER = "routing-engine"
+#: What cannot be answered, in a sentence, by the status of HTTP.
+FAULTS = {
+    400: "this is no HTTP that can be read",
+    408: "the request came too slowly",
+    431: "the address, a header or the number of headers is too large",
+    500: "a fault of the engine; its log says which",
+}
 #: Answers one request. An exception of it becomes a 500 and a line of the log.
 Answer: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+#: Says what is wrong with a request that cannot be read, or with us, by the status of HTTP.
+Refusal: TypeAlias = Callable[[int], web.Response]
+#: aiohttp's own words for a limit of headers, which is no line that is too long.
+_TOO_MANY = "Too many headers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +94,11 @@ class _Door:
 class _Connection(RequestHandler):
     """One connection."""
 
-    __slots__ = ("_door", "_end", "_limits", "_quiet_end")
+    __slots__ = ("_door", "_end", "_limits", "_quiet_end", "_refusal")
 
-    def __init__(self, server: web.Server, quiet: logging.Logger, limits: HttpLimits, door: _Door) -> None:
+    def __init__(
+        self, server: web.Server, quiet: logging.Logger, limits: HttpLimits, door: _Door, refusal: Refusal
+    ) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
@@ -94,7 +110,7 @@ class _Connection(RequestHandler):
             max_field_size=limits.longest_line,
             max_headers=limits.most_headers,
         )
-        self._door, self._limits = door, limits
+        self._door, self._limits, self._refusal = door, limits, refusal
         self._end: asyncio.TimerHandle | None = None
         self._quiet_end: asyncio.TimerHandle | None = None
 
@@ -119,6 +135,22 @@ class _Connection(RequestHandler):
             self._quiet_end = None
         if self.transport is not None:
             self._door.heard(self.transport)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Return the answer to what cannot be read as HTTP, in the listener's own words; the connection ends."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("half of an answer is sent already")
+        too_long = isinstance(exc, LineTooLong) or _TOO_MANY in (message or "")
+        answer = self._refusal(431 if too_long else status)
+        answer.headers["Server"] = SERVER
+        answer.force_close()
+        return answer
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Strike it off the books."""
@@ -149,7 +181,7 @@ class HttpListener:
         """Open the listener. Raises `OSError` when the address is taken or not ours."""
         http = self._http = web.Server(self._answer_one, handler_cancellation=True)
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: _Connection(http, self._quiet, self._limits, self._door), host, port
+            lambda: _Connection(http, self._quiet, self._limits, self._door, self.refusal), host, port
         )
 
     @property
@@ -173,6 +205,10 @@ class HttpListener:
             await self._http.shutdown(0.1)  # 0 would be no limit
         self._door.refused.close()
 
+    def refusal(self, status: int) -> web.Response:
+        """Return what is said of a request that cannot be read, or of a fault of ours."""
+        return web.Response(status=status, text=FAULTS.get(status, FAULTS[400]) + "\n")
+
     # ------------------------------------------------------------------------------------- inside
 
     async def _answer_one(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -184,9 +220,9 @@ class HttpListener:
             _log.error(
                 "listener.failed", listener=self._name, error=type(error).__name__, traceback=traceback_frames(error)
             )
-            answer = web.Response(status=500, text="a fault of the engine; its log says which\n")
+            answer = self.refusal(500)
         if not answer.prepared:
-            answer.headers["Server"] = "routing-engine"  # instead of aiohttp's version and Python's
+            answer.headers["Server"] = SERVER
         if not self._limits.kept:
             answer.force_close()
         return answer

@@ -6,10 +6,8 @@ None. Nobody in `service.py` or `live_calls.py` knows them by name.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from routing_engine import __version__
@@ -17,14 +15,12 @@ from routing_engine.config.engine_sections import LogSettings
 from routing_engine.config.load import Configuration
 from routing_engine.connections import AccessList
 from routing_engine.core.events import CallEnded, Reading
-from routing_engine.core.phone import number_text
 from routing_engine.engine import ActiveConfig
 from routing_engine.event_bus import EventBus
 from routing_engine.journal.writer import Journal
 from routing_engine.live_calls import Around
 from routing_engine.log import log_call
 from routing_engine.metrics.traces import open_traces
-from routing_engine.settings.api import keys_in_force
 from routing_engine.settings.environment import variables_of
 from routing_engine.settings.listeners import ListenerAddress
 from routing_engine.settings.stores import journal_place
@@ -208,43 +204,18 @@ def _follow_calls(host: Host) -> FollowedCalls:
 
 
 async def _open_api(host: Host, calls: FollowedCalls, address: ListenerAddress) -> Subscriber:
-    """Answer programs. Raises `OSError` when the address is taken."""
+    """Answer programs and people. Raises `OSError` when the address is taken."""
     # late: as above
-    from routing_engine.web.access import Access
-    from routing_engine.web.api import ApiListener
-    from routing_engine.web.calls_api import CallsApi
-    from routing_engine.web.contacts_api import ContactsApi
-    from routing_engine.web.pages import Pages
-    from routing_engine.web.reports import ReportsApi
+    from routing_engine.api_service import ApiService
 
-    settings = host.configuration.settings
-    database, book = await calls.open(host.configuration)
-    number = partial(number_text, settings.region)
-    reports = ReportsApi(database, book, calls.follows, number, time.time)
-    contacts = ContactsApi(book, calls.desk_site, calls.asked_by_route)
-    offers = (CallsApi(book, time.time, number), contacts, reports)
-    access = Access(keys_in_force(settings.api_keys), host.configuration.people, time.monotonic)
-    api = ApiListener(offers, access, access_to(address))
-    pages = api.pages = Pages(settings.pages.frames)
-    await api.listen(address.host, address.port)
-    host.addresses["http"] = api.addresses
-    reports.start()
+    api = ApiService(calls, host.events, host.active)
+    host.addresses["http"] = [*await api.open(host.configuration, address)]
 
     def change(configuration: Configuration) -> Sequence[str]:
-        access.change(keys_in_force(configuration.settings.api_keys), configuration.people)
-        pages.change(configuration.settings.pages.frames)
-        now = configuration.settings.listeners.http
-        if now is not None and (now.host, now.port) == (address.host, address.port):
-            api.change(access_to(now))
+        api.change(configuration)
         return ()
 
-    async def close() -> None:
-        await api.stop()
-        await contacts.close()
-        await reports.close()
-        await calls.close()
-
-    return Subscriber(change, close)
+    return Subscriber(change, api.close)
 
 
 #: Who hears of events, in the order of opening. Metrics first: they are closed last, so that whoever asks whether the

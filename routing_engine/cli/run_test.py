@@ -6,8 +6,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
-from datetime import datetime, time, tzinfo
+from datetime import datetime, time
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,13 +14,12 @@ from routing_engine.cli.common import add_variables, misuse, paint, pair, print_
 from routing_engine.cli.in_force import load_for_tools
 from routing_engine.cli.record import about_of, print_record
 from routing_engine.config.canned import live_operand, read_records, state_of
-from routing_engine.config.last_good import Refusal
 from routing_engine.config.store import Configuration
-from routing_engine.core.caller import read_moment
+from routing_engine.core.caller import read_when
 from routing_engine.core.destinations import say_destination
-from routing_engine.core.model import Caller, Decision, Destination, Json, Operand, TrailStep, Value
+from routing_engine.core.model import Decision, Operand, Value
 from routing_engine.core.redact import visible
-from routing_engine.dry_run import DryCall, DryRun, dry_run
+from routing_engine.dry_run import DryCall, DryRun, assumed, dry_run, dry_run_json, moment_of
 from routing_engine.rehearsal import caller_of
 from routing_engine.settings.integration import FieldInfo
 from routing_engine.settings.yaml_reader import Problems, suggest
@@ -81,39 +79,14 @@ def run(options: argparse.Namespace) -> int:
     if caller.unread:
         return misuse(f"--caller: '{visible(caller.unread)}' is not a telephone number; write one, or 'anonymous'")
     found = asyncio.run(dry_run(configuration, call))
-    taken = assumed(configuration, caller, records=call.records is not None)
     if options.json:
-        print_json({**as_json(found), "last_good": _as_json(refusal), "assumed": dict(taken)})
+        print_json(dry_run_json(configuration, call, found, refusal))
     else:
         _print(found, about_of(configuration, found.decision))
         print("\nTaken for granted")
-        for name, value in taken:
+        for name, value in assumed(configuration, caller, records=call.records is not None):
             print(f"  {name:<15} {value}")
     return 0 if found.decision.reason == "matched" else 1
-
-
-def assumed(configuration: Configuration, caller: Caller, records: bool) -> list[tuple[str, str]]:
-    """Return what the test took for granted: who calls as it was read, where and when, each calendar, whom it asked."""
-    settings = configuration.settings
-    number = caller.number.e164 if caller.number is not None else "hidden"
-    states = ((name, found.state(caller.at)) for name, found in settings.site.calendars.items() if name)
-    return [
-        ("caller", number),
-        ("country", settings.region or "none: a number without + is taken as it is"),
-        ("time", f"{caller.at:%a %Y-%m-%d %H:%M %Z}"),
-        *((f"calendar {name}", state) for name, state in states),
-        ("sources", "the answers of --records" if records else "asked just now"),
-    ]
-
-
-def _as_json(refusal: Refusal | None) -> dict[str, Json] | None:
-    if refusal is None:
-        return None
-    return {
-        "revision": refusal.revision,
-        "since": refusal.since.isoformat(timespec="seconds"),
-        "problems": [str(one) for one in refusal.problems],
-    }
 
 
 def _call(options: argparse.Namespace, configuration: Configuration) -> DryCall | None:
@@ -138,7 +111,7 @@ def _call(options: argparse.Namespace, configuration: Configuration) -> DryCall 
         options.called,
         tuple(options.input),
         options.language,
-        _at(options.at, configuration.settings.timezone),
+        moment_of(options.at, configuration.settings.timezone),
         dict(options.variable),
         records,
         dict(options.state),
@@ -161,22 +134,9 @@ def _keys(text: str) -> str:
 
 def _moment(text: str) -> datetime | time:
     try:
-        # A time of day stays one here: which day is today, only the site's zone can say, and that is not read yet.
-        return time.fromisoformat(text) if len(text) <= 8 else read_moment(text)
+        return read_when(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"'{text}' is not a time; write 2026-12-24T18:00 or 18:00") from error
-
-
-def _at(moment: datetime | time | None, zone: tzinfo | None) -> datetime | None:
-    """Return the moment of the call; a time of day alone is today, by the calendar of the site."""
-    if not isinstance(moment, time):
-        return moment
-    today = datetime.now(moment.tzinfo or zone).date()
-    return datetime.combine(today, moment)
-
-
-def _place(to: Destination) -> dict[str, Json]:
-    return {name: value for name, value in asdict(to).items() if value is not None}
 
 
 def _state(text: str) -> tuple[Operand, Value]:
@@ -187,32 +147,6 @@ def _state(text: str) -> tuple[Operand, Value]:
         return left, state_of(left, tuple(value.split(",", 1)) if left.scope == "last_agent" else value)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def as_json(found: DryRun) -> dict[str, Json]:
-    """Return a dry run in the shape of the contract, section 4."""
-    decision = found.decision
-    to, record = decision.destination, decision.record
-    return {
-        "route": decision.route,
-        "revision": decision.revision,
-        "reason": decision.reason,
-        "rule": decision.rule or None,
-        "destination": None if to is None else _place(to),
-        "chain": [_place(one) for one in decision.chain],
-        "play": [str(sound) for sound in decision.play],
-        "source": decision.source or None,
-        "record": None if record is None else dict(record.fields),
-        "record_url": record.url if record is not None and record.url else None,
-        "variables": dict(found.variables),
-        "trail": [{"step": one.step, "outcome": one.outcome, "took_ms": _ms(one)} for one in decision.trail],
-        "played": list(found.played),
-    }
-
-
-def _ms(step: TrailStep) -> float | None:
-    # Nobody compares microseconds, and whole milliseconds would make nothing of most steps.
-    return None if step.took_ms is None else round(step.took_ms, 1)
 
 
 def _print(found: DryRun, about: Mapping[str, FieldInfo] = MappingProxyType({})) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import datetime, time, tzinfo
 
 from routing_engine.core.model import Caller
 from routing_engine.core.phone import HIDDEN_WORDS, WITHHELD_WORDS, Plus, is_placeholder, read_number, user_part
@@ -55,6 +55,12 @@ def read_moment(text: str) -> datetime:
     if not 1971 <= moment.year <= 2999:  # no time zone can move such a moment beyond what a datetime holds
         raise ValueError(f"the year {moment.year} is too far away")
     return moment
+
+
+def read_when(text: str) -> datetime | time:
+    """Return the moment, or the time of day, that a text says. Raises `ValueError`."""
+    # A time of day stays one here: which day is today, only the site's zone can say.
+    return time.fromisoformat(text) if len(text) <= 8 else read_moment(text)
 
 
 def at_site(moment: datetime, zone: tzinfo | None) -> datetime:

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from aiohttp import web
 
 from routing_engine.errors import RoutingEngineError
+from routing_engine.http_server import SERVER
 from routing_engine.web.requests import ApiAnswer, PlainAnswer, StreamAnswer
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -18,9 +19,12 @@ _WITHOUT_BODY = (204, 304)
 
 
 async def sent(request: web.BaseRequest, answer: ApiAnswer | PlainAnswer | StreamAnswer) -> web.StreamResponse:
-    """Return an answer that aiohttp sends, or that is sent already. One that somebody named a header for keeps it."""
-    if isinstance(answer, StreamAnswer):
-        return await _streamed(request, answer)
+    """Return an answer that aiohttp sends, or that is sent already."""
+    return await _streamed(request, answer) if isinstance(answer, StreamAnswer) else whole(answer)
+
+
+def whole(answer: ApiAnswer | PlainAnswer) -> web.Response:
+    """Return an answer that is there at once. A header that it names counts, instead of the usual one."""
     if isinstance(answer, PlainAnswer):
         return _whole(answer.body, answer.media_type, answer.status, answer.headers)
     # ASCII: whatever reads it needs no coding, and no sign of a caller does anything to a terminal.
@@ -39,7 +43,7 @@ async def _streamed(request: web.BaseRequest, answer: StreamAnswer) -> web.Strea
     response = web.StreamResponse(
         status=answer.status, headers={**_HEADERS, "Content-Type": answer.media_type, **answer.headers}
     )
-    response.headers["Server"] = "routing-engine"
+    response.headers["Server"] = SERVER
     response.content_length = answer.length
     async with aclosing(answer.pieces) as pieces:
         await response.prepare(request)

@@ -5,15 +5,18 @@ An answer is JSON; what is refused says why and what to do, as the contract for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from routing_engine.connections import EVERYBODY, AccessList
 from routing_engine.errors import StaleVersion, StorageError, UnknownCall
-from routing_engine.http_server import HttpLimits, HttpListener
+from routing_engine.http_server import FAULTS, HttpLimits, HttpListener
 from routing_engine.web.access import Access, need_right
-from routing_engine.web.answers import sent
+from routing_engine.web.answers import sent, whole
 from routing_engine.web.endpoints import Endpoint, Endpoints
 from routing_engine.web.pages import Pages
 from routing_engine.web.requests import (
@@ -34,6 +37,14 @@ SILENT_S = 30.0
 #: A note is a text of people; an event of another system is a few hundred bytes.
 MOST_BYTES = 256 * 1024
 _LONGEST_QUERY = 2000
+#: A body of that size takes as long on a bad line; who sends it byte by byte holds a place for nothing.
+_BODY_S = 30.0
+_FAULTS = {
+    400: ("not_http", "send HTTP/1.1, with a body as its headers say"),
+    408: ("too_slow", "send it at once"),
+    431: ("headers_too_large", "shorten the address, or send fewer headers"),
+    500: ("internal", "look into the engine's log"),
+}
 
 
 class ApiListener(HttpListener):
@@ -46,6 +57,11 @@ class ApiListener(HttpListener):
         #: What is shown to people, without a key; set before it listens.
         self.pages: Pages | None = None
         self._rows = [(row.pattern, row) for offer in offers for row in offer.endpoints()]
+
+    def refusal(self, status: int) -> web.Response:
+        """Return what is said of a request that cannot be read, or of a fault of ours, as every other error."""
+        code, remedy = _FAULTS.get(status, _FAULTS[400])
+        return whole(ApiError(status, code, FAULTS.get(status, FAULTS[400]), remedy).answer)
 
     async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
         if self.pages is not None and (page := self.pages.answer(request)) is not None:
@@ -66,14 +82,20 @@ class ApiListener(HttpListener):
 
     async def _found(self, request: web.BaseRequest) -> ApiAnswer | PlainAnswer | StreamAnswer:
         row, values = self._row_of(request)
-        # Also where the address takes none: who guesses is not listened to anywhere.
-        asked = row is None or row.right is not None
-        actor = await self.access.of(request) if asked else NOBODY
         if row is None:
+            # Also where there is nothing: who guesses keys is not listened to anywhere.
+            await self.access.of(request)
             raise ApiError(404, "unknown_address", f"there is no {request.path[:200]}", "see the reference of the API")
-        if row.right is not None:
-            need_right(actor, row.right)
-        return await row.answer(await _request(request, row, actor, values))
+        again = partial(self._asked_by, request, row)
+        return await row.answer(await _request(request, row, await again(), values, again))
+
+    async def _asked_by(self, request: web.BaseRequest, row: Endpoint) -> Actor:
+        """Return who asks, and may. Raises `ApiError`."""
+        if row.right is None:
+            return NOBODY
+        actor = await self.access.of(request)
+        need_right(actor, row.right)
+        return actor
 
     def _row_of(self, request: web.BaseRequest) -> tuple[Endpoint | None, Mapping[str, str]]:
         found = [(row, match) for pattern, row in self._rows if (match := pattern.match(request.path)) is not None]
@@ -88,14 +110,20 @@ class ApiListener(HttpListener):
         return None, {}
 
 
-async def _request(request: web.BaseRequest, row: Endpoint, actor: Actor, values: Mapping[str, str]) -> ApiRequest:
+async def _request(
+    request: web.BaseRequest,
+    row: Endpoint,
+    actor: Actor,
+    values: Mapping[str, str],
+    again: Callable[[], Awaitable[Actor]],
+) -> ApiRequest:
     query = _query(request, row)
     body = read_body(await _body(request))
     for name in body:
         # A misspelt one must not be lost in silence.
         if row.members and name not in row.members:
             raise bad_value(name, "is not known", f"known are: {', '.join(row.members)}")
-    return ApiRequest(actor, values, query, body, _version(request), request.headers)
+    return ApiRequest(actor, values, query, body, _version(request), request.headers, again)
 
 
 def _query(request: web.BaseRequest, row: Endpoint) -> Mapping[str, str]:
@@ -116,10 +144,16 @@ async def _body(request: web.BaseRequest) -> bytes:
     if (request.content_length or 0) > MOST_BYTES:
         raise too_large
     found = bytearray()
-    async for piece in request.content.iter_any():
-        found += piece
-        if len(found) > MOST_BYTES:
-            raise too_large
+    try:
+        async with asyncio.timeout(_BODY_S):
+            async for piece in request.content.iter_any():
+                found += piece
+                if len(found) > MOST_BYTES:
+                    raise too_large
+    except TimeoutError:
+        raise ApiError(408, "too_slow", FAULTS[408], _FAULTS[408][1], {"Connection": "close"}) from None
+    except (web.RequestPayloadError, HttpProcessingError):
+        raise ApiError(400, "not_http", "the body is not what its headers say", _FAULTS[400][1]) from None
     return bytes(found)
 
 

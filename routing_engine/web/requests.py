@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -58,11 +58,17 @@ class Actor:
 NOBODY = Actor("")
 
 
+async def nobody_again() -> Actor:
+    """Return who asks where nothing was asked."""
+    return NOBODY
+
+
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
     """What somebody asks. `path` are the values in the address, `body` is the JSON that was sent.
 
-    `headers` are those of HTTP, in any case; `version` is what `If-Match` asks for.
+    `headers` are those of HTTP, in any case; `version` is what `If-Match` asks for. `again` looks who asks once more,
+    for an answer that goes on for long: it raises `ApiError` when the right is gone.
     """
 
     actor: Actor
@@ -71,6 +77,7 @@ class ApiRequest:
     body: JsonObject = field(default_factory=dict)
     version: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    again: Callable[[], Awaitable[Actor]] = field(default=nobody_again)
 
     def text(self, name: str, longest: int = 1000) -> str | None:
         """Return a text of the body, None when it is not there or null. Raises `ApiError`."""

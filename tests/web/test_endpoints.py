@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -155,4 +156,35 @@ async def test_a_reader_who_takes_nothing_is_ended(site: Open) -> None:
     writer.write(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
     async with asyncio.timeout(60):
         await site.rows.closed.wait()
+    writer.close()
+
+
+BROKEN = {
+    "no HTTP at all": (b"\x16\x03\x01 hello\r\n\r\n", 400, "not_http"),
+    "a header without a colon": (b"GET /open HTTP/1.1\r\nHost x\r\n\r\n", 400, "not_http"),
+    "a header that is too long": (b"GET /open HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 9000 + b"\r\n\r\n", 431, ""),
+    "an address that is too long": (b"GET /open?a=" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 431, ""),
+    "too many headers": (b"GET /open HTTP/1.1\r\n" + b"A: a\r\n" * 200 + b"\r\n", 431, "headers_too_large"),
+    "chunks that are none": (b"POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400, ""),
+    "gzip that is none": (
+        b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+        400,
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+async def test_what_is_no_http_gets_an_error_as_every_other(site: Open, kind: str) -> None:
+    sent, status, code = BROKEN[kind]
+    host, _, port = site.address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    sent = sent.replace(b"Host: x\r\n", f"Host: x\r\nAuthorization: Bearer {KEY}\r\n".encode())
+    writer.write(sent)
+    async with asyncio.timeout(60):
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split()[0])
+        error = json.loads(await reader.readexactly(length))["error"]
+    assert (int(head.split()[1]), set(error)) == (status, {"code", "message", "remedy"})
+    assert code in error["code"]
     writer.close()

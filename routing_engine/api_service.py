@@ -1,0 +1,91 @@
+"""What the listener `http` offers, put together: one line for each room that has addresses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from routing_engine import __version__
+from routing_engine.asked_decisions import AskedDecisions
+from routing_engine.call_book import CallBook
+from routing_engine.calls.changes import CallChanged
+from routing_engine.config.load import Configuration
+from routing_engine.connections import AccessList
+from routing_engine.core.phone import number_text
+from routing_engine.engine import ActiveConfig
+from routing_engine.event_bus import EventBus
+from routing_engine.followed_calls import FollowedCalls
+from routing_engine.settings.api import keys_in_force
+from routing_engine.settings.listeners import ListenerAddress
+from routing_engine.storage.database import Database
+from routing_engine.web.access import Access
+from routing_engine.web.api import ApiListener
+from routing_engine.web.calls_api import CallsApi
+from routing_engine.web.contacts_api import ContactsApi
+from routing_engine.web.decide import DecideApi
+from routing_engine.web.endpoints import Endpoints
+from routing_engine.web.openapi import OpenApi
+from routing_engine.web.pages import Pages
+from routing_engine.web.reports import ReportsApi
+from routing_engine.web.stream import CallStream
+
+
+class ApiService:
+    """Answers programs and people. `open` it while the service starts, `close` it at the end.
+
+    `active` is what calls are decided with now.
+    """
+
+    def __init__(self, calls: FollowedCalls, events: EventBus, active: Callable[[], ActiveConfig]) -> None:
+        self._calls, self._events = calls, events
+        self._decisions = AskedDecisions(lambda: active().configuration)
+
+    async def open(self, configuration: Configuration, address: ListenerAddress) -> Sequence[str]:
+        """Listen; return where. Raises `OSError` when the address is taken."""
+        settings = configuration.settings
+        self._address = address
+        database, book = await self._calls.open(configuration)
+        offers = self._offers(settings.region, database, book)
+        self.access = Access(keys_in_force(settings.api_keys), configuration.people, time.monotonic)
+        self._api = ApiListener((*offers, OpenApi(offers, __version__)), self.access, _hosts(address))
+        self._pages = self._api.pages = Pages(settings.pages.frames)
+        await self._api.listen(address.host, address.port)
+        self._reports.start()
+        return self._api.addresses
+
+    def _offers(self, region: str, database: Database, book: CallBook) -> Sequence[Endpoints]:
+        number = partial(number_text, region)
+        self._reports = ReportsApi(database, book, self._calls.follows, number, time.time)
+        self.stream = CallStream(book)
+        self._events.subscribe_at_once(CallChanged, self.stream.hear)
+        self._contacts = ContactsApi(book, self._calls.desk_site, self._calls.asked_by_route)
+        return (
+            CallsApi(book, time.time, number),
+            self._contacts,
+            self._reports,
+            self.stream,
+            DecideApi(self._decisions),
+        )
+
+    def change(self, configuration: Configuration) -> None:
+        """Take what a reload brings: keys and people count from now on, also for who listens already."""
+        settings = configuration.settings
+        self.access.change(keys_in_force(settings.api_keys), configuration.people)
+        self.stream.review()
+        self._pages.change(settings.pages.frames)
+        now = settings.listeners.http
+        if now is not None and (now.host, now.port) == (self._address.host, self._address.port):
+            self._api.change(_hosts(now))
+
+    async def close(self) -> None:
+        """End every connection, and what works behind."""
+        await self._api.stop()
+        await self._contacts.close()
+        await self._reports.close()
+        await self._decisions.close()
+        await self._calls.close()
+
+
+def _hosts(address: ListenerAddress) -> AccessList:
+    return AccessList.of(address.host, address.allow, address.secret)
