@@ -25,8 +25,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 LOADGEN = Path(os.environ.get("LOADGEN", ROOT.parent / "shared" / "tools" / "loadgen"))
 ENGINE_PORT, NOOP_PORT, UPSTREAM = 14700, 14701, "http://127.0.0.1:8099/lookup"
-#: Commands of a good session: TIMEOUT, ANSWER, STREAM FILE, GET DATA and the closing burst of 16 variables.
-ENGINE_COMMANDS, NOOP_COMMANDS = 20, 7
+#: Commands of a good session: ANSWER, TIMEOUT, STREAM FILE, TIMEOUT, GET DATA and the closing burst of 14 variables.
+ENGINE_COMMANDS, NOOP_COMMANDS = 19, 7
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 
 

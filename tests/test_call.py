@@ -450,12 +450,17 @@ async def test_several_records_reach_the_core() -> None:
 # The watchdog's limit
 
 
-async def test_a_look_up_is_expected_before_it_begins_with_what_is_left_of_the_deadline() -> None:
-    channel = FakeChannel(ANNA)
-    clock = FakeClock()
+async def test_a_look_up_that_lasts_is_expected_with_what_is_left_of_the_deadline() -> None:
+    clock, channel = FakeClock(), FakeChannel(ANNA)
     two = route(source("a", rule("x", go("queue", "x"))), source("b", rule("y", go("queue", "y"))), deadline_s=3.0)
-    await carry(two, channel, FakeLookup(clock=clock, spends_s=1.0), clock=clock)
+    await carry(two, channel, FakeLookup(before=channel.filling.wait, clock=clock, spends_s=1.0), clock=clock)
     assert channel.expected == [3.0]
+
+
+async def test_a_look_up_that_is_answered_at_once_costs_no_command() -> None:
+    channel = FakeChannel(ANNA)
+    await carry(ONE, channel, FakeLookup({"customers": GOLD}))
+    assert channel.expected == []
 
 
 async def test_texts_that_are_made_sounds_are_expected() -> None:

@@ -26,8 +26,9 @@ class Channel(Protocol):
     async def begin(self, longest_s: float, language: str, variables: Sequence[str]) -> Caller:
         """Open the conversation.
 
-        `longest_s` is what its first look-up may need at most (see `expect`), `language` the language of the
-        prompts ("" keeps the channel's). Returns the caller with the channel variables of the names in `variables`.
+        `longest_s` is what its first look-up may need at most: a channel that is silent for longer is broken.
+        `language` is that of the prompts ("" keeps the channel's). Returns the caller with the channel variables of the
+        names in `variables`.
         """
 
     async def expect(self, longest_s: float) -> None:

@@ -169,10 +169,15 @@ async def test_a_key_ends_all_sounds_that_would_follow() -> None:
     assert (seen.gave, len(asterisk.lines)) == (Typed("5"), 2)
 
 
-async def test_the_watchdog_is_moved_with_the_first_command() -> None:
+async def test_the_dialplans_watchdog_holds_until_a_step_that_lasts() -> None:
+    async def talk(channel: Channel) -> None:
+        await channel.begin(61.4, "", ())
+        await channel.answer("before_prompts")
+        await channel.expect(61.4)
+
     asterisk = Asterisk()
-    await held(lambda channel: channel.begin(61.4, "", ()), asterisk)
-    assert asterisk.commands == [["SET", "VARIABLE", "TIMEOUT(absolute)", "71.4"]]
+    await held(talk, asterisk)
+    assert asterisk.commands == [["ANSWER"], ["SET", "VARIABLE", "TIMEOUT(absolute)", "71.4"]]
 
 
 @pytest.mark.parametrize(

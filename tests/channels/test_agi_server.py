@@ -107,6 +107,18 @@ async def test_a_client_that_stops_answering_is_cut_after_the_limit() -> None:
     assert str(seen.lost) == "Asterisk did not answer in time"
 
 
+async def test_a_client_that_does_not_answer_before_any_step_that_lasts_is_cut_too() -> None:
+    asterisk, seen = Asterisk(on={"ANSWER": SILENCE}), Seen()
+
+    async def talk(channel: Channel) -> None:
+        await channel.begin(0, "", ())
+        await channel.answer("before_prompts")
+
+    async with serving(holding(talk, seen), reply_timeout_s=0.05) as server:
+        await asterisk.call(port(server))
+    assert str(seen.lost) == "Asterisk did not answer in time"
+
+
 async def test_a_client_that_goes_while_the_decision_is_sent_is_gone_and_no_fault_of_ours() -> None:
     seen, ready, gone = Seen(), asyncio.Event(), asyncio.Event()
 

@@ -102,8 +102,8 @@ class AgiChannel:
         return self._session.lost
 
     async def begin(self, longest_s: float, language: str, variables: Sequence[str]) -> Caller:
-        """Take the call from the dialplan's watchdog, set the language, read channel variables."""
-        await self.expect(longest_s)
+        """Set the language, read channel variables. The dialplan's watchdog holds until the first step that lasts."""
+        self._session.give_up_after(longest_s + self._session.reply_timeout_s)
         if self._site.kept_presentation and not self.caller.hidden and not self._presentation_read:
             await self._heed_kept_presentation()
         language = self._language or language

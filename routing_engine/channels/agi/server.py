@@ -7,6 +7,7 @@ our half of the connection, may hold several (a line that lies in Asterisk's buf
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,6 +29,8 @@ __all__ = ["AgiChannel", "AgiServer", "AgiSettings"]
 #: How long Asterisk may take for a command that does nothing but answer.
 PROMPT_REPLY_S = 10.0
 _RECEIVE = 64 * 1024
+#: A loop's timer may fire a moment early.
+_A_MOMENT_S = 0.01
 #: More replies than any closing burst has commands: nobody asked for them.
 MAX_UNREAD_REPLIES = 1000
 
@@ -47,6 +50,7 @@ class _AgiConnection(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._until = math.inf
         self._closing = False
         self.host = ""
         self.lost: CallerHungUp | ChannelBroken | None = None
@@ -137,9 +141,12 @@ class _AgiConnection(asyncio.BufferedProtocol):
             self._transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def give_up_after(self, seconds: float) -> None:
-        """Set the session's time limit anew."""
-        self._stop_timer()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._time_is_up)
+        """Set the session's time limit anew. A timer that comes too early is wound up again: most never come."""
+        loop = asyncio.get_running_loop()
+        self._until = loop.time() + seconds
+        if self._timer is None or self._timer.when() > self._until:
+            self._stop_timer()
+            self._timer = loop.call_at(self._until, self._time_is_up)
 
     # ------------------------------------------------------------------------------------- inside
 
@@ -150,7 +157,7 @@ class _AgiConnection(asyncio.BufferedProtocol):
             self._replies.append(event)
             self._wake()
         elif isinstance(event, Environment):
-            self._stop_timer()
+            self._until = math.inf  # from here on the steps of the call set it
             self._server.begin(self, event)
         elif not self._closing:
             self._lose(CallerHungUp("the caller hung up"))
@@ -169,6 +176,11 @@ class _AgiConnection(asyncio.BufferedProtocol):
             self._waiter.set_result(None)
 
     def _time_is_up(self) -> None:
+        self._timer, loop = None, asyncio.get_running_loop()
+        if (left_s := self._until - loop.time()) > _A_MOMENT_S:
+            if self._until < math.inf:
+                self.give_up_after(left_s)
+            return
         self._lose(ChannelBroken("Asterisk did not answer in time"))
         self.abort()
 
