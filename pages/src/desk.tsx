@@ -1,0 +1,79 @@
+/** What every part of the page needs: who is logged in, the calls, and ways to ask for something and say what failed. */
+import { createContext } from "preact";
+import { useContext, useEffect, useRef, useState } from "preact/hooks";
+
+import { ApiError, type Me } from "./api";
+import type { Feed } from "./feed";
+import type { Phone } from "./phone";
+import { t, told } from "./texts";
+
+export interface Desk {
+  me: Me;
+  feed: Feed;
+  phone: Phone;
+  go(path: string): void;
+}
+
+export const DeskContext = createContext<Desk | null>(null);
+
+export function useDesk(): Desk {
+  const desk = useContext(DeskContext);
+  if (!desk) throw new Error("no desk");
+  return desk;
+}
+
+/** Draw anew whenever something that can be listened to changes. */
+export function useChanges(source: { listen(listener: () => void): () => void }): void {
+  const [, draw] = useState(0);
+  useEffect(() => source.listen(() => draw((count) => count + 1)), [source]);
+}
+
+/** Draw anew each second while `running`, for times that go on. */
+export function useSeconds(running: boolean): void {
+  const [, draw] = useState(0);
+  useEffect(() => {
+    if (!running) return undefined;
+    const timer = setInterval(() => draw((count) => count + 1), 1000);
+    return () => clearInterval(timer);
+  }, [running]);
+}
+
+export interface Action {
+  busy: boolean;
+  error: ApiError | null;
+  run(work: () => Promise<void>): void;
+}
+
+/** One thing at a time: what is asked for meanwhile is dropped, as a double click; with `waits` it comes behind. */
+export function useAction(waits = false): Action {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<ApiError | null>(null);
+  const running = useRef(0);
+  const last = useRef(Promise.resolve());
+  const run = (work: () => Promise<void>) => {
+    if (running.current && !waits) return;
+    running.current += 1;
+    setBusy(true);
+    setError(null);
+    last.current = last.current
+      .then(work)
+      .catch((fault: unknown) => setError(fault instanceof ApiError ? fault : new ApiError(0, "unknown", String(fault), "")))
+      .finally(() => {
+        running.current -= 1;
+        setBusy(running.current > 0);
+      });
+  };
+  return { busy, error, run };
+}
+
+/** What an answer of the API would be to a person. */
+export function Fault({ error }: { error: ApiError | null }) {
+  if (!error) return null;
+  const text = told("error_", error.code);
+  const known = text !== error.code;
+  return (
+    <p class="fault" role="alert">
+      {known ? text : [error.message, error.remedy].filter(Boolean).join("; ") || t("error_offline")}
+    </p>
+  );
+}

@@ -1,0 +1,11 @@
+/** What the tabs and the worker that they share say to each other. */
+import type { Call } from "./call";
+
+export type Told =
+  | { is: "all"; calls: Call[]; up: boolean }
+  | { is: "one"; call: Call; event: string }
+  | { is: "line"; up: boolean }
+  | { is: "out" };
+
+/** `look` is said at first and whenever somebody looks at the tab again, `restart` after a log-in. */
+export type Asks = "look" | "restart" | "leave";
