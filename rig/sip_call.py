@@ -93,6 +93,10 @@ class Call:
         """The number dialled."""
         return user_in(self.invite.uri)
 
+    def header(self, name: str) -> str:
+        """Return a header of the INVITE; "" where it has none of this name."""
+        return self.invite.header(name)
+
     @property
     def ending(self) -> Ending | None:
         """How the call ended; None while it lasts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -9,10 +10,13 @@ from functools import partial
 from routing_engine import __version__
 from routing_engine.asked_decisions import AskedDecisions
 from routing_engine.call_book import CallBook
-from routing_engine.calls.changes import CallChanged
+from routing_engine.calls.changes import CallChanged, uuid7
 from routing_engine.config.load import Configuration
 from routing_engine.connections import AccessList
 from routing_engine.core.phone import number_text
+from routing_engine.dialling.changes import CallChanges
+from routing_engine.dialling.control import CallControl
+from routing_engine.dialling.dialler import Dialler
 from routing_engine.engine import ActiveConfig
 from routing_engine.event_bus import EventBus
 from routing_engine.followed_calls import FollowedCalls
@@ -24,6 +28,7 @@ from routing_engine.web.api import ApiListener
 from routing_engine.web.calls_api import CallsApi
 from routing_engine.web.contacts_api import ContactsApi
 from routing_engine.web.decide import DecideApi
+from routing_engine.web.dial_api import DialApi
 from routing_engine.web.endpoints import Endpoints
 from routing_engine.web.openapi import OpenApi
 from routing_engine.web.pages import Pages
@@ -66,7 +71,14 @@ class ApiService:
             self._reports,
             self.stream,
             DecideApi(self._decisions),
+            self._dialling(book),
         )
+
+    def _dialling(self, book: CallBook) -> DialApi:
+        calls, changes = self._calls, CallChanges()
+        self._events.subscribe_at_once(CallChanged, changes.heard)
+        dialler = Dialler(calls.dial_site, book, calls.commands, changes, _new_call_id)
+        return DialApi(dialler, CallControl(calls.dial_site, calls.commands, changes, calls.pbx_site), book)
 
     def change(self, configuration: Configuration) -> None:
         """Take what a reload brings: keys and people count from now on, also for who listens already."""
@@ -85,6 +97,10 @@ class ApiService:
         await self._reports.close()
         await self._decisions.close()
         await self._calls.close()
+
+
+def _new_call_id() -> str:
+    return uuid7(time.time(), secrets.randbits(74))
 
 
 def _hosts(address: ListenerAddress) -> AccessList:

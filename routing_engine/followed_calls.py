@@ -35,6 +35,7 @@ from routing_engine.delivery.recording_target import WAIT_S, RecordingTarget
 from routing_engine.delivery.webhook import Webhook
 from routing_engine.delivery.worker import DeliveryWorker, lanes_of
 from routing_engine.desk.site import DeskSite
+from routing_engine.dialling.dialler import DialSite
 from routing_engine.engine import ActiveConfig, call_logs, record_desks
 from routing_engine.errors import RoutingEngineError, StorageError, traceback_frames
 from routing_engine.event_bus import EventBus
@@ -157,6 +158,16 @@ class FollowedCalls:
         """Return what tells a PBX what to do; None for one that is not followed."""
         followed = self._pbxs.get(pbx)
         return None if followed is None else followed.watcher.commands
+
+    def dial_site(self) -> DialSite:
+        """Return who may dial, and over what, as it is in force."""
+        configuration = self._active().configuration
+        return DialSite(configuration.users, configuration.pbxs, configuration.settings.region)
+
+    def pbx_site(self, pbx: Pbx) -> PbxSite:
+        """Return what is ours in a PBX, as it is in force."""
+        configuration = self._active().configuration
+        return site_of(pbx, configuration.users, configuration.settings.region)
 
     def begin(self) -> None:
         """Hear what happens from now on."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from routing_engine.calls.call import Direction
+from routing_engine.calls.changes import DIALLED
 from routing_engine.calls.facts import CallFacts, ChannelFacts
 from routing_engine.calls.site import PbxSite
 from routing_engine.calls.together import Meetings
@@ -82,7 +83,8 @@ def numbers(who: Parties, call: CallFacts, site: PbxSite) -> Numbers:
 def _called(who: Parties, others: Set[str]) -> str | None:
     """Return what was dialled among us; without a code in front of it where one telephone was rung by that."""
     only = next(iter(others)) if len(others) == 1 else None
-    dialled = who.wanted if who.initiator and who.initiator.calls_us else None
+    own = who.initiator
+    dialled = who.wanted if own and (own.calls_us or own.uniqueid.startswith(DIALLED)) else None
     return only if only and (dialled or "").endswith(only) else dialled or min(others, default=None)
 
 
