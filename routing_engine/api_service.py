@@ -29,6 +29,7 @@ from routing_engine.web.calls_api import CallsApi
 from routing_engine.web.contacts_api import ContactsApi
 from routing_engine.web.decide import DecideApi
 from routing_engine.web.dial_api import DialApi
+from routing_engine.web.edges_api import EdgesApi
 from routing_engine.web.endpoints import Endpoints
 from routing_engine.web.openapi import OpenApi
 from routing_engine.web.pages import Pages
@@ -65,6 +66,7 @@ class ApiService:
         self.stream = CallStream(book)
         self._events.subscribe_at_once(CallChanged, self.stream.hear)
         self._contacts = ContactsApi(book, self._calls.desk_site, self._calls.asked_by_route)
+        hub = self._calls.hub
         return (
             CallsApi(book, time.time, number),
             self._contacts,
@@ -72,6 +74,7 @@ class ApiService:
             self.stream,
             DecideApi(self._decisions),
             self._dialling(book),
+            *([EdgesApi(hub)] if hub is not None else []),
         )
 
     def _dialling(self, book: CallBook) -> DialApi:

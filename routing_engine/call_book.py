@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -17,8 +17,9 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection
 
-from routing_engine.calls.call import Call, CallContact, CallDelivery, CallRecording, CallRoute, RecordingState
+from routing_engine.calls.call import Call, CallContact, CallDelivery, CallRecording, CallRoute
 from routing_engine.calls.changes import CallChanged, ChangeKind
+from routing_engine.calls.known_parts import is_known, with_own
 from routing_engine.calls.requests import CallEdit, CallQuery
 from routing_engine.calls.tracker import TrackedCall
 from routing_engine.core.events import CallRouted, Publish, Reading
@@ -47,8 +48,6 @@ _DAY_S, _UPKEEP_S = 86_400.0, 3600.0
 _AT_ONCE = 500
 #: So many decisions wait for the PBX to name their call.
 _MOST_DECIDED = 5000
-#: A recording goes on in this order only; the PBX knows the first three.
-_FURTHER: Mapping[RecordingState, int] = {"none": 0, "recording": 1, "pending": 2}
 
 
 @dataclass(eq=False, slots=True)
@@ -152,7 +151,8 @@ class CallBook:
     async def take(self, changes: Iterable[TrackedCall]) -> None:
         """Take what a PBX's tracker says, in order: its facts replace those before, what others wrote stays.
 
-        Waits for the database only where a call may be one of before this start.
+        Waits for the database only where a call may be one of before this start. Raises `StorageError` only for what
+        an edge told: it tells it again.
         """
         for change in changes:
             self._take(change, await self._known(change.call))
@@ -162,12 +162,26 @@ class CallBook:
         call_id = self._aliases.get(facts.id, facts.id)
         if call_id not in self._calls:
             call_id = self._same(facts) or call_id
-        if call_id not in self._calls and (facts.started_at < self._since or facts.state == "ended"):
-            # It may be of before this start, or have ended long ago.
+        old = facts.told or facts.started_at < self._since or facts.state == "ended"
+        if call_id not in self._calls and old:
+            # It may be of before this start, or have ended long ago; the clock of an edge is another one.
             call_id = await self._kept(facts) or call_id
         if call_id != facts.id:
             self._aliases[facts.id] = call_id
         return self._calls.get(call_id)
+
+    async def pbx_of(self, call_id: str) -> str | None:
+        """Return the PBX of a call; None where there is none with this id. Raises `StorageError`."""
+        call = await self._loaded(call_id)
+        return None if call is None else call.pbx
+
+    async def saved(self, call_ids: Collection[str]) -> bool:
+        """Wait until some calls are on the disk as they are now; False when the database does not take them."""
+        ids = {self._aliases.get(one, one) for one in call_ids}
+        while not ids.isdisjoint(self._saving):
+            if not await self._database.flush():
+                return False
+        return True
 
     def _same(self, facts: Call) -> str | None:
         call = self._calls.get(self._by_key.get(_key(facts), ""))
@@ -182,6 +196,8 @@ class CallBook:
         try:
             found = await self._database.read(look)
         except StorageError:
+            if facts.told:
+                raise  # its edge keeps it until it is on our disk
             self._unsure.add(facts.id)  # looked up again when it is written
             return None
         if found is not None and found.id not in self._calls:
@@ -194,16 +210,16 @@ class CallBook:
             self._change(self._with_decision(replace(facts, version=0)), change.kinds)
             return
         again = known.id != facts.id
-        if again and _is_known(known):
+        if (again and is_known(known)) or 0 < facts.told <= known.told:
             return
-        taken = _with_own(facts, known)
+        taken = with_own(facts, known)
         if facts.merged_into is not None:
             taken = replace(taken, merged_into=self._aliases.get(facts.merged_into, facts.merged_into))
         taken = self._with_decision(taken)
         if taken != known:
             # One that was taken up again has begun before.
             kinds = tuple(kind for kind in change.kinds if not (again and kind == "call.started"))
-            self._change(taken, kinds)
+            self._change(taken, kinds or ("call.updated",))
             if taken.merged_into not in (None, known.merged_into):
                 self._hand_over(taken)
 
@@ -385,7 +401,7 @@ class CallBook:
         if save.planned:
             kept = replace(kept, version=kept.version + 1, deliveries={**kept.deliveries, **save.planned})
         self._keep(kept)
-        self._changed(kept, _with_own(newest, kept), save.change.kinds[len(save.saved.kinds) :])
+        self._changed(kept, with_own(newest, kept), save.change.kinds[len(save.saved.kinds) :])
         self._hand_over(gone)
 
     def _keep(self, call: Call) -> None:
@@ -437,23 +453,6 @@ def _pbx_ids(call: Call) -> Sequence[str]:
     return [call.pbx_call_id, *call.linkedids, *([call.route_call_id] if call.route_call_id is not None else [])]
 
 
-def _with_own(facts: Call, known: Call) -> Call:
-    """Return what a PBX says of a call, with all that is not its to say as it was."""
-    return replace(
-        facts,
-        id=known.id,
-        version=known.version,
-        contact=known.contact,
-        route=known.route,
-        recording=_further(known.recording, facts.recording),
-        notes=known.notes,
-        tags=known.tags,
-        sentiment=known.sentiment,
-        disposition=known.disposition,
-        deliveries=known.deliveries,
-    )
-
-
 def _joined(connection: Connection, change: CallChanged) -> tuple[Call | None, CallChanged | None]:
     """Return the same call as it is in the database under another id, and the change of that one.
 
@@ -462,21 +461,6 @@ def _joined(connection: Connection, change: CallChanged) -> tuple[Call | None, C
     twin = calls_table.by_pbx_id(connection, change.call)
     if twin is None or twin.id == change.call.id:
         return None, change
-    if _is_known(twin):
+    if is_known(twin):
         return twin, None
-    return twin, CallChanged(replace(_with_own(change.call, twin), version=twin.version + 1), change.kinds)
-
-
-def _is_known(call: Call) -> bool:
-    """Return whether a call is over, and what became of it is known: the PBX's history tells less."""
-    return call.state == "ended" and call.outcome != "unknown"
-
-
-def _further(known: CallRecording, told: CallRecording) -> CallRecording:
-    """Return the recording that is further: what became of it is not the PBX's to say."""
-    if _FURTHER.get(known.state, len(_FURTHER)) > _FURTHER.get(told.state, len(_FURTHER)):
-        return known
-    # Of the same file the PBX says nothing new: how long it is stands with us alone.
-    if known.state not in _FURTHER or (known.state, known.name) == (told.state, told.name):
-        return known
-    return told
+    return twin, CallChanged(replace(with_own(change.call, twin), version=twin.version + 1), change.kinds)

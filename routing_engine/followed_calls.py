@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import secrets
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -16,14 +15,12 @@ from datetime import datetime
 
 from routing_engine.call_book import CallBook
 from routing_engine.calls.call import Call, CallContact
-from routing_engine.calls.changes import CallChanged, uuid7
-from routing_engine.calls.pbx_events import PbxEvent
+from routing_engine.calls.changes import CallChanged
 from routing_engine.calls.ports import PbxCommands, SoundFile
 from routing_engine.calls.site import PbxSite
-from routing_engine.calls.tracker import CallTracker, TrackedCall
 from routing_engine.config.load import Configuration
 from routing_engine.config.people import users_by_phone
-from routing_engine.contacts import ContactMatcher, ContactsDown, contact_models, routed_contact
+from routing_engine.contacts import ContactMatcher, ContactsDown, contact_models
 from routing_engine.core.events import CallRouted, ConfigurationTaken, Reading
 from routing_engine.core.model import Decision
 from routing_engine.delivery.call_log_target import CallLogTarget, CrmSite
@@ -36,71 +33,27 @@ from routing_engine.delivery.webhook import Webhook
 from routing_engine.delivery.worker import DeliveryWorker, lanes_of
 from routing_engine.desk.site import DeskSite
 from routing_engine.dialling.dialler import DialSite
+from routing_engine.edges.hub import EdgeHub, EdgeRules
 from routing_engine.engine import ActiveConfig, call_logs, record_desks
-from routing_engine.errors import RoutingEngineError, StorageError, traceback_frames
+from routing_engine.errors import StorageError, traceback_frames
 from routing_engine.event_bus import EventBus
+from routing_engine.followed_pbx import FollowedPbx, contact_of, site_of, take_up_later
 from routing_engine.logger import Logger
 from routing_engine.pbx.recordings import Recordings, recordings_of
-from routing_engine.pbx.watcher import PbxWatcher
+from routing_engine.settings.api import keys_in_force
 from routing_engine.settings.pbx import Pbx
-from routing_engine.settings.people import User
 from routing_engine.settings.stores import database_place
 from routing_engine.storage.database import Database
 from routing_engine.storage.place import DatabasePlace
 
 #: So many look-ups of other parties at once are those of a very busy site; what comes then is found when it is written.
 MOST_MATCHES = 500
-_LOOK_AGAIN_S = 1.0
 #: So many calls are remembered as looked for.
 _MOST_KNOWN = 5000
 #: A telephone rings, or the call is over without: no route asks any more.
 _CLEAR = frozenset({"call.ringing", "call.answered", "call.ended"})
 
 _log = Logger()
-
-
-class FollowedPbx:
-    """One PBX: what its watcher hears goes through the tracker, and on to the book of calls, in order."""
-
-    def __init__(self, pbx: Pbx, site: PbxSite, configuration: Configuration, book: CallBook) -> None:
-        self.pbx = pbx
-        self._book = book
-        self.tracker = CallTracker(site, lambda at: uuid7(at, secrets.randbits(74)))
-        self.tracker.resume(book.open_calls(pbx.name))
-        self._told: asyncio.Queue[TrackedCall] = asyncio.Queue()
-        self._failed = False
-        folder = configuration.settings.folder
-        self.watcher = PbxWatcher(pbx, folder, self._hear, missing=lambda: self.tracker.missing)
-        self._task = asyncio.create_task(self._carry(), name=f"calls of {pbx.name}")
-        self.watcher.start()
-
-    def _hear(self, event: PbxEvent) -> None:
-        try:
-            for tracked in self.tracker.take(event):
-                self._told.put_nowait(tracked)
-        except Exception as error:
-            # A fault of ours with one call; all others are followed on.
-            if not self._failed:
-                frames = traceback_frames(error)
-                name, kind = type(event).__name__, type(error).__name__
-                _log.error("pbx.event_failed", pbx=self.pbx.name, name=name, error=kind, traceback=frames)
-            self._failed = True
-
-    async def _carry(self) -> None:
-        while True:
-            change = await self._told.get()
-            try:
-                await self._book.take([change])
-            except RoutingEngineError as error:
-                _log.error("call.not_kept", call=change.call.id, why=str(error))
-
-    async def close(self) -> None:
-        """End the connection; what was heard is in the book."""
-        await self.watcher.close()
-        while not self._told.empty():
-            await self._book.take([self._told.get_nowait()])
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
 
 
 class FollowedCalls:
@@ -128,6 +81,8 @@ class FollowedCalls:
         self._recorded: dict[str, tuple[Pbx, Recordings]] = {}
         self._keep_days = 0
         self.book: CallBook | None = None
+        #: Where engines beside other PBXs connect.
+        self.hub: EdgeHub | None = None
 
     async def open(self, configuration: Configuration) -> tuple[Database, CallBook]:
         """Have the database and the book before any PBX needs them: for who offers calls to others."""
@@ -136,7 +91,7 @@ class FollowedCalls:
 
     def follows(self, pbx: str) -> bool:
         """Return whether a PBX of this name is followed."""
-        return pbx in self._pbxs
+        return pbx in self._pbxs or (self.hub is not None and self.hub.knows(pbx))
 
     def desk_site(self) -> DeskSite:
         """Return what those who take calls have to do with, as it is in force."""
@@ -157,6 +112,8 @@ class FollowedCalls:
     def commands(self, pbx: str) -> PbxCommands | None:
         """Return what tells a PBX what to do; None for one that is not followed."""
         followed = self._pbxs.get(pbx)
+        if followed is None and self.hub is not None and self.hub.knows(pbx):
+            return self.hub.commands(pbx)
         return None if followed is None else followed.watcher.commands
 
     def dial_site(self) -> DialSite:
@@ -167,7 +124,7 @@ class FollowedCalls:
     def pbx_site(self, pbx: Pbx) -> PbxSite:
         """Return what is ours in a PBX, as it is in force."""
         configuration = self._active().configuration
-        return site_of(pbx, configuration.users, configuration.settings.region)
+        return site_of(pbx, users_by_phone(configuration.users), configuration.settings.region)
 
     def begin(self) -> None:
         """Hear what happens from now on."""
@@ -187,6 +144,8 @@ class FollowedCalls:
             yield from self._worker.readings()
         if self.book is not None:
             yield from self.book.readings()
+        if self.hub is not None:
+            yield from self.hub.readings()
         for (direction, outcome), count in self._ended.items():
             yield Reading("followed_calls_total", count, (direction, outcome))
 
@@ -201,6 +160,8 @@ class FollowedCalls:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self.hub is not None:
+            self.hub.close()
         for followed in self._pbxs.values():
             await followed.close()
         if self._worker is not None:
@@ -290,10 +251,7 @@ class FollowedCalls:
         return found.why if isinstance(found, ContactsDown) else found
 
     def _contact_of(self, decision: Decision) -> CallContact | None:
-        route = self._active().configuration.routes.get(decision.route)
-        sources = route.sources if route is not None else ()
-        source = next((one for one in sources if one.name == decision.source), None)
-        return None if source is None else routed_contact(decision, source.integration, source.model)
+        return contact_of(self._active().configuration, decision)
 
     # ------------------------------------------------------------------------------- what the folder names
 
@@ -318,30 +276,24 @@ class FollowedCalls:
         self._planner = DeliveryPlanner(queue, time.time)
         book = CallBook(database, self._events.publish, self._planner.plan, self._contact_of, queue.forget)
         if not await book.open():
-            self._do(self._take_up_later(database, book))
-        self.book = book
+            self._do(take_up_later(database, book, self._pbxs))
+        self.book, self.hub = book, EdgeHub(book)
+        self.hub.change(_edge_rules(configuration))
         # Not out of what is in force: who offers calls to others opens them before any configuration is.
         self._keep_days = settings.keep_days
         self._do(book.keep_up(lambda: self._keep_days))
         self._worker = DeliveryWorker(Workplace(queue, book, time.time, random.random))
         return database, book
 
-    async def _take_up_later(self, database: Database, book: CallBook) -> None:
-        """Take up the calls of before once the database is there: some have gone on, some have ended meanwhile."""
-        while True:
-            await asyncio.sleep(_LOOK_AGAIN_S)
-            if not database.down:
-                with suppress(StorageError):
-                    for call in await book.take_up():
-                        if call.pbx in self._pbxs:
-                            self._pbxs[call.pbx].tracker.resume([call])
-                    return
-
     async def _follow(self, configuration: Configuration) -> None:
+        if self.hub is not None:
+            self.hub.change(_edge_rules(configuration))
         for name in [name for name, one in self._pbxs.items() if configuration.pbxs.get(name) != one.pbx]:
             await self._pbxs.pop(name).close()
         for name, pbx in configuration.pbxs.items():
-            site = site_of(pbx, configuration.users, configuration.settings.region)
+            if pbx.keys.edge:
+                continue
+            site = site_of(pbx, users_by_phone(configuration.users), configuration.settings.region)
             if name in self._pbxs:
                 self._pbxs[name].tracker.site = site
             elif self.book is not None:
@@ -374,10 +326,15 @@ class FollowedCalls:
         for name, pbx in configuration.pbxs.items():
             if name in before and before[name][0] == pbx:
                 self._recorded[name] = before.pop(name)
-            elif (found := recordings_of(pbx.keys)) is not None:
+            elif (found := self._recordings_of(pbx)) is not None:
                 self._recorded[name] = pbx, found
         for _, gone in before.values():
             self._do(gone.close())
+
+    def _recordings_of(self, pbx: Pbx) -> Recordings | None:
+        if pbx.keys.edge and self.hub is not None:
+            return self.hub.recordings(pbx.name) if pbx.keys.recordings != "none" else None
+        return recordings_of(pbx.keys)
 
     def _waited_for(self, wait_s: float) -> Mapping[str, RecordingTarget]:
         if self.book is None:
@@ -419,6 +376,7 @@ def _queue_of(place: DatabasePlace, database: Database) -> Queue:
     return PostgresQueue(place.url)
 
 
-def site_of(pbx: Pbx, users: Mapping[str, User], region: str) -> PbxSite:
-    """Return what is ours in a PBX."""
-    return PbxSite(pbx.name, pbx.keys.phones, pbx.keys.trunks, region, users_by_phone(users))
+def _edge_rules(configuration: Configuration) -> EdgeRules:
+    keys = {one.name: one for one in keys_in_force(configuration.settings.api_keys) if "edge" in one.may}
+    edges = {name: pbx.keys.edge for name, pbx in configuration.pbxs.items() if pbx.keys.edge}
+    return EdgeRules(edges, users_by_phone(configuration.users), keys)

@@ -60,7 +60,7 @@ class Service:
         self._forgets: list[Callable[[str], Awaitable[None]]] = []
         self._told_files: Mapping[str, FileFindings] = {}
         self._stopping = asyncio.Event()
-        self._hurry = False
+        self._hurry = self._open = False
         self._told: list[str] = []
         self._unkept = ""
         self._looks = 0
@@ -84,8 +84,7 @@ class Service:
         """Load the configuration, or the last good one, and open the listeners. Raises `ConfigError` or `OSError`."""
         configuration = await asyncio.to_thread(self._store.start)
         settings = self._started_with = configuration.settings
-        address = settings.listeners.fastagi
-        if address is None:
+        if settings.listeners.fastagi is None and settings.listeners.http is None:
             raise ConfigError(
                 [Problem("engine.yaml", 0, "no listener is named", "add listeners: {fastagi: 127.0.0.1:4573}")]
             )
@@ -96,9 +95,10 @@ class Service:
         if (refusal := self._store.refusal) is not None:
             self._tell_refusal(refusal)
         await self._keep()
-        self._server = AgiServer(self.calls.serve, agi_settings(settings, address))
-        self._make_room(settings.limits.sessions)
-        await self._server.listen(address.host, address.port)
+        # A hub without a PBX of its own routes no calls.
+        if settings.listeners.fastagi is not None:
+            await self._listen(settings, settings.listeners.fastagi)
+        self._open = True
         if configuration.remarks:
             self._log.warning("configuration.remarks", remarks=[str(one) for one in configuration.remarks])
         await self._tell_files(configuration)
@@ -164,6 +164,11 @@ class Service:
             await self._subscribers.pop().close()
 
     # ------------------------------------------------------------------------------------- inside
+
+    async def _listen(self, settings: EngineSettings, address: ListenerAddress) -> None:
+        self._server = AgiServer(self.calls.serve, agi_settings(settings, address))
+        self._make_room(settings.limits.sessions)
+        await self._server.listen(address.host, address.port)
 
     async def _open_cache(self, settings: EngineSettings) -> None:
         """Make the cache of all routes; with a path it holds what was there before the restart."""
@@ -294,7 +299,7 @@ class Service:
     def _why_not_ready(self) -> str:
         if self._stopping.is_set():
             return "the engine is stopping: it takes no new calls"
-        return "" if self.addresses else "the engine does not listen yet"
+        return "" if self._open else "the engine does not listen yet"
 
     async def _drain(self) -> None:
         at_most_s = self.calls.newest.configuration.settings.drain_s

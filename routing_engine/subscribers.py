@@ -22,6 +22,7 @@ from routing_engine.live_calls import Around
 from routing_engine.log import log_call
 from routing_engine.metrics.traces import open_traces
 from routing_engine.settings.environment import variables_of
+from routing_engine.settings.hub import HubKeys
 from routing_engine.settings.listeners import ListenerAddress
 from routing_engine.settings.stores import journal_place
 
@@ -172,7 +173,9 @@ def _journal_readings(journal: Journal) -> Iterator[Reading]:
 
 async def open_calls(host: Host) -> Subscriber:
     """Follow calls to their end, where the folder names a PBX: from the start, or from a reload on."""
-    listener = host.configuration.settings.listeners.http
+    listener, hub = host.configuration.settings.listeners.http, host.configuration.settings.hub
+    if hub is not None:
+        return await _open_edge(host, hub)
     if listener is not None:
         return await _open_api(host, _follow_calls(host), listener)
     if host.configuration.pbxs:
@@ -201,6 +204,23 @@ def _follow_calls(host: Host) -> FollowedCalls:
     host.readings.append(calls.readings)
     host.forgets.append(calls.forget)
     return calls
+
+
+async def _open_edge(host: Host, hub: HubKeys) -> Subscriber:
+    """Follow calls for an engine elsewhere."""
+    # late: as above
+    from routing_engine.edge_calls import EdgeCalls
+
+    calls = EdgeCalls(host.events, host.active, host.configuration)
+    calls.begin()
+    host.readings.append(calls.readings)
+    host.forgets.append(calls.forget)
+    await calls.open(hub)
+
+    def change(configuration: Configuration) -> Sequence[str]:
+        return [] if configuration.settings.hub == hub else ["hub"]
+
+    return Subscriber(change, calls.close)
 
 
 async def _open_api(host: Host, calls: FollowedCalls, address: ListenerAddress) -> Subscriber:

@@ -33,6 +33,8 @@ from routing_engine.core.model import Site
 from routing_engine.core.prompts import LANGUAGE
 from routing_engine.errors import ConfigError, Problem
 from routing_engine.settings.api import API_KEYS, ProgramKeys
+from routing_engine.settings.hub import IN_THE_CLEAR as LINE_IN_THE_CLEAR
+from routing_engine.settings.hub import HubKeys
 from routing_engine.settings.listeners import (
     FASTAGI,
     FREEPBX_FASTAGI,
@@ -165,6 +167,15 @@ class EngineSettings:
         filled=True,
         example="'postgresql://routing@db.example.com/calls'",
     )
+    hub: HubKeys | None = setting(
+        nested(HubKeys).called("[mapping](#hub)"),
+        None,
+        "the engine elsewhere that keeps the calls which this one follows: this one is an "
+        "[edge](../how-to/edge-and-hub.md)",
+        usual="none: this engine keeps them itself",
+        in_force="restart",
+        example="{address: 'https://calls.example.com', key: '${EDGE_KEY}'}",
+    )
     keep_days: int = setting(
         whole(1, 36_500, "days"),
         365,
@@ -228,6 +239,12 @@ class EngineSettings:
     remarks: tuple[Problem, ...] = ()
     folder: Path = Path()
 
+    def check(self, section: Section, what: str) -> None:
+        """Refuse an edge that would answer for calls itself: they are all with its hub."""
+        if self.hub is not None and self.listeners.http is not None:
+            sentence = "'hub' and the listener 'http' do not go together: programs and people ask the hub"
+            section.note("hub", sentence, "remove http from listeners, or hub")
+
 
 def read_settings(
     text: str,
@@ -266,6 +283,8 @@ def read_settings(
 def _remarks(section: Section, written: EngineSettings, file: str, gone: Sequence[Problem]) -> Iterator[Problem]:
     yield from (Problem(one.file, one.line, f"{one.sentence}: what needs it is down", one.remedy) for one in gone)
     yield from _taken_ports(written, file)
+    if written.hub is not None and written.hub.is_plain:
+        yield Problem(file, section.line_of("hub"), *LINE_IN_THE_CLEAR)
     yield from _open_doors(section, written, file)
 
 

@@ -19,7 +19,7 @@ from routing_engine.errors import RoutingEngineError
 SPEAKS = 1
 OLDEST = 1
 #: No message is larger: a call with thousands of legs has some hundred kB.
-MOST_BYTES = 4 << 20
+MOST_BYTES = 8 << 20
 #: So many messages with changes may be on their way: the next waits until the hub has written one of them.
 UNDER_WAY = 2
 #: What a message carries at most, but one change always fits.
@@ -34,7 +34,7 @@ _NUMBER_BYTES = 4
 
 #: `unreachable` may be tried again, `refused` not; `down` is a PBX that does not answer.
 FaultKind: TypeAlias = Literal["unreachable", "refused", "down"]
-AskKind: TypeAlias = Literal["find", "read", "action", "rest"]
+AskKind: TypeAlias = Literal["find", "read", "action", "originate", "rest"]
 
 
 class LineFault(RoutingEngineError):
@@ -126,7 +126,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The hub wants something of a PBX: `body` is the action's, the request's, or the name of a recording."""
+    """The hub wants something of a PBX: `body` is the JSON of the action, of the request, or of a recording's name."""
 
     id: int
     what: AskKind

@@ -10,8 +10,8 @@ from routing_engine.settings.spec import nested, required
 from routing_engine.settings.value_types import choice, mapping_of, one_or_more, secret
 
 #: What a key may: read calls, write to them, have people call, ask how a route would decide, have a password made for a
-#: telephone, tell of calls of another telephone system.
-Right: TypeAlias = Literal["calls.read", "calls.write", "dial", "decide", "sip", "events"]
+#: telephone, tell of calls of another telephone system, be an edge of ours.
+Right: TypeAlias = Literal["calls.read", "calls.write", "dial", "decide", "sip", "events", "edge"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
 #: A shorter one can be found by trying.
 SHORTEST_KEY = 16

@@ -25,6 +25,9 @@ from routing_engine.settings.yaml_reader import Section, YamlValue
 
 #: Where the extension stands in `phones`.
 EXTENSION = "{extension}"
+_AMI = "{address: 127.0.0.1:5038, user: routing-engine, secret: '${AMI_SECRET}'}"
+_TRUNKS = "[PJSIP/trunk*]"
+_EDGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}\Z", re.ASCII)
 _TECHNOLOGY = re.compile(r"[A-Za-z0-9]+/\S+\Z", re.ASCII)
 _WEB = re.compile(r"https?://[A-Za-z0-9.\-_\[\]:]+(?:/[!-~]*)?\Z", re.ASCII)
 
@@ -99,11 +102,19 @@ _RECORDINGS: ValueType[RecordingsFrom] = ValueType(
 class PbxKeys:
     """A file of `pbxs/`."""
 
-    ami: AmiKeys | None = required(
+    ami: AmiKeys | None = setting(
         nested(AmiKeys).called("[mapping](#ami)"),
         None,
         "the manager interface: what happens to calls is heard there",
-        example="{address: 127.0.0.1:5038, user: routing-engine, secret: '${AMI_SECRET}'}",
+        usual="**must be there**, except with `edge`",
+        example=_AMI,
+    )
+    edge: str = setting(
+        matching(_EDGE, "'{}' is not the name of a key", "write the name of its key in api_keys", "name of a key"),
+        "",
+        "the [engine beside it](../how-to/edge-and-hub.md) that follows this PBX and tells us; then this one does not",
+        usual="none: this engine follows it",
+        example="office",
     )
     ari: AriKeys | None = setting(
         nested(AriKeys).called("[mapping](#ari)"), None, "the REST interface: recordings are fetched there"
@@ -114,7 +125,7 @@ class PbxKeys:
         f"PJSIP/{EXTENSION}",
         "how the channel of an extension's phone begins",
     )
-    trunks: tuple[str, ...] = required(
+    trunks: tuple[str, ...] = setting(
         one_or_more(
             matching(
                 _TECHNOLOGY, "'{}' is not a channel", "write for example PJSIP/trunk*", "channel, `*` for any end"
@@ -123,7 +134,8 @@ class PbxKeys:
         ),
         (),
         "the channels that lead outside: what comes in over one is inbound, what goes out is outbound",
-        example="[PJSIP/trunk*]",
+        usual="**must be there**, except with `edge`",
+        example=_TRUNKS,
     )
     recordings: RecordingsFrom = setting(_RECORDINGS, "none", "where recordings of calls are fetched", example="ari")
     history: HistoryKeys | None = setting(
@@ -156,7 +168,12 @@ class PbxKeys:
     )
 
     def check(self, section: Section, what: str) -> None:
-        """Note recordings that nothing can fetch."""
+        """Note what is missing to follow it, and what nothing can fetch or set; an edge has its own file."""
+        if self.edge:
+            return
+        for name, example in (("ami", _AMI), ("trunks", _TRUNKS)):
+            if not section.has(name):
+                section.note(name, f"'{name}' is missing", f"add for example: {name}: {example}")
         if self.recordings == "ari" and not section.has("ari"):
             remedy = "add ari: {address: 'http://127.0.0.1:8088', user: routing-engine, secret: '${ARI_SECRET}'}"
             section.note("recordings", "'recordings: ari' needs 'ari'", remedy)

@@ -11,15 +11,19 @@ from aiohttp import web
 
 from routing_engine.errors import RoutingEngineError
 from routing_engine.http_server import SERVER
-from routing_engine.web.requests import ApiAnswer, PlainAnswer, StreamAnswer
+from routing_engine.web.requests import ApiAnswer, LineAnswer, PlainAnswer, StreamAnswer
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 #: These have no body, not even an empty object.
 _WITHOUT_BODY = (204, 304)
 
 
-async def sent(request: web.BaseRequest, answer: ApiAnswer | PlainAnswer | StreamAnswer) -> web.StreamResponse:
+async def sent(
+    request: web.BaseRequest, answer: ApiAnswer | PlainAnswer | StreamAnswer | LineAnswer
+) -> web.StreamResponse:
     """Return an answer that aiohttp sends, or that is sent already."""
+    if isinstance(answer, LineAnswer):
+        return await answer.talk(request)
     return await _streamed(request, answer) if isinstance(answer, StreamAnswer) else whole(answer)
 
 

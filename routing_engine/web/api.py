@@ -25,6 +25,7 @@ from routing_engine.web.requests import (
     ApiAnswer,
     ApiError,
     ApiRequest,
+    LineAnswer,
     PlainAnswer,
     StreamAnswer,
     bad_value,
@@ -80,7 +81,7 @@ class ApiListener(HttpListener):
             answer = ApiError(503, "database_down", why, "try again in some seconds", {"Retry-After": "5"}).answer
         return await sent(request, answer)
 
-    async def _found(self, request: web.BaseRequest) -> ApiAnswer | PlainAnswer | StreamAnswer:
+    async def _found(self, request: web.BaseRequest) -> ApiAnswer | PlainAnswer | StreamAnswer | LineAnswer:
         row, values = self._row_of(request)
         if row is None:
             # Also where there is nothing: who guesses keys is not listened to anywhere.

@@ -14,12 +14,12 @@ from typing import Literal, Protocol, TypeAlias
 from routing_engine.calls.as_json import JsonObject, JsonValue
 from routing_engine.calls.json_schema import reference
 from routing_engine.settings.api import Right
-from routing_engine.web.requests import ApiAnswer, ApiRequest, PlainAnswer, StreamAnswer
+from routing_engine.web.requests import ApiAnswer, ApiRequest, LineAnswer, PlainAnswer, StreamAnswer
 
 Schema: TypeAlias = JsonObject
 #: What an address asks for: a right, or `person`, anybody who has logged in.
 Need: TypeAlias = Right | Literal["person"]
-AnswerTo: TypeAlias = Callable[[ApiRequest], Awaitable[ApiAnswer | PlainAnswer | StreamAnswer]]
+AnswerTo: TypeAlias = Callable[[ApiRequest], Awaitable[ApiAnswer | PlainAnswer | StreamAnswer | LineAnswer]]
 
 TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "number"}

@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from aiohttp import web
+
 from routing_engine.calls.as_json import JsonObject, JsonValue
 from routing_engine.errors import RoutingEngineError
 from routing_engine.settings.api import Right
@@ -141,6 +143,13 @@ class StreamAnswer:
     headers: Mapping[str, str] = field(default_factory=dict)
     length: int | None = None
     patience_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class LineAnswer:
+    """A WebSocket: `talk` takes the request and returns when the line is over."""
+
+    talk: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def bad_value(name: str, sentence: str, remedy: str) -> ApiError:

@@ -1,0 +1,208 @@
+"""The calls of an edge: its PBXs are followed here, and all that is heard goes to the hub, which keeps them.
+
+One subscriber of the service, in the place of `followed_calls`: no contact is looked up here, nothing is delivered. No
+call waits for the hub, and without a line to it nothing is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import partial
+
+from sqlalchemy import Connection, text
+
+from routing_engine import __version__
+from routing_engine.call_book import CallBook
+from routing_engine.calls.changes import CallChanged
+from routing_engine.calls.checked import read_json
+from routing_engine.config.load import Configuration
+from routing_engine.config.people import users_by_phone
+from routing_engine.core.events import CallRouted, ConfigurationTaken, Reading
+from routing_engine.edges.services import PbxServices
+from routing_engine.edges.spool import Spool
+from routing_engine.edges.to_hub import EdgeSide, HubLine
+from routing_engine.engine import ActiveConfig
+from routing_engine.errors import StorageError, traceback_frames
+from routing_engine.event_bus import EventBus
+from routing_engine.followed_pbx import FollowedPbx, contact_of, site_of, take_up_later
+from routing_engine.logger import Logger
+from routing_engine.pbx.recordings import Recordings, recordings_of
+from routing_engine.settings.hub import HubKeys
+from routing_engine.settings.pbx import Pbx
+from routing_engine.settings.stores import database_place
+from routing_engine.storage import spool_table
+from routing_engine.storage.database import Database
+
+#: What the hub said last of whose the phones are: a start without a line knows it.
+_READ_PHONES = text("SELECT value FROM about WHERE name = 'phones'")
+_WRITE_PHONES = text(
+    "INSERT INTO about (name, value) VALUES ('phones', :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
+
+_log = Logger()
+
+
+class EdgeCalls:
+    """`begin` it while the service starts; it takes each configuration as it comes into force. `close` it at the end.
+
+    `active` is what calls are decided with now.
+    """
+
+    def __init__(self, events: EventBus, active: Callable[[], ActiveConfig], configuration: Configuration) -> None:
+        self._events, self._active = events, active
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pbxs: dict[str, FollowedPbx] = {}
+        self._recordings: dict[str, tuple[Pbx, Recordings]] = {}
+        self._phones: Mapping[str, str] | None = None
+        self._keep_days = configuration.settings.keep_days
+        settings = configuration.settings
+        self._database = Database(database_place(settings.database, settings.folder, settings.journal.path))
+        self._spool = Spool(self._database)
+        self._waking: asyncio.Task[None] | None = None
+        self._news = False
+        self._line: HubLine | None = None
+        self.book = CallBook(
+            self._database,
+            events.publish,
+            self._spool.plan,
+            lambda decision: contact_of(self._active().configuration, decision),
+            spool_table.forget_calls,
+        )
+
+    async def open(self, hub: HubKeys) -> None:
+        """Take up the calls of before, and connect to the hub; nobody waits for that."""
+        await self._database.open()
+        if not await self.book.open():
+            self._do(take_up_later(self._database, self.book, self._pbxs))
+        self._do(self.book.keep_up(lambda: self._keep_days))
+        await self._read_phones()
+        if not hub.key:
+            return  # its secret is gone, which a remark says; calls are followed, and wait
+        side = EdgeSide(
+            run=secrets.token_hex(8),
+            engine=__version__,
+            pbxs=lambda: sorted(self._active().configuration.pbxs),
+            up=lambda: [name for name, one in self._pbxs.items() if one.watcher.connected],
+            service_of=self._service_of,
+            take_phones=self._take_phones,
+        )
+        self._line = HubLine(hub, self._spool, side)
+        self._line.start()
+
+    def begin(self) -> None:
+        """Hear what happens from now on."""
+        self._events.subscribe_at_once(ConfigurationTaken, self._taken)
+        self._events.subscribe_at_once(CallRouted, self.book.route)
+        self._events.subscribe_at_once(CallChanged, self._changed)
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield the states of PBXs and of the line, for metrics."""
+        for followed in self._pbxs.values():
+            yield from followed.watcher.readings()
+        yield from self.book.readings()
+        if self._line is not None:
+            yield from self._line.readings()
+
+    async def forget(self, number: str) -> None:
+        """Let go of what memory has of a number."""
+        await self.book.forget(number)
+
+    async def close(self) -> None:
+        """Write what waits, and let go of everything."""
+        tasks = [*self._tasks, *([self._waking] if self._waking is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for followed in self._pbxs.values():
+            await followed.close()
+        if self._line is not None:
+            await self._line.close()
+        for _, recordings in self._recordings.values():
+            await recordings.close()
+        await self._database.close()
+
+    # ------------------------------------------------------------------------------- what is heard
+
+    def _taken(self, _: ConfigurationTaken) -> None:
+        self._do(self._apply())
+
+    def _changed(self, event: CallChanged) -> None:
+        self._news = True
+        if self._waking is None:
+            self._waking = asyncio.create_task(self._wake())
+
+    async def _wake(self) -> None:
+        """Let the line look once a change is in the spool: it is put there with the call."""
+        while self._news:
+            self._news = False
+            await self._database.flush()
+            if self._line is not None:
+                self._line.told()
+        self._waking = None
+
+    def _do(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("calls.failed", error=type(error).__name__, traceback=traceback_frames(error))
+
+    # ------------------------------------------------------------------------------- what the folder names
+
+    async def _apply(self) -> None:
+        async with self._turn:
+            configuration = self._active().configuration
+            self._keep_days = configuration.settings.keep_days
+            for name in [name for name, one in self._pbxs.items() if configuration.pbxs.get(name) != one.pbx]:
+                await self._pbxs.pop(name).close()
+            phones = self._phones if self._phones is not None else users_by_phone(configuration.users)
+            for name, pbx in configuration.pbxs.items():
+                site = site_of(pbx, phones, configuration.settings.region)
+                if name in self._pbxs:
+                    self._pbxs[name].tracker.site = site
+                else:
+                    self._pbxs[name] = FollowedPbx(pbx, site, configuration, self.book)
+            self._record(configuration)
+
+    def _record(self, configuration: Configuration) -> None:
+        before, self._recordings = self._recordings, {}
+        for name, pbx in configuration.pbxs.items():
+            if name in before and before[name][0] == pbx:
+                self._recordings[name] = before.pop(name)
+            elif (found := recordings_of(pbx.keys)) is not None:
+                self._recordings[name] = pbx, found
+        for _, gone in before.values():
+            self._do(gone.close())
+
+    def _service_of(self, pbx: str) -> PbxServices:
+        recordings, followed = self._recordings.get(pbx), self._pbxs.get(pbx)
+        return PbxServices(
+            None if recordings is None else recordings[1], None if followed is None else followed.watcher.commands
+        )
+
+    # ------------------------------------------------------------------------------- whose the phones are
+
+    def _take_phones(self, phones: Mapping[str, str]) -> None:
+        if phones != self._phones:
+            self._phones = dict(phones)
+            self._database.put(partial(_write_phones, phones=self._phones))
+            self._do(self._apply())
+
+    async def _read_phones(self) -> None:
+        try:
+            found = await self._database.read(lambda connection: connection.execute(_READ_PHONES).scalar())
+        except StorageError:
+            return  # the hub says it again
+        if found is not None:
+            self._phones = {phone: user for phone, user in read_json(found).items() if isinstance(user, str)}
+
+
+def _write_phones(connection: Connection, phones: Mapping[str, str]) -> None:
+    connection.execute(_WRITE_PHONES, {"value": json.dumps(phones)})

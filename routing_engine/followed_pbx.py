@@ -1,0 +1,96 @@
+"""One PBX that is followed: what its watcher hears goes through the tracker, and on to the book of calls."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+
+from routing_engine.call_book import CallBook
+from routing_engine.calls.call import CallContact
+from routing_engine.calls.changes import uuid7
+from routing_engine.calls.pbx_events import PbxEvent
+from routing_engine.calls.site import PbxSite
+from routing_engine.calls.tracker import CallTracker, TrackedCall
+from routing_engine.config.load import Configuration
+from routing_engine.contacts import routed_contact
+from routing_engine.core.model import Decision
+from routing_engine.errors import RoutingEngineError, StorageError, traceback_frames
+from routing_engine.logger import Logger
+from routing_engine.pbx.watcher import PbxWatcher
+from routing_engine.settings.pbx import Pbx
+from routing_engine.storage.database import Database
+
+_LOOK_AGAIN_S = 1.0
+
+_log = Logger()
+
+
+class FollowedPbx:
+    """One PBX: what its watcher hears goes through the tracker, and on to the book of calls, in order."""
+
+    def __init__(self, pbx: Pbx, site: PbxSite, configuration: Configuration, book: CallBook) -> None:
+        self.pbx = pbx
+        self._book = book
+        self.tracker = CallTracker(site, lambda at: uuid7(at, secrets.randbits(74)))
+        self.tracker.resume(book.open_calls(pbx.name))
+        self._told: asyncio.Queue[TrackedCall] = asyncio.Queue()
+        self._failed = False
+        folder = configuration.settings.folder
+        self.watcher = PbxWatcher(pbx, folder, self._hear, missing=lambda: self.tracker.missing)
+        self._task = asyncio.create_task(self._carry(), name=f"calls of {pbx.name}")
+        self.watcher.start()
+
+    def _hear(self, event: PbxEvent) -> None:
+        try:
+            for tracked in self.tracker.take(event):
+                self._told.put_nowait(tracked)
+        except Exception as error:
+            # A fault of ours with one call; all others are followed on.
+            if not self._failed:
+                frames = traceback_frames(error)
+                name, kind = type(event).__name__, type(error).__name__
+                _log.error("pbx.event_failed", pbx=self.pbx.name, name=name, error=kind, traceback=frames)
+            self._failed = True
+
+    async def _carry(self) -> None:
+        while True:
+            change = await self._told.get()
+            try:
+                await self._book.take([change])
+            except RoutingEngineError as error:
+                _log.error("call.not_kept", call=change.call.id, why=str(error))
+
+    async def close(self) -> None:
+        """End the connection; what was heard is in the book."""
+        await self.watcher.close()
+        while not self._told.empty():
+            await self._book.take([self._told.get_nowait()])
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+async def take_up_later(database: Database, book: CallBook, pbxs: Mapping[str, FollowedPbx]) -> None:
+    """Take up the calls of before once the database is there: some have gone on, some have ended meanwhile."""
+    while True:
+        await asyncio.sleep(_LOOK_AGAIN_S)
+        if not database.down:
+            with suppress(StorageError):
+                for call in await book.take_up():
+                    if call.pbx in pbxs:
+                        pbxs[call.pbx].tracker.resume([call])
+                return
+
+
+def contact_of(configuration: Configuration, decision: Decision) -> CallContact | None:
+    """Return the record that a decision was made with; None where it had none."""
+    route = configuration.routes.get(decision.route)
+    sources = route.sources if route is not None else ()
+    source = next((one for one in sources if one.name == decision.source), None)
+    return None if source is None else routed_contact(decision, source.integration, source.model)
+
+
+def site_of(pbx: Pbx, phones: Mapping[str, str], region: str) -> PbxSite:
+    """Return what is ours in a PBX; `phones` says whose each is."""
+    return PbxSite(pbx.name, pbx.keys.phones, pbx.keys.trunks, region, phones)
