@@ -77,8 +77,7 @@ export interface SipCredentials {
   realm: string;
   server: string;
   expires_at: string;
-  extension?: string;
-  uri?: string;
+  phone?: string;
 }
 
 export class ApiError extends Error {
@@ -152,8 +151,8 @@ export const api = {
   disconnect: (name: string) => ask<unknown>("DELETE", `/v1/accounts/${encodeURIComponent(name)}`),
   dial: (body: { user: string; to: string; phone?: string }, click: string) =>
     ask<Call>("POST", "/v1/calls", body, { "Idempotency-Key": click }),
-  act: (id: string, action: string, body: Body = {}) => ask<Call>("POST", `${of(id)}/${action}`, body),
-  sip: (user: string, phone: string) => ask<SipCredentials>("POST", "/v1/sip-credentials", { user, phone }),
+  act: (id: string, action: string, body: Body) => ask<Call>("POST", `${of(id)}/${action}`, body),
+  sip: (user: string) => ask<SipCredentials>("POST", "/v1/sip-credentials", { user }),
   sipEnd: (id: string) => ask<unknown>("DELETE", `/v1/sip-credentials/${encodeURIComponent(id)}`),
 };
 

@@ -10,23 +10,23 @@ import { t } from "./texts";
 export function Controls({ call, part }: { call: Call; part: Part }) {
   const { feed, me, phone } = useDesk();
   useChanges(phone);
-  const [transfers, setTransfers] = useState(false);
+  const [transfers, setTransfers] = useState<"no" | "asks" | "consults">("no");
+  const [muted, setMuted] = useState(false);
   const action = useAction();
-  const act = (what: string, body?: Record<string, string>) =>
+  const act = (what: string, body: Record<string, unknown> = {}, then = () => setTransfers("no")) =>
     action.run(async () => {
       feed.take(await api.act(call.id, what, body));
-      setTransfers(false);
+      then();
     });
   if (!isOpen(part) || !me.may.includes("dial")) return null;
-  const here = phone.state.rings !== null;
+  const here = phone.ringsFor(call);
   const spoken = part === "talking" || part === "held";
-  // A telephone on the desk rings for others, too, perhaps: to hang up would end the call for all of them.
-  if (part === "ringing" ? !here : !me.dialling) return null;
+  if (!me.dialling && !here) return null;
   return (
     <>
       <div class="buttons">
-        {part === "ringing" && (
-          <button class="main" onClick={() => phone.answer()}>
+        {part === "ringing" && here && (
+          <button class="main" onClick={() => phone.tell({ is: "answer" })}>
             {t("answer")}
           </button>
         )}
@@ -35,36 +35,48 @@ export function Controls({ call, part }: { call: Call; part: Part }) {
             <button disabled={action.busy} onClick={() => act(part === "held" ? "resume" : "hold")}>
               {t(part === "held" ? "resume" : "hold")}
             </button>
-            <button aria-expanded={transfers} onClick={() => setTransfers(!transfers)}>
+            <button aria-expanded={transfers !== "no"} onClick={() => setTransfers(transfers === "no" ? "asks" : "no")}>
               {t("transfer")}
             </button>
           </>
         )}
         {call.recording.state === "recording" && spoken && (
-          <button disabled={action.busy} onClick={() => act("mute_recording")}>
-            {t("mute_recording")}
+          <button
+            disabled={action.busy}
+            aria-pressed={muted}
+            onClick={() => act("mute_recording", { muted: !muted }, () => setMuted(!muted))}
+          >
+            {t(muted ? "unmute_recording" : "mute_recording")}
           </button>
         )}
-        {part === "ringing" ? (
-          <button class="end" onClick={() => phone.hangUp()}>
-            {t("decline")}
-          </button>
-        ) : (
-          <button class="end" disabled={action.busy} onClick={() => act("hangup")}>
-            {t(part === "dialling" ? "cancel" : "hang_up")}
-          </button>
-        )}
+        <button
+          class="end"
+          disabled={action.busy}
+          onClick={() => (here ? phone.tell({ is: "hangUp" }) : act("hangup"))}
+        >
+          {t(part === "ringing" ? "decline" : part === "dialling" ? "cancel" : "hang_up")}
+        </button>
       </div>
-      {transfers && <Transfer act={act} />}
+      {transfers === "asks" && (
+        <Transfer
+          send={(to, how) => act("transfer", { to, how }, () => setTransfers(how === "attended" ? "consults" : "no"))}
+        />
+      )}
+      {transfers === "consults" && (
+        <div class="fields">
+          <p>{t("transfer_consults")}</p>
+          <button onClick={() => act("transfer", { how: "cancel" })}>{t("transfer_back")}</button>
+        </div>
+      )}
       <Fault error={action.error} />
     </>
   );
 }
 
-function Transfer({ act }: { act: (what: string, body: Record<string, string>) => void }) {
+function Transfer({ send: pass }: { send: (to: string, how: "blind" | "attended") => void }) {
   const [to, setTo] = useState("");
-  const send = (how: string) => {
-    if (dialled(to)) act("transfer", { to: dialled(to), how });
+  const send = (how: "blind" | "attended") => {
+    if (dialled(to)) pass(dialled(to), how);
   };
   return (
     <form

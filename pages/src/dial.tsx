@@ -15,10 +15,12 @@ export function chosenPhone(phones: readonly string[]): string | undefined {
 }
 
 export function useDial(): (number: string) => Promise<void> {
-  const { feed, me } = useDesk();
+  const { feed, me, phone: inPage } = useDesk();
   return async (number) => {
     const phone = chosenPhone(me.user.phones);
     const body = { user: me.user.key, to: number, ...(phone ? { phone } : {}) };
+    // It comes back to the telephone in the page as a call, and the click has answered it.
+    inPage.tell({ is: "expect", number });
     feed.take(await api.dial(body, crypto.randomUUID?.() ?? `${Date.now()} ${Math.random()}`));
   };
 }

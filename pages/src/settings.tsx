@@ -80,7 +80,7 @@ function PhoneSetting() {
       {phone.wanted ? (
         <button onClick={() => phone.off()}>{t("phone_off")}</button>
       ) : (
-        <button onClick={() => phone.on(me)}>{t("phone_on")}</button>
+        <button onClick={() => void phone.on(me)}>{t("phone_on")}</button>
       )}
     </div>
   );

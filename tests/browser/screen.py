@@ -64,13 +64,19 @@ async def screen(browser: Browser, user: str = "anna", **options: Any) -> AsyncI
 @asynccontextmanager
 async def logged_in(browser: Browser, api: StandIn, user: str, **options: Any) -> AsyncIterator[Screen]:
     """Open the page of a person, in a browser of their own."""
-    context = await browser.new_context(**{"locale": "en-GB", "timezone_id": "Europe/Vienna", **options})
-    shown = await _opened(context, api)
+    shown = await opened_for(browser, api, user, **options)
     try:
-        await log_in(shown.page, user)
         yield shown
     finally:
-        await context.close()
+        await shown.page.context.close()
+
+
+async def opened_for(browser: Browser, api: StandIn, user: str, **options: Any) -> Screen:
+    """Return the page of a person, in a browser of their own, which nobody closes."""
+    context = await browser.new_context(**{"locale": "en-GB", "timezone_id": "Europe/Vienna", **options})
+    shown = await _opened(context, api)
+    await log_in(shown.page, user)
+    return shown
 
 
 async def _opened(context: BrowserContext, api: StandIn) -> Screen:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from aiohttp import web
 
@@ -55,6 +55,16 @@ def record(
     }
 
 
+class Passwords(Protocol):
+    """What makes passwords for a session."""
+
+    async def give(self) -> Json:
+        """Make one."""
+
+    async def end(self, name: str) -> Json:
+        """Take it back."""
+
+
 @dataclass
 class StandIn:
     """What the API says. Set the members, then open the page at `url`."""
@@ -76,6 +86,7 @@ class StandIn:
     opened: int = 0
     language: str = "en"
     phone_in_page: bool = False
+    passwords: Passwords | None = None
 
     # ------------------------------------------------------------------------------------- what tests do
 
@@ -155,6 +166,10 @@ class StandIn:
             return _refused(401, "no_session")
         if request.path == "/v1/stream":
             return await self._stream(request, user)
+        if request.path.startswith("/v1/sip-credentials") and self.passwords is not None:
+            name = request.path.rpartition("/")[2]
+            gives = request.method == "POST"
+            return web.json_response(await (self.passwords.give() if gives else self.passwords.end(name)))
         try:
             return web.json_response(self._found(request, user, body))
         except KeyError:
@@ -324,9 +339,9 @@ def _refused(status: int, code: str) -> web.Response:
 
 
 @asynccontextmanager
-async def stand_in() -> AsyncIterator[StandIn]:
+async def stand_in(servers: Sequence[str] = ()) -> AsyncIterator[StandIn]:
     """Run the stand-in."""
-    here, pages = StandIn(), Pages()
+    here, pages = StandIn(), Pages(servers=servers)
     here.records[HUBER.id] = record(HUBER)
     listener = HttpListener("http", lambda request: here.answered(request, pages), HttpLimits(1000, 30.0, kept=True))
     await listener.listen("127.0.0.1", 0)
