@@ -55,7 +55,7 @@ class ApiService:
         offers = self._offers(settings.region, database, book)
         self.access = Access(keys_in_force(settings.api_keys), configuration.people, time.monotonic)
         self._api = ApiListener((*offers, OpenApi(offers, __version__)), self.access, _hosts(address))
-        self._pages = self._api.pages = Pages(settings.pages.frames)
+        self._pages = self._api.pages = Pages(settings.pages.frames, _phone_servers(configuration))
         await self._api.listen(address.host, address.port)
         self._reports.start()
         return self._api.addresses
@@ -88,7 +88,7 @@ class ApiService:
         settings = configuration.settings
         self.access.change(keys_in_force(settings.api_keys), configuration.people)
         self.stream.review()
-        self._pages.change(settings.pages.frames)
+        self._pages.change(settings.pages.frames, _phone_servers(configuration))
         now = settings.listeners.http
         if now is not None and (now.host, now.port) == (self._address.host, self._address.port):
             self._api.change(_hosts(now))
@@ -104,6 +104,11 @@ class ApiService:
 
 def _new_call_id() -> str:
     return uuid7(time.time(), secrets.randbits(74))
+
+
+def _phone_servers(configuration: Configuration) -> Sequence[str]:
+    """Return where telephones in the page connect."""
+    return sorted({pbx.keys.sip.server for pbx in configuration.pbxs.values() if pbx.keys.sip is not None})
 
 
 def _hosts(address: ListenerAddress) -> AccessList:

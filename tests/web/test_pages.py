@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from routing_engine.http_server import HttpLimits, HttpListener
-from routing_engine.web.pages import STATIC, Pages
+from routing_engine.web.pages import STATIC, Pages, content_policy
 
 pytestmark = pytest.mark.io
 
@@ -47,6 +47,11 @@ async def test_files_are_kept_for_ever_and_the_page_is_asked_for_anew() -> None:
         async with session.get(url + script) as file:
             assert "immutable" in file.headers["Cache-Control"]
             assert file.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_page_may_connect_to_telephone_systems_that_are_named_and_to_nothing_else() -> None:
+    policy = content_policy((), ("wss://pbx.test:8089/ws",))
+    assert "connect-src 'self' wss://pbx.test:8089/ws;" in policy
 
 
 @pytest.mark.parametrize("path", ["/", "/log-in", "/calls/0193", "/settings"])
