@@ -65,7 +65,9 @@ class ApiService:
         self._reports = ReportsApi(database, book, self._calls.follows, number, time.time)
         self.stream = CallStream(book)
         self._events.subscribe_at_once(CallChanged, self.stream.hear)
-        self._contacts = ContactsApi(book, self._calls.desk_site, self._calls.asked_by_route)
+        desk, desks = self._calls.desk, self._calls.desks
+        assert desk is not None, "it comes with the book"
+        self._contacts = ContactsApi(book, desk, desks.site, desks.asked_by_route)
         hub = self._calls.hub
         return (
             CallsApi(book, time.time, number),

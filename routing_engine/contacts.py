@@ -120,7 +120,7 @@ def contact_of(where: ContactModel, records: Sequence[Record]) -> CallContact:
     if len(records) > 1:
         several = tuple(_candidate(where, one) for one in records)
         return CallContact("ambiguous", candidates=several)
-    return CallContact("found", *_who(where, records[0]), fields=_texts(records[0]))
+    return CallContact("found", *_who(where, records[0]), fields=record_texts(records[0]))
 
 
 def routed_contact(decision: Decision, integration: str, model: str) -> CallContact | None:
@@ -128,12 +128,12 @@ def routed_contact(decision: Decision, integration: str, model: str) -> CallCont
     if decision.record is None:
         return None
     who = _who(ContactModel(integration, model), decision.record)
-    return CallContact("routed", *who, fields=_texts(decision.record))
+    return CallContact("routed", *who, fields=record_texts(decision.record))
 
 
 def _candidate(where: ContactModel, record: Record) -> Candidate:
     who = where.integration, where.model, record.id, name_of(record), record.url or None
-    return Candidate(*who, fields=_texts(record))
+    return Candidate(*who, fields=record_texts(record))
 
 
 def _who(where: ContactModel, record: Record) -> tuple[str, str, str | None, str | None, str | None]:
@@ -147,7 +147,8 @@ def name_of(record: Record) -> str | None:
     return next((str(fields[name]) for name in _NAMES if fields.get(name)), parts or None)
 
 
-def _texts(record: Record) -> Mapping[str, str]:
+def record_texts(record: Record) -> Mapping[str, str]:
+    """Return the fields of a record that are texts, or can be said as one."""
     return {name: text for name, value in record.fields.items() for text in _text(value)}
 
 

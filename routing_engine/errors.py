@@ -65,6 +65,14 @@ class ConfigError(RoutingEngineError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+class DeskRefused(RoutingEngineError):
+    """What a person asks for about a contact cannot be done: a `code` for pages, a sentence and a remedy for people."""
+
+    def __init__(self, code: str, message: str, remedy: str) -> None:
+        self.code, self.message, self.remedy = code, message, remedy
+        super().__init__(f"{message}; {remedy}")
+
+
 class ProviderError(RoutingEngineError):
     """A look-up that was not answered. Its text is shown in trails and logs: it never holds a secret or a number.
 

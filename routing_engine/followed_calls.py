@@ -20,7 +20,7 @@ from routing_engine.calls.ports import PbxCommands, SoundFile
 from routing_engine.calls.site import PbxSite
 from routing_engine.config.load import Configuration
 from routing_engine.config.people import users_by_phone
-from routing_engine.contacts import ContactMatcher, ContactsDown, contact_models
+from routing_engine.contacts import ContactMatcher, ContactsDown
 from routing_engine.core.events import CallRouted, ConfigurationTaken, Reading
 from routing_engine.core.model import Decision
 from routing_engine.delivery.call_log_target import CallLogTarget, CrmSite
@@ -31,10 +31,11 @@ from routing_engine.delivery.planner import DeliveryPlanner, Wanted
 from routing_engine.delivery.recording_target import WAIT_S, RecordingTarget
 from routing_engine.delivery.webhook import Webhook
 from routing_engine.delivery.worker import DeliveryWorker, lanes_of
-from routing_engine.desk.site import DeskSite
+from routing_engine.desk.actions import ContactDesk, UnknownCallers
+from routing_engine.desks import Desks, matcher_of
 from routing_engine.dialling.dialler import DialSite
 from routing_engine.edges.hub import EdgeHub, EdgeRules
-from routing_engine.engine import ActiveConfig, call_logs, record_desks
+from routing_engine.engine import ActiveConfig, call_logs
 from routing_engine.errors import StorageError, traceback_frames
 from routing_engine.event_bus import EventBus
 from routing_engine.followed_pbx import FollowedPbx, contact_of, site_of, take_up_later
@@ -69,8 +70,10 @@ class FollowedCalls:
         self._pbxs: dict[str, FollowedPbx] = {}
         self._webhooks: dict[str, Webhook] = {}
         self._matcher: ContactMatcher | None = None
-        self._site: tuple[ActiveConfig, DeskSite] | None = None
-        self._looked_for: OrderedDict[str, None] = OrderedDict()
+        #: Whether nobody was found for a call, by its id; False while it is not known.
+        self._looked_for: OrderedDict[str, bool] = OrderedDict()
+        self._targets: Mapping[str, CallLogTarget] = {}
+        self._unknown: UnknownCallers | None = None
         self._ended: Counter[tuple[str, str]] = Counter()
         self._waking: asyncio.Task[None] | None = None
         self._news = False
@@ -83,6 +86,8 @@ class FollowedCalls:
         self.book: CallBook | None = None
         #: Where engines beside other PBXs connect.
         self.hub: EdgeHub | None = None
+        self.desks = Desks(active, lambda: self._targets)
+        self.desk: ContactDesk | None = None
 
     async def open(self, configuration: Configuration) -> tuple[Database, CallBook]:
         """Have the database and the book before any PBX needs them: for who offers calls to others."""
@@ -92,22 +97,6 @@ class FollowedCalls:
     def follows(self, pbx: str) -> bool:
         """Return whether a PBX of this name is followed."""
         return pbx in self._pbxs or (self.hub is not None and self.hub.knows(pbx))
-
-    def desk_site(self) -> DeskSite:
-        """Return what those who take calls have to do with, as it is in force."""
-        active = self._active()
-        if self._site is None or self._site[0] is not active:
-            desks, configuration = record_desks(active), active.configuration
-            matcher = _matcher(active)
-            self._site = active, DeskSite(configuration.integrations, matcher, configuration.users, desks.get)
-        return self._site[1]
-
-    def asked_by_route(self, call: Call) -> tuple[str, ...]:
-        """Return the integrations that the call's route has asked for this number: they said that nobody has it."""
-        route = call.route and self._active().configuration.routes.get(call.route.name)
-        if not route or call.route is None or call.route.reason != "no_record":
-            return ()
-        return tuple(source.integration for source in route.sources if source.by_caller)
 
     def commands(self, pbx: str) -> PbxCommands | None:
         """Return what tells a PBX what to do; None for one that is not followed."""
@@ -204,6 +193,8 @@ class FollowedCalls:
             )
         if call.contact is None and not _CLEAR.isdisjoint(event.kinds):
             self._look_for(call)
+        if call.contact is None and "call.answered" in event.kinds and self._looked_for.get(call.id):
+            self._do(self._take_unknown(call))
 
     async def _wake(self) -> None:
         """Let the lanes look that have got something: what a change needs is there once the call is saved."""
@@ -219,7 +210,7 @@ class FollowedCalls:
         """Find out who it is, once for each call."""
         if call.id in self._looked_for or len(self._tasks) >= MOST_MATCHES:
             return
-        self._looked_for[call.id] = None
+        self._looked_for[call.id] = False
         if len(self._looked_for) > _MOST_KNOWN:
             self._looked_for.popitem(last=False)
         self._do(self._find_contact(call))
@@ -238,16 +229,26 @@ class FollowedCalls:
 
     async def _find_contact(self, call: Call) -> None:
         found = await self._match(call)
-        if isinstance(found, CallContact) and self.book is not None:
-            now = await self.book.call(call.id)
-            # The route, or a person, may have been quicker.
-            if now is not None and now.contact is None:
-                await self.book.set_contact(now.id, found)
+        now = await self.book.call(call.id) if self.book is not None else None
+        # The route, or a person, may have been quicker.
+        if now is None or now.contact is not None or self.book is None:
+            return
+        if isinstance(found, CallContact):
+            await self.book.set_contact(now.id, found)
+        elif found is None and self._matcher is not None:
+            self._looked_for[call.id] = True
+            # Whoever was quicker with the answer than the look-up.
+            if now.answered_at is not None:
+                await self._take_unknown(now)
+
+    async def _take_unknown(self, call: Call) -> None:
+        if self._unknown is not None:
+            await self._unknown.answered(call)
 
     async def _match(self, call: Call) -> CallContact | str | None:
         if self._matcher is None:
             return None
-        found = await self._matcher.match(call, self.asked_by_route(call))
+        found = await self._matcher.match(call, self.desks.asked_by_route(call))
         return found.why if isinstance(found, ContactsDown) else found
 
     def _contact_of(self, decision: Decision) -> CallContact | None:
@@ -279,6 +280,8 @@ class FollowedCalls:
             self._do(take_up_later(database, book, self._pbxs))
         self.book, self.hub = book, EdgeHub(book)
         self.hub.change(_edge_rules(configuration))
+        self.desk = ContactDesk(book, database, self.desks.site, time.time)
+        self._unknown = UnknownCallers(self.desk, self.desks.unknown_caller)
         # Not out of what is in force: who offers calls to others opens them before any configuration is.
         self._keep_days = settings.keep_days
         self._do(book.keep_up(lambda: self._keep_days))
@@ -301,9 +304,9 @@ class FollowedCalls:
 
     def _deliver(self, active: ActiveConfig) -> None:
         configuration = active.configuration
-        self._matcher = _matcher(active)
+        self._matcher = matcher_of(active)
         self._record(configuration)
-        logs = self._logs(active)
+        logs = self._targets = self._logs(active)
         before, self._webhooks = self._webhooks, {}
         for name, keys in configuration.webhooks.items():
             # One that is as before goes on: it may have been switched off by its receiver.
@@ -360,12 +363,6 @@ class FollowedCalls:
             for name, log in call_logs(active).items()
             if (wishes := configuration.integrations[name].log) is not None
         }
-
-
-def _matcher(active: ActiveConfig) -> ContactMatcher:
-    settings = active.configuration.settings
-    models = {name: one.models for name, one in active.configuration.integrations.items()}
-    return ContactMatcher(active.lookup, contact_models(models, settings.match_order), settings.region)
 
 
 def _queue_of(place: DatabasePlace, database: Database) -> Queue:

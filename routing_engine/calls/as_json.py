@@ -36,6 +36,7 @@ _INSIDE = {
     (CallRecording, "name"),
     (CallContact, "fields"),
     (Candidate, "fields"),
+    (CallDelivery, "record"),
 }
 
 _FIELDS: Mapping[type, Sequence[str]] = {part: [field.name for field in fields(part)] for part in PARTS}

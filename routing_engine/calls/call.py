@@ -118,6 +118,8 @@ class CallDelivery:
     id: str | None = None
     url: str | None = None
     error: str | None = None
+    # `contact_key` of the record that the entry stands with, "" for none of the target's; it stays inside.
+    record: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,9 @@ class CallLog(Protocol):
     async def update(self, entry: LogEntry, crm_id: str) -> None:
         """Bring an entry up to what the call is now. Nothing is sent to a CRM whose entries cannot be changed."""
 
+    async def move(self, entry: LogEntry, crm_id: str, was: EntryContact) -> bool:
+        """Take an entry from the record that it was written to, to that of `entry`; False where the CRM cannot."""
+
     async def attach(self, entry: LogEntry, crm_id: str, recording: SoundFile | None) -> None:
         """Add the recording to an entry; with `takes_recording` "link" `entry.recording_url` alone, without a file."""
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import TypeAlias
 
-from routing_engine.calls.call import Call, CallContact
+from routing_engine.calls.call import Call, CallContact, CallDelivery
 from routing_engine.calls.log_entry import entry_of
-from routing_engine.calls.ports import CallLog, EntryUser, LogAt, LogEntry, SoundFile
+from routing_engine.calls.ports import CallLog, CrmEntry, EntryContact, EntryUser, LogAt, LogEntry, SoundFile
+from routing_engine.calls.requests import contact_key
 from routing_engine.core.ports import Clock
 from routing_engine.delivery.jobs import Dead, Delivered, DeliveryBook, Job, SendOutcome, Skipped, TryAgain
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderSkipped, ProviderThrottled
@@ -76,19 +77,48 @@ class CallLogTarget:
                 await self._book.set_contact(call.id, found)
                 contact = found
         call = replace(call, contact=self._ours(contact))
+        known = call.deliveries.get(self._name)
+        if known is not None and known.id is not None and job.kind != "recording":
+            return await self._change(call, contact, known.id, known)
         if call.contact is None and self._wishes.unmatched == "skip":
             return Skipped(_NOBODY_KNOWS if contact is None else f"the other party is none of '{self._name}'")
         entry = await self._entry(call)
-        known = call.deliveries.get(self._name)
-        crm_id = None if known is None else known.id
         if job.kind == "recording":
-            return await self._attach(call, entry, crm_id)
-        if crm_id is not None:
-            await self._log.update(entry, crm_id)
-            return Delivered(crm_id, known.url if known is not None else None)
+            return await self._attach(call, entry, None if known is None else known.id)
         # A try before may have arrived all the same: its answer was lost, or we were killed behind it.
-        made = await self._log.log(entry, again=job.tries > 1)
-        return Delivered(made.id, made.url or None)
+        return self._made(call, await self._log.log(entry, again=job.tries > 1))
+
+    def _made(self, call: Call, made: CrmEntry) -> Delivered:
+        return Delivered(made.id, made.url or None, contact_key(call.contact) or "")
+
+    # ----------------------------------------------------------------- an entry that is there already
+
+    async def _change(self, call: Call, contact: CallContact | None, crm_id: str, known: CallDelivery) -> SendOutcome:
+        """Bring an entry up to what the call is; where it stands with somebody else, take it to the right record."""
+        entry, now = await self._entry(call), contact_key(call.contact) or ""
+        # One that was written before this was noted stands where it stands.
+        if known.record in (None, now):
+            if not now and self._wishes.unmatched == "skip":
+                return Skipped(_NOBODY_KNOWS if contact is None else f"the other party is none of '{self._name}'", now)
+            await self._log.update(entry, crm_id)
+            return Delivered(crm_id, known.url, now)
+        was = self._stood_with(known.record)
+        if call.contact is not None and was is not None and await self._log.move(entry, crm_id, was):
+            await self._log.update(entry, crm_id)
+            return Delivered(crm_id, known.url, now)
+        if was is not None:
+            who = contact.name if contact is not None and contact.name else "somebody else"
+            body = f"This call was not with {was.name or 'this record'}: it was with {who}.\n{entry.body}"
+            await self._log.update(replace(entry, body=body, contact=was), crm_id)
+        if call.contact is None:
+            return Skipped(f"its entry says that the other party is none of '{self._name}'", "")
+        # Not looked for first: what would be found is the entry that stands with the other record.
+        return self._made(call, await self._log.log(entry))
+
+    def _stood_with(self, record: str | None) -> EntryContact | None:
+        """Return the record that an entry was written to; None where it was written to nobody's."""
+        model, _, record_id = (record or "").removeprefix(f"{self._name}.").partition("/")
+        return EntryContact(model, record_id) if record_id else None
 
     def _ours(self, contact: CallContact | None) -> CallContact | None:
         # The id of another system's record says nothing here, or says somebody else.
@@ -126,6 +156,10 @@ class CallLogTarget:
         extension = phone_parts(phone)[1]
         if user is None:
             return EntryUser(extension=extension, name=call.user or "")
+        return await self.person(user, extension)
+
+    async def person(self, user: User, extension: str) -> EntryUser:
+        """Return who somebody of ours is in the system."""
         crm_id = user.crm.get(self._name) or await self._found_user(user, extension)
         return EntryUser(crm_id, extension, user.name, user.email)
 

@@ -74,17 +74,19 @@ class Job(NewJob):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """It is there. `id` and `url` are the target's own."""
+    """It is there. `id` and `url` are the target's own; `record` is what the entry stands with, None as before."""
 
     id: str | None = None
     url: str | None = None
+    record: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """It is not wanted there, as `why` says: nothing went wrong."""
+    """It is not wanted there, as `why` says: nothing went wrong. `record` is as with `Delivered`."""
 
     why: str
+    record: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,5 +189,7 @@ def _known(job: Job, call: Call) -> CallDelivery:
 def _delivery(job: Job, call: Call, outcome: Delivered | Skipped) -> CallDelivery:
     known = _known(job, call)
     if isinstance(outcome, Skipped):
-        return CallDelivery("skipped", job.tries, id=known.id, url=known.url, error=outcome.why)
-    return CallDelivery("done", job.tries, id=outcome.id or known.id, url=outcome.url or known.url)
+        stands = known.record if outcome.record is None else outcome.record
+        return CallDelivery("skipped", job.tries, id=known.id, url=known.url, error=outcome.why, record=stands)
+    stands = known.record if outcome.record is None else outcome.record
+    return CallDelivery("done", job.tries, id=outcome.id or known.id, url=outcome.url or known.url, record=stands)

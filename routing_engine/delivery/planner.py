@@ -108,7 +108,8 @@ def _add(found: Needed, call: Call, name: str, jobs: Sequence[NewJob], now: floa
     # One that waits already knows better when it is tried again, and why it had to.
     if known is None or known.state != "waiting":
         waiting = CallDelivery("waiting", next_try_at=now)
-        found.deliveries[name] = waiting if known is None else replace(waiting, id=known.id, url=known.url)
+        there = known or waiting
+        found.deliveries[name] = replace(waiting, id=there.id, url=there.url, record=there.record)
 
 
 class DeliveryPlanner:

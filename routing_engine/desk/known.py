@@ -49,6 +49,11 @@ class KnownElsewhere:
                 self._asked.popitem(last=False)[1].cancel()
         return self._asked[call.id]
 
+    def known(self, call_id: str) -> Sequence[CallContact]:
+        """Return who is known of a call elsewhere by now."""
+        task = self._asked.get(call_id)
+        return task.result() if task is not None and task.done() and not task.cancelled() else ()
+
     def forget(self, call_id: str) -> None:
         """Ask anew the next time: who it is has changed."""
         if (task := self._asked.pop(call_id, None)) is not None:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from routing_engine.calls.ports import RecordDesk
+from routing_engine.calls.ports import EntryUser, RecordDesk
 from routing_engine.contacts import ContactMatcher
 from routing_engine.settings.integration import FieldInfo, Integration, Model, Titled
 from routing_engine.settings.people import User
 
 _NOT_THERE = Model("", {})
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """What writes for somebody: with the own account there, or with that of the integration, for its owner."""
+
+    desk: RecordDesk
+    owner: EntryUser
+
+
+#: Gives who writes in an integration for a person, or for a program; None where nothing can be written.
+FindWriter: TypeAlias = Callable[[str, User | None], Awaitable[Writer | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +34,7 @@ class DeskSite:
     matcher: ContactMatcher
     users: Mapping[str, User]
     desk_of: Callable[[str], RecordDesk | None]
+    writer: FindWriter
 
     def model(self, integration: str, model: str) -> Model:
         """Return a model; an empty one where it is not there (any more)."""

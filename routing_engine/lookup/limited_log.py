@@ -9,6 +9,7 @@ from typing import TypeVar
 from routing_engine.calls.ports import (
     CallLog,
     CrmEntry,
+    EntryContact,
     EntryUser,
     LogAt,
     LogEntry,
@@ -50,6 +51,10 @@ class LimitedCallLog:
     async def update(self, entry: LogEntry, crm_id: str) -> None:
         """Bring an entry up to what the call is now."""
         await self._run(partial(self._inner.update, entry, crm_id))
+
+    async def move(self, entry: LogEntry, crm_id: str, was: EntryContact) -> bool:
+        """Take an entry to another record."""
+        return await self._run(partial(self._inner.move, entry, crm_id, was))
 
     async def attach(self, entry: LogEntry, crm_id: str, recording: SoundFile | None) -> None:
         """Add the recording to an entry."""

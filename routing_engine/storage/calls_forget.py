@@ -12,6 +12,7 @@ from routing_engine.calls.as_json import call_from_json, call_with_texts
 from routing_engine.calls.call import Call
 from routing_engine.storage.calls_table import CALLS, PARTIES, delete_calls, save_call
 from routing_engine.storage.connector import Connector
+from routing_engine.storage.created_table import forget_created
 from routing_engine.storage.place import DatabasePlace
 from routing_engine.storage.shrink import FORGET_WAIT_S, shrink
 
@@ -79,3 +80,4 @@ def _remove(connection: Connection, theirs: list[str], mentions: list[Call], num
     for call in mentions:
         save_call(connection, call)
     connection.execute(delete(PARTIES).where(PARTIES.c.what == "number", PARTIES.c.name == number))
+    forget_created(connection, number)

@@ -113,8 +113,19 @@ _SPOOL = Migration(
     loses="what waits to be told to the hub",
 )
 
+#: Records that were created for callers (`desk/`).
+_CREATED = Migration(
+    up=(
+        "CREATE TABLE created_records (what TEXT NOT NULL PRIMARY KEY, number TEXT NOT NULL, call_id TEXT NOT NULL,"
+        " at {real} NOT NULL, record TEXT NOT NULL)",
+        "CREATE INDEX created_records_number ON created_records (number)",
+    ),
+    down=("DROP TABLE created_records",),
+    loses="which records were created for callers a moment ago",
+)
+
 #: In order: the first is number 1.
-MIGRATIONS: tuple[Migration, ...] = (_JOURNAL, _CALLS, _OUTBOX, _REPORTS, _SPOOL)
+MIGRATIONS: tuple[Migration, ...] = (_JOURNAL, _CALLS, _OUTBOX, _REPORTS, _SPOOL, _CREATED)
 
 #: One row, `schema`: the number of the form that the database has.
 _ABOUT = "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL)"

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from routing_engine.calls.as_json import JsonObject, JsonValue, call_json
+from routing_engine.calls.as_json import JsonObject, JsonValue
 from routing_engine.calls.call import Call, CallContact, Candidate
 from routing_engine.contacts import other_party
 from routing_engine.desk.known import why_here
 from routing_engine.desk.site import DeskSite
 from routing_engine.providers.answers.records import web_address
 from routing_engine.web.endpoints import CALL, FLAG, TEXT, has, listed, or_null, words
+from routing_engine.web.requests import Actor
+from routing_engine.web.rights import allows, sees, shown, shown_contact
 
 _CARD_FIELD = {"name": TEXT, "label": TEXT, "type": TEXT}
 _MAYBE = or_null(TEXT)
-_CONTACT = has(
+#: A record, in a card and in a search.
+CONTACT = has(
     {
         **dict.fromkeys(("integration", "model", "id", "name", "url"), _MAYBE),
         **dict.fromkeys(("integration_title", "model_title", "matched"), TEXT),
@@ -28,9 +31,9 @@ _FORM = has({**dict.fromkeys(("integration", "model", "title"), TEXT), "fields":
 CARD = has(
     {
         "call": CALL,
-        "contact": or_null(_CONTACT),
-        "candidates": listed(_CONTACT),
-        "others": listed(_CONTACT),
+        "contact": or_null(CONTACT),
+        "candidates": listed(CONTACT),
+        "others": listed(CONTACT),
         "others_pending": FLAG,
         "why": has({**dict.fromkeys(("route", "rule", "reason"), _MAYBE), "sentence": TEXT}),
         "last_calls": listed(CALL),
@@ -43,25 +46,28 @@ MOST_BEFORE = 10
 _NO_FIELDS = frozenset({"id", "link", "url"})
 
 
-def card_json(site: DeskSite, call: Call, others: Sequence[CallContact], before: Sequence[Call]) -> JsonObject:
-    """Return the card of a call."""
-    contact = call.contact
-    single = contact is not None and contact.matched != "ambiguous"
+def card_json(
+    site: DeskSite, actor: Actor, call: Call, others: Sequence[CallContact], before: Sequence[Call]
+) -> JsonObject:
+    """Return the card of a call, as far as somebody may see it."""
+    contact = None if call.contact is None else shown_contact(actor, call.contact)
     candidates = contact.candidates if contact is not None else ()
-    several = [one for other in others for one in _each(other)]
+    several = [one for other in others for one in _each(shown_contact(actor, other))]
+    # What was matched and may not be read is no contact here; that there is one, the call says.
+    known = contact is not None and contact.integration is not None
     return {
-        "call": call_json(call),
-        "contact": contact_json(site, contact, contact.matched) if single and contact is not None else None,
-        "candidates": [contact_json(site, one, "ambiguous") for one in candidates],
-        "others": [contact_json(site, one, matched) for one, matched in several],
+        "call": shown(actor, call),
+        "contact": contact_json(site, actor, contact, contact.matched) if known and contact is not None else None,
+        "candidates": [contact_json(site, actor, one, "ambiguous") for one in candidates],
+        "others": [contact_json(site, actor, one, matched) for one, matched in several if one.integration is not None],
         "why": {
             "route": call.route.name if call.route is not None else None,
             "rule": call.route.rule if call.route is not None else None,
             "reason": call.route.reason if call.route is not None else None,
             "sentence": why_here(call),
         },
-        "last_calls": [call_json(one) for one in before[:MOST_BEFORE]],
-        "create": list(_create_forms(site, call)),
+        "last_calls": [*[shown(actor, one) for one in before if sees(actor, one)][:MOST_BEFORE]],
+        "create": _create_forms(site, actor, call),
     }
 
 
@@ -71,11 +77,12 @@ def _each(contact: CallContact) -> list[tuple[CallContact | Candidate, str]]:
     return [(one, "ambiguous") for one in contact.candidates]
 
 
-def contact_json(site: DeskSite, contact: CallContact | Candidate, matched: str) -> JsonObject:
+def contact_json(site: DeskSite, actor: Actor, contact: CallContact | Candidate, matched: str) -> JsonObject:
     """Return a contact with the fields that people may see."""
     integration, model = contact.integration or "", contact.model or ""
     desk = site.desk_of(integration)
-    editable = desk.form(model).edit if desk is not None and contact.id else ()
+    may = desk is not None and bool(contact.id) and allows(actor, integration, model, "edit")
+    editable = desk.form(model).edit if desk is not None and may else ()
     return {
         "integration": contact.integration,
         "integration_title": site.title(integration),
@@ -105,13 +112,15 @@ def _fields(site: DeskSite, contact: CallContact | Candidate, editable: Sequence
     return found
 
 
-def _create_forms(site: DeskSite, call: Call) -> list[JsonObject]:
+def _create_forms(site: DeskSite, actor: Actor, call: Call) -> list[JsonValue]:
     """Return what can be created for the other party, with what is known of it filled in."""
     number = other_party(call, site.matcher.region)
-    found: list[JsonObject] = []
+    found: list[JsonValue] = []
     for integration, one in sorted(site.integrations.items()):
         desk = site.desk_of(integration)
         for model in one.models if desk is not None else ():
+            if not allows(actor, integration, model, "create"):
+                continue
             fields = _form_fields(site, integration, model, number.e164 if number is not None else None)
             if fields:
                 title = site.model_title(integration, model)

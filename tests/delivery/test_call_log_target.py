@@ -8,7 +8,7 @@ from datetime import UTC
 import pytest
 
 from routing_engine.calls.call import Call, CallContact, CallDelivery, CallRecording
-from routing_engine.calls.ports import CrmEntry, LogAt, LogEntry, SoundFile, TakesRecording
+from routing_engine.calls.ports import CrmEntry, EntryContact, LogAt, LogEntry, SoundFile, TakesRecording
 from routing_engine.delivery.call_log_target import CallLogTarget, CrmSite
 from routing_engine.delivery.jobs import Dead, Delivered, Job, JobKind, Skipped, TryAgain
 from routing_engine.errors import (
@@ -31,6 +31,7 @@ class Crm:
 
     log_at: LogAt = "end"
     takes_recording: TakesRecording = "file"
+    moves = True
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error, self.done, self.entries = error, list[str](), list[LogEntry]()
@@ -48,6 +49,11 @@ class Crm:
 
     async def update(self, entry: LogEntry, crm_id: str) -> None:
         self._do(f"updated {crm_id}", entry)
+
+    async def move(self, entry: LogEntry, crm_id: str, was: EntryContact) -> bool:
+        if self.moves:
+            self._do(f"moved {crm_id} from {was.model} {was.id}", entry)
+        return self.moves
 
     async def attach(self, entry: LogEntry, crm_id: str, recording: SoundFile | None) -> None:
         self._do(f"attached to {crm_id}", entry)
@@ -97,7 +103,8 @@ def job(kind: JobKind = "log", tries: int = 1) -> Job:
 
 async def test_an_entry_is_made_with_the_record_it_belongs_to() -> None:
     crm = Crm()
-    assert await target(crm).send(job(), CALL) == Delivered("e1", "https://crm.example.com/e1")
+    made = await target(crm).send(job(), CALL)
+    assert made == Delivered("e1", "https://crm.example.com/e1", "crm.contact/7")
     (entry,) = crm.entries
     assert entry.contact is not None
     assert (entry.contact.id, entry.id, "Missed call" in entry.subject) == ("7", "c1", True)
@@ -106,7 +113,38 @@ async def test_an_entry_is_made_with_the_record_it_belongs_to() -> None:
 async def test_an_entry_that_is_there_is_brought_up_to_date() -> None:
     crm = Crm()
     known = replace(CALL, deliveries={"crm": CallDelivery("done", id="e1", url="u")})
-    assert await target(crm).send(job("update"), known) == Delivered("e1", "u")
+    assert await target(crm).send(job("update"), known) == Delivered("e1", "u", "crm.contact/7")
+    assert crm.done == ["updated e1"]
+
+
+def linked_anew(contact: CallContact | None) -> Call:
+    """A call whose entry stands with Anna, and whose contact is somebody else by now."""
+    there = CallDelivery("done", id="e1", url="u", record="crm.contact/7")
+    return replace(CALL, contact=contact, deliveries={"crm": there})
+
+
+async def test_an_entry_goes_to_the_record_that_the_call_was_linked_to() -> None:
+    crm, bernd = Crm(), CallContact("linked", "crm", "contact", "8", "Bernd")
+    assert await target(crm).send(job("update"), linked_anew(bernd)) == Delivered("e1", "u", "crm.contact/8")
+    assert crm.done == ["moved e1 from contact 7", "updated e1"]
+
+
+async def test_where_entries_cannot_be_moved_the_wrong_one_says_so_and_the_right_one_is_made() -> None:
+    crm, bernd = Crm(), CallContact("linked", "crm", "contact", "8", "Bernd")
+    crm.moves = False
+    made = await target(crm).send(job("update"), linked_anew(bernd))
+    assert (made, crm.done) == (Delivered("e1", "https://crm.example.com/e1", "crm.contact/8"), ["updated e1", "made"])
+    wrong, right = crm.entries
+    assert wrong.contact is not None
+    assert (wrong.contact.id, "it was with Bernd" in wrong.body, right.contact and right.contact.id) == ("7", True, "8")
+
+
+async def test_an_entry_whose_call_belongs_to_another_system_says_so_once() -> None:
+    crm, customer = Crm(), CallContact("linked", "erp", "customer", "K1", "Gruber KG")
+    first = await target(crm).send(job("update"), linked_anew(customer))
+    assert (isinstance(first, Skipped), "it was with Gruber KG" in crm.entries[0].body) == (True, True)
+    known = replace(linked_anew(customer), deliveries={"crm": CallDelivery("skipped", id="e1", record="")})
+    assert isinstance(await target(crm).send(job("update"), known), Skipped)
     assert crm.done == ["updated e1"]
 
 
@@ -178,7 +216,7 @@ async def test_an_account_that_may_not_read_users_writes_calls_all_the_same() ->
 
     crm = Shy()
     outcome = await target(crm).send(job("log"), replace(CALL, user="bernd"))
-    assert (outcome, crm.done) == (Delivered("e1", "https://crm.example.com/e1"), ["made"])
+    assert (outcome, crm.done) == (Delivered("e1", "https://crm.example.com/e1", "crm.contact/7"), ["made"])
 
 
 async def test_a_recording_waits_for_its_entry_and_is_then_attached() -> None:

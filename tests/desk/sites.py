@@ -10,7 +10,7 @@ from routing_engine.calls.ports import EntryUser, RecordDesk, RecordForm
 from routing_engine.contacts import ContactMatcher, ContactModel
 from routing_engine.core.asks import Find, Found, SourceDown
 from routing_engine.core.model import Record
-from routing_engine.desk.site import DeskSite
+from routing_engine.desk.site import DeskSite, Writer
 from routing_engine.errors import ProviderRefused
 from routing_engine.settings.integration import FieldInfo, Integration, Model
 from routing_engine.settings.people import User
@@ -92,4 +92,9 @@ def desk_site(answers: Answers, desk: RecordDesk, users: Mapping[str, User] | No
         "erp": Integration("erp", "fake", {"customer": Model("customer", {})}, None),
     }
     models = (ContactModel("crm", "contact"), ContactModel("erp", "customer"))
-    return DeskSite(integrations, ContactMatcher(answers, models, "AT"), users or {}, {"crm": desk}.get)
+
+    async def writer(integration: str, user: User | None) -> Writer | None:
+        owner = EntryUser(user.crm.get(integration, ""), name=user.name) if user is not None else EntryUser()
+        return Writer(desk, owner) if integration == "crm" else None
+
+    return DeskSite(integrations, ContactMatcher(answers, models, "AT"), users or {}, {"crm": desk}.get, writer)

@@ -16,6 +16,7 @@ from routing_engine.calls.call import Call, CallContact, CallRoute
 from routing_engine.calls.tracker import TrackedCall
 from routing_engine.contacts import ContactModel, contact_of
 from routing_engine.core.asks import Found
+from routing_engine.desk.actions import ContactDesk
 from routing_engine.event_bus import EventBus
 from routing_engine.settings.api import Program
 from routing_engine.settings.people import People
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.io
 NOW = 1_796_000_000.0
 KEY = "k" * 20
 CALL = Call("c1", "main", "1.1", "inbound", NOW - 60, from_="+436641112223", to="201", linkedids=("1.1",))
+MODELS = frozenset({"crm.contact", "crm.lead", "erp.customer"})
 FOUND = contact_of(ContactModel("crm", "contact"), [ANNA])
 
 
@@ -64,9 +66,10 @@ async def page(tmp_path: Path) -> AsyncIterator[Page]:
     await book.open()
     answers, desk = Answers(), Desk()
     site = desk_site(answers, desk)
-    contacts = ContactsApi(book, lambda: site, lambda _: ())
+    contact_desk = ContactDesk(book, database, lambda: site, lambda: NOW)
+    contacts = ContactsApi(book, contact_desk, lambda: site, lambda _: ())
     keys = (Program("page", KEY, frozenset({"calls.read", "calls.write"})),)
-    api = ApiListener((contacts,), Access(keys, People(), lambda: 0.0))
+    api = ApiListener((contacts,), Access(keys, People(models=MODELS), lambda: 0.0))
     await api.listen("127.0.0.1", 0)
     async with aiohttp.ClientSession() as session:
         yield Page(f"http://{api.addresses[0]}", session, book, database, answers, desk)

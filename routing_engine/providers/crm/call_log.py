@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from secrets import token_hex
 from urllib.parse import unquote
 
-from routing_engine.calls.ports import CrmEntry, LogAt, LogEntry, ShownRequest, SoundFile, TakesRecording
+from routing_engine.calls.ports import CrmEntry, EntryContact, LogAt, LogEntry, ShownRequest, SoundFile, TakesRecording
 from routing_engine.core.model import Json
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderRefused, ProviderUnreachable
@@ -65,6 +65,14 @@ class CrmCallLog:
     async def update(self, entry: LogEntry, crm_id: str) -> None:
         """Bring an entry up to what the call is now."""
         await self._steps.run(self._writing.update_call, self._scope(entry, crm_id=crm_id))
+
+    async def move(self, entry: LogEntry, crm_id: str, was: EntryContact) -> bool:
+        """Take an entry to another record."""
+        known: dict[str, Json] = {**self._settings.constants.get(was.model, {}), "id": was.id}
+        scope = {**self._scope(entry, crm_id=crm_id), "was": known}
+        steps = [step for step in self._writing.move_call if holds(step.when, {**scope, "step": {}})]
+        await self._steps.run(steps, scope)
+        return bool(steps)
 
     async def attach(self, entry: LogEntry, crm_id: str, recording: SoundFile | None) -> None:
         """Add the recording to an entry; without a file the address where it can be heard."""

@@ -164,6 +164,7 @@ class Writing:
     entry_url: TextTemplate | None = None
     log_call: tuple[RequestStep, ...] = ()
     update_call: tuple[RequestStep, ...] = ()
+    move_call: tuple[RequestStep, ...] = ()
     attach_recording: tuple[RequestStep, ...] = ()
     find_call: tuple[Match, ...] = ()
     find_user: tuple[Match, ...] = ()

@@ -44,6 +44,13 @@ class WritingKeys:
         _STEPS, (), "how a call is written down. One step must `capture` the entry's id as `crm_id`"
     )
     update_call: tuple[YamlValue, ...] = setting(_STEPS, (), "how an entry is brought up to what the call is now")
+    move_call: tuple[YamlValue, ...] = setting(
+        _STEPS,
+        (),
+        "how an entry goes to the record that a person has linked the call to since. `{was.id}` is the record before, "
+        "`{was.NAME}` a value of its model",
+        usual="the entry is corrected in words, and another one is made",
+    )
     attach_recording: tuple[YamlValue, ...] = setting(_STEPS, (), "how a recording is added to an entry")
     find_call: tuple[YamlValue, ...] = setting(
         _SEARCHES,
@@ -117,10 +124,12 @@ def read_writing(section: Section, keys: WritingKeys, known: Known, usual: Attem
     users: Known = {**known, **asking, "user": frozenset({"email", "extension"})}
     new: Known = {**known, "new": _ANYTHING, "step": _ANYTHING, "user": _USER_VALUES}
     steps = {name: read_steps(_sections(getattr(keys, name)), call) for name in _OF_CALLS}
+    moves = read_steps(_sections(keys.move_call), {**call, "was": _ANYTHING})
     found = Writing(
         keys.log_at,
         None if keys.entry_url is None else read_marked(keys.entry_url, call, path=True),
         **steps,
+        move_call=moves,
         find_call=_matches(keys.find_call, {**call, **asking}, usual),
         find_user=_matches(keys.find_user, users, usual),
         create=_creations(keys.create, new, usual),

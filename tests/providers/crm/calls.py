@@ -13,7 +13,7 @@ import pytest
 
 from routing_engine.calls.call import Call, CallContact, Note
 from routing_engine.calls.log_entry import entry_of
-from routing_engine.calls.ports import CallLog, EntryUser, LogEntry, RecordDesk, SoundFile
+from routing_engine.calls.ports import CallLog, EntryContact, EntryUser, LogEntry, RecordDesk, SoundFile
 from routing_engine.errors import ProviderMisread, ProviderRefused, ProviderThrottled, ProviderUnreachable
 from routing_engine.providers.crm.provider import CrmProvider
 from routing_engine.settings.call_log import CallLogKeys
@@ -52,6 +52,8 @@ class CallContract(OpensCrm):
     updates = True
     finds = True
     unmatched = True
+    #: Whether an entry can be taken to another record.
+    moves = False
     #: What the vendor's ids of entries begin with.
     prefix = ""
 
@@ -167,6 +169,12 @@ class CallContract(OpensCrm):
         with pytest.raises(ProviderRefused) as caught:
             await self.log(crm).log(self.entry())
         assert "1234567" not in str(caught.value)
+
+    async def test_an_entry_goes_to_another_record_where_the_system_can(self, crm: Open) -> None:
+        made, was = await self.log(crm).log(self.entry()), EntryContact("contact", self.contact)
+        other = EntryContact("contact", self.contact[:-1] + "2", "Paul Hofer")
+        assert await self.log(crm).move(replace(self.entry(), contact=other), made.id, was) is self.moves
+        assert self.only(crm).contact in (other.id if self.moves else self.contact, "")
 
     # --------------------------------------------------------------------------------------- recording
 

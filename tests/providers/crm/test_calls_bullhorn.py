@@ -54,7 +54,9 @@ class BullhornWithCalls(Bullhorn):
             entry = self.written.get(path.rpartition("/")[2])
             if entry is None:
                 return self.error(404, "entity not found")
-            entry.body = str(given["comments"])
+            entry.body = str(given.get("comments", entry.body))
+            if isinstance(person := given.get("personReference"), Mapping):
+                entry.contact = str(person["id"])
             return web.json_response({"changedEntityId": int(entry.id)})
         person, writer = given["personReference"], given["commentingPerson"]
         assert isinstance(person, Mapping)
@@ -81,6 +83,7 @@ oauth_url: ADDRESS/oauth
 rest_url: ADDRESS/rest-services
 auth: {oauth2: {client_id: app, client_secret: '${SECRET}', refresh_token: '${REFRESH}'}}
 """
+    moves = True
     kinds = ("Inbound Call",) * 3 + ("Outbound Call",) * 3 + ("Inbound Call",)
     unmatched = False
 

@@ -88,6 +88,7 @@ tenant: acme.onmicrosoft.com
 auth:
   oauth2: {client_id: app, client_secret: '${SECRET}', token_url: ADDRESS/acme.onmicrosoft.com/oauth2/v2.0/token}
 """
+    moves = True
     kinds = (
         "incoming 1/4", "incoming 1/4", "incoming 1/4", "outgoing 1/2", "outgoing 1/2", "outgoing 1/2", "incoming 1/4",
     )  # fmt: skip

@@ -72,7 +72,8 @@ class EspoWithCalls(EspoCRM):
         entry = self.written.get(path.removeprefix("Call/"))
         if entry is None:
             return web.Response(status=404)
-        entry.subject, entry.body = str(body["name"]), str(body["description"])
+        entry.contact = str(body["parentId"])
+        entry.subject, entry.body = str(body.get("name", entry.subject)), str(body.get("description", entry.body))
         return web.json_response({"id": entry.id})
 
     def attachment(self, body: dict[str, str]) -> web.Response:
@@ -103,6 +104,7 @@ class TestCalls(CallContract):
 server: ADDRESS/crm
 auth: {api_key: '${TOKEN}'}
 """
+    moves = True
     kinds = (
         "Held Inbound", "Not Held Inbound", "Not Held Inbound", "Held Outbound", "Not Held Outbound",
         "Not Held Outbound", "Held Inbound",

@@ -38,6 +38,11 @@ class FreshdeskWithCalls(Freshdesk):
             return self.ticket(asked.json)
         if path.endswith("/conversations"):
             return web.json_response([{"id": 3, "body": one.body} for one in self.written.values()])
+        if asked.method == "PUT":
+            requester = asked.json["requester_id"]
+            assert type(requester) is int
+            self.written[path.removeprefix("tickets/")].contact = str(requester)
+            return web.json_response({})
         return self.note(path.split("/")[1], asked) if path.startswith("tickets/") else super().answer(asked)
 
     def ticket(self, given: dict[str, object]) -> web.Response:
@@ -74,6 +79,7 @@ server: ADDRESS
 limits: {per_second: 1000}
 auth: {api_key: '${TOKEN}'}
 """
+    moves = True
     kinds = ("5", "2", "2", "5", "5", "5", "5")
     unmatched = False
 

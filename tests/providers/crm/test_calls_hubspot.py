@@ -27,6 +27,8 @@ class HubSpotWithCalls(HubSpot):
             return self.page([{"id": one.id} for one in self.written.values() if one.key == wanted], "", "2")
         if path == "calls":
             return self.call(asked.json)
+        if path.count("/") > 1:
+            return self.associate(asked.method, path.split("/"))
         if path.startswith("calls/"):
             return self.change(path.removeprefix("calls/"), asked.json["properties"])  # type: ignore[arg-type]
         if path == "contacts" and asked.method == "POST":
@@ -58,6 +60,15 @@ class HubSpotWithCalls(HubSpot):
         self.written[entry.id] = entry
         return web.json_response({"id": entry.id, "properties": properties}, status=201)
 
+    def associate(self, method: str, parts: list[str]) -> web.Response:
+        _, call, word, kind, record, number = parts
+        assert (word, kind, number) == ("associations", "contacts", "194")
+        entry = self.written[call]
+        if method == "DELETE":
+            assert entry.contact == record
+        entry.contact = "" if method == "DELETE" else record
+        return web.Response(status=204) if method == "DELETE" else web.json_response({"id": call})
+
     def change(self, number: str, given: dict[str, str]) -> web.Response:
         if number not in self.written:
             return web.json_response({"status": "error", "category": "OBJECT_NOT_FOUND"}, status=404)
@@ -82,6 +93,7 @@ auth:
         "OUTBOUND BUSY", "INBOUND COMPLETED",
     )  # fmt: skip
     takes = "link"
+    moves = True
     has_extension = False
 
     async def test_our_id_the_milliseconds_and_lines_of_html(self, crm: Open) -> None:

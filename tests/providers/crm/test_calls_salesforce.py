@@ -63,7 +63,9 @@ class SalesforceWithCalls(Salesforce):
             return self.error(404, "ENTITY_IS_DELETED")
         if fault := self.fault(given):
             return self.error(400, fault)
-        self.written[number].subject, self.written[number].body = str(given["Subject"]), str(given["Description"])
+        entry = self.written[number]
+        entry.contact = str(given.get("WhoId", entry.contact) or "")
+        entry.subject, entry.body = str(given.get("Subject", entry.subject)), str(given.get("Description", entry.body))
         return web.Response(status=204)
 
     def file(self, asked: Asked) -> web.Response:
@@ -89,6 +91,7 @@ server: ADDRESS
 auth:
   oauth2: {client_id: app, client_secret: '${SECRET}', refresh_token: '${REFRESH}'}
 """
+    moves = True
     kinds = (
         "Inbound answered", "Inbound missed", "Inbound voicemail", "Outbound answered", "Outbound unanswered",
         "Outbound busy", "Internal answered",

@@ -49,7 +49,9 @@ class _Writes(Vtiger):
     def revise(self, given: dict[str, str]) -> web.Response:
         if given["id"] not in self.written:
             return self.error("ACCESS_DENIED", 403 if self.error_status != 200 else 0)
-        self.written[given["id"]].subject, self.written[given["id"]].body = given["subject"], given["description"]
+        entry = self.written[given["id"]]
+        entry.contact = given.get("contact_id", entry.contact)
+        entry.subject, entry.body = given.get("subject", entry.subject), given.get("description", entry.body)
         return self.give({"id": given["id"]})
 
     def contact(self, given: dict[str, str]) -> web.Response:
@@ -91,6 +93,7 @@ class CallsInVtiger(CallContract):
 server: ADDRESS
 auth: {access_key: {user: engine, access_key: '${TOKEN}'}}
 """
+    moves = True
     kinds = ("Held", "Not Held", "Not Held", "Held", "Not Held", "Not Held", "Held")
     contact = "12x101"
     user = "19x9"

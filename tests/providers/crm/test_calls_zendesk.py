@@ -46,6 +46,11 @@ class ZendeskWithCalls(Zendesk):
         if path.endswith("/comments.json"):
             found = self.written.get(path.split("/")[1])
             return web.json_response({"comments": [{"id": 1, "body": found.body}] if found is not None else []})
+        if asked.method == "PUT" and "requester_id" in str(asked.json):
+            requester = asked.json["ticket"]["requester_id"]  # type: ignore[index]
+            assert type(requester) is int
+            self.written[path.removeprefix("tickets/").removesuffix(".json")].contact = str(requester)
+            return web.json_response({"ticket": {}})
         if asked.method == "PUT":
             return self.comment(path.removeprefix("tickets/").removesuffix(".json"), asked.json["ticket"]["comment"])  # type: ignore[index]
         return super().answer(asked)
@@ -83,6 +88,7 @@ address: ADDRESS
 auth:
   oauth2: {client_id: app, client_secret: '${SECRET}', refresh_token: '${REFRESH}', token_url: ADDRESS/oauth/tokens}
 """
+    moves = True
     kinds = ("ticket",) * 7
     unmatched = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -59,11 +60,16 @@ class ZohoWithCalls(Zoho):
         self.written[entry.id] = entry
         return self.done(entry.id)
 
-    def change(self, number: str, given: dict[str, str]) -> web.Response:
+    def change(self, number: str, given: dict[str, Any]) -> web.Response:
         """Neither kind, owner nor start of a call that is over can be changed."""
         if number not in self.written or {"Call_Type", "Owner", "Call_Start_Time"} & set(given):
             return self.refused("INVALID_DATA")
-        self.written[number].subject, self.written[number].body = given["Subject"], given["Description"]
+        entry = self.written[number]
+        if (who := given.get("Who_Id", entry.contact)) != entry.contact:
+            assert given["What_Id"] is None
+            entry.contact = who["id"]
+            return self.done(number)
+        entry.subject, entry.body = given["Subject"], given["Description"]
         return self.done(number)
 
 
@@ -75,4 +81,5 @@ address: ADDRESS/crm/v8
 auth:
   oauth2: {client_id: app, client_secret: '${SECRET}', refresh_token: '${REFRESH}', token_url: ADDRESS/oauth/v2/token}
 """
+    moves = True
     kinds = ("Inbound", "Missed", "Missed", "Outbound", "Outbound", "Outbound", "Inbound")
