@@ -165,5 +165,9 @@ def _moment(at: datetime) -> tuple[int, int]:
     return (at.replace(tzinfo=None) - EPOCH - offset) // timedelta(milliseconds=1), round(offset.total_seconds())
 
 
+# Made once: `json.dumps` makes an encoder for each text.
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def _json(value: Sequence[object]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _JSON.encode(value) if value else "[]"
