@@ -8,6 +8,7 @@ import resource
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
@@ -31,6 +32,7 @@ def is_loopback(host: str) -> bool:
     return host.lower() == "localhost" if address is None else address.is_loopback
 
 
+@lru_cache(maxsize=1024)  # a PBX comes from the same one with each call
 def _address(host: str) -> IPv4Address | IPv6Address | None:
     try:
         found = ip_address(host.partition("%")[0])

@@ -33,7 +33,7 @@ def _log_abandoned(event: CallAbandoned, plain: bool) -> None:
 
 
 def _log_routed(event: CallRouted, plain: bool) -> None:
-    log = structlog.get_logger()
+    log = structlog.get_logger().bind()  # once: asked again, it is put together again
     decision = event.decision
     say = log.warning if decision.failed else log.info
     if decision.failed and event.health_check:
@@ -51,14 +51,14 @@ def _log_routed(event: CallRouted, plain: bool) -> None:
         took_ms=round(event.took_ms, 1),
         waited_ms=round(event.waited_s * 1000),
         silence_ms=round(event.silence_s * 1000),
-        **_why(event, plain),
+        **_why(event, plain, log.is_enabled_for(logging.DEBUG)),
     )
 
 
-def _why(event: CallRouted, plain: bool) -> dict[str, object]:
+def _why(event: CallRouted, plain: bool, whole: bool) -> dict[str, object]:
     """Return what helps when a call did not go as its route's author meant: the last step, or all when debugging."""
     decision = event.decision
-    if structlog.get_logger().is_enabled_for(logging.DEBUG):
+    if whole:
         trail = [(one.step, one.outcome) for one in decision.trail]
         hidden = [[hide_number(text, event.caller, plain) for text in step] for step in trail]
         return {"trail": [{"step": step, "outcome": outcome} for step, outcome in hidden]}

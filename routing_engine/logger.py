@@ -34,7 +34,8 @@ def set_up_log(level: str, form: Literal["auto", "json", "text"], stream: TextIO
     structlog.configure(
         processors=_processors(form, stream),
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        # One write for a line and its end; a `print` makes two of it.
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
 

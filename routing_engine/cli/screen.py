@@ -22,7 +22,8 @@ class Screen:
 
     def write(self, text: str) -> int:
         """Write text; a character that is none of a text becomes a space. Colours pass on a terminal only."""
-        self._stream.write(text if text.isprintable() else self._shown(text))
+        line = text.removesuffix("\n")  # nearly always one line of the log
+        self._stream.write(text if line.isprintable() else self._shown(text))
         return len(text)
 
     def _shown(self, text: str) -> str:

@@ -19,7 +19,7 @@ from routing_engine.channels.agi.live_state import (
 )
 from routing_engine.channels.agi.say import SAMPLES, family, saying, voices
 from routing_engine.channels.agi.watchdog import MEASURE, SoundLengths, Watchdog, longest_saying, longest_typing
-from routing_engine.channels.agi.wire import ArrivingCall, Reply, command, key_of
+from routing_engine.channels.agi.wire import ArrivingCall, Reply, command, key_of, set_variables
 from routing_engine.core.asks import Collect, Play, Typed
 from routing_engine.core.check_digits import KEYS, why_invalid
 from routing_engine.core.model import Caller, Filler, Input, Operand, Sound, Spoken, Value
@@ -244,7 +244,7 @@ class AgiChannel:
         """
         variables = [(WATCHDOG, "0"), *variables]
         # All at once: behind the last of them the dialplan goes on, so nobody waits for a reply in between.
-        lines = [command("SET VARIABLE", name, value) for name, value in variables]
+        lines = set_variables(variables)
         replies = await self._session.burst(lines)
         refused = [name for (name, _), reply in zip(variables, replies, strict=False) if reply.code != 200]
         if refused or len(replies) < len(lines):

@@ -77,6 +77,8 @@ class _AgiConnection(asyncio.BufferedProtocol):
         try:
             for event in self._wire.feed(self._server.buffer[:nbytes]):
                 self._take(event)
+            if self._replies:
+                self._wake()
         except ChannelBroken as error:
             self._lose(error)
             self.abort()
@@ -112,12 +114,17 @@ class _AgiConnection(asyncio.BufferedProtocol):
 
     async def reply(self) -> Reply:
         """Return the next reply."""
+        if not self._replies:
+            await self._arrival()
+        return self._replies.popleft()
+
+    async def _arrival(self) -> None:
+        """Wait until there is a reply. Raises when the caller has gone."""
         while not self._replies:
             if self.lost is not None:
                 raise self.lost
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        return self._replies.popleft()
 
     async def burst(self, lines: Sequence[bytes]) -> list[Reply]:
         """Send the last commands at once and close our half; give the replies that came, in order."""
@@ -130,7 +137,9 @@ class _AgiConnection(asyncio.BufferedProtocol):
         replies: list[Reply] = []
         try:
             while len(replies) < len(lines):
-                replies.append(await self.reply())
+                if not self._replies:
+                    await self._arrival()
+                replies.append(self._replies.popleft())
         except ChannelBroken:
             pass  # the caller of this counts the replies
         return replies
@@ -155,7 +164,6 @@ class _AgiConnection(asyncio.BufferedProtocol):
             if len(self._replies) >= MAX_UNREAD_REPLIES:
                 raise ChannelBroken("replies without a command: the other side is not Asterisk")
             self._replies.append(event)
-            self._wake()
         elif isinstance(event, Environment):
             self._until = math.inf  # from here on the steps of the call set it
             self._server.begin(self, event)

@@ -8,7 +8,7 @@ lines long (`520-...` to `520 End of proper usage.`); `1xx` is not final.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
 
@@ -77,12 +77,13 @@ class AgiWire:
         start = 0
         if not self._environment and self._environment is not None:
             start = self._whole_environment(events)
-        while (end := self._buffer.find(b"\n", start)) >= 0:
-            event = self._line(self._buffer[start:end].decode("utf-8", "replace"))
-            start = end + 1
+        end = self._buffer.rfind(b"\n") + 1
+        # All lines at once: the replies to the closing burst come many at a time.
+        for line in self._buffer[start : end - 1].decode("utf-8", "replace").split("\n") if end > start else ():
+            event = self._line(line)
             if event is not None:
                 events.append(event)
-        del self._buffer[:start]
+        del self._buffer[: max(start, end)]
         if len(self._buffer) > MAX_LINE:
             raise ChannelBroken("a line without an end")
         return events
@@ -193,6 +194,17 @@ def command(verb: str, *values: str) -> bytes:
     if len(line) > MAX_COMMAND:
         raise ValueError(f"a command of {len(line)} bytes; Asterisk takes {MAX_COMMAND}")
     return line + b"\n"
+
+
+def set_variables(variables: Sequence[tuple[str, str]]) -> list[bytes]:
+    """Return the command lines that set variables, each as `command` writes it.
+
+    Where nothing needs quoting, as nearly always, that is seen of all of them together: a third of the time.
+    """
+    if not _is_plain("".join([text for pair in variables for text in pair])):
+        return [command("SET VARIABLE", *pair) for pair in variables]
+    lines = [f'SET VARIABLE "{name}" "{value}"\n'.encode() for name, value in variables]
+    return lines if max(map(len, lines)) <= MAX_COMMAND else [command("SET VARIABLE", *pair) for pair in variables]
 
 
 @dataclass(frozen=True, slots=True)
