@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from routing_engine import __version__
@@ -17,11 +17,11 @@ from routing_engine.core.phone import number_text
 from routing_engine.dialling.changes import CallChanges
 from routing_engine.dialling.control import CallControl
 from routing_engine.dialling.dialler import Dialler
-from routing_engine.engine import ActiveConfig
 from routing_engine.event_bus import EventBus
 from routing_engine.followed_calls import FollowedCalls
 from routing_engine.settings.api import keys_in_force
 from routing_engine.settings.listeners import ListenerAddress
+from routing_engine.settings.people import User
 from routing_engine.storage.database import Database
 from routing_engine.web.access import Access
 from routing_engine.web.api import ApiListener
@@ -30,26 +30,27 @@ from routing_engine.web.contacts_api import ContactsApi
 from routing_engine.web.decide import DecideApi
 from routing_engine.web.dial_api import DialApi
 from routing_engine.web.edges_api import EdgesApi
-from routing_engine.web.endpoints import Endpoints
+from routing_engine.web.endpoints import Endpoint, Endpoints
 from routing_engine.web.openapi import OpenApi
 from routing_engine.web.pages import Pages
+from routing_engine.web.recording_api import RecordingApi
 from routing_engine.web.reports import ReportsApi
+from routing_engine.web.site_api import SiteApi
 from routing_engine.web.stream import CallStream
 
 
 class ApiService:
-    """Answers programs and people. `open` it while the service starts, `close` it at the end.
+    """Answers programs and people. `open` it while the service starts, `close` it at the end."""
 
-    `active` is what calls are decided with now.
-    """
-
-    def __init__(self, calls: FollowedCalls, events: EventBus, active: Callable[[], ActiveConfig]) -> None:
+    def __init__(self, calls: FollowedCalls, events: EventBus, configuration: Configuration) -> None:
         self._calls, self._events = calls, events
-        self._decisions = AskedDecisions(lambda: active().configuration)
+        # Not the calls' own: programs may ask before the first call can be taken.
+        self._configuration = configuration
+        self._decisions = AskedDecisions(lambda: self._configuration)
 
-    async def open(self, configuration: Configuration, address: ListenerAddress) -> Sequence[str]:
+    async def open(self, address: ListenerAddress) -> Sequence[str]:
         """Listen; return where. Raises `OSError` when the address is taken."""
-        settings = configuration.settings
+        configuration, settings = self._configuration, self._configuration.settings
         self._address = address
         database, book = await self._calls.open(configuration)
         offers = self._offers(settings.region, database, book)
@@ -68,16 +69,14 @@ class ApiService:
         desk, desks = self._calls.desk, self._calls.desks
         assert desk is not None, "it comes with the book"
         self._contacts = ContactsApi(book, desk, desks.site, desks.asked_by_route)
-        hub = self._calls.hub
-        return (
-            CallsApi(book, time.time, number),
-            self._contacts,
-            self._reports,
-            self.stream,
-            DecideApi(self._decisions),
-            self._dialling(book),
-            *([EdgesApi(hub)] if hub is not None else []),
-        )
+        offers: list[Endpoints] = [CallsApi(book, time.time, number), self._contacts, self._reports, self.stream]
+        offers += [RecordingApi(book, self._calls), DecideApi(self._decisions), self._dialling(book)]
+        if self._calls.queue is not None:  # it is there since the book is
+            site = _SiteInForce(self._calls, lambda: self._configuration, book)
+            offers.append(SiteApi(site, self._calls.queue, time.time))
+        if self._calls.hub is not None:
+            offers.append(EdgesApi(self._calls.hub))
+        return offers
 
     def _dialling(self, book: CallBook) -> DialApi:
         calls, changes = self._calls, CallChanges()
@@ -85,9 +84,14 @@ class ApiService:
         dialler = Dialler(calls.dial_site, book, calls.commands, changes, _new_call_id)
         return DialApi(dialler, CallControl(calls.dial_site, calls.commands, changes, calls.pbx_site), book)
 
+    @property
+    def rows(self) -> Sequence[Endpoint]:
+        """Every address that is offered."""
+        return self._api.rows
+
     def change(self, configuration: Configuration) -> None:
         """Take what a reload brings: keys and people count from now on, also for who listens already."""
-        settings = configuration.settings
+        self._configuration, settings = configuration, configuration.settings
         self.access.change(keys_in_force(settings.api_keys), configuration.people)
         self.stream.review()
         self._pages.change(settings.pages.frames, _phone_servers(configuration))
@@ -111,6 +115,30 @@ def _new_call_id() -> str:
 def _phone_servers(configuration: Configuration) -> Sequence[str]:
     """Return where telephones in the page connect."""
     return sorted({pbx.keys.sip.server for pbx in configuration.pbxs.values() if pbx.keys.sip is not None})
+
+
+class _SiteInForce:
+    """What is in force, and how it is doing, as `SiteApi` asks for it."""
+
+    def __init__(self, calls: FollowedCalls, configuration: Callable[[], Configuration], book: CallBook) -> None:
+        self._calls, self._configuration, self._book = calls, configuration, book
+
+    def users(self) -> Mapping[str, User]:
+        """Return the people, by their keys."""
+        return self._configuration().people.users
+
+    def pbxs(self) -> Mapping[str, tuple[bool, int]]:
+        """Return of each PBX whether it is connected, and how many calls are under way there."""
+        names = self._configuration().pbxs
+        told = {name: self._calls.commands(name) for name in names}
+        return {
+            name: (commands is not None and commands.reachable, len(self._book.open_calls(name)))
+            for name, commands in told.items()
+        }
+
+    def look(self, lane: str) -> None:
+        """Have a lane of deliveries look for what is due now."""
+        self._calls.look(lane)
 
 
 def _hosts(address: ListenerAddress) -> AccessList:

@@ -80,7 +80,7 @@ class FollowedCalls:
         self._database: Database | None = None
         self._planner: DeliveryPlanner | None = None
         self._worker: DeliveryWorker | None = None
-        self._queue: Queue | None = None
+        self.queue: Queue | None = None
         self._recorded: dict[str, tuple[Pbx, Recordings]] = {}
         self._keep_days = 0
         self.book: CallBook | None = None
@@ -114,6 +114,11 @@ class FollowedCalls:
         """Return what is ours in a PBX, as it is in force."""
         configuration = self._active().configuration
         return site_of(pbx, users_by_phone(configuration.users), configuration.settings.region)
+
+    def look(self, lane: str) -> None:
+        """Have a lane of deliveries look for what is due now."""
+        if self._worker is not None:
+            self._worker.told([lane])
 
     def begin(self) -> None:
         """Hear what happens from now on."""
@@ -159,9 +164,9 @@ class FollowedCalls:
             await webhook.close()
         for _, recordings in self._recorded.values():
             await recordings.close()
-        if self._queue is not None:
+        if self.queue is not None:
             with suppress(StorageError):  # it may be away
-                await self._queue.close()
+                await self.queue.close()
         if self._database is not None:
             await self._database.close()
 
@@ -273,7 +278,7 @@ class FollowedCalls:
         place = database_place(settings.database, settings.folder, settings.journal.path)
         database = self._database = Database(place)
         await database.open()
-        queue = self._queue = _queue_of(place, database)
+        queue = self.queue = _queue_of(place, database)
         self._planner = DeliveryPlanner(queue, time.time)
         book = CallBook(database, self._events.publish, self._planner.plan, self._contact_of, queue.forget)
         if not await book.open():
@@ -348,7 +353,8 @@ class FollowedCalls:
             for name, (_, recordings) in self._recorded.items()
         }
 
-    async def _sound_of(self, call: Call) -> SoundFile | None:
+    async def sound_of(self, call: Call) -> SoundFile | None:
+        """Return a call's recording once it is final; None while there is none. Raises as `Recordings.find` does."""
         recorded, name = self._recorded.get(call.pbx), call.recording.name
         return None if recorded is None or name is None else await recorded[1].find(name)
 
@@ -357,7 +363,7 @@ class FollowedCalls:
         zone = configuration.settings.timezone or datetime.now().astimezone().tzinfo
         if book is None or zone is None:
             return {}
-        site = CrmSite(configuration.users, zone, self._match, self._sound_of)
+        site = CrmSite(configuration.users, zone, self._match, self.sound_of)
         return {
             name: CallLogTarget(name, log, wishes, book, site, time.monotonic)
             for name, log in call_logs(active).items()

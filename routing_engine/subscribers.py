@@ -228,8 +228,8 @@ async def _open_api(host: Host, calls: FollowedCalls, address: ListenerAddress) 
     # late: as above
     from routing_engine.api_service import ApiService
 
-    api = ApiService(calls, host.events, host.active)
-    host.addresses["http"] = [*await api.open(host.configuration, address)]
+    api = ApiService(calls, host.events, host.configuration)
+    host.addresses["http"] = [*await api.open(address)]
 
     def change(configuration: Configuration) -> Sequence[str]:
         api.change(configuration)

@@ -169,8 +169,8 @@ class Queue(Protocol):
     async def next_due(self, lane: str) -> float | None:
         """Return when the next job of a lane is due; None when none waits."""
 
-    async def listed(self, state: JobState | None = None, limit: int = 1000) -> Sequence[Job]:
-        """Return the jobs that wait and those that are dead, the oldest first."""
+    async def listed(self, state: JobState | None = None, limit: int = 1000, after: int = 0) -> Sequence[Job]:
+        """Return the jobs that wait and those that are dead, the oldest first, behind the id `after`."""
 
     async def retry(self, job_id: int, now: float) -> Job | None:
         """Make a job due now, also a dead one; return it as it was, None when there is none."""

@@ -74,9 +74,9 @@ class OutboxQueue:
         """Return when the next job of a lane is due."""
         return await self._database.read(partial(outbox_table.next_due, lane=lane))
 
-    async def listed(self, state: JobState | None = None, limit: int = 1000) -> Sequence[Job]:
+    async def listed(self, state: JobState | None = None, limit: int = 1000, after: int = 0) -> Sequence[Job]:
         """Return the jobs that wait and those that are dead."""
-        return await self._database.read(partial(outbox_table.listed, state=state, limit=limit))
+        return await self._database.read(partial(outbox_table.listed, state=state, limit=limit, after=after))
 
     async def retry(self, job_id: int, now: float) -> Job | None:
         """Make a job due now, also a dead one."""

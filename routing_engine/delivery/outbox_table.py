@@ -124,9 +124,9 @@ def next_due(connection: Connection, lane: str) -> float | None:
     return None if found is None else float(found)
 
 
-def listed(connection: Connection, state: JobState | None, limit: int) -> Sequence[Job]:
-    """Return jobs, the oldest first."""
-    wanted = select(OUTBOX).order_by(OUTBOX.c.id).limit(limit)
+def listed(connection: Connection, state: JobState | None, limit: int, after: int = 0) -> Sequence[Job]:
+    """Return jobs, the oldest first, behind the id `after`."""
+    wanted = select(OUTBOX).where(OUTBOX.c.id > after).order_by(OUTBOX.c.id).limit(limit)
     if state is not None:
         wanted = wanted.where(OUTBOX.c.state == "dead" if state == "dead" else _OPEN)
     return [_job(row) for row in connection.execute(wanted).mappings()]

@@ -65,7 +65,7 @@ _COUNTS: LiteralString = (
     "SELECT queue_name, (status = 'failed') AS dead, count(*) AS jobs FROM procrastinate_jobs"
     " WHERE status IN ('todo', 'doing', 'failed') GROUP BY 1, 2"
 )
-_LISTED: LiteralString = "WHERE status::text = ANY(%(states)s) ORDER BY id LIMIT %(limit)s"
+_LISTED: LiteralString = "WHERE status::text = ANY(%(states)s) AND id > %(after)s ORDER BY id LIMIT %(limit)s"
 _FOUND: LiteralString = "WHERE id = %(id)s AND status IN ('todo', 'doing', 'failed')"
 _RETRY_DEAD: LiteralString = (
     "SELECT procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) FROM procrastinate_jobs"
@@ -182,10 +182,11 @@ class PostgresQueue:
         due = row["due"]
         return float(due) if isinstance(due, float) else None
 
-    async def listed(self, state: JobState | None = None, limit: int = 1000) -> Sequence[Job]:
+    async def listed(self, state: JobState | None = None, limit: int = 1000, after: int = 0) -> Sequence[Job]:
         """Return the jobs that wait and those that are dead, the oldest first."""
         states = {"waiting": ["todo", "doing"], "dead": ["failed"], None: ["todo", "doing", "failed"]}[state]
-        return [_job(row) for row in await self._all(" ".join((_JOBS, _LISTED)), states=states, limit=limit)]
+        found = await self._all(" ".join((_JOBS, _LISTED)), states=states, limit=limit, after=after)
+        return [_job(row) for row in found]
 
     async def retry(self, job_id: int, now: float) -> Job | None:
         """Make a job due now, also a dead one."""

@@ -59,6 +59,11 @@ class ApiListener(HttpListener):
         self.pages: Pages | None = None
         self._rows = [(row.pattern, row) for offer in offers for row in offer.endpoints()]
 
+    @property
+    def rows(self) -> Sequence[Endpoint]:
+        """Every address that is offered."""
+        return [row for _, row in self._rows]
+
     def refusal(self, status: int) -> web.Response:
         """Return what is said of a request that cannot be read, or of a fault of ours, as every other error."""
         code, remedy = _FAULTS.get(status, _FAULTS[400])

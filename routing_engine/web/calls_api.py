@@ -18,6 +18,8 @@ from routing_engine.web.endpoints import (
     has,
     listed,
     or_null,
+    page_limit,
+    read_limit,
     takes,
     text,
     words,
@@ -36,7 +38,7 @@ _FILTERS = (
     Parameter("outcome", "calls with this outcome", words(*get_args(CallOutcome))),
     Parameter("direction", "calls in this direction", words(*get_args(Direction))),
     Parameter("cursor", "`next` of the page before"),
-    Parameter("limit", "how many calls a page has", {"type": "integer", "minimum": 1, "maximum": MOST_CALLS}),
+    page_limit(MOST_CALLS),
 )
 _TAGS = {**listed(text(_LONGEST_TAG, 1)), "maxItems": _MOST_TAGS}
 _EDIT = takes(
@@ -115,7 +117,7 @@ class CallsApi:
             outcome=_word("outcome", query.get("outcome"), get_args(CallOutcome)),
             direction=_word("direction", query.get("direction"), get_args(Direction)),
             cursor=query.get("cursor"),
-            limit=_limit(query.get("limit")),
+            limit=read_limit(query.get("limit"), MOST_CALLS),
         )
 
     async def _one(self, request: ApiRequest) -> ApiAnswer:
@@ -177,14 +179,6 @@ def _word(name: str, value: str | None, allowed: tuple[Word, ...]) -> Word | Non
     if value is not None and found is None:
         raise bad_value(name, f"cannot be '{value[:80]}'", f"write {' or '.join(allowed)}")
     return found
-
-
-def _limit(value: str | None) -> int:
-    if value is None:
-        return 50
-    if not (value.isdecimal() and value.isascii() and 1 <= int(value[:6]) <= MOST_CALLS):
-        raise bad_value("limit", "is not a number of calls", f"write 1 to {MOST_CALLS}")
-    return int(value)
 
 
 def _tags(value: JsonValue) -> tuple[tuple[str, ...] | None, tuple[str, ...], tuple[str, ...]]:

@@ -14,7 +14,7 @@ from typing import Literal, Protocol, TypeAlias
 from routing_engine.calls.as_json import JsonObject, JsonValue
 from routing_engine.calls.json_schema import reference
 from routing_engine.settings.api import Right
-from routing_engine.web.requests import ApiAnswer, ApiRequest, LineAnswer, PlainAnswer, StreamAnswer
+from routing_engine.web.requests import ApiAnswer, ApiRequest, LineAnswer, PlainAnswer, StreamAnswer, bad_value
 
 Schema: TypeAlias = JsonObject
 #: What an address asks for: a right, or `person`, anybody who has logged in.
@@ -72,6 +72,20 @@ class Parameter:
     schema: Schema = field(default_factory=lambda: dict(TEXT))
     where: Literal["query", "header", "path"] = "query"
     needed: bool = False
+
+
+def page_limit(most: int) -> Parameter:
+    """Return the parameter that says how much a page has; `read_limit` reads it."""
+    return Parameter("limit", "how many a page has; 50 without it", {"type": "integer", "minimum": 1, "maximum": most})
+
+
+def read_limit(value: str | None, most: int) -> int:
+    """Return how much a page has. Raises `ApiError`."""
+    if value is None:
+        return min(50, most)
+    if not (value.isdecimal() and value.isascii() and 1 <= int(value[:6]) <= most):
+        raise bad_value("limit", "is not the length of a page", f"write 1 to {most}")
+    return int(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ class QueueContract:
         assert (await queued.take()).body == "b"
         [dead] = await queued.queue.listed("dead")
         assert (dead.body, dead.state, dead.error, dead.tries) == ("a", "dead", "400 Bad Request", 1)
+        assert await queued.queue.listed("dead", after=dead.id) == []
 
     async def test_a_dead_one_is_sent_again_by_hand(self, queued: Queued) -> None:
         await queued.put(hook("one", "a"))

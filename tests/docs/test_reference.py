@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rig.api_reference import offered, with_addresses
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.route.read import RouteKeys
 from routing_engine.providers.crm.read_description import DescriptionKeys, KnownModelKeys, WayKeys
@@ -55,6 +56,12 @@ FILES = [
 def test_the_tables_of_a_page_are_those_of_the_code(page):
     text = page.read_text(encoding="utf-8")
     assert refreshed(text) == text, "run: make reference"
+
+
+@pytest.mark.io
+def test_the_addresses_of_the_api_are_those_of_the_code():
+    text = (REFERENCE / "api-requests.md").read_text(encoding="utf-8")
+    assert with_addresses(text, offered()) == text, "run: make reference"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.__name__)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import aiohttp
 
@@ -24,6 +24,7 @@ from routing_engine.storage.database import Database
 from routing_engine.web.access import Access
 from routing_engine.web.api import ApiListener
 from routing_engine.web.calls_api import CallsApi
+from routing_engine.web.endpoints import Endpoints
 from routing_engine.web.reports import ReportsApi
 from routing_engine.web.stream import CallStream
 
@@ -35,6 +36,9 @@ KEYS = (
 )
 NOW = 1_796_000_000.0
 CALL = Call("c1", "main", "1.1", "inbound", NOW - 60, from_="+436641112223", to="201", linkedids=("1.1",))
+
+#: Further addresses of a test.
+More: TypeAlias = Callable[[CallBook, Database], Sequence[Endpoints]]
 
 
 @dataclass
@@ -67,7 +71,7 @@ class Site:
 
 
 @asynccontextmanager
-async def site(folder: Path) -> AsyncIterator[Site]:
+async def site(folder: Path, more: More = lambda book, database: ()) -> AsyncIterator[Site]:
     database, events = Database(DatabasePlace(folder / "calls.db")), EventBus()
     told, heard = list[CallChanged](), asyncio.Event()
 
@@ -84,7 +88,7 @@ async def site(folder: Path) -> AsyncIterator[Site]:
     stream = CallStream(book, lambda: 0.0, lambda: NOW)
     events.subscribe_at_once(CallChanged, stream.hear)
     access = Access(KEYS, People(), lambda: 0.0)
-    api = ApiListener((CallsApi(book, lambda: NOW, number), reports, stream), access)
+    api = ApiListener((CallsApi(book, lambda: NOW, number), reports, stream, *more(book, database)), access)
     await api.listen("127.0.0.1", 0)
     reports.start()
     try:
