@@ -64,6 +64,12 @@ export interface Card {
   create: Create[];
 }
 
+export interface Found {
+  contacts: CardContact[];
+  /** The systems that did not answer. */
+  down?: { integration: string }[];
+}
+
 export interface Account {
   name: string;
   title: string;
@@ -144,8 +150,8 @@ export const api = {
   },
   users: () => ask<{ users: { key: string; name: string }[] }>("GET", "/v1/users"),
   edit: (id: string, edit: Body) => ask<Call>("PATCH", of(id), edit),
-  contacts: (words: string, integration: string, model: string) =>
-    ask<{ contacts: CardContact[] }>("GET", `/v1/contacts?${new URLSearchParams({ q: words, integration, model })}`),
+  contacts: (words: string) =>
+    ask<Found>("GET", `/v1/contacts?${new URLSearchParams({ q: words })}`),
   accounts: () => ask<{ accounts: Account[] }>("GET", "/v1/accounts"),
   connect: (name: string) => ask<{ address: string }>("POST", `/v1/accounts/${encodeURIComponent(name)}`),
   disconnect: (name: string) => ask<unknown>("DELETE", `/v1/accounts/${encodeURIComponent(name)}`),

@@ -66,11 +66,27 @@ export function useAction(waits = false): Action {
   return { busy, error, run };
 }
 
+/** Codes that are the same to a person. What is not known here is said as the engine says it. */
+const ALIKE: Record<string, string> = {
+  no_dialling: "no_phone",
+  call_ended: "not_under_way",
+  unknown_call: "not_under_way",
+  not_talking: "not_now",
+  not_in_call: "not_now",
+  not_here: "not_now",
+  no_transfer: "not_now",
+  no_hold: "not_now",
+  not_recorded: "not_now",
+  pbx_refused: "not_now",
+  crm_busy: "crm_down",
+};
+
 /** What an answer of the API would be to a person. */
 export function Fault({ error }: { error: ApiError | null }) {
   if (!error) return null;
-  const text = told("error_", error.code);
-  const known = text !== error.code;
+  const code = ALIKE[error.code] ?? error.code;
+  const text = told("error_", code);
+  const known = text !== code;
   return (
     <p class="fault" role="alert">
       {known ? text : [error.message, error.remedy].filter(Boolean).join("; ") || t("error_offline")}

@@ -1,7 +1,7 @@
 /** Forms that edit, create and link records of other systems. */
 import { useState } from "preact/hooks";
 
-import { api, type CardContact, type ContactAction, type Create } from "./api";
+import { api, type CardContact, type ContactAction, type Create, type Found } from "./api";
 import { Fault, useAction } from "./desk";
 import { t } from "./texts";
 
@@ -94,11 +94,11 @@ function RecordForm({ title, lines, save }: { title: string; lines: Line[]; save
 /** Find a record by words, and link it. */
 export function LinkRecord({ act }: { act: Act }) {
   const [words, setWords] = useState("");
-  const [found, setFound] = useState<CardContact[] | null>(null);
+  const [found, setFound] = useState<Found | null>(null);
   const action = useAction();
   const send = (event: Event) => {
     event.preventDefault();
-    action.run(async () => setFound((await api.contacts(words.trim(), "", "")).contacts));
+    action.run(async () => setFound(await api.contacts(words.trim())));
   };
   return (
     <form class="fields" onSubmit={send} aria-label={t("link_title")}>
@@ -108,9 +108,10 @@ export function LinkRecord({ act }: { act: Act }) {
       </label>
       <button disabled={action.busy}>{t("find")}</button>
       <Fault error={action.error} />
-      {found?.length === 0 && <p class="soft">{t("no_records")}</p>}
+      {found?.contacts.length === 0 && <p class="soft">{t("no_records")}</p>}
+      {found?.down?.map((one) => <p key={one.integration}>{t("system_down", one.integration)}</p>)}
       <ul class="plain choice">
-        {found?.map((one) => (
+        {found?.contacts.map((one) => (
           <li key={`${one.integration} ${one.model} ${one.id}`}>
             <div>
               <strong>{one.name ?? one.id}</strong>{" "}
