@@ -19,11 +19,9 @@ from routing_engine.dialling.control import CallControl
 from routing_engine.dialling.dialler import Dialler
 from routing_engine.event_bus import EventBus
 from routing_engine.followed_calls import FollowedCalls
-from routing_engine.settings.api import keys_in_force
 from routing_engine.settings.listeners import ListenerAddress
 from routing_engine.settings.people import User
 from routing_engine.storage.database import Database
-from routing_engine.web.access import Access
 from routing_engine.web.api import ApiListener
 from routing_engine.web.calls_api import CallsApi
 from routing_engine.web.contacts_api import ContactsApi
@@ -33,6 +31,7 @@ from routing_engine.web.edges_api import EdgesApi
 from routing_engine.web.endpoints import Endpoint, Endpoints
 from routing_engine.web.openapi import OpenApi
 from routing_engine.web.pages import Pages
+from routing_engine.web.people_site import PeopleSite
 from routing_engine.web.recording_api import RecordingApi
 from routing_engine.web.reports import ReportsApi
 from routing_engine.web.site_api import SiteApi
@@ -53,16 +52,17 @@ class ApiService:
         configuration, settings = self._configuration, self._configuration.settings
         self._address = address
         database, book = await self._calls.open(configuration)
-        offers = self._offers(settings.region, database, book)
-        self.access = Access(keys_in_force(settings.api_keys), configuration.people, time.monotonic)
-        self._api = ApiListener((*offers, OpenApi(offers, __version__)), self.access, _hosts(address))
+        offers = self._offers(configuration, database, book)
+        self._api = ApiListener((*offers, OpenApi(offers, __version__)), self._people.access, _hosts(address))
         self._pages = self._api.pages = Pages(settings.pages.frames, _phone_servers(configuration))
         await self._api.listen(address.host, address.port)
         self._reports.start()
+        self._people.start(self.stream.review)
         return self._api.addresses
 
-    def _offers(self, region: str, database: Database, book: CallBook) -> Sequence[Endpoints]:
-        number = partial(number_text, region)
+    def _offers(self, configuration: Configuration, database: Database, book: CallBook) -> Sequence[Endpoints]:
+        number = partial(number_text, configuration.settings.region)
+        self._people = PeopleSite(database, configuration, time.time, time.monotonic, self._address.proxies)
         self._reports = ReportsApi(database, book, self._calls.follows, number, time.time)
         self.stream = CallStream(book)
         self._events.subscribe_at_once(CallChanged, self.stream.hear)
@@ -76,6 +76,7 @@ class ApiService:
             offers.append(SiteApi(site, self._calls.queue, time.time))
         if self._calls.hub is not None:
             offers.append(EdgesApi(self._calls.hub))
+        offers.append(self._people.api)
         return offers
 
     def _dialling(self, book: CallBook) -> DialApi:
@@ -92,10 +93,9 @@ class ApiService:
     def change(self, configuration: Configuration) -> None:
         """Take what a reload brings: keys and people count from now on, also for who listens already."""
         self._configuration, settings = configuration, configuration.settings
-        self.access.change(keys_in_force(settings.api_keys), configuration.people)
-        self.stream.review()
-        self._pages.change(settings.pages.frames, _phone_servers(configuration))
         now = settings.listeners.http
+        self._people.change(configuration, () if now is None else now.proxies)
+        self._pages.change(settings.pages.frames, _phone_servers(configuration))
         if now is not None and (now.host, now.port) == (self._address.host, self._address.port):
             self._api.change(_hosts(now))
 
@@ -104,6 +104,7 @@ class ApiService:
         await self._api.stop()
         await self._contacts.close()
         await self._reports.close()
+        await self._people.close()
         await self._decisions.close()
         await self._calls.close()
 

@@ -39,6 +39,8 @@ COMMANDS = {
     "mirror": "show what is mirrored: how many records, how old, the next pull",
     "integrations": "show what is configured; check a connection, or log in to it",
     "pbx": "try an Asterisk whose calls are followed: log-in, rights, settings",
+    "users": "list who takes calls; set passwords, find who is who in a CRM, show who did what",
+    "groups": "show what each group of people may do with records",
     "schema": "write the JSON Schemas by which an editor checks the configuration",
     "init": "write a folder with a working route, its records, the dialplan and the sounds",
     "install-service": "write the systemd unit of a folder in /etc, with its user",

@@ -11,7 +11,7 @@ from typing import get_args
 
 from routing_engine.calls.call import CallOutcome, Direction
 from routing_engine.calls.requests import CallQuery
-from routing_engine.cli.common import misuse, paint
+from routing_engine.cli.common import misuse, print_table
 from routing_engine.cli.followed import find_followed, hint, list_followed
 from routing_engine.cli.journal import (
     KEPT_MASKED,
@@ -123,12 +123,8 @@ def _ms(moment: datetime | None) -> int | None:
 
 
 def _print(calls: Sequence[StoredCall]) -> None:
-    rows = [_HEAD, *map(_row, calls)] if calls else []
-    # The last column may be as long as it is: nothing stands behind it.
-    widths = [min(max(len(row[n]) for row in rows), _WIDEST) for n in range(len(_HEAD) - 1)] if rows else []
-    for number, row in enumerate(rows):
-        line = "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]])
-        print(line if number else paint(line, "dim"))
+    if calls:
+        print_table(_HEAD, [_row(call) for call in calls], _WIDEST)
 
 
 def _row(call: StoredCall) -> tuple[str, ...]:

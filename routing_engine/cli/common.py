@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -46,6 +47,15 @@ def pair(text: str) -> tuple[str, str]:
 def print_json(value: Json) -> None:
     """Write a value as JSON, for programs; whatever a terminal would obey is written as its escape."""
     print(escaped(json.dumps(value, ensure_ascii=False, indent=2, default=str)))
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], widest: int = 38) -> None:
+    """Write a table for people. The last column may be as long as it is: nothing stands behind it."""
+    every = [head, *rows]
+    widths = [min(max(len(row[n]) for row in every), widest) for n in range(len(head) - 1)]
+    for number, row in enumerate(every):
+        line = "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]])
+        print(line if number else paint(line, "dim"))
 
 
 _COLOURS = {"good": "32", "bad": "31", "dim": "2", "bold": "1"}

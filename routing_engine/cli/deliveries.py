@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from routing_engine.calls.as_json import moment
-from routing_engine.cli.common import Commands, add_command, paint, print_json, step_down
+from routing_engine.cli.common import Commands, add_command, print_json, print_table, step_down
 from routing_engine.config.engine_yaml import load_part
 from routing_engine.delivery.jobs import DROPPED, Job, Queue, delivery_json
 from routing_engine.errors import ConfigError, StorageError
@@ -26,7 +26,6 @@ if TYPE_CHECKING:  # late: SQLAlchemy
 T = TypeVar("T")
 _Ask: TypeAlias = Callable[[Queue], Awaitable[T]]
 _HEAD = ("id", "target", "what", "call", "state", "tries", "next try", "why")
-_WIDEST = 38
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -68,11 +67,8 @@ def show(options: argparse.Namespace) -> int:
         return 0
     if not jobs:
         print("nothing waits, and nothing is dead" if options.state is None else f"nothing is {options.state}")
-    rows = [_HEAD, *map(_row, jobs)] if jobs else []
-    widths = [min(max(len(row[n]) for row in rows), _WIDEST) for n in range(len(_HEAD) - 1)] if rows else []
-    for number, row in enumerate(rows):
-        line = "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]])
-        print(line if number else paint(line, "dim"))
+    else:
+        print_table(_HEAD, [_row(job) for job in jobs])
     return 0
 
 

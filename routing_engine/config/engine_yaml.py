@@ -44,6 +44,7 @@ from routing_engine.settings.listeners import (
     TAKEN_BY_FREEPBX,
     Listeners,
 )
+from routing_engine.settings.log_in import LogInKeys
 from routing_engine.settings.pages import PagesKeys
 from routing_engine.settings.spec import nested, read, setting
 from routing_engine.settings.speech import SpeechSettings
@@ -202,6 +203,13 @@ class EngineSettings:
         PagesKeys(),
         "what the [page of calls](../how-to/take-calls.md) may do",
         usual="see there",
+        in_force="reload",
+    )
+    log_in: LogInKeys = setting(
+        nested(LogInKeys).called("[mapping](#log_in)"),
+        LogInKeys(),
+        "how [people](pbxs.md#usersyaml) log in to the pages",
+        usual="with a password",
         in_force="reload",
     )
     journal: JournalSettings = setting(

@@ -95,17 +95,32 @@ class FastagiKeys(ListenerKeys):
 
 
 @dataclass(frozen=True, slots=True)
+class HttpListenerKeys(ListenerKeys):
+    """The listener `http` as a mapping."""
+
+    proxies: tuple[Network, ...] = setting(
+        one_or_more(NETWORK),
+        (),
+        "proxies before this listener: what they say of where a request comes from (`X-Forwarded-For`, "
+        "`X-Forwarded-Proto`) is believed. One on this machine needs not be named",
+        in_force="reload",
+        example="[10.0.0.5]",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ListenerAddress:
     """Where a listener listens, and who may connect. Port 0 takes any free one.
 
     `allow` None leaves it to the address: one of loopback is for this machine, another one for everybody. `secret` ""
-    asks for none.
+    asks for none. `proxies` are believed.
     """
 
     host: str
     port: int
     allow: tuple[Network, ...] | None = None
     secret: str = ""
+    proxies: tuple[Network, ...] = ()
 
     def __repr__(self) -> str:
         """Return all but the secret."""
@@ -132,7 +147,8 @@ def _listener(keys: ValueType[ListenerKeys], example: str) -> ValueType[Listener
 
 def _address_of(keys: ListenerKeys) -> ListenerAddress:
     word = keys.secret if isinstance(keys, FastagiKeys) else ""
-    return ListenerAddress(keys.address.host, keys.address.port, keys.allow or None, word)
+    proxies = keys.proxies if isinstance(keys, HttpListenerKeys) else ()
+    return ListenerAddress(keys.address.host, keys.address.port, keys.allow or None, word, proxies)
 
 
 FASTAGI = ListenerAddress("127.0.0.1", 4573)
@@ -179,7 +195,7 @@ class Listeners:
         example="127.0.0.1:9473",
     )
     http: ListenerAddress | None = setting(
-        _listener(nested(ListenerKeys), "127.0.0.1:8473"),
+        _listener(nested(HttpListenerKeys), "127.0.0.1:8473"),
         None,
         "where programs find the [API](api.md). They need a key of `api_keys`; a proxy before it speaks TLS",
         usual="not opened",

@@ -18,8 +18,21 @@ _SITE = matching(
 
 @dataclass(frozen=True, slots=True)
 class PagesKeys:
-    """`frames` are the sites that may show the page of calls in a frame of theirs."""
+    """`address` is where the pages are found from outside, `frames` who may show them in a frame of theirs."""
 
+    address: str = setting(
+        matching(
+            re.compile(r"https?://[A-Za-z0-9.\-_\[\]:]+\Z", re.ASCII),
+            "'{}' is not an address without a path",
+            "write https://HOST, as people type it: https://calls.example.com",
+            "`https://HOST`",
+        ),
+        "",
+        "where people find the pages: a log-in over OpenID Connect, or at a CRM, comes back there",
+        usual="what the browser's request says",
+        in_force="reload",
+        example="https://calls.example.com",
+    )
     frames: tuple[str, ...] = setting(
         one_or_more(_SITE),
         (),

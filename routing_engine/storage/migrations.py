@@ -124,8 +124,25 @@ _CREATED = Migration(
     loses="which records were created for callers a moment ago",
 )
 
+#: Passwords, who has logged in, and who did what (`web/`). Secrets are there as hashes only.
+_PEOPLE = Migration(
+    up=(
+        "CREATE TABLE passwords (user_key TEXT NOT NULL PRIMARY KEY, hash TEXT NOT NULL, set_at {real} NOT NULL,"
+        " known_at {real} NOT NULL)",
+        "CREATE TABLE sessions (token TEXT NOT NULL PRIMARY KEY, user_key TEXT NOT NULL, stamp TEXT NOT NULL,"
+        " began {real} NOT NULL, seen {real} NOT NULL)",
+        "CREATE INDEX sessions_user ON sessions (user_key)",
+        "CREATE TABLE devices (token TEXT NOT NULL PRIMARY KEY, user_key TEXT NOT NULL, seen {real} NOT NULL)",
+        "CREATE TABLE audit (id {key}, at {real} NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, about TEXT NOT NULL,"
+        " address TEXT NOT NULL)",
+        "CREATE INDEX audit_at ON audit (at)",
+    ),
+    down=("DROP TABLE audit", "DROP TABLE devices", "DROP TABLE sessions", "DROP TABLE passwords"),
+    loses="passwords, and who did what; everybody must log in again",
+)
+
 #: In order: the first is number 1.
-MIGRATIONS: tuple[Migration, ...] = (_JOURNAL, _CALLS, _OUTBOX, _REPORTS, _SPOOL, _CREATED)
+MIGRATIONS: tuple[Migration, ...] = (_JOURNAL, _CALLS, _OUTBOX, _REPORTS, _SPOOL, _CREATED, _PEOPLE)
 
 #: One row, `schema`: the number of the form that the database has.
 _ABOUT = "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL)"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from contextlib import aclosing
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from routing_engine.errors import RoutingEngineError
 from routing_engine.http_server import SERVER
@@ -30,16 +30,19 @@ async def sent(
 def whole(answer: ApiAnswer | PlainAnswer) -> web.Response:
     """Return an answer that is there at once. A header that it names counts, instead of the usual one."""
     if isinstance(answer, PlainAnswer):
-        return _whole(answer.body, answer.media_type, answer.status, answer.headers)
+        return _whole(answer.body, answer.media_type, answer)
     # ASCII: whatever reads it needs no coding, and no sign of a caller does anything to a terminal.
-    return _whole(json.dumps(answer.body).encode(), "application/json", answer.status, answer.headers)
+    return _whole(json.dumps(answer.body).encode(), "application/json", answer)
 
 
-def _whole(body: bytes, media_type: str, status: int, headers: Mapping[str, str]) -> web.Response:
-    if status in _WITHOUT_BODY:
-        return web.Response(status=status, headers={**_HEADERS, **headers})
-    # Not `content_type`: one with a charset in it is refused there.
-    return web.Response(body=body, status=status, headers={**_HEADERS, "Content-Type": media_type, **headers})
+def _whole(body: bytes, media_type: str, answer: ApiAnswer | PlainAnswer) -> web.Response:
+    headers = CIMultiDict({**_HEADERS, **answer.headers})
+    if answer.status not in _WITHOUT_BODY:
+        # Not `content_type`: one with a charset in it is refused there.
+        headers.setdefault("Content-Type", media_type)
+    for cookie in answer.cookies:
+        headers.add("Set-Cookie", cookie)
+    return web.Response(body=None if answer.status in _WITHOUT_BODY else body, status=answer.status, headers=headers)
 
 
 async def _streamed(request: web.BaseRequest, answer: StreamAnswer) -> web.StreamResponse:

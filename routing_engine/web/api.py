@@ -6,7 +6,8 @@ An answer is JSON; what is refused says why and what to do, as the contract for 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from aiohttp import web
@@ -93,7 +94,12 @@ class ApiListener(HttpListener):
             await self.access.of(request)
             raise ApiError(404, "unknown_address", f"there is no {request.path[:200]}", "see the reference of the API")
         again = partial(self._asked_by, request, row)
-        return await row.answer(await _request(request, row, await again(), values, again))
+        wanted = await _request(request, row, await again(), values)
+        wanted = replace(wanted, again=again, peer=self.access.peer(request))
+        answer = await row.answer(wanted)
+        if row.method != "GET" and row.audited:
+            self.access.note(wanted, f"{row.method} {row.path}")
+        return answer
 
     async def _asked_by(self, request: web.BaseRequest, row: Endpoint) -> Actor:
         """Return who asks, and may. Raises `ApiError`."""
@@ -116,20 +122,14 @@ class ApiListener(HttpListener):
         return None, {}
 
 
-async def _request(
-    request: web.BaseRequest,
-    row: Endpoint,
-    actor: Actor,
-    values: Mapping[str, str],
-    again: Callable[[], Awaitable[Actor]],
-) -> ApiRequest:
+async def _request(request: web.BaseRequest, row: Endpoint, actor: Actor, values: Mapping[str, str]) -> ApiRequest:
     query = _query(request, row)
     body = read_body(await _body(request))
     for name in body:
         # A misspelt one must not be lost in silence.
         if row.members and name not in row.members:
             raise bad_value(name, "is not known", f"known are: {', '.join(row.members)}")
-    return ApiRequest(actor, values, query, body, _version(request), request.headers, again)
+    return ApiRequest(actor, values, query, body, _version(request), request.headers)
 
 
 def _query(request: web.BaseRequest, row: Endpoint) -> Mapping[str, str]:

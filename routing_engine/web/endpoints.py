@@ -116,6 +116,8 @@ class Endpoint:
     refuses: tuple[int, ...] = ()
     #: Of what others send us back with, such as a log-in: parameters that are not named are let through.
     any_query: bool = False
+    #: Whether the audit says who did it, where it changes something.
+    audited: bool = True
 
     @property
     def pattern(self) -> re.Pattern[str]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hmac
-from collections import OrderedDict
 from collections.abc import Sequence
 
 from routing_engine.core.ports import Clock
 from routing_engine.settings.api import Program
+from routing_engine.web.tries import Tries, place_of
 
 #: So many wrong keys from one address within a minute, and it is not listened to until the minute is over.
 MOST_WRONG, WRONG_S = 20, 60.0
-_MOST_ADDRESSES = 10_000
 _SCHEME = "bearer "
 
 
@@ -19,8 +18,8 @@ class KeyRing:
     """The keys in force. `clock` is monotonic, in seconds."""
 
     def __init__(self, keys: Sequence[Program], clock: Clock) -> None:
-        self.keys, self._clock = keys, clock
-        self._wrong: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self.keys = keys
+        self._wrong = Tries(MOST_WRONG, WRONG_S, clock)
 
     def of(self, authorization: str) -> Program | None:
         """Return the key that a header `Authorization` names; None for none of ours."""
@@ -34,15 +33,8 @@ class KeyRing:
 
     def waits(self, address: str) -> bool:
         """Return whether somebody at this address has guessed too often."""
-        began, count = self._wrong.get(address, (0.0, 0))
-        return count >= MOST_WRONG and self._clock() - began < WRONG_S
+        return self._wrong.are_over(place_of(address))
 
     def note_wrong(self, address: str) -> None:
         """Count a wrong key."""
-        began, count = self._wrong.pop(address, (0.0, 0))
-        now = self._clock()
-        fresh = not count or now - began >= WRONG_S
-        self._wrong[address] = (now, 1) if fresh else (began, count + 1)
-        # Whoever has many addresses must not fill our memory with them.
-        if len(self._wrong) > _MOST_ADDRESSES:
-            self._wrong.popitem(last=False)
+        self._wrong.count(place_of(address))

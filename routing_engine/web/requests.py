@@ -56,6 +56,15 @@ class Actor:
         return self.user is None or self.user.role != "agent"
 
 
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Where a request comes from. `secure`: over TLS, also where a proxy ends it; `local`: from this machine."""
+
+    address: str = ""
+    secure: bool = False
+    local: bool = False
+
+
 #: Who has said no name, and may do what anybody may.
 NOBODY = Actor("")
 
@@ -80,6 +89,7 @@ class ApiRequest:
     version: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     again: Callable[[], Awaitable[Actor]] = field(default=nobody_again)
+    peer: Peer = Peer()
 
     def text(self, name: str, longest: int = 1000) -> str | None:
         """Return a text of the body, None when it is not there or null. Raises `ApiError`."""
@@ -112,11 +122,12 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """What is answered, as JSON; nothing of it with 204 and 304."""
+    """What is answered, as JSON; nothing of it with 204 and 304. `cookies` are whole headers `Set-Cookie`."""
 
     body: JsonObject
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +138,7 @@ class PlainAnswer:
     media_type: str
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

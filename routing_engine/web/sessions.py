@@ -1,0 +1,193 @@
+"""Who is logged in: tokens in cookies, kept as hashes in the database, over when the person or the password changes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from routing_engine.core.ports import Clock
+from routing_engine.settings.log_in import LogInKeys
+from routing_engine.settings.people import People, User
+from routing_engine.storage import people_table
+from routing_engine.storage.database import Database
+from routing_engine.web.audit import Audit
+from routing_engine.web.passwords import is_right
+from routing_engine.web.requests import ApiError, Peer
+from routing_engine.web.tries import Tries, place_of
+
+#: Names of cookies. `__Host-` is accepted by browsers over TLS only, and from this very host.
+COOKIE, DEVICE, GUARDED = "routing_engine", "routing_engine_device", "__Host-"
+#: So many wrong passwords from one address within a minute; for one person from devices that are not known, and from
+#: each that is, within five. A stranger so keeps out at most new devices, and for minutes.
+MOST_OF_ADDRESS, MOST_OF_PERSON = (20, 60.0), (10, 300.0)
+#: Each takes memory and a processor: more at once would take them from calls.
+_AT_ONCE, _MOST_WAITING = 2, 40
+_SEEN_EVERY_S = 60.0
+_UPKEEP_S = 3600.0
+_DEVICE_S = 180 * 86_400.0
+_GONE_S = 30 * 86_400.0
+_WRONG = ("wrong_password", "name or password is wrong", "try again, or ask the administrator for a new password")
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A log-in: who, and the tokens for the cookies; `device` says later that this person was here before."""
+
+    user: User
+    token: str
+    device: str
+
+
+class Sessions:
+    """Logs people in and out. `now` is the wall clock, `clock` the monotonic one; `ended` hears when sessions end here.
+
+    `people` and `settings` are what is in force.
+    """
+
+    def __init__(
+        self, database: Database, audit: Audit, people: Callable[[], People], now: Callable[[], float], clock: Clock
+    ) -> None:
+        self._database, self.audit, self._people, self._now = database, audit, people, now
+        self.settings = LogInKeys()
+        self.ended: Callable[[], None] = lambda: None
+        self._places = Tries(*MOST_OF_ADDRESS, clock)
+        self._persons = Tries(*MOST_OF_PERSON, clock)
+        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._waiting = 0
+        self._task: asyncio.Task[None] | None = None
+
+    # ------------------------------------------------------------------------------------- log in
+
+    async def log_in(self, name: str, password: str, device: str, peer: Peer) -> NewSession:
+        """Log somebody in with a password. Raises `ApiError`, the same for a wrong name and a wrong password."""
+        known = await self._database.read(partial(people_table.device_of, token=_hashed(device))) if device else None
+        # Whoever guesses cannot use up the tries of a device that the person has used before.
+        counted = f"{name[:200]}\0{_hashed(device)}" if known is not None and known == name else name[:200]
+        place = place_of(peer.address)
+        if self._places.are_over(place) or self._persons.are_over(counted):
+            raise ApiError(429, "too_many_tries", "there were too many wrong passwords", "wait some minutes")
+        # Counted before it is looked at: a thousand at once are a thousand tries.
+        self._places.count(place)
+        self._persons.count(counted)
+        user = self._people().users.get(name)
+        hashed = await self._database.read(partial(people_table.password_of, user=name)) if user is not None else None
+        if not await self._is_right(hashed, password) or user is None or not self.settings.password:
+            self.audit.note(user.key if user is not None else "", "log-in refused", address=peer.address)
+            raise ApiError(401, *_WRONG)
+        self._places.count(place, -1)
+        self._persons.count(counted, -1)
+        return await self.begin(user, peer, "password", device if known == user.key else "", hashed)
+
+    async def _is_right(self, hashed: str | None, password: str) -> bool:
+        if self._waiting >= _MOST_WAITING:
+            raise ApiError(503, "busy", "too many people log in at once", "try again in some seconds")
+        self._waiting += 1
+        try:
+            async with self._room:
+                return await asyncio.to_thread(is_right, hashed, password)
+        finally:
+            self._waiting -= 1
+
+    async def begin(self, user: User, peer: Peer, how: str, device: str = "", proven: str | None = None) -> NewSession:
+        """Begin a session of somebody who has proven who it is. The token is always a new one."""
+        token, device, now = secrets.token_urlsafe(32), device or secrets.token_urlsafe(32), self._now()
+        kept = people_table.begin_session
+        stamp = _stamp(user)
+        if not await self._database.write(
+            partial(kept, token=_hashed(token), user=user.key, stamp=stamp, now=now, proven=proven)
+        ):
+            raise ApiError(401, *_WRONG)  # the password was changed while it was looked at
+        self._database.put(partial(people_table.know_device, token=_hashed(device), user=user.key, now=now))
+        self.audit.note(user.key, f"logged in: {how}", address=peer.address)
+        return NewSession(user, token, device)
+
+    # ------------------------------------------------------------------------------------- logged in
+
+    async def of(self, token: str) -> tuple[User, str] | None:
+        """Return whose session a token is, and what it is kept as; None for one that is not, or no longer, any."""
+        key = _hashed(token)
+        kept = await self._database.read(partial(people_table.session_of, token=key))
+        if kept is None:
+            return None
+        now, user = self._now(), self._people().users.get(kept.user)
+        over = now - kept.began > self.settings.longest or now - kept.seen > self.settings.idle
+        # Somebody else by now, or with other rights: what was proven then no longer holds.
+        if over or user is None or _stamp(user) != kept.stamp:
+            await self._database.write(partial(people_table.end_session, token=key))
+            return None
+        if now - kept.seen > _SEEN_EVERY_S:
+            self._database.put(partial(people_table.see_session, token=key, now=now))
+        return user, key
+
+    async def end(self, session: str, user: str, peer: Peer, everywhere: bool = False) -> None:
+        """Log somebody out, on this device or on all."""
+        if everywhere:
+            await self._database.write(partial(people_table.end_sessions_of, user=user))
+        else:
+            await self._database.write(partial(people_table.end_session, token=session))
+        self.audit.note(user, "logged out everywhere" if everywhere else "logged out", address=peer.address)
+        self.ended()
+
+    def review(self) -> None:
+        """End the sessions of people who are somebody else now, or may do other things: a reload may have said so."""
+        stamps = {user.key: _stamp(user) for user in self._people().users.values()}
+        self._database.put(partial(people_table.end_changed, stamps=stamps))
+        self.ended()
+
+    async def drop(self, token: str) -> None:
+        """End what a browser had before a new log-in."""
+        await self._database.write(partial(people_table.end_session, token=_hashed(token)))
+
+    # ------------------------------------------------------------------------------------- behind
+
+    def start(self, keep_days: Callable[[], int]) -> None:
+        """Keep the tables small from now on."""
+        self._task = asyncio.create_task(self._keep_up(keep_days), name="sessions")
+
+    async def close(self) -> None:
+        """End what works behind."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _keep_up(self, keep_days: Callable[[], int]) -> None:
+        while True:
+            now, settings = self._now(), self.settings
+            users = [*self._people().users]
+            old = now - max(keep_days() * 86_400.0, _DEVICE_S)
+            began, seen = now - settings.longest, now - settings.idle
+            work = people_table.keep_people_up
+            self._database.put(partial(work, users=users, began=began, seen=seen, gone=now - _GONE_S, old=old, now=now))
+            await asyncio.sleep(_UPKEEP_S)
+
+
+def cookie_of(headers: Mapping[str, str], name: str, secure: bool) -> str:
+    """Return a cookie of ours; "" for none. Over TLS only the one that no other host and no plain page can have set."""
+    wanted = GUARDED + name if secure else name
+    # By hand: one strange cookie of somebody else's makes the standard library forget all others.
+    for one in headers.get("Cookie", "").split(";"):
+        key, _, value = one.strip().partition("=")
+        if key == wanted:
+            return value[:200]
+    return ""
+
+
+def set_cookie(name: str, value: str, longest_s: float, secure: bool, same_site: str = "Strict") -> str:
+    """Return the header that sets a cookie which no script reads; "" as value takes it away."""
+    guarded = f"{GUARDED}{name}" if secure else name
+    age = int(longest_s) if value else 0
+    more = "; Secure" + ("; Partitioned" if same_site == "None" else "") if secure else ""
+    return f"{guarded}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite={same_site}{more}"
+
+
+def _hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _stamp(user: User) -> str:
+    """Return what a session is bound to: who it is, and what the person may."""
+    return "\n".join((user.role, user.group, user.email.casefold()))
