@@ -21,10 +21,12 @@ from rig.ear import Segment, silence, sound
 from rig.media import Pacer, Stream
 from rig.sip_call import Call, Ending, NotAnswered
 from rig.sip_line import Address, Line
-from rig.sip_wire import Headers, Message, parameter, party, reply, write_sdp
+from rig.sip_wire import Headers, Message, answer_challenge, parameter, party, reply, write_sdp
 
 __all__ = ["Answering", "Call", "Ending", "NotAnswered", "Phone", "Segment", "silence", "sound"]
 
+#: Name and password of a telephone.
+LogIn = tuple[str, str]
 METHODS = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, NOTIFY, UPDATE"
 
 
@@ -132,8 +134,10 @@ class Phone:
         self._calls[call.call_id] = call
         call.when_ended(lambda: self._calls.pop(call.call_id, None))
 
-    async def register(self, server: Address, user: str, timeout_s: float = PATIENCE_S) -> None:
-        """Tell the server that calls for `user` come to this telephone.
+    async def register(
+        self, server: Address, user: str, timeout_s: float = PATIENCE_S, log_in: LogIn | None = None
+    ) -> None:
+        """Tell the server that calls for `user` come to this telephone; `log_in` is sent where the server asks for it.
 
         Raises:
             ConnectionError: when the server refuses or does not answer.
@@ -143,11 +147,23 @@ class Phone:
         request = self._request("REGISTER", f"sip:{place}", origin, (("Expires", "3600"),))
         mine = {"To": f"<sip:{user}@{place}>", "Contact": f"<sip:{user}@{self.address[0]}:{self.address[1]}>"}
         request = replace(request, headers=tuple((key, mine.get(key, value)) for key, value in request.headers))
-        final: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._line.ask(request, server, lambda response: _settle(final, response))
-        response = await asyncio.wait_for(final, timeout_s)
+        response = await self._answered(request, server, timeout_s)
+        if response.status == 401 and log_in is not None:
+            response = await self._answered(self._logged_in(request, response, log_in), server, timeout_s)
         if response.status >= 300:
             raise ConnectionError(f"the server refused to register {user}: {response.status} {response.reason}")
+
+    async def _answered(self, request: Message, server: Address, timeout_s: float) -> Message:
+        final: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._line.ask(request, server, lambda response: _settle(final, response))
+        return await asyncio.wait_for(final, timeout_s)
+
+    def _logged_in(self, request: Message, asked: Message, log_in: LogIn) -> Message:
+        """Return a request once more, with the proof that a challenge asks for."""
+        again = {"via": self._line.via()[1], "cseq": f"2 {request.method}"}
+        headers = tuple((name, again.get(name.lower(), value)) for name, value in request.headers)
+        proof = answer_challenge(asked.header("www-authenticate"), request.method, request.uri, *log_in)
+        return replace(request, headers=(*headers, ("Authorization", proof)))
 
     # Calls taken.
 

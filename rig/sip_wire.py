@@ -1,5 +1,6 @@
 """SIP and SDP as values: bytes in, messages out, and back; no socket and no clock (RFC 3261, RFC 4566)."""
 
+import hashlib
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -154,3 +155,20 @@ def write_sdp(host: str, port: int, digits: int = 101, version: int = 1, way: st
         f"a=fmtp:{digits} 0-16", "a=ptime:20", f"a={way}",
     )  # fmt: skip
     return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def answer_challenge(challenge: str, method: str, uri: str, user: str, password: str) -> str:
+    """Return the header Authorization that answers a challenge of 401 (RFC 7616, with MD5)."""
+    asked = dict(re.findall(r'(\w+)="?([^",]+)"?', challenge.partition(" ")[2]))
+    realm, nonce = asked["realm"], asked["nonce"]
+    secret, what = _md5(f"{user}:{realm}:{password}"), _md5(f"{method}:{uri}")
+    if "qop" not in asked:
+        proof = f'response="{_md5(f"{secret}:{nonce}:{what}")}"'
+    else:
+        proof = f'response="{_md5(f"{secret}:{nonce}:00000001:rig:auth:{what}")}", qop=auth, nc=00000001, cnonce="rig"'
+    more = f', opaque="{asked["opaque"]}"' if "opaque" in asked else ""
+    return f'Digest username="{user}", realm="{realm}", nonce="{nonce}", uri="{uri}", {proof}, algorithm=MD5{more}'
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -10,13 +10,14 @@ from functools import partial
 from routing_engine import __version__
 from routing_engine.asked_decisions import AskedDecisions
 from routing_engine.call_book import CallBook
-from routing_engine.calls.changes import CallChanged, uuid7
+from routing_engine.calls.changes import CallChanged, PbxReached, uuid7
 from routing_engine.config.load import Configuration
 from routing_engine.connections import AccessList
 from routing_engine.core.phone import number_text
 from routing_engine.dialling.changes import CallChanges
 from routing_engine.dialling.control import CallControl
 from routing_engine.dialling.dialler import Dialler
+from routing_engine.dialling.passwords import SessionPasswords
 from routing_engine.event_bus import EventBus
 from routing_engine.followed_calls import FollowedCalls
 from routing_engine.settings.listeners import ListenerAddress
@@ -34,6 +35,7 @@ from routing_engine.web.pages import Pages
 from routing_engine.web.people_site import PeopleSite
 from routing_engine.web.recording_api import RecordingApi
 from routing_engine.web.reports import ReportsApi
+from routing_engine.web.sip_api import SipApi
 from routing_engine.web.site_api import SiteApi
 from routing_engine.web.stream import CallStream
 
@@ -69,8 +71,15 @@ class ApiService:
         desk, desks = self._calls.desk, self._calls.desks
         assert desk is not None, "it comes with the book"
         self._contacts = ContactsApi(book, desk, desks.site, desks.asked_by_route)
+        self._passwords = SessionPasswords(self._calls.dial_site, self._calls.commands, time.time)
+        self._events.subscribe_at_once(PbxReached, self._passwords.reached)
         offers: list[Endpoints] = [CallsApi(book, time.time, number), self._contacts, self._reports, self.stream]
-        offers += [RecordingApi(book, self._calls), DecideApi(self._decisions), self._dialling(book)]
+        offers += [
+            RecordingApi(book, self._calls),
+            DecideApi(self._decisions),
+            self._dialling(book),
+            SipApi(self._passwords),
+        ]
         if self._calls.queue is not None:  # it is there since the book is
             site = _SiteInForce(self._calls, lambda: self._configuration, book)
             offers.append(SiteApi(site, self._calls.queue, time.time))
@@ -106,6 +115,7 @@ class ApiService:
         await self._reports.close()
         await self._people.close()
         await self._decisions.close()
+        await self._passwords.close()
         await self._calls.close()
 
 

@@ -305,7 +305,7 @@ class FollowedCalls:
             if name in self._pbxs:
                 self._pbxs[name].tracker.site = site
             elif self.book is not None:
-                self._pbxs[name] = FollowedPbx(pbx, site, configuration, self.book)
+                self._pbxs[name] = FollowedPbx(pbx, site, configuration, self.book, self._events.publish)
 
     def _deliver(self, active: ActiveConfig) -> None:
         configuration = active.configuration

@@ -9,12 +9,13 @@ from contextlib import suppress
 
 from routing_engine.call_book import CallBook
 from routing_engine.calls.call import CallContact
-from routing_engine.calls.changes import uuid7
+from routing_engine.calls.changes import PbxReached, uuid7
 from routing_engine.calls.pbx_events import PbxEvent
 from routing_engine.calls.site import PbxSite
 from routing_engine.calls.tracker import CallTracker, TrackedCall
 from routing_engine.config.load import Configuration
 from routing_engine.contacts import routed_contact
+from routing_engine.core.events import Publish
 from routing_engine.core.model import Decision
 from routing_engine.errors import RoutingEngineError, StorageError, traceback_frames
 from routing_engine.logger import Logger
@@ -30,7 +31,9 @@ _log = Logger()
 class FollowedPbx:
     """One PBX: what its watcher hears goes through the tracker, and on to the book of calls, in order."""
 
-    def __init__(self, pbx: Pbx, site: PbxSite, configuration: Configuration, book: CallBook) -> None:
+    def __init__(
+        self, pbx: Pbx, site: PbxSite, configuration: Configuration, book: CallBook, publish: Publish = lambda _: None
+    ) -> None:
         self.pbx = pbx
         self._book = book
         self.tracker = CallTracker(site, lambda at: uuid7(at, secrets.randbits(74)))
@@ -38,7 +41,13 @@ class FollowedPbx:
         self._told: asyncio.Queue[TrackedCall] = asyncio.Queue()
         self._failed = False
         folder = configuration.settings.folder
-        self.watcher = PbxWatcher(pbx, folder, self._hear, missing=lambda: self.tracker.missing)
+        self.watcher = PbxWatcher(
+            pbx,
+            folder,
+            self._hear,
+            missing=lambda: self.tracker.missing,
+            reached=lambda: publish(PbxReached(pbx.name)),
+        )
         self._task = asyncio.create_task(self._carry(), name=f"calls of {pbx.name}")
         self.watcher.start()
 

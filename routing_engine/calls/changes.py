@@ -36,6 +36,13 @@ class CallChanged(Event):
     kinds: tuple[ChangeKind, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PbxReached(Event):
+    """A PBX is heard over a new connection: it may have been started anew, and have forgotten what was put into it."""
+
+    pbx: str
+
+
 def uuid7(at: float, random_bits: int) -> str:
     """Return the id of something that began at `at`, seconds since 1970; `random_bits` are 74 random bits."""
     high, low = divmod(random_bits % (1 << _RANDOM_BITS), 1 << 62)

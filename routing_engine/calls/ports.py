@@ -221,3 +221,11 @@ class RecordDesk(Protocol):
 
     async def edit(self, model: str, record_id: str, fields: Mapping[str, str], owner: EntryUser | None = None) -> None:
         """Change these fields of a record, and no others."""
+
+
+@runtime_checkable
+class Unregisters(PbxCommands, Protocol):
+    """What keeps more of `PbxCommands`: it hears where phones are registered."""
+
+    async def unregister(self, endpoint: str) -> None:
+        """Let the PBX forget where a phone is registered, as far as it is known. Raises `PbxDown`."""

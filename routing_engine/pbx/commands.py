@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
 from routing_engine.asterisk.ami import AmiClient
 from routing_engine.asterisk.ami_wire import AmiMessage
@@ -43,11 +46,38 @@ class BegunChannels:
         begun.set_result(message.get("Event") != "OriginateResponse" or message.get("Response") == "Success")
 
 
-class LocalCommands:
-    """Keeps the port `PbxCommands`, on the connection that `client` has. `close` it."""
+class HeardContacts:
+    """Where phones are registered, as far as it was heard (class `system`): what Asterisk calls each contact.
 
-    def __init__(self, client: AmiClient, begun: BegunChannels, ari: AriKeys | None) -> None:
-        self._client, self._begun, self._ari = client, begun, ari
+    Source: res_pjsip_registrar, which names a contact by its address of record and the digest of its URI.
+    """
+
+    def __init__(self) -> None:
+        self._contacts: dict[str, str] = {}
+
+    def hear(self, message: AmiMessage) -> None:
+        """Learn what an event says of a contact."""
+        if message.get("Event") != "ContactStatus":
+            return
+        endpoint, uri = message.get("EndpointName", ""), message.get("URI", "")
+        contact = f"{message.get('AOR', '')};@{hashlib.md5(uri.encode(), usedforsecurity=False).hexdigest()}"
+        if message.get("ContactStatus") != "Removed":
+            self._contacts[endpoint] = contact
+        elif self._contacts.get(endpoint) == contact:
+            # The one of before is removed after the new one has come.
+            del self._contacts[endpoint]
+
+    def of(self, endpoint: str) -> str | None:
+        """Return the contact of an endpoint; None where nothing was heard of one."""
+        return self._contacts.get(endpoint)
+
+
+class LocalCommands:
+    """Keeps the port `PbxCommands`, on the connection that `client` has. `close` it. `hear` every event."""
+
+    def __init__(self, client: AmiClient, ari: AriKeys | None) -> None:
+        self._client, self._ari = client, ari
+        self._begun, self._contacts = BegunChannels(), HeardContacts()
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -80,11 +110,22 @@ class LocalCommands:
             raise PbxDown("the PBX has no 'ari'")
         try:
             # Not followed: what is sent may be a password.
-            url = f"{self._ari.address}/ari{path}"
+            url = URL(f"{self._ari.address}/ari{path}", encoded=True)
             async with self._open(self._ari).request(method, url, json=body, allow_redirects=False) as answer:
                 return answer.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise PbxDown(type(error).__name__) from error
+
+    async def unregister(self, endpoint: str) -> None:
+        """Do as the port says."""
+        contact = self._contacts.of(endpoint)
+        if contact is not None:
+            await self.rest("DELETE", f"/asterisk/config/dynamic/res_pjsip/contact/{quote(contact, safe='')}")
+
+    def hear(self, message: AmiMessage) -> None:
+        """Learn from an event of the connection."""
+        self._begun.hear(message)
+        self._contacts.hear(message)
 
     async def close(self) -> None:
         """Close the connection of the REST interface; the other one is its owner's."""

@@ -20,7 +20,7 @@ from routing_engine.errors import AmiRefused, ProviderError, ProviderUnreachable
 from routing_engine.logger import Logger
 from routing_engine.pbx.ami_events import CLASSES, events_of, restarted
 from routing_engine.pbx.call_records import PbxHistory
-from routing_engine.pbx.commands import BegunChannels, LocalCommands
+from routing_engine.pbx.commands import LocalCommands
 from routing_engine.pbx.genuine import GenuineEvents
 from routing_engine.pbx.history import history_of
 from routing_engine.pbx.snapshot import take_snapshot
@@ -48,7 +48,7 @@ class PbxWatcher:
     """Follows one PBX between `start` and `close`, and tells `hear` what happens there, in order.
 
     `folder` is the configuration's. `missing` says whether calls are gone of which nobody heard the end. All channels
-    are listed every `list_s` seconds.
+    are listed every `list_s` seconds. `reached` is told when there is a new connection.
     """
 
     def __init__(
@@ -59,15 +59,16 @@ class PbxWatcher:
         wall: Callable[[], float] = time.time,
         missing: Callable[[], bool] = lambda: False,
         list_s: float = LIST_S,
+        reached: Callable[[], None] = lambda: None,
     ) -> None:
+        self._reached = reached
         self.pbx, self._hear, self._wall, self._missing = pbx, hear, wall, missing
         self._history = history_of(pbx.keys.history, folder)
         self._list_s = list_s
         self._client = AmiClient(server_of(pbx, CLASSES))
         self._genuine = GenuineEvents()
-        self._begun = BegunChannels()
         #: Tells the PBX what to do, on the connection on which it is followed.
-        self.commands = LocalCommands(self._client, self._begun, pbx.keys.ari)
+        self.commands = LocalCommands(self._client, pbx.keys.ari)
         self._doubted_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._listing: asyncio.Task[None] | None = None
@@ -117,7 +118,7 @@ class PbxWatcher:
             if (genuine := self._genuine.read(event)) is None:
                 self._doubt()
                 continue
-            self._begun.hear(genuine)
+            self.commands.hear(genuine)
             self._take(genuine)
             read += 1
             if read % _TURN == 0:
@@ -214,6 +215,7 @@ class PbxWatcher:
         await self._tell_history(known or snapshot.at)
         self._tell(HistoryRead(snapshot.at))
         _log.info("pbx.up", pbx=self.pbx.name, channels=len(snapshot.channels))
+        self._reached()
 
     async def _agree(self, after_gap: bool) -> tuple[bool, bool]:
         """Agree on the mark of genuine events; return whether it is a new one, and whether events are missing."""

@@ -16,7 +16,7 @@ from routing_engine.web.rights import need_call, shown
 
 Done = TypeVar("Done")
 #: What is refused is a conflict with how things are now, but for these.
-_STATUS = {"unknown_user": 404, "bad_number": 400, "key_used": 422}
+_STATUS = {"unknown_user": 404, "unknown_credentials": 404, "bad_number": 400, "key_used": 422}
 _LONGEST_KEY = 200
 _WISH = takes(
     {
@@ -102,7 +102,7 @@ class DialApi:
         if len(key) > _LONGEST_KEY:
             raise bad_value("Idempotency-Key", f"is longer than {_LONGEST_KEY} characters", "shorten it")
         wish = DialWish(
-            user=_for_whom(actor, request.text("user")),
+            user=for_whom(actor, request.text("user")),
             to=request.needed("to", LONGEST),
             phone=request.text("phone"),
             caller_id=request.text("caller_id"),
@@ -110,7 +110,7 @@ class DialApi:
             free=actor.user is None,
             key=key,
         )
-        call = await _answered(self._dialler.dial(wish))
+        call = await answered(self._dialler.dial(wish))
         return ApiAnswer(shown(actor, call), 202, {"Location": f"/v1/calls/{call.id}"})
 
     async def _hang_up(self, request: ApiRequest) -> ApiAnswer:
@@ -143,7 +143,7 @@ class DialApi:
         """Do something with a call that may be seen, and answer with the call."""
         asked = request.path["id"]
         call = need_call(request.actor, await self._book.call(asked), asked)
-        await _answered(work(call))
+        await answered(work(call))
         return ApiAnswer(shown(request.actor, await self._book.call(call.id) or call))
 
 
@@ -160,18 +160,20 @@ def _person(actor: Actor, call: Call) -> str | None:
     return key if takes_part or not actor.sees_all else None
 
 
-def _for_whom(actor: Actor, user: str | None) -> str:
+def for_whom(actor: Actor, user: str | None) -> str:
+    """Return the user that something is done for: a program says whom, a person is oneself. Raises `ApiError`."""
     if actor.user is None:
         if not user:
             raise bad_value("user", "is missing", "add user: a key of users.yaml")
         return user
     # Another one's phone that rings by itself is a prank at best, and the call would be in the other one's name.
     if user not in (None, "", actor.user.key):
-        raise ApiError(403, "no_right", "one dials for oneself", "leave 'user' out")
+        raise ApiError(403, "no_right", "this is done for oneself only", "leave 'user' out")
     return actor.user.key
 
 
-async def _answered(work: Awaitable[Done]) -> Done:
+async def answered(work: Awaitable[Done]) -> Done:
+    """Return what some work gives, and what it refuses as errors of the API. Raises `ApiError`."""
     try:
         return await work
     except CommandRefused as error:

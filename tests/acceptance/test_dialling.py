@@ -108,6 +108,8 @@ async def ringing(phone: Phone) -> Call:
 
 PBX = """
 ami: {{address: '{ami[0]}:{ami[1]}', user: {user}, secret: '${{AMI_SECRET}}'}}
+ari: {{address: 'http://{http[0]}:{http[1]}', user: {user}, secret: '${{AMI_SECRET}}'}}
+sip: {{server: '{wss}', phones: ['*-soft']}}
 trunks: [PJSIP/trunk*]
 dial: {{context: routing-engine-dial, ring_s: 5, auto_answer: {{snom: '202'}}}}
 numbers: ['+4312345600..+4312345699', '+493012345601']
@@ -115,6 +117,7 @@ numbers: ['+4312345600..+4312345699', '+493012345601']
 USERS = """
 anna: {name: Anna, phones: [main/201], caller_ids: {DE: '+493012345601', else: '+4312345601'}}
 bernd: {name: Bernd, phones: [main/202]}
+dora: {name: Dora, phones: [main/204-soft]}
 clara: {name: Clara, phones: [main/203], caller_ids: {else: '+431999999'}}
 """
 
@@ -147,15 +150,24 @@ async def hearing() -> AsyncIterator[tuple[str, Journal[dict[str, Any]]]]:
 async def opened(folder: Path) -> AsyncIterator[Firm]:
     async with hearing() as (address, told), Phone.open() as provider, Phone.open() as anna, Phone.open() as bernd:
         phones = {"201": anna, "202": bernd}
-        async with Asterisk(DIALPLAN, phones=("201", "202", "203"), provider=provider.address, extra=FILES) as asterisk:
+        async with Asterisk(
+            DIALPLAN, phones=("201", "202", "203"), guarded_phones=("204-soft",), provider=provider.address, extra=FILES
+        ) as asterisk:
             for number, phone in phones.items():
                 await phone.register(asterisk.sip_address, number)
-            keys = "{site: {key: '${SITE}', may: [dial]}, reader: {key: '${READER}', may: [calls.read]}}"
+            keys = "{site: {key: '${SITE}', may: [dial, sip]}, reader: {key: '${READER}', may: [calls.read]}}"
             settings = f"listeners: {{fastagi: 127.0.0.1:0, http: 127.0.0.1:0}}\napi_keys: {keys}\n"
             write_configuration(folder, {"any": "default: {to: {extension: '201'}}\n"}, "http://127.0.0.1:1")
             (folder / "engine.yaml").write_text(f"region: AT\n{settings}")
             (folder / "pbxs").mkdir()
-            (folder / "pbxs" / "main.yaml").write_text(PBX.format(ami=asterisk.manager_address, user=MANAGER_USER))
+            (folder / "pbxs" / "main.yaml").write_text(
+                PBX.format(
+                    ami=asterisk.manager_address,
+                    http=asterisk.http_address,
+                    wss=asterisk.wss_address,
+                    user=MANAGER_USER,
+                )
+            )
             (folder / "users.yaml").write_text(USERS)
             (folder / "environment").write_text(
                 f"AMI_SECRET={asterisk.secret}\nHOOK=whsec_{SECRET}\nSITE={KEY}\nREADER={READER}\n"
@@ -398,3 +410,70 @@ async def test_a_key_without_the_right_dials_nothing(firm: Firm) -> None:
     assert (status, body["error"]["code"]) == (403, "no_right")
     status, body = await firm.ask("POST", "/v1/calls/x/hangup", KEY, json={})
     assert (status, body["error"]["code"]) == (404, "unknown_call")
+
+
+async def registers(firm: Firm, phone: Phone, made: dict[str, Any], **other: str) -> bool:
+    """Whether a telephone registers with what was made, or with something else in its place."""
+    log_in = (other.get("username", made["username"]), other.get("password", made["password"]))
+    try:
+        await phone.register(firm.asterisk.sip_address, "204-soft", log_in=log_in)
+    except ConnectionError:
+        return False
+    return True
+
+
+async def test_a_telephone_registers_with_the_password_of_its_session_and_no_other(firm: Firm) -> None:
+    async with Phone.open() as dora:
+        dora.answer_with(status=None)
+        status, made = await firm.ask("POST", "/v1/sip-credentials", json={"user": "dora"})
+        assert (status, made["phone"], made["server"]) == (201, "main/204-soft", firm.asterisk.wss_address)
+        assert not await registers(firm, dora, made, password="wrong")
+        assert not await registers(firm, dora, made, username="204-soft")
+        assert await registers(firm, dora, made)
+        _, call = await firm.dial(user="dora")
+        (await ringing(dora)).answer()
+        (await ringing(firm.provider)).answer()
+        await firm.until(call, lambda now: now["state"] == "talking")
+        await firm.do(call, "hangup")
+        await firm.ended(call)
+
+
+async def test_a_session_that_is_over_leaves_no_telephone(firm: Firm) -> None:
+    async with Phone.open() as dora:
+        _, made = await firm.ask("POST", "/v1/sip-credentials", json={"user": "dora"})
+        assert await registers(firm, dora, made)
+        since = len(firm.asterisk.events)
+        headers = {"Authorization": f"Bearer {KEY}"}
+        async with firm.session.delete(f"{firm.url}/v1/sip-credentials/{made['id']}", headers=headers) as answer:
+            assert answer.status == 204
+        await firm.asterisk.wait_event("ContactStatus", since=since, ContactStatus="Removed", AOR="204-soft")
+        assert not await registers(firm, dora, made)
+        assert await firm.code(user="dora") == (409, "no_phone")
+
+
+async def test_a_newer_session_ends_the_one_before(firm: Firm) -> None:
+    async with Phone.open() as dora:
+        _, first = await firm.ask("POST", "/v1/sip-credentials", json={"user": "dora"})
+        _, second = await firm.ask("POST", "/v1/sip-credentials", json={"user": "dora"})
+        assert not await registers(firm, dora, first)
+        assert await registers(firm, dora, second)
+
+
+async def test_no_password_stands_in_a_log_or_a_file(firm: Firm) -> None:
+    _, made = await firm.ask("POST", "/v1/sip-credentials", json={"user": "dora"})
+    written = [path.read_bytes() for path in firm.engine.folder.rglob("*") if path.is_file()]
+    assert not any(made["password"].encode() in one for one in written)
+    assert made["password"] not in str(firm.engine.log) + firm.asterisk.log_text()
+
+
+async def test_a_restarted_asterisk_gets_the_passwords_of_its_sessions_again(firm: Firm) -> None:
+    """The last one of the file: the calls of before are over with that Asterisk."""
+    async with Phone.open() as dora:
+        _, made = await firm.ask("POST", "/v1/sip-credentials", json={"user": "dora"})
+        before = len(firm.engine.lines("sip.passwords_put"))
+        await firm.asterisk.stop()
+        await firm.asterisk.start_again()
+        await firm.engine.log.first(lambda _: len(firm.engine.lines("sip.passwords_put")) > before)
+        assert await registers(firm, dora, made)
+        for number, phone in (("201", firm.anna), ("202", firm.bernd)):
+            await phone.register(firm.asterisk.sip_address, number)

@@ -56,9 +56,14 @@ class Noted:
 
 def asked(noted: Noted, actor: Actor, path: str, call_id: str = "", **body: Any) -> ApiAnswer:
     rows = {row.path: row for row in DialApi(noted, noted, noted).endpoints()}
-    answer = asyncio.run(rows[path].answer(ApiRequest(actor, {"id": call_id}, body=body)))  # type: ignore[arg-type]
-    assert isinstance(answer, ApiAnswer)
-    return answer
+    request = ApiRequest(actor, {"id": call_id}, body=body)
+
+    async def ask() -> ApiAnswer:
+        answer = await rows[path].answer(request)
+        assert isinstance(answer, ApiAnswer)
+        return answer
+
+    return asyncio.run(ask())
 
 
 ONE = "/v1/calls/{id}"
