@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from routing_engine.calls.call import Call
-from routing_engine.calls.ports import EntryUser
+from routing_engine.calls.own_accounts import OwnAccount
+from routing_engine.calls.ports import CallLog, EntryUser
 from routing_engine.contacts import ContactMatcher, ContactModel, contact_models
 from routing_engine.delivery.call_log_target import CallLogTarget
+from routing_engine.desk.own_account import PersonalDesk, PersonalLog
 from routing_engine.desk.site import DeskSite, Writer
-from routing_engine.engine import ActiveConfig, record_desks
+from routing_engine.engine import ActiveConfig, own_accounts, record_desks
 from routing_engine.errors import ProviderUnreachable
+from routing_engine.lookup.limited_log import LimitedCallLog, LimitedRecordDesk
 from routing_engine.settings.people import User, phone_parts
 
 
@@ -54,9 +57,32 @@ class Desks:
             return ()
         return tuple(source.integration for source in route.sources if source.by_caller)
 
+    def accounts_of(self, user: User) -> Mapping[str, OwnAccount]:
+        """Return the accounts in CRMs that a person can have, by integration."""
+        # Somebody else who gets the same key one day gets no account with it.
+        return own_accounts(self._active(), user.key, user.email.casefold())
+
+    def own_log(self, integration: str, user_key: str | None, usual: CallLog) -> CallLog:
+        """Return what writes the entries of a person's calls."""
+        active = self._active()
+        user = active.configuration.users.get(user_key or "")
+        account = self.accounts_of(user).get(integration) if user is not None else None
+        own = account.call_log() if account is not None else None
+        if user is None or account is None or own is None:
+            return usual
+        limited = LimitedCallLog(own, active.limiters[integration])
+        return PersonalLog(account, limited, usual, f"{user.key} in {integration}")
+
     async def _writer(self, integration: str, user: User | None) -> Writer | None:
-        desk = self.site().desk_of(integration)
-        return None if desk is None else Writer(desk, await self._owner(integration, user))
+        desk, active = self.site().desk_of(integration), self._active()
+        if desk is None:
+            return None
+        account = self.accounts_of(user).get(integration) if user is not None else None
+        own = account.record_desk() if account is not None else None
+        if user is not None and account is not None and own is not None:
+            limited = LimitedRecordDesk(own, active.limiters[integration])
+            desk = PersonalDesk(account, limited, desk, f"{user.key} in {integration}")
+        return Writer(desk, await self._owner(integration, user))
 
     async def _owner(self, integration: str, user: User | None) -> EntryUser:
         if user is None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from routing_engine.call import CallRun
+from routing_engine.calls.own_accounts import HasAccounts, OwnAccount
 from routing_engine.calls.ports import CallLog, KeepsRecords, LogsCalls, RecordDesk
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.route.walk import languages_of, prompts_of
@@ -148,6 +149,17 @@ def record_desks(active: ActiveConfig) -> dict[str, RecordDesk]:
         desk = live.record_desk() if isinstance(live, KeepsRecords) else None
         if desk is not None:
             found[name] = LimitedRecordDesk(desk, active.limiters[name])
+    return found
+
+
+def own_accounts(active: ActiveConfig, person: str, mark: str) -> dict[str, OwnAccount]:
+    """Return the accounts that a person can have, by integration."""
+    found, mirrors = dict[str, OwnAccount](), _mirrors(active.providers)
+    for name, provider in active.providers.items():
+        live = mirrors[name].live if name in mirrors else provider
+        account = live.account(person, mark) if isinstance(live, HasAccounts) else None
+        if account is not None:
+            found[name] = account
     return found
 
 

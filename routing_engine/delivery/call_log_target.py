@@ -6,6 +6,7 @@ What the CRM speaks is behind the port `CallLog`; here is which of its steps a j
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import TypeAlias
@@ -32,6 +33,14 @@ MatchContact: TypeAlias = Callable[[Call], Awaitable[CallContact | str | None]]
 SoundOf: TypeAlias = Callable[[Call], Awaitable[SoundFile | None]]
 
 
+#: Gives what writes the entries of one person's calls: by integration, the person's key, and what writes all others.
+OwnLog: TypeAlias = Callable[[str, str | None, CallLog], CallLog]
+
+
+def _usual_log(_: str, __: str | None, usual: CallLog) -> CallLog:
+    return usual
+
+
 @dataclass(frozen=True, slots=True)
 class CrmSite:
     """What entries need of the site: who takes calls, its time zone, who the other party is, and the recording."""
@@ -40,6 +49,7 @@ class CrmSite:
     zone: tzinfo
     match: MatchContact
     sound_of: SoundOf
+    own_log: OwnLog = _usual_log
 
 
 class CallLogTarget:
@@ -59,8 +69,10 @@ class CallLogTarget:
 
     async def send(self, job: Job, call: Call) -> SendOutcome:
         """Write what a job says, and return what came of it."""
+        target = copy(self)
+        target._log = self._site.own_log(self._name, call.user, self._log)
         try:
-            return await self._write(job, call)
+            return await target._write(job, call)
         except ProviderError as error:
             return _outcome(error)
 

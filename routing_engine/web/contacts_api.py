@@ -131,7 +131,7 @@ class ContactsApi:
         except DeskRefused as error:
             raise ApiError(_STATUS.get(error.code, 409), error.code, error.message, error.remedy) from None
         except ProviderError as error:
-            raise _of_provider(error) from None
+            raise of_provider(error) from None
         self._elsewhere.forget(call.id)
         return await self._answer(actor, changed)
 
@@ -213,7 +213,7 @@ def _is_clean(value: str) -> bool:
     return all(char.isprintable() or char in "\n\t" for char in value)
 
 
-def _of_provider(error: ProviderError) -> ApiError:
+def of_provider(error: ProviderError) -> ApiError:
     """Return what an error of a system is for whoever waits for it."""
     why = str(error)[:300]
     if isinstance(error, ProviderThrottled):

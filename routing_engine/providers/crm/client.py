@@ -7,6 +7,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from aiohttp import ClientSession
 from yarl import URL
 
 from routing_engine.core.model import Json
@@ -66,8 +67,9 @@ def _is_refused(answer: _Understood) -> bool:
 class CrmClient:
     """Sends the requests of one integration, with credentials that are fetched anew when they are refused."""
 
-    def __init__(self, name: str, settings: CrmSettings, clock: Clock) -> None:
-        self._name, self._settings = name, settings
+    def __init__(self, name: str, settings: CrmSettings, clock: Clock, store: str = "") -> None:
+        # A person's own tokens lie under another name than those of the integration.
+        self._name, self._settings, self._store = name, settings, store or name
         self._description = settings.description
         self._client = HttpClient(
             name, settings.tls, settings.connect_timeout_s, settings.max_answer_bytes, _ERROR_BYTES
@@ -133,6 +135,10 @@ class CrmClient:
         base = self._settings.address or self._description.address.text(scope)
         return request.build(scope, base, self._carry)
 
+    def session(self) -> ClientSession:
+        """Return what a log-in asks with."""
+        return self._client.session()
+
     async def close(self) -> None:
         """Close what is open."""
         await self._credential.close()
@@ -192,7 +198,7 @@ class CrmClient:
         way, settings = self._settings.way, self._settings
         first: Credential = FixedCredential(settings.given)
         if way is not None and settings.oauth is not None:
-            first = open_credential(self._name, settings.oauth, self._client.session, clock)
+            first = open_credential(self._store, settings.oauth, self._client.session, clock)
         if way is None or not way.login:
             return first
         return LoginSession(self._name, settings, way, first, self._send_bare, clock)

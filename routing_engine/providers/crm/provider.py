@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
+from routing_engine.calls.own_accounts import OwnAccount
 from routing_engine.calls.ports import CallLog, RecordDesk
 from routing_engine.core.bounds import LONGEST_TEXT, check_count, number_texts
 from routing_engine.core.model import Json, Record
@@ -18,6 +19,7 @@ from routing_engine.errors import ProviderMisread, ProviderRefused
 from routing_engine.providers.answers.outcome import error_of
 from routing_engine.providers.answers.path import Path
 from routing_engine.providers.answers.values import ASIDE_BYTES, aside
+from routing_engine.providers.crm.account import CrmAccount, personal
 from routing_engine.providers.crm.call_log import CrmCallLog
 from routing_engine.providers.crm.client import NOTHING, CrmClient
 from routing_engine.providers.crm.each import AskedOnce
@@ -62,7 +64,8 @@ class CrmProvider:
             model: map_model(self._description, found, settings.urls.get(model)) for model, found in models.items()
         }
         self._numbers = {model: found.numbers for model, found in models.items()}
-        self._client = CrmClient(name, settings, clock)
+        self._client, self._clock = CrmClient(name, settings, clock), clock
+        self._accounts: dict[tuple[str, str], CrmAccount] = {}
 
     def call_log(self) -> CallLog | None:
         """Return what writes calls with this connection; None where the description has no way to."""
@@ -76,6 +79,16 @@ class CrmProvider:
         if not (writing.create or writing.edit):
             return None
         return CrmRecordDesk(self._name, self._settings, self._mapped, self._client)
+
+    def account(self, person: str, mark: str) -> OwnAccount | None:
+        """Return the own account of a person; None where the system has no way for people."""
+        key = person, mark
+        if key not in self._accounts:
+            settings = personal(self._settings, mark)
+            if settings is None:
+                return None
+            self._accounts[key] = CrmAccount(self._name, person, settings, self._mapped, self._clock)
+        return self._accounts[key]
 
     async def find(self, query: Query) -> Sequence[Record]:
         """Return the records of a caller, by one of the description's attempts, or with a value in a field."""
@@ -151,6 +164,8 @@ class CrmProvider:
 
     async def close(self) -> None:
         """Close the connections."""
+        for account in self._accounts.values():
+            await account.close()
         await self._client.close()
 
     async def _find_caller(self, query: Query) -> Sequence[Record]:

@@ -115,6 +115,13 @@ class TokenStore:
         except OSError as error:
             raise self._unwritable(error) from None
 
+    def remove(self) -> None:
+        """Delete what is kept."""
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
     def is_writable(self) -> bool:
         """Return whether tokens can be kept here."""
         try:
@@ -148,8 +155,14 @@ class TokenStore:
         return ProviderRefused(f"{self.name}: the tokens in {self.path} {what}; {remedy}")
 
 
+#: Between integration and person in the name of a person's own tokens; neither can have it.
+OF = "@"
+
+
 def log_in_again(name: str) -> str:
     """Return the remedy that needs a person."""
+    if OF in name:
+        return "connect the account anew, on the page of calls"
     return f"log in again: routing-engine integrations login {name}"
 
 
