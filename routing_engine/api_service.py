@@ -14,6 +14,7 @@ from routing_engine.calls.changes import CallChanged, PbxReached, uuid7
 from routing_engine.config.load import Configuration
 from routing_engine.connections import AccessList
 from routing_engine.core.phone import number_text
+from routing_engine.desk.accounts import OwnAccounts
 from routing_engine.dialling.changes import CallChanges
 from routing_engine.dialling.control import CallControl
 from routing_engine.dialling.dialler import Dialler
@@ -23,6 +24,7 @@ from routing_engine.followed_calls import FollowedCalls
 from routing_engine.settings.listeners import ListenerAddress
 from routing_engine.settings.people import User
 from routing_engine.storage.database import Database
+from routing_engine.web.accounts_api import AccountsApi
 from routing_engine.web.api import ApiListener
 from routing_engine.web.calls_api import CallsApi
 from routing_engine.web.contacts_api import ContactsApi
@@ -85,7 +87,9 @@ class ApiService:
             offers.append(SiteApi(site, self._calls.queue, time.time))
         if self._calls.hub is not None:
             offers.append(EdgesApi(self._calls.hub))
-        offers.append(self._people.api)
+        own = OwnAccounts(desks.accounts_of, time.monotonic)
+        accounts = AccountsApi(own, desks.site, lambda: self._configuration.settings.pages.address)
+        offers += [self._people.api, accounts]
         return offers
 
     def _dialling(self, book: CallBook) -> DialApi:

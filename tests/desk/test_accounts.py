@@ -34,7 +34,7 @@ MAX = {"name": "Max Neu", "phone": "+436649998877"}
 
 @dataclass
 class KnowsPeople(SalesforceWithCalls):
-    """Gives each code a token of its person, and writes down who asked; `ended` are people who took it back."""
+    """Each code becomes a token of its person, and who asks is written down; `ended` are people who took it back."""
 
     by: list[str] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
