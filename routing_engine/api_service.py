@@ -36,6 +36,7 @@ from routing_engine.web.openapi import OpenApi
 from routing_engine.web.pages import Pages
 from routing_engine.web.people_site import PeopleSite
 from routing_engine.web.recording_api import RecordingApi
+from routing_engine.web.repeats import Repeats
 from routing_engine.web.reports import ReportsApi
 from routing_engine.web.sip_api import SipApi
 from routing_engine.web.site_api import SiteApi
@@ -59,6 +60,7 @@ class ApiService:
         offers = self._offers(configuration, database, book)
         self._api = ApiListener((*offers, OpenApi(offers, __version__)), self._people.access, _hosts(address))
         self._pages = self._api.pages = Pages(settings.pages.frames, _phone_servers(configuration))
+        self._repeats = self._api.repeats = Repeats(database, time.time)
         await self._api.listen(address.host, address.port)
         self._reports.start()
         self._people.start(self.stream.review)
@@ -115,6 +117,7 @@ class ApiService:
     async def close(self) -> None:
         """End every connection, and what works behind."""
         await self._api.stop()
+        await self._repeats.close()
         await self._contacts.close()
         await self._reports.close()
         await self._people.close()

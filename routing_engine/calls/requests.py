@@ -25,11 +25,11 @@ class CallQuery:
     until: float | None = None
     user: str | None = None
     number: str | None = None
-    contact: str | None = None
     outcome: CallOutcome | None = None
     direction: Direction | None = None
     cursor: str | None = None
     limit: int = 50
+    contact: str | None = None
 
     @property
     def after(self) -> tuple[int, str] | None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
-from routing_engine.settings.spec import nested, required
-from routing_engine.settings.value_types import choice, mapping_of, one_or_more, secret
+from routing_engine.settings.spec import nested, required, setting
+from routing_engine.settings.value_types import choice, mapping_of, number, one_or_more, secret
 
 #: What a key may: read calls, write to them, have people call, ask how a route would decide, have a password made for a
 #: telephone, tell of calls of another telephone system, be an edge of ours.
@@ -15,6 +15,8 @@ Right: TypeAlias = Literal["calls.read", "calls.write", "dial", "decide", "sip",
 RIGHTS: tuple[Right, ...] = get_args(Right)
 #: A shorter one can be found by trying.
 SHORTEST_KEY = 16
+#: Twice what a busy site's telephone system tells.
+PER_SECOND = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,12 @@ class ProgramKeys:
         "the [rights](api.md#rights) of the program",
         example="[calls.read, calls.write]",
     )
+    per_second: float = setting(
+        number(0.1, 1000, "requests a second"),
+        PER_SECOND,
+        "how many requests a second the program may send; five times as many at once",
+        example="20",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +57,12 @@ class Program:
     name: str
     key: str = field(repr=False)
     may: frozenset[Right]
+    per_second: float = PER_SECOND
 
 
 def keys_in_force(written: Mapping[str, ProgramKeys]) -> tuple[Program, ...]:
     """Return the programs that may use the API."""
-    return tuple(Program(name, one.key, frozenset(one.may)) for name, one in written.items())
+    return tuple(Program(name, one.key, frozenset(one.may), one.per_second) for name, one in written.items())
 
 
 API_KEYS = mapping_of(

@@ -14,6 +14,8 @@ from routing_engine.storage.calls_table import CALLS, PARTIES, delete_calls, sav
 from routing_engine.storage.connector import Connector
 from routing_engine.storage.created_table import forget_created
 from routing_engine.storage.place import DatabasePlace
+from routing_engine.storage.repeats_table import forget_answers
+from routing_engine.storage.reports_table import forget_events
 from routing_engine.storage.shrink import FORGET_WAIT_S, shrink
 
 #: So many calls are looked through at a time, to keep the memory small.
@@ -43,6 +45,7 @@ def forget_calls(
                 # What waits to be sent of these calls holds the number, too.
                 drop(connection, [*theirs, *(call.id for call in mentions)])
                 _remove(connection, theirs, mentions, number)
+                forget_events(connection, theirs, clean)
     finally:
         connector.close()
     notes = tuple(shrink(place)) if (theirs or mentions) and not dry_run else ()
@@ -81,3 +84,4 @@ def _remove(connection: Connection, theirs: list[str], mentions: list[Call], num
         save_call(connection, call)
     connection.execute(delete(PARTIES).where(PARTIES.c.what == "number", PARTIES.c.name == number))
     forget_created(connection, number)
+    forget_answers(connection)

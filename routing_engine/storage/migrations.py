@@ -141,8 +141,19 @@ _PEOPLE = Migration(
     loses="passwords, and who did what; everybody must log in again",
 )
 
+#: Answers to requests that may be sent again (`web/`).
+_REPEATS = Migration(
+    up=(
+        "CREATE TABLE kept_answers (who TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, at {real} NOT NULL,"
+        " status INTEGER NOT NULL, headers TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (who, name))",
+        "CREATE INDEX kept_answers_at ON kept_answers (at)",
+    ),
+    down=("DROP TABLE kept_answers",),
+    loses="which requests have come before: one that is sent again is done again",
+)
+
 #: In order: the first is number 1.
-MIGRATIONS: tuple[Migration, ...] = (_JOURNAL, _CALLS, _OUTBOX, _REPORTS, _SPOOL, _CREATED, _PEOPLE)
+MIGRATIONS: tuple[Migration, ...] = (_JOURNAL, _CALLS, _OUTBOX, _REPORTS, _SPOOL, _CREATED, _PEOPLE, _REPEATS)
 
 #: One row, `schema`: the number of the form that the database has.
 _ABOUT = "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL)"

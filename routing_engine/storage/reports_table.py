@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -28,6 +28,9 @@ _TAKE = text(
     "UPDATE reported_events SET taken = 1, call_id = :call_id WHERE source = :source AND id = :id AND taken = 0"
 )
 _EXPIRE = text("DELETE FROM reported_events WHERE at < :before AND taken = 1")
+_EVERY = text("SELECT source, id, event FROM reported_events")
+_CLEAN = text("UPDATE reported_events SET event = :event WHERE source = :source AND id = :id")
+_DELETE = text("DELETE FROM reported_events WHERE call_id = :call_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +74,14 @@ def take_events(connection: Connection, events: Sequence[ReportedEvent], call_id
 def expire_events(connection: Connection, before: float) -> None:
     """Delete events that happened before a moment, and are taken."""
     connection.execute(_EXPIRE, {"before": before})
+
+
+def forget_events(connection: Connection, call_ids: Sequence[str], clean: Callable[[str], str]) -> None:
+    """Delete the events of calls that are forgotten; `clean` takes the number out of all others."""
+    if call_ids:
+        connection.execute(_DELETE, [{"call_id": call_id} for call_id in call_ids])
+    for source, event_id, event in connection.execute(_EVERY).all():
+        said = json.loads(event)
+        cleaned = [clean(one) if isinstance(one, str) else one for one in said]
+        if cleaned != said:
+            connection.execute(_CLEAN, {"source": source, "id": event_id, "event": json.dumps(cleaned)})

@@ -6,6 +6,7 @@ An answer is JSON; what is refused says why and what to do, as the contract for 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,12 +15,16 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from routing_engine.connections import EVERYBODY, AccessList
+from routing_engine.core.ports import Clock
 from routing_engine.errors import StaleVersion, StorageError, UnknownCall
 from routing_engine.http_server import FAULTS, HttpLimits, HttpListener
+from routing_engine.settings.api import PER_SECOND
 from routing_engine.web.access import Access, need_right
 from routing_engine.web.answers import sent, whole
 from routing_engine.web.endpoints import Endpoint, Endpoints
+from routing_engine.web.pace import Paces
 from routing_engine.web.pages import Pages
+from routing_engine.web.repeats import Repeats
 from routing_engine.web.requests import (
     NOBODY,
     Actor,
@@ -39,6 +44,8 @@ SILENT_S = 30.0
 #: A note is a text of people; an event of another system is a few hundred bytes.
 MOST_BYTES = 256 * 1024
 _LONGEST_QUERY = 2000
+#: A page asks a few times for each call; nobody clicks faster.
+PERSON_PER_SECOND = 20.0
 #: A body of that size takes as long on a bad line; who sends it byte by byte holds a place for nothing.
 _BODY_S = 30.0
 _FAULTS = {
@@ -52,12 +59,21 @@ _FAULTS = {
 class ApiListener(HttpListener):
     """The listener `http`: finds the row of a request, looks at who asks, and answers."""
 
-    def __init__(self, offers: Sequence[Endpoints], access: Access, hosts: AccessList = EVERYBODY) -> None:
+    def __init__(
+        self,
+        offers: Sequence[Endpoints],
+        access: Access,
+        hosts: AccessList = EVERYBODY,
+        clock: Clock = time.monotonic,
+    ) -> None:
         limits = HttpLimits(MOST_CONNECTIONS, SILENT_S, kept=True, longest_line=8190)
         super().__init__("http", self._answered, limits, hosts)
         self.access = access
         #: What is shown to people, without a key; set before it listens.
         self.pages: Pages | None = None
+        #: What was answered before; set before it listens.
+        self.repeats: Repeats | None = None
+        self._paces = Paces(clock)
         self._rows = [(row.pattern, row) for offer in offers for row in offer.endpoints()]
 
     @property
@@ -94,12 +110,24 @@ class ApiListener(HttpListener):
             await self.access.of(request)
             raise ApiError(404, "unknown_address", f"there is no {request.path[:200]}", "see the reference of the API")
         again = partial(self._asked_by, request, row)
-        wanted = await _request(request, row, await again(), values)
-        wanted = replace(wanted, again=again, peer=self.access.peer(request))
-        answer = await row.answer(wanted)
+        actor, peer = await again(), self.access.peer(request)
+        self._pace(actor, peer.address)
+        wanted = await _request(request, row, actor, values)
+        wanted = replace(wanted, again=again, peer=peer)
+        answer = await (row.answer(wanted) if self.repeats is None else self.repeats.answer(row, wanted))
         if row.method != "GET" and row.audited:
             self.access.note(wanted, f"{row.method} {row.path}")
         return answer
+
+    def _pace(self, actor: Actor, address: str) -> None:
+        """Count a request. Raises `ApiError` where too many come."""
+        if actor.user is None and actor is not NOBODY:
+            keys = self.access.ring.keys
+            per_second = next((one.per_second for one in keys if one.name == actor.name), PER_SECOND)
+            self._paces.take(f"key:{actor.name}", per_second)
+        else:
+            who = f"user:{actor.name}" if actor.user is not None else f"address:{address}"
+            self._paces.take(who, PERSON_PER_SECOND)
 
     async def _asked_by(self, request: web.BaseRequest, row: Endpoint) -> Actor:
         """Return who asks, and may. Raises `ApiError`."""

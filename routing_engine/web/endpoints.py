@@ -125,6 +125,14 @@ class Endpoint:
         return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]{1,200})", self.path) + r"\Z")
 
     @property
+    def repeatable(self) -> bool:
+        """Whether `Idempotency-Key` counts: what has an effect that a repeat would have once more.
+
+        Secrets that are given out are no answers to be kept, and events of other systems have an id of their own.
+        """
+        return self.method in ("POST", "PATCH") and self.right in ("calls.write", "dial")
+
+    @property
     def query(self) -> tuple[str, ...]:
         """The parameters that may stand in the query."""
         return tuple(one.name for one in self.parameters if one.where == "query")

@@ -14,6 +14,7 @@ from routing_engine.web.requests import ApiAnswer, ApiRequest
 ADDRESS = "/v1/openapi.json"
 _ERROR = has({"error": has({"code": TEXT, "message": TEXT, "remedy": TEXT})})
 _PATH_VALUE: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
+_REPEAT = Parameter("Idempotency-Key", "a text of your own: sent again within a day, it is done once", where="header")
 #: What any address may answer, beside what its row says.
 _USUAL = (400, 401, 429, 500, 503)
 _SECURITY: JsonObject = {
@@ -78,7 +79,9 @@ def parameters_of(row: Endpoint) -> Sequence[Parameter]:
     """Return the parameters of a row, with those values of its path that it says nothing more about."""
     named = {one.name for one in row.parameters if one.where == "path"}
     values = [name for name in re.findall(r"\{(\w+)\}", row.path) if name not in named]
-    return (*(Parameter(name, "", dict(_PATH_VALUE), "path", True) for name in values), *row.parameters)
+    in_path = (Parameter(name, "", dict(_PATH_VALUE), "path", True) for name in values)
+    own = any(one.name == _REPEAT.name for one in row.parameters)
+    return (*in_path, *row.parameters, *((_REPEAT,) if row.repeatable and not own else ()))
 
 
 def _parameter(one: Parameter) -> JsonObject:
@@ -91,6 +94,8 @@ def _responses(row: Endpoint) -> JsonObject:
     refused = {*_USUAL, *row.refuses, *(() if row.right is None else (403,)), *((413,) if row.body else ())}
     if row.right is None:
         refused.discard(401)
+    if row.repeatable:
+        refused.add(422)
     given: JsonObject = {str(one.status): _given(one) for one in row.gives}
     return {**given, **{str(status): _refused(status) for status in sorted(refused)}}
 

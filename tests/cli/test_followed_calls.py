@@ -186,6 +186,12 @@ def test_forget_removes_the_calls_of_a_number_and_its_mentions_from_the_bytes(ru
                 f"VALUES {job}",
                 (call.id,),
             )
+        kept = "'key:crm', 'click', 'd', 0, 202, '{}', '{\"from\": \"+436641234567\"}'"
+        file.execute(f"INSERT INTO kept_answers (who, name, digest, at, status, headers, body) VALUES ({kept})")
+        for number, call in ((1, CALL.id), (2, "0197-c")):
+            told = f"'cloud', 'e{number}', 'x', 0, '[\"call.started\", 0, \"inbound\", \"0664 1234567\", null]', 1"
+            columns = "source, id, call, at, event, taken, call_id"
+            file.execute(f"INSERT INTO reported_events ({columns}) VALUES ({told}, ?)", (call,))
     dry = run("forget", "--dry-run", "+436641234567", "--config", str(config))[1]
     assert "  calls     1 calls, 1 mentions in other calls\n" in dry
     code, out, _ = run("forget", "--wait", "0.1", "0664 1234567", "--config", str(config))

@@ -25,6 +25,7 @@ from routing_engine.web.access import Access
 from routing_engine.web.api import ApiListener
 from routing_engine.web.calls_api import CallsApi
 from routing_engine.web.endpoints import Endpoints
+from routing_engine.web.repeats import Repeats
 from routing_engine.web.reports import ReportsApi
 from routing_engine.web.stream import CallStream
 
@@ -89,6 +90,7 @@ async def site(folder: Path, more: More = lambda book, database: ()) -> AsyncIte
     events.subscribe_at_once(CallChanged, stream.hear)
     access = Access(KEYS, People(), lambda: 0.0)
     api = ApiListener((CallsApi(book, lambda: NOW, number), reports, stream, *more(book, database)), access)
+    api.repeats = Repeats(database, lambda: NOW)
     await api.listen("127.0.0.1", 0)
     reports.start()
     try:
@@ -96,5 +98,6 @@ async def site(folder: Path, more: More = lambda book, database: ()) -> AsyncIte
             yield Site(f"http://{api.addresses[0]}", session, book, database, told, heard, stream, access)
     finally:
         await api.stop()
+        await api.repeats.close()
         await reports.close()
         await database.close()
