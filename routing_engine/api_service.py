@@ -91,7 +91,9 @@ class ApiService:
             offers.append(EdgesApi(self._calls.hub))
         own = OwnAccounts(desks.accounts_of, time.monotonic)
         accounts = AccountsApi(own, desks.site, lambda: self._configuration.settings.pages.address)
-        offers += [self._people.api, accounts]
+        offers += [self._people.api, self._people.oidc, accounts]
+        self._people.api.accounts = accounts.of
+        self._people.api.title = lambda name: desks.site().title(name)
         return offers
 
     def _dialling(self, book: CallBook) -> DialApi:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from routing_engine.calls.as_json import JsonObject, JsonValue, moment
@@ -31,8 +31,6 @@ from routing_engine.web.sessions import COOKIE, DEVICE, NewSession, Sessions, co
 _DEVICE_S = 180 * 86_400
 _LANGUAGES = ("en", "de")
 _MOST_ENTRIES = 1000
-#: Where a person's own account at a CRM stands, by integration; one that is not there has none.
-OwnAccounts = Callable[[str], Mapping[str, JsonObject]]
 
 _WORDS: JsonObject = {"type": "object", "additionalProperties": listed(TEXT)}
 _TEXTS: JsonObject = {"type": "object", "additionalProperties": TEXT}
@@ -71,10 +69,11 @@ _WHO_DID = "Read who did what, the newest first; administrators only."
 class PeopleApi:
     """`/v1/session`, `/v1/me`, `/v1/audit`. `configuration` is what is in force."""
 
-    def __init__(
-        self, sessions: Sessions, configuration: Callable[[], Configuration], accounts: OwnAccounts = lambda _: {}
-    ) -> None:
-        self._sessions, self._configuration, self._accounts = sessions, configuration, accounts
+    def __init__(self, sessions: Sessions, configuration: Callable[[], Configuration]) -> None:
+        self._sessions, self._configuration = sessions, configuration
+        #: How a person's own accounts are, by integration, and what people call one; set by who knows.
+        self.accounts: Callable[[User], Awaitable[Mapping[str, JsonObject | None]]] = _no_accounts
+        self.title: Callable[[str], str] = str
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return the rows of the table."""
@@ -131,9 +130,10 @@ class PeopleApi:
     async def _me(self, request: ApiRequest) -> ApiAnswer:
         user = need_person(request.actor)
         configuration = self._configuration()
-        accounts = self._accounts(user.key)
+        accounts = await self.accounts(user)
         integrations: list[JsonValue] = [
-            {"name": name, "title": name, "account": accounts.get(name)} for name in configuration.integrations
+            {"name": name, "title": self.title(name), "account": accounts.get(name)}
+            for name in configuration.integrations
         ]
         return ApiAnswer(
             {
@@ -153,6 +153,10 @@ class PeopleApi:
         since = request.moment("since", request.query.get("since")) or 0.0
         entries = await self._sessions.audit.entries(request.query.get("who", ""), since, _MOST_ENTRIES)
         return ApiAnswer({"entries": [audit_json(one) for one in entries]})
+
+
+async def _no_accounts(_: User) -> Mapping[str, JsonObject | None]:
+    return {}
 
 
 def _gives_me() -> Gives:

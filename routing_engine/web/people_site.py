@@ -11,15 +11,16 @@ from routing_engine.settings.api import keys_in_force
 from routing_engine.storage.database import Database
 from routing_engine.web.access import Access
 from routing_engine.web.audit import Audit
-from routing_engine.web.people_api import OwnAccounts, PeopleApi
+from routing_engine.web.oidc_api import OidcApi
+from routing_engine.web.people_api import PeopleApi
 from routing_engine.web.sessions import Sessions
 
 
 class PeopleSite:
     """`start` it with the service, `change` it at a reload, `close` it at the end.
 
-    `access` says who asks, `api` has the addresses. `ended` hears that log-ins may be over, or may do other things: who
-    goes on for long looks again. `now` is the wall clock, `clock` the monotonic one.
+    `access` says who asks, `api` and `oidc` have the addresses. `ended` hears that log-ins may be over, or may do
+    other things: who goes on for long looks again. `now` is the wall clock, `clock` the monotonic one.
     """
 
     def __init__(
@@ -29,12 +30,12 @@ class PeopleSite:
         now: Callable[[], float],
         clock: Clock,
         proxies: Sequence[Network] = (),
-        accounts: OwnAccounts = lambda _: {},
     ) -> None:
         self._configuration = configuration
         self.audit = Audit(database, now)
         self.sessions = Sessions(database, self.audit, lambda: self._configuration.people, now, clock)
-        self.api = PeopleApi(self.sessions, lambda: self._configuration, accounts)
+        self.api = PeopleApi(self.sessions, lambda: self._configuration)
+        self.oidc = OidcApi(self.sessions, self.api, lambda: self._configuration, clock)
         self.access = Access((), configuration.people, clock, self.sessions)
         self.sessions.settings = configuration.settings.log_in
         self.access.change(keys_in_force(configuration.settings.api_keys), configuration.people, proxies)
@@ -54,4 +55,5 @@ class PeopleSite:
 
     async def close(self) -> None:
         """End what works behind."""
+        await self.oidc.close()
         await self.sessions.close()

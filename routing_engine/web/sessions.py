@@ -26,6 +26,7 @@ COOKIE, DEVICE, GUARDED = "routing_engine", "routing_engine_device", "__Host-"
 MOST_OF_ADDRESS, MOST_OF_PERSON = (20, 60.0), (10, 300.0)
 #: Each takes memory and a processor: more at once would take them from calls.
 _AT_ONCE, _MOST_WAITING = 2, 40
+_LONGEST_COOKIE = 2000
 _SEEN_EVERY_S = 60.0
 _UPKEEP_S = 3600.0
 _DEVICE_S = 180 * 86_400.0
@@ -172,7 +173,7 @@ def cookie_of(headers: Mapping[str, str], name: str, secure: bool) -> str:
     for one in headers.get("Cookie", "").split(";"):
         key, _, value = one.strip().partition("=")
         if key == wanted:
-            return value[:200]
+            return value[:_LONGEST_COOKIE]
     return ""
 
 

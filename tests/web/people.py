@@ -131,7 +131,7 @@ async def people_web(
     for user in USERS:
         await database.write(partial(people_table.set_password, user=user, hashed=_HASHED, now=NOW, by="test"))
     people = PeopleSite(database, configuration(**about), lambda: NOW + ticks[0], lambda: ticks[0])
-    api = ApiListener((CallsApi(book, lambda: NOW, str), people.api, *more), people.access)
+    api = ApiListener((CallsApi(book, lambda: NOW, str), people.api, people.oidc, *more), people.access)
     await api.listen("127.0.0.1", 0)
     people.start()
     try:
