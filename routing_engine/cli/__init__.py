@@ -32,6 +32,7 @@ COMMANDS = {
     "call": "call the running service: prints prompts, takes digits from the keyboard",
     "explain": "show one call: every step, where it went and why, and what became of it",
     "calls": "list the calls, the newest first",
+    "dial": "let a user's phone ring, then call a number",
     "deliveries": "show what waits to be written elsewhere; send one again, or give it up",
     "forget": "remove a number from all that the engine keeps, with a receipt",
     "database": "show where calls are kept; bring the tables up to date, or back for an older version",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from routing_engine.asterisk.ami import AmiClient
 from routing_engine.cli.examination import Finding
+from routing_engine.cli.examine_dialling import DIAL_ACTIONS, check_dialling, check_passwords, look_at_keys
 from routing_engine.errors import AmiRefused, ProviderError
 from routing_engine.pbx.ami_events import CHANNEL_VARIABLES, CLASSES
 from routing_engine.pbx.call_records import PbxHistory
@@ -29,7 +30,7 @@ ACTIONS = {
     "Setvar": "call",
     "Status": "call",
 }
-_RIGHTS = f"read = {CLASSES}\nwrite = call,reporting"
+_READS = f"read = {CLASSES}\nwrite = "
 #: Of them those that a plain Asterisk needs; a FreePBX has two more.
 _WANTED_VARIABLES = CHANNEL_VARIABLES[:5]
 _PJSIP = re.compile(r"pjsip", re.I)
@@ -51,7 +52,7 @@ async def check_pbx(pbx: Pbx, folder: Path, ask: Callable[[str], str] | None) ->
     else:
         for finding in await asyncio.to_thread(lambda: [*look_at_settings(pbx, ask)]):
             yield finding
-    if pbx.keys.ari is not None:
+    if pbx.keys.ari is not None and pbx.keys.recordings == "ari":
         yield await _check_ari(pbx.keys.ari)
     if (history := history_of(pbx.keys.history, folder)) is not None:
         yield await _check_history(history)
@@ -64,7 +65,7 @@ async def _check_manager(client: AmiClient, pbx: Pbx) -> AsyncIterator[Finding]:
     try:
         await client.connect()
     except AmiRefused:
-        remedy = f"put into manager.conf:\n[{user}]\nsecret = the one of '{pbx.name}'\n{_RIGHTS}"
+        remedy = f"put into manager.conf:\n[{user}]\nsecret = the one of '{pbx.name}'\n{_rights(pbx)}"
         yield Finding("log-in", "act", f"Asterisk refuses the user '{user}', or its secret", remedy)
         return
     except (OSError, ValueError) as error:
@@ -74,13 +75,21 @@ async def _check_manager(client: AmiClient, pbx: Pbx) -> AsyncIterator[Finding]:
         return
     yield Finding("log-in", "fine", f"logged in at {where} as '{user}'")
     commands = (await client.action("ListCommands"))[0]
-    missing = sorted({right for action, right in ACTIONS.items() if action not in commands})
+    wanted = ACTIONS if pbx.keys.dial is None else {**ACTIONS, **DIAL_ACTIONS}
+    missing = sorted({right for action, right in wanted.items() if action not in commands})
     if missing:
-        yield Finding(
-            "rights", "act", f"'{user}' has no right 'write = {','.join(missing)}'", f"manager.conf:\n{_RIGHTS}"
-        )
+        said = f"'{user}' has no right 'write = {','.join(missing)}'"
+        yield Finding("rights", "act", said, f"manager.conf:\n{_rights(pbx)}")
     else:
         yield Finding("rights", "fine", "every action that is needed is allowed")
+    async for finding in check_dialling(client, pbx, commands):
+        yield finding
+    if pbx.keys.sip is not None and pbx.keys.ari is not None:
+        yield await check_passwords(client, pbx, pbx.keys.ari)
+
+
+def _rights(pbx: Pbx) -> str:
+    return _READS + ("call,reporting" if pbx.keys.dial is None else "call,reporting,originate")
 
 
 def look_at_settings(pbx: Pbx, ask: Callable[[str], str]) -> Iterator[Finding]:
@@ -93,13 +102,16 @@ def look_at_settings(pbx: Pbx, ask: Callable[[str], str]) -> Iterator[Finding]:
         yield Finding("settings", "unknown", said, "call this where Asterisk runs, or name it with --asterisk")
         return
     yield from _check_variables(_variables(ask, settings))
+    yield from look_at_keys(pbx, ask)
     if _line_of(settings, "Timestamp events").lower() != "yes":
         remedy = "manager.conf, [general]:\ntimestampevents = yes"
         yield Finding("timestampevents", "act", "events come without their moment", remedy)
     heard = {one.strip() for one in re.split(r"[,\s]+", _line_of(user, "read perm"))}
     missing = [one for one in CLASSES.split(",") if one not in heard and "all" not in heard]
     if missing:
-        yield Finding("events", "act", f"the user does not hear: {', '.join(missing)}", f"manager.conf:\n{_RIGHTS}")
+        yield Finding(
+            "events", "act", f"the user does not hear: {', '.join(missing)}", f"manager.conf:\n{_rights(pbx)}"
+        )
     else:
         yield Finding("events", "fine", "the user hears of calls")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from rig.asterisk import Asterisk
 from rig.conf import MANAGER_USER
 from rig.sip import Call, Phone
 
-from .engine import Engine, write_configuration
+from .engine import PROGRAM, Engine, write_configuration
 from .middleware import Journal
 from .scenery import SHIPPED
 
@@ -155,8 +157,12 @@ async def opened(folder: Path) -> AsyncIterator[Firm]:
         ) as asterisk:
             for number, phone in phones.items():
                 await phone.register(asterisk.sip_address, number)
-            keys = "{site: {key: '${SITE}', may: [dial, sip]}, reader: {key: '${READER}', may: [calls.read]}}"
-            settings = f"listeners: {{fastagi: 127.0.0.1:0, http: 127.0.0.1:0}}\napi_keys: {keys}\n"
+            may = "[dial, sip, calls.read]"
+            keys = f"{{site: {{key: '${{SITE}}', may: {may}}}, reader: {{key: '${{READER}}', may: [calls.read]}}}}"
+            # Known beforehand: the command line reads it out of the folder.
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            settings = f"listeners: {{fastagi: 127.0.0.1:0, http: 127.0.0.1:{port}}}\napi_keys: {keys}\n"
             write_configuration(folder, {"any": "default: {to: {extension: '201'}}\n"}, "http://127.0.0.1:1")
             (folder / "engine.yaml").write_text(f"region: AT\n{settings}")
             (folder / "pbxs").mkdir()
@@ -410,6 +416,35 @@ async def test_a_key_without_the_right_dials_nothing(firm: Firm) -> None:
     assert (status, body["error"]["code"]) == (403, "no_right")
     status, body = await firm.ask("POST", "/v1/calls/x/hangup", KEY, json={})
     assert (status, body["error"]["code"]) == (404, "unknown_call")
+
+
+async def command(firm: Firm, *words: str) -> tuple[int, str]:
+    """What a command says of the folder of the running engine, and its exit code."""
+    asked = [str(PROGRAM), "--config", str(firm.engine.folder), *words]
+    done = await asyncio.to_thread(subprocess.run, asked, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+async def test_the_command_dials_and_tells_how_it_came_out(firm: Firm) -> None:
+    firm.anna.answer_with()
+    firm.provider.answer_with(hangs_up_after_s=0.8)
+    code, said = await command(firm, "dial", "anna", OTTO)
+    assert code == 0, said
+    assert said.splitlines()[0].startswith(f"the phone of anna rings, then {OTTO} is called (")
+    assert said.splitlines()[-1].startswith("answered, ")
+
+
+async def test_the_command_tells_what_is_refused(firm: Firm) -> None:
+    code, said = await command(firm, "dial", "clara", "201")
+    assert code == 1
+    assert said.startswith("routing-engine: the phone 'main/203' is not registered; ")
+
+
+async def test_the_check_looks_at_what_dialling_needs(firm: Firm) -> None:
+    code, said = await command(firm, "pbx", "check", "main")
+    assert code == 0, said
+    assert "'routing-engine-dial' is there, and shows the caller ID" in said
+    assert "passwords of telephones in the page can be put into Asterisk" in said
 
 
 async def registers(firm: Firm, phone: Phone, made: dict[str, Any], **other: str) -> bool:
