@@ -394,7 +394,11 @@ class _FolderReader:
     def _remarks(
         self, files: Mapping[str, RouteFile], settings: EngineSettings, proven: set[tuple[str, str, str]] | None
     ) -> list[Problem]:
-        remarks = [] if files else [Problem(ROUTES, 0, "there is no route", "write routes/NAME.yaml")]
+        remarks = (
+            []
+            if files or not settings.listeners.take_calls
+            else [Problem(ROUTES, 0, "there is no route", "write routes/NAME.yaml")]
+        )
         if settings.listeners == Listeners():
             remarks.append(Problem("engine.yaml", 0, "no listener is named: nobody can call the engine", _LISTENER))
         for name, file in files.items():

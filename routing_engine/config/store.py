@@ -78,7 +78,7 @@ class ConfigStore:
         """Read the folder and put it in force, whole. Raises `ConfigError`; what was in force then stays.
 
         Without `examples` one that fails is a remark: for commands that help to find out why. `needs_routes`: a folder
-        without any is refused, as it would route no call and is seldom the one that was meant.
+        without any is refused, as it would route no call and is seldom the one that was meant; a hub may have none.
         """
         with self._lock:
             self._seen = signature(self.folder)  # before reading: what is written meanwhile is seen the next time
@@ -86,7 +86,7 @@ class ConfigStore:
             self._tried = snapshot.content, snapshot.secrets
             try:
                 found = self._configure(snapshot, examples)
-                if needs_routes and not found.routes:
+                if needs_routes and not found.routes and found.settings.listeners.take_calls:
                     raise ConfigError([Problem(os.path.abspath(self.folder), 0, *_NO_ROUTE)])
             except ConfigError as error:
                 self._switch_last_good(snapshot)

@@ -204,6 +204,11 @@ class Listeners:
     ari: str = not_yet(_MEANWHILE)
 
     @property
+    def take_calls(self) -> bool:
+        """Whether calls come here to be routed: a hub without a PBX of its own has programs, people and edges only."""
+        return self.fastagi is not None or self.http is None
+
+    @property
     def places(self) -> tuple[tuple[str, int] | None, ...]:
         """What of them only a restart changes."""
         every = (self.fastagi, self.metrics, self.http)

@@ -53,6 +53,8 @@ class Engine:
         self.log: Journal[Line] = Journal()
         self.noise: list[str] = []
         self.address = ""
+        #: Where it answers programs, and edges connect.
+        self.http = ""
         self._process = process
         self._reading = asyncio.create_task(self._read())
 
@@ -69,7 +71,8 @@ class Engine:
         engine = cls(process, folder)
         try:
             ready = await engine.logged("service.ready", timeout_s=60)
-            [engine.address] = ready["fastagi"]  # type: ignore[misc]
+            # A hub without a PBX of its own has no FastAGI.
+            engine.address, engine.http = _first(ready["fastagi"]), _first(ready.get("http", []))
             yield engine
         finally:
             engine.kill()
@@ -127,3 +130,7 @@ class Engine:
         code = await asyncio.wait_for(self._process.wait(), timeout_s)
         await self._reading
         return code
+
+
+def _first(addresses: object) -> str:
+    return str(addresses[0]) if isinstance(addresses, list) and addresses else ""

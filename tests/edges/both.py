@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from routing_engine.storage.database import Database
 from routing_engine.web.access import Access
 from routing_engine.web.api import ApiListener
 from routing_engine.web.edges_api import EdgesApi
+from tests.wire import Wire
 
 AT = 1_764_500_000.25
 OFFICE, BRANCH = "o" * 20, "b" * 20
@@ -107,56 +108,6 @@ async def hub_at(folder: Path, port: int = 0, told: Told | None = None) -> Async
         hub.close()
         await listener.stop()
         await database.close()
-
-
-class Wire:
-    """A TCP proxy; `cut` ends what is on it, `down` lets nobody through."""
-
-    def __init__(self, target: Callable[[], int]) -> None:
-        self._target, self._server, self.port = target, None, 0
-        self._ends: set[asyncio.StreamWriter] = set()
-        self.down = False
-        self.cuts_after: list[int] = []
-        self.carried = 0
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Wire]:
-        server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
-            self.cut()
-
-    def cut(self) -> None:
-        for one in self._ends:
-            one.transport.abort()
-        self._ends.clear()
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._ends.add(writer)
-        if self.down:
-            writer.transport.abort()
-            return
-        try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target())
-        except OSError:
-            writer.transport.abort()
-            return
-        self._ends.add(far_writer)
-        await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
-
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while some := await reader.read(4096):
-                self.carried += len(some)
-                if self.cuts_after and self.carried > self.cuts_after[0]:
-                    del self.cuts_after[0]
-                    self.cut()
-                writer.write(some)
-                await writer.drain()
-        writer.transport.abort()
 
 
 @dataclass

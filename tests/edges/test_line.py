@@ -13,8 +13,9 @@ from routing_engine.calls.call import Call, CallContact, CallRoute, Leg
 from routing_engine.calls.changes import ChangeKind
 from routing_engine.edges.messages import ToldChange
 from routing_engine.edges.taking import EdgeRights, EdgeTaker
+from tests.wire import Wire
 
-from .both import AT, Told, Wire, both, call, edge_at, hub_at
+from .both import AT, Told, both, call, edge_at, hub_at
 
 pytestmark = pytest.mark.io
 
