@@ -85,7 +85,7 @@ class EdgeCalls:
         side = EdgeSide(
             run=secrets.token_hex(8),
             engine=__version__,
-            pbxs=lambda: sorted(self._active().configuration.pbxs),
+            pbxs=lambda: sorted(_followed(self._active().configuration)),
             up=lambda: [name for name, one in self._pbxs.items() if one.watcher.connected],
             service_of=self._service_of,
             take_phones=self._take_phones,
@@ -163,7 +163,7 @@ class EdgeCalls:
             for name in [name for name, one in self._pbxs.items() if configuration.pbxs.get(name) != one.pbx]:
                 await self._pbxs.pop(name).close()
             phones = self._phones if self._phones is not None else users_by_phone(configuration.users)
-            for name, pbx in configuration.pbxs.items():
+            for name, pbx in _followed(configuration).items():
                 site = site_of(pbx, phones, configuration.settings.region)
                 if name in self._pbxs:
                     self._pbxs[name].tracker.site = site
@@ -202,6 +202,11 @@ class EdgeCalls:
             return  # the hub says it again
         if found is not None:
             self._phones = {phone: user for phone, user in read_json(found).items() if isinstance(user, str)}
+
+
+def _followed(configuration: Configuration) -> Mapping[str, Pbx]:
+    """Return the PBXs that stand here: in a folder that edges and hub share there may be others."""
+    return {name: pbx for name, pbx in configuration.pbxs.items() if pbx.keys.ami is not None}
 
 
 def _write_phones(connection: Connection, phones: Mapping[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -335,11 +335,17 @@ class _FolderReader:
             notes, text = self._open(file, content)
             from routing_engine.config.pbxs import read_pbx  # late: many folders have none
 
-            one = None if text is None else read_pbx(name, text, notes)
+            one = None if text is None else read_pbx(name, text, notes, self._edges())
             self._note(notes)
             if one is not None:
                 found[name] = one
         return found
+
+    def _edges(self) -> Collection[str] | None:
+        """Return the names of keys that engines beside PBXs have; None where that does not matter."""
+        if self.settings is None or self.settings.hub is not None:
+            return None
+        return [name for name, one in self.settings.api_keys.items() if "edge" in one.may]
 
     def _read_webhooks(self) -> dict[str, WebhookKeys]:
         found: dict[str, WebhookKeys] = {}

@@ -1,7 +1,6 @@
 """What an edge does for its hub: recordings of the PBXs beside it, and what people tell those PBXs to do.
 
-The hub says what it wants; what it may want is written down here, so that whoever gets into the hub does not get into
-the Asterisk behind the edge.
+What a hub may want stands in `allowed`.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from routing_engine.calls.as_json import JsonObject, JsonValue
 from routing_engine.calls.checked import read_json
 from routing_engine.calls.ports import PbxCommands, SoundFile
+from routing_engine.edges.allowed import check_action, check_originate, check_rest
 from routing_engine.edges.line import Line
 from routing_engine.edges.messages import (
     PIECE,
@@ -38,14 +38,6 @@ from routing_engine.errors import (
 from routing_engine.logger import Logger
 from routing_engine.pbx.recordings import Recordings
 
-#: What a hub may have done with a channel. None of these runs a program, reads a file or changes a setting.
-ACTIONS = frozenset(
-    ("CoreShowChannels", "Status", "Hangup", "Redirect", "Atxfer", "CancelAtxfer", "BlindTransfer", "MixMonitorMute")
-)
-#: `Application` would run any application of the dialplan, System too; a context is what the PBX's own dialplan offers.
-_NOT_ORIGINATED = frozenset(("application", "data"))
-#: The password of a telephone, for one session.
-_REST = "/asterisk/config/dynamic/res_pjsip/"
 MOST_ASKS = 64
 _MOST_FOUND = 100
 
@@ -170,19 +162,16 @@ async def _in_pieces(sound: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 async def _command(commands: PbxCommands, what: str, body: JsonObject) -> JsonValue:
     fields = {name: _field(name, value) for name, value in _object(body, "fields").items()}
     if what == "originate":
-        if not _NOT_ORIGINATED.isdisjoint(name.lower() for name in fields):
-            raise AmiRefused("an edge lets a hub call into the dialplan only")
+        check_originate(fields)
         return await commands.originate(_text(body, "channel"), fields)
     name = _text(body, "name")
-    if name not in ACTIONS:
-        raise AmiRefused(f"an edge does not let a hub do '{name[:80]}'")
+    check_action(name, fields)
     return [dict(one) for one in await commands.action(name, fields)]
 
 
 async def _rest(commands: PbxCommands, body: JsonObject) -> int:
     method, path = _text(body, "method"), _text(body, "path")
-    if method not in ("PUT", "DELETE") or not path.startswith(_REST) or ".." in path:
-        raise AmiRefused("an edge lets a hub set passwords of telephones only")
+    check_rest(method, path)
     sent = body.get("body")
     return await commands.rest(method, path, _rest_body(sent) if sent is not None else None)
 

@@ -9,6 +9,7 @@ import pytest
 from routing_engine.config.engine_yaml import EngineSettings, read_settings
 from routing_engine.config.pbxs import read_pbx
 from routing_engine.config.store import ConfigStore
+from routing_engine.errors import ConfigError
 from routing_engine.settings.yaml_reader import Problems
 
 KEY = "k" * 20
@@ -73,6 +74,15 @@ def test_an_edge_is_the_name_of_a_key(written: str) -> None:
     notes = Problems("pbxs/main.yaml")
     assert read_pbx("main", f"edge: {written}\n", notes) is None
     assert str(notes.problems[0]).startswith("pbxs/main.yaml:1: ")
+
+
+@pytest.mark.parametrize("keys", ["{}", "{office: {key: '${KEY}', may: [calls.read]}}"])
+def test_an_edge_without_a_key_is_named_with_the_line_to_add(tmp_path: Path, keys: str) -> None:
+    (tmp_path / "pbxs").mkdir()
+    (tmp_path / "engine.yaml").write_text(f"{HTTP_ALONE}api_keys: {keys}\n")
+    (tmp_path / "pbxs" / "main.yaml").write_text("edge: office\n")
+    with pytest.raises(ConfigError, match=r"main.yaml:1: no key 'office' has the right 'edge'; add to api_keys"):
+        ConfigStore(tmp_path, {}, environment={"KEY": KEY}.get).load()
 
 
 def test_a_hub_without_a_pbx_of_its_own_needs_no_route(tmp_path: Path) -> None:
