@@ -243,7 +243,7 @@ def _read_example(section: Section, context: RouteContext, route: Route, positio
 
 def _read_records(records: Section, route: Route) -> Mapping[str, Canned]:
     # A chain of routes may come to any source, which this file alone cannot know.
-    if not _leads_on(route):
+    if not leads_on(route):
         names = [source.name for source in route.sources]
         for name in records.names():
             if name not in names:
@@ -251,8 +251,8 @@ def _read_records(records: Section, route: Route) -> Mapping[str, Canned]:
     return records_of(records)
 
 
-def _leads_on(route: Route) -> bool:
-    """Whether a call may go on with another route, whose sources may be answered for too."""
+def leads_on(route: Route) -> bool:
+    """Return whether a call may go on with another route, whose sources may be answered for too."""
     return any(WRITTEN[to.kind].is_route for action in actions_of(route) for to in branches_of(action.to))
 
 
@@ -262,7 +262,7 @@ def _one_of(name: str, names: list[str]) -> str:
 
 def _read_expected(section: Section, context: RouteContext, route: Route) -> Expected:
     keys = read(section, ExpectKeys, "'expect'")
-    if not _leads_on(route):
+    if not leads_on(route):
         _check_known(section, "rule", keys.rule, [rule.name for rule in rules_of(route)])
         _check_known(section, "source", keys.source, [source.name for source in route.sources])
     to = () if keys.to is None else _read_destinations(keys.to, context)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -23,6 +25,7 @@ from routing_engine.config.folder import (
     UnreadableFile,
     read_folder,
 )
+from routing_engine.config.kept_routes import KeptRoutes, Proven
 from routing_engine.config.lint import lint
 from routing_engine.config.route.read import RouteFile, read_route
 from routing_engine.core.model import Decision, Route
@@ -104,15 +107,16 @@ def configure(
     describe: ReadDescription | None = None,
     run_examples: RunExamples | None = None,
     lenient: bool = False,
+    kept: KeptRoutes | None = None,
 ) -> Configuration:
     """Make a configuration of a folder's texts. Raises `ConfigError` with all problems of all files.
 
     `run_examples` plays the examples of a folder that has no other problem. One that fails is a problem too; without
     `examples` it stands in `failing` instead. Relative paths begin in `folder`; `now` is for remarks on what has
     expired, and for calendars; `describe` reads `providers/`. `lenient`: an integration with a problem, such as a
-    secret that is gone, is down.
+    secret that is gone, is down. `kept` has what routes came to the last time.
     """
-    reader = _FolderReader(snapshot, providers, environment, folder, now(), describe, lenient)
+    reader = _FolderReader(snapshot, providers, environment, folder, now(), describe, lenient, kept)
     reader.read_whole()
     return reader.finish(examples, run_examples)
 
@@ -145,6 +149,7 @@ class _FolderReader:
         now: datetime,
         describe: ReadDescription | None,
         lenient: bool = False,
+        kept: KeptRoutes | None = None,
     ) -> None:
         if snapshot.missing:
             remedy = "name another with --config, or create it with 'routing-engine init'"
@@ -152,6 +157,7 @@ class _FolderReader:
         self.snapshot, self.environment = snapshot, environment
         self.folder, self.now = folder, now
         self.describe, self.lenient = describe, lenient
+        self.kept = KeptRoutes() if kept is None else kept
         self.problems: list[Problem] = []
         self.remarks: list[Problem] = []
         self.file_of: dict[str, str] = {}
@@ -210,7 +216,7 @@ class _FolderReader:
             webhooks=self.webhooks,
         )
         # Only now: an example would fail for the sake of any other problem, and hide it.
-        decisions = None if run_examples is None else run_examples(found)
+        decisions = None if run_examples is None else self._play(found, run_examples)
         failing = [] if decisions is None else self._failing(found, decisions)
         if examples and failing:
             raise ConfigError(failing)
@@ -241,7 +247,7 @@ class _FolderReader:
         """Return the files of a folder by name without ending; two of the same name are a problem."""
         found: dict[str, tuple[str, str | UnreadableFile]] = {}
         for file, text in self.snapshot.under(folder).items():
-            name = PurePosixPath(file).stem
+            name = posixpath.splitext(posixpath.basename(file))[0]
             # `support.yaml` and `support.yml` would be one route twice, and chance would say which.
             if name in found:
                 self.problems.append(Problem(file, 0, f"there is '{found[name][0]}' too", "keep one of the two"))
@@ -311,17 +317,32 @@ class _FolderReader:
         named = self._named(ROUTES)
         # All names before the first file is read: routes lead to one another in any order.
         self.file_of = {name: file for name, (file, _) in named.items()}
-        return {name: self._read_route(name, content) for name, (_, content) in named.items()}
+        others = tuple((name, text) for name, text in self.snapshot.texts.items() if not name.startswith(ROUTES + "/"))
+        facts = self._facts()
+        # What could be read of an integration too: it may be another with the same text, once a secret is there.
+        self.kept.begin((others, self.snapshot.secrets, self.lenient, facts), named)
+        return {name: self._read_route(name, content, facts) for name, (_, content) in named.items()}
 
-    def _read_route(self, name: str, content: str | UnreadableFile) -> RouteFile | None:
+    def _read_route(
+        self, name: str, content: str | UnreadableFile, facts: Mapping[str, IntegrationFacts]
+    ) -> RouteFile | None:
         notes, text = self._open(self.file_of[name], content)
         defaults = (self.settings or EngineSettings()).defaults
         site = self.settings.site if self.settings is not None else None  # what is not known is not checked
-        found = None if text is None else read_route(name, text, notes, defaults, self._facts(), self.file_of, site)
+        revision = self.snapshot.revision
+        if text is not None and self.settings is not None and (kept := self.kept.get(name, text, revision, site)):
+            self.remarks += kept[1]
+            return kept[0]
+        found = None if text is None else read_route(name, text, notes, defaults, facts, self.file_of, site)
         self.problems += notes.problems
         self.remarks += notes.remarks
+        if found is None or text is None:
+            return None
         # The revision is the folder's, not the file's: it changes with all that a decision may depend on.
-        return found and replace(found, route=replace(found.route, revision=self.snapshot.revision))
+        found = replace(found, route=replace(found.route, revision=revision))
+        if not notes.problems and self.settings is not None:
+            self.kept.put(name, text, found, notes.remarks)
+        return found
 
     def _check_match_order(self) -> None:
         for name in self.settings.match_order if self.settings is not None else ():
@@ -388,17 +409,23 @@ class _FolderReader:
         self.problems += [] if self.lenient else notes.problems
         self.remarks += notes.remarks
 
+    def _play(self, found: Configuration, run_examples: RunExamples) -> Mapping[str, Sequence[Decision]]:
+        """Return what the examples of each route come to; those are played that may have changed."""
+        wanted = {name: found.examples[name] for name in self.kept.unplayed(found.examples)}
+        return self.kept.played(run_examples(replace(found, examples=wanted)), found.examples)
+
     def _failing(self, found: Configuration, decisions: Mapping[str, Sequence[Decision]]) -> list[Problem]:
         """Return a problem for each way in which an example is not what it expects."""
         failing: list[Problem] = []
+        sources = {source.name for route in found.routes.values() for source in route.sources}
         for name, every in found.examples.items():
             for example, decision in zip(every, decisions[name], strict=True):
-                sentences = failures(example, decision) + _strangers(example, found.routes)
+                sentences = failures(example, decision) + _strangers(example, sources)
                 failing += [_failed(self.file_of[name], example, sentence) for sentence in sentences]
         return failing
 
     def _remarks(
-        self, files: Mapping[str, RouteFile], settings: EngineSettings, proven: set[tuple[str, str, str]] | None
+        self, files: Mapping[str, RouteFile], settings: EngineSettings, proven: Mapping[str, Proven] | None
     ) -> list[Problem]:
         remarks = (
             []
@@ -407,9 +434,11 @@ class _FolderReader:
         )
         if settings.listeners == Listeners():
             remarks.append(Problem("engine.yaml", 0, "no listener is named: nobody can call the engine", _LISTENER))
+        facts, now = self._facts(), self._local_now(settings)
         for name, file in files.items():
-            came_to = None if proven is None else {(source, rule) for route, source, rule in proven if route == name}
-            remarks += lint(self.file_of[name], file, self._facts(), came_to, self._local_now(settings))
+            came_to = None if proven is None else proven.get(name, frozenset())
+            look = partial(lint, self.file_of[name], file, facts, came_to, now)
+            remarks += self.kept.remarks(name, came_to, look)
         remarks += read_environment_file(self.folder).remarks
         return remarks + self.remarks + list(settings.remarks)
 
@@ -418,16 +447,18 @@ class _FolderReader:
         return self.now.astimezone(settings.timezone).replace(tzinfo=None)
 
 
-def _came_to(decisions: Mapping[str, Sequence[Decision]]) -> set[tuple[str, str, str]]:
-    """Return the (route, source, rule) triples that examples came to, also on their way to another route."""
-    # A call that is sent on proves rules of both routes.
-    every = [decision for found in decisions.values() for decision in found]
-    return {triple for one in every for triple in ((one.route, one.source, one.rule), *one.passed)}
+def _came_to(decisions: Mapping[str, Sequence[Decision]]) -> dict[str, Proven]:
+    """Return the source and rule of each route that examples came to, also on their way to another route."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for decision in (one for every in decisions.values() for one in every):
+        # A call that is sent on proves rules of both routes.
+        for route, source, rule in ((decision.route, decision.source, decision.rule), *decision.passed):
+            found.setdefault(route, set()).add((source, rule))
+    return {route: frozenset(pairs) for route, pairs in found.items()}
 
 
-def _strangers(example: Example, routes: Mapping[str, Route]) -> list[str]:
-    known = {source.name for route in routes.values() for source in route.sources}
-    return [f"no route has the source '{name}'" for name in example.records if name not in known]
+def _strangers(example: Example, sources: Collection[str]) -> list[str]:
+    return [f"no route has the source '{name}'" for name in example.records if name not in sources]
 
 
 def _failed(file: str, example: Example, sentence: str) -> Problem:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from routing_engine.config.folder import STATE, FolderTexts, read_folder, signature
+from routing_engine.config.folder import STATE, FolderTexts, KnownFiles, read_folder, signature
+from routing_engine.config.kept_routes import KeptRoutes
 from routing_engine.config.last_good import (
     LastGood,
     Refusal,
@@ -58,6 +59,7 @@ class ConfigStore:
         self.folder, self._describe, self._run_examples = folder, describe, run_examples
         self._providers, self._environment = providers, environment
         self._lock = threading.Lock()
+        self._files, self._kept = KnownFiles(), KeptRoutes()
         self._in_force: Configuration | None = None
         self._good: FolderTexts | None = None
         self._seen = signature(folder)
@@ -82,7 +84,7 @@ class ConfigStore:
         """
         with self._lock:
             self._seen = signature(self.folder)  # before reading: what is written meanwhile is seen the next time
-            snapshot = read_folder(self.folder)
+            snapshot = read_folder(self.folder, self._files)
             self._tried = snapshot.content, snapshot.secrets
             try:
                 found = self._configure(snapshot, examples)
@@ -135,6 +137,7 @@ class ConfigStore:
             describe=self._describe,
             run_examples=self._run_examples,
             lenient=lenient,
+            kept=self._kept,
         )
 
     def _take_last_good(self, error: ConfigError) -> Configuration:
@@ -175,7 +178,7 @@ class ConfigStore:
             now = signature(self.folder)
             if now == self._seen:
                 return False
-            found = read_folder(self.folder)
+            found = read_folder(self.folder, self._files)
             content = found.content, found.secrets
             if content == self._tried:
                 self._seen = now  # touched, moved or linked anew, but the same in content

@@ -24,7 +24,7 @@ _MOST_KEPT = 32
 _Likeness: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...]]
 
 
-class _Prepared(NamedTuple):
+class _RequestHead(NamedTuple):
     """What requests of one origin and one set of headers share: how the pool knows them, and their header lines."""
 
     origin: aiohttp.ClientRequest
@@ -53,7 +53,7 @@ class LeanRequests:
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
-        self._kept: dict[_Likeness, _Prepared] = {}
+        self._kept: dict[_Likeness, _RequestHead] = {}
 
     def takes(self, method: str, url: URL, headers: Mapping[str, str], body: Body) -> bool:
         """Return whether a request is plain: a GET without a body, or a short body whose type is said."""
@@ -104,7 +104,7 @@ class LeanRequests:
             raise
         return LeanResponse(connection, message.code, message.headers, content)
 
-    def _prepared(self, url: URL, headers: Mapping[str, str]) -> _Prepared:
+    def _prepared(self, url: URL, headers: Mapping[str, str]) -> _RequestHead:
         likeness = url.scheme, url.raw_authority, tuple(headers.items())
         found = self._kept.get(likeness)
         if found is None:
@@ -113,7 +113,7 @@ class LeanRequests:
             found = self._kept[likeness] = self._prepare(url, headers)
         return found
 
-    def _prepare(self, url: URL, headers: Mapping[str, str]) -> _Prepared:
+    def _prepare(self, url: URL, headers: Mapping[str, str]) -> _RequestHead:
         """Let aiohttp say what it would send: Host, log-in of the address, what it can decompress."""
         merged = CIMultiDict(self._session.headers)
         merged.update(headers)
@@ -121,4 +121,4 @@ class LeanRequests:
         lines = "".join(f"{name}: {value}\r\n" for name, value in origin.headers.items())
         if lines.count("\r") != len(origin.headers) or lines.count("\n") != len(origin.headers) or "\0" in lines:
             raise ValueError("a header holds a line break")  # its text may be a secret
-        return _Prepared(origin, lines)
+        return _RequestHead(origin, lines)
