@@ -71,7 +71,7 @@ export interface Found {
 }
 
 export interface Account {
-  name: string;
+  integration: string;
   title: string;
   account: { state: string; expires_at: string | null } | null;
 }
@@ -83,7 +83,7 @@ export interface SipCredentials {
   realm: string;
   server: string;
   expires_at: string;
-  phone?: string;
+  uri: string;
 }
 
 export class ApiError extends Error {

@@ -3,6 +3,7 @@ import { render } from "preact";
 import { useCallback, useEffect, useState } from "preact/hooks";
 
 import { api, ApiError, type Me } from "./api";
+import { iAm } from "./call";
 import { type Desk, DeskContext, useChanges } from "./desk";
 import { DialBox } from "./dial";
 import { Feed } from "./feed";
@@ -42,6 +43,7 @@ function App() {
     try {
       const found = await api.me();
       chooseLanguage(found.language);
+      iAm(found.user.key);
       setMe(found);
       feed.start();
       void api.users().then(({ users }) => learnNames(users), () => undefined);

@@ -79,12 +79,26 @@ export type Part =
   | "over" // the person spoke, and it has ended
   | "none";
 
+/** Who looks at the page. */
+let self = "";
+
+export function iAm(key: string): void {
+  self = key;
+}
+
+/** Whether `me` has dialled it: a call to the outside, or one to a colleague from a telephone of theirs. */
+function hasDialled(call: Call, me: string): boolean {
+  if (call.direction === "outbound") return true;
+  const own = (leg: Leg) => leg.user === me && call.from !== null && leg.phone?.split("/").pop() === call.from;
+  return call.direction === "internal" && call.legs.some(own);
+}
+
 /** What a call is for `me`, from nothing but the call. */
 export function partOf(call: Call, me: string): Part {
   const mine = call.legs.filter((leg) => leg.user === me);
   const open = mine.find((leg) => leg.left_at === null && leg.result !== "elsewhere");
   if (open && call.state !== "ended") {
-    if (call.direction === "outbound" && !call.answered_at) return "dialling";
+    if (hasDialled(call, me) && !call.answered_at) return "dialling";
     if (!open.answered_at) return "ringing";
     return call.state === "held" ? "held" : "talking";
   }
@@ -92,9 +106,11 @@ export function partOf(call: Call, me: string): Part {
   if (!last) return "none";
   if (mine.some((leg) => leg.result === "transferred") && call.state !== "ended") return "passed_on";
   if (mine.some((leg) => leg.answered_at)) return "over";
-  if (call.direction === "outbound") return "over";
+  if (hasDialled(call, me)) return "over";
   if (last.result === "elsewhere") return "elsewhere";
-  return call.state === "ended" || last.result === "cancelled" ? "gave_up" : "rang_out";
+  if (call.state === "ended" || last.result === "cancelled") return "gave_up";
+  // A telephone falls silent a moment before it is known why.
+  return last.result === "no_answer" ? "rang_out" : "none";
 }
 
 /** Whether the call is on the person's phone now. */
@@ -109,7 +125,7 @@ export function isMissed(call: Call): boolean {
 
 /** The number of the other party; null when it is withheld. */
 export function otherNumber(call: Call): string | null {
-  return call.direction === "outbound" ? call.to : call.from;
+  return hasDialled(call, self) ? call.to : call.from;
 }
 
 /** Written to a missed call that somebody has called back: then it is done, for everybody. */

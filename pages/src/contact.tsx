@@ -8,6 +8,8 @@ import { link } from "./format";
 import { CreateRecord, EditRecord, LinkRecord } from "./records";
 import { t } from "./texts";
 
+const keyOf = (one: CardContact) => `${one.integration} ${one.model} ${one.id}`;
+
 type Open = "edit" | "link" | "create" | null;
 
 export interface ContactProps {
@@ -26,13 +28,14 @@ export function ContactPart({ call, card, take }: ContactProps) {
     });
   if (!card) return null;
   const { contact, candidates } = card;
+  const others = card.others.filter((one) => !contact || keyOf(one) !== keyOf(contact));
   const ambiguous = contact?.matched === "ambiguous" || (!contact && candidates.length > 0);
   return (
     <section class="contact">
       {contact && !ambiguous && <Record record={contact} />}
       {!contact && !ambiguous && call.direction !== "internal" && <p class="soft">{t("no_contact")}</p>}
       {ambiguous && <Choice candidates={candidates} act={act} />}
-      {card.others.length > 0 && <Others others={card.others} />}
+      {others.length > 0 && <Others others={others} />}
       <Buttons card={card} open={open} setOpen={setOpen} act={act} busy={action.busy} />
       <Fault error={action.error} />
       {open === "edit" && contact && <EditRecord contact={contact} act={act} />}
@@ -101,7 +104,7 @@ function Choice({ candidates, act }: { candidates: CardContact[]; act: (wanted: 
       <h3>{t("ambiguous")}</h3>
       <ul class="plain">
         {candidates.map((one) => (
-          <li key={`${one.integration} ${one.model} ${one.id}`}>
+          <li key={keyOf(one)}>
             <div>
               <strong>{one.name ?? one.id}</strong>{" "}
               <span class="soft">
@@ -131,7 +134,7 @@ function Others({ others }: { others: CardContact[] }) {
     <div class="others">
       <h3>{t("also_in")}</h3>
       {others.map((one) => (
-        <details key={`${one.integration} ${one.model} ${one.id}`}>
+        <details key={keyOf(one)}>
           <summary>
             {one.integration_title}: {one.name ?? one.id}
           </summary>

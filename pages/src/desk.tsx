@@ -77,7 +77,6 @@ const ALIKE: Record<string, string> = {
   no_transfer: "not_now",
   no_hold: "not_now",
   not_recorded: "not_now",
-  pbx_refused: "not_now",
   crm_busy: "crm_down",
 };
 

@@ -48,36 +48,35 @@ function ended(call: Call, part: Part): boolean {
   return part === "passed_on" || Date.now() - Date.parse(call.ended_at ?? call.started_at) < AFTERWARDS_MS;
 }
 
-interface Notice {
-  id: string;
-  text: string;
-}
-
-/** A line for each call that rang here and does no more, though nobody took it here. */
+/** A line for each call that rang here and does no more, though nobody took it here; what it says may become clearer. */
 export function Notices() {
   const { feed, me } = useDesk();
-  const [notices, setNotices] = useState<Notice[]>([]);
+  useChanges(feed);
+  const [silent, setSilent] = useState<string[]>([]);
   useEffect(() => {
     let rang = new Set<string>();
     return feed.listen(() => {
-      const parts = feed.calls.all().map((call): [Call, Part] => [call, partOf(call, me.user.key)]);
-      const fresh = parts.filter(([call]) => rang.has(call.id)).flatMap(([call, part]) => noticeOf(call, part));
-      rang = new Set(parts.filter(([, part]) => part === "ringing").map(([call]) => call.id));
+      const ringing = feed.calls.all().filter((call) => partOf(call, me.user.key) === "ringing");
+      const now = new Set(ringing.map((call) => call.id));
+      const fresh = [...rang].filter((id) => !now.has(id));
+      rang = now;
       if (!fresh.length) return;
-      setNotices((before) => [...before.filter((one) => !fresh.some((other) => other.id === one.id)), ...fresh]);
-      setTimeout(() => setNotices((before) => before.filter((one) => !fresh.includes(one))), NOTICE_MS);
+      setSilent((before) => [...before.filter((id) => !fresh.includes(id)), ...fresh]);
+      setTimeout(() => setSilent((before) => before.filter((id) => !fresh.includes(id))), NOTICE_MS);
     });
   }, [feed, me.user.key]);
   return (
     <div class="notices" role="status">
-      {notices.map((notice) => (
-        <p key={notice.id}>{notice.text}</p>
-      ))}
+      {silent.map((id) => {
+        const text = noticeOf(feed.calls.get(id), me.user.key);
+        return text && <p key={id}>{text}</p>;
+      })}
     </div>
   );
 }
 
-function noticeOf(call: Call, part: Part): Notice[] {
-  if (part !== "elsewhere" && part !== "gave_up" && part !== "rang_out") return [];
-  return [{ id: call.id, text: `${nameOf(call)}: ${t(part, personOf(call.user))}` }];
+function noticeOf(call: Call | undefined, me: string): string | null {
+  const part = call ? partOf(call, me) : "none";
+  if (!call || (part !== "elsewhere" && part !== "gave_up" && part !== "rang_out")) return null;
+  return `${nameOf(call)}: ${t(part, personOf(call.user))}`;
 }

@@ -96,6 +96,7 @@ function Accounts() {
     addEventListener("focus", again); // the CRM's page, where one logs in, is another tab
     return () => removeEventListener("focus", again);
   }, []);
+  const came = new URLSearchParams(location.search).get("result");
   const connect = (name: string) =>
     action.run(async () => {
       location.assign((await api.connect(name)).address);
@@ -109,16 +110,21 @@ function Accounts() {
     <section>
       <h3>{t("accounts")}</h3>
       <p class="soft">{accounts.length ? t("accounts_more") : t("no_accounts")}</p>
+      {came && came !== "connected" && (
+        <p class="fault" role="alert">
+          {t("account_failed")}
+        </p>
+      )}
       <ul class="plain">
         {accounts.map((one) => (
-          <li class="setting" key={one.name}>
+          <li class="setting" key={one.integration}>
             <span>
               {one.title} <AccountState account={one} />
             </span>
             <span class="buttons">
-              {one.account && <button onClick={() => disconnect(one.name)}>{t("disconnect")}</button>}
+              {one.account && <button onClick={() => disconnect(one.integration)}>{t("disconnect")}</button>}
               {one.account?.state !== "connected" && (
-                <button class="main" onClick={() => connect(one.name)}>
+                <button class="main" onClick={() => connect(one.integration)}>
                   {t(one.account ? "connect_again" : "connect")}
                 </button>
               )}

@@ -104,11 +104,10 @@ export class SipPhone {
   }
 
   private connect(given: SipCredentials): void {
-    const extension = given.phone?.split("/").pop() ?? given.username;
     const before = this.ua;
     this.ua = new UA({
       sockets: [new WebSocketInterface(given.server)],
-      uri: `sip:${extension}@${new URL(given.server).hostname}`,
+      uri: given.uri,
       authorization_user: given.username,
       password: given.password,
       realm: given.realm,
@@ -190,7 +189,7 @@ export class SipPhone {
     // Only the engine writes that header, and only where a click of this person has dialled.
     const clicked = request.getHeader(CLICKED) !== undefined;
     if (clicked && expected && Date.now() < expected.until && sameNumber(expected.number, number)) {
-      this.answer(session);
+      setTimeout(() => this.answer(session)); // JsSIP has not yet told everybody of the session
       return;
     }
     this.show({ rings: number === "anonymous" ? "" : number });

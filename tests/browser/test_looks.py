@@ -30,8 +30,8 @@ async def full(anna: Screen) -> None:
     anna.api.records |= {one.id: record(one) for one in both}
     anna.api.others = [record(Candidate("erp", "customer", "K1", "Huber GmbH"))]
     anna.api.accounts = [
-        {"name": "crm", "title": "CRM", "account": {"state": "connected", "expires_at": "2026-12-24T00:00:00Z"}},
-        {"name": "erp", "title": "ERP", "account": None},
+        {"integration": "crm", "title": "CRM", "account": {"state": "connected", "expires_at": "2026-12-24T00:00:00Z"}},
+        {"integration": "erp", "title": "ERP", "account": None},
     ]
     anna.api.ring("m1", "anna", from_="+4315550177")
     anna.api.end("m1", ago_s=600)

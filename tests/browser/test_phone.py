@@ -83,7 +83,7 @@ class ArisPasswords:
         async with aiohttp.ClientSession(headers=headers) as session, session.put(url, json=body) as answer:
             answer.raise_for_status()
         found = {
-            **{"id": name, "username": name, "password": word, "realm": "asterisk", "phone": "main/201-web"},
+            **{"id": name, "username": name, "password": word, "realm": "asterisk", "uri": "sip:201-web@127.0.0.1"},
             **{"server": self._asterisk.wss_address, "expires_at": "2099-01-01T00:00:00Z"},
         }
         self.given.append(found)
@@ -131,7 +131,7 @@ async def test_a_call_rings_in_the_page_and_both_hear_each_other(line: Line) -> 
         await call.answered()
         call.speak(HZ)
         assert abs(await anna.page.evaluate(HEARS) - HZ) < 30
-        await call.hears(sound(0.1))
+        await call.hears(sound(0.05))
         await anna.button("Hang up")
         await call.ended()
         await anna.shows("Telephone in this page: Ready")
@@ -192,7 +192,7 @@ async def test_a_browser_that_dies_in_a_call_frees_the_line(line: Line) -> None:
             call = await rings(dies, anna)
             await anna.button("Answer")
             await call.answered()
-            await call.hears(sound(0.1))
+            await call.hears(sound(0.05))
             devtools = await doomed.new_browser_cdp_session()
             with_crash = asyncio.ensure_future(devtools.send("Browser.crash"))
             await call.ended(PATIENCE_S)

@@ -22,6 +22,6 @@ async def test_a_picture_can_be_taken_anew(browser: Browser, name: str, tmp_path
     assert (await take(browser, name, tmp_path)).read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_documentation_has_these_pictures_and_no_others() -> None:
+async def test_the_documentation_has_these_pictures_and_no_others() -> None:
     assert {path.stem for path in FOLDER.iterdir()} == set(PICTURES)
     assert (TOP / "docs/how-to/take-calls.md").read_text().count("../pictures/") <= len(PICTURES)
