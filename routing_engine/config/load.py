@@ -388,7 +388,8 @@ class _FolderReader:
         notes, text = self._open(*self.snapshot.users)
         # By their files: a PBX with a problem is there all the same.
         known = [PurePosixPath(file).stem for file in self.snapshot.under(PBXS)]
-        found = {} if text is None else read_users(text, notes, known, self.integrations, self.groups)
+        names = known, self.integrations, self.groups
+        found = {} if text is None else read_users(text, notes, *names, self.pbxs)
         self._note(notes)
         return found
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 
+from routing_engine.settings.dialling import may_show
+from routing_engine.settings.pbx import Pbx
 from routing_engine.settings.people import DEFAULT_GROUP, Group, GroupKeys, User, UserKeys, phone_parts
 from routing_engine.settings.spec import nested, read
 from routing_engine.settings.value_types import mapping_of
@@ -70,8 +73,12 @@ def read_users(
     pbxs: Collection[str],
     integrations: Collection[str],
     groups: Collection[str] = (DEFAULT_GROUP,),
+    usable: Mapping[str, Pbx] = MappingProxyType({}),
 ) -> dict[str, User]:
-    """Read users.yaml; what has a problem is left out, and `notes` holds it. The names are those that are known."""
+    """Read users.yaml; what has a problem is left out, and `notes` holds it. The names are those that are known.
+
+    `usable` are the PBXs that have been read.
+    """
     section = read_yaml(text, notes)
     if section is None:
         return {}
@@ -83,6 +90,7 @@ def read_users(
             _check_user(section, one, pbxs, integrations, owners)
             found[key] = one
     _remark_on_gone_groups(section, found.values(), groups)
+    _remark_on_caller_ids(section, found.values(), usable)
     return found
 
 
@@ -120,6 +128,18 @@ def _check_user(
         if name not in integrations:
             sentence = f"'crm' of the user '{user.key}' names the integration '{name}', which is not there"
             section.note(user.key, sentence, suggest(name, integrations))
+
+
+def _remark_on_caller_ids(section: Section, users: Iterable[User], pbxs: Mapping[str, Pbx]) -> None:
+    """Remark which caller IDs will be refused: those that the trunks of a PBX of the person's phones may not show."""
+    for user in users:
+        found = {name: pbxs[name] for phone in user.phones if (name := phone_parts(phone)[0]) in pbxs}
+        for name, pbx in found.items():
+            refused = sorted({one for one in user.caller_ids.values() if not may_show(pbx.keys.numbers, one)})
+            if refused and pbx.keys.dial is not None:
+                sentence = f"'{user.key}' cannot dial with {', '.join(refused)}: 'numbers' of the PBX '{name}' lacks it"
+                remedy = f"add it to pbxs/{name}.yaml, if its trunk may show it"
+                section.notes.remark(section.line_of(user.key), sentence, remedy)
 
 
 def _remark_on_gone_groups(section: Section, users: Iterable[User], groups: Collection[str]) -> None:

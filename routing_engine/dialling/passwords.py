@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -28,6 +28,8 @@ from routing_engine.settings.people import User, phone_parts
 
 #: Of a password nobody guesses; and of a name, which is sent in the clear, nobody learns whose telephone it is.
 _PASSWORD_BYTES, _NAME_BYTES = 32, 8
+#: How long after a new connection, and after one another, it is tried to put the passwords into a PBX.
+PAUSES_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 _log = Logger()
 
@@ -67,9 +69,13 @@ class SessionPasswords:
     """Makes them, ends them, puts them again into a PBX that has forgotten. `wall` is the wall clock. `close` it."""
 
     def __init__(
-        self, site: Callable[[], DialSite], commands: Callable[[str], PbxCommands | None], wall: Callable[[], float]
+        self,
+        site: Callable[[], DialSite],
+        commands: Callable[[str], PbxCommands | None],
+        wall: Callable[[], float],
+        pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
-        self._site, self._commands, self._wall = site, commands, wall
+        self._site, self._commands, self._wall, self._pauses_s = site, commands, wall, pauses_s
         #: By phone: one session each, since the phone can be in one place only.
         self._sessions: dict[str, _Session] = {}
         self._turn = asyncio.Lock()
@@ -152,17 +158,25 @@ class SessionPasswords:
 
     async def _put_again(self, name: str) -> None:
         """Put a password for every telephone of the page, else one that nobody knows: also after a start of ours."""
+        why = ""
+        # A PBX that has just begun answers its manager before its REST interface.
+        for pause_s in self._pauses_s:
+            await asyncio.sleep(pause_s)
+            try:
+                await self._put_all(name)
+                return
+            except (CommandRefused, PbxDown) as error:
+                why = str(error)
+        _log.warning("sip.not_put", pbx=name, why=why)
+
+    async def _put_all(self, name: str) -> None:
         site = self._site()
         pbx = site.pbxs.get(name)
         if pbx is None or pbx.keys.sip is None:
             return
         for phone in _phones(site, pbx, pbx.keys.sip):
             async with self._turn:
-                try:
-                    await self._put(pbx, pbx.keys.sip, phone, self._sessions.get(phone) or _nobody(phone))
-                except (CommandRefused, PbxDown) as error:
-                    _log.warning("sip.not_put", pbx=name, why=str(error))
-                    return
+                await self._put(pbx, pbx.keys.sip, phone, self._sessions.get(phone) or _nobody(phone))
         _log.info("sip.passwords_put", pbx=name, sessions=len(self._sessions))
 
     async def _put(self, pbx: Pbx, sip: SipKeys, phone: str, session: _Session) -> None:

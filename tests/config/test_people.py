@@ -10,6 +10,8 @@ from routing_engine.config.folder import read_folder
 from routing_engine.config.load import Configuration, configure
 from routing_engine.config.people import read_groups, read_users, users_by_phone
 from routing_engine.errors import ConfigError
+from routing_engine.settings.dialling import DialKeys, read_range
+from routing_engine.settings.pbx import Pbx, PbxKeys
 from routing_engine.settings.people import Group, People, User
 from routing_engine.settings.yaml_reader import Problems
 
@@ -36,6 +38,17 @@ def folder(place: Path, groups: str | None, users: str = "anna: {name: Anna, gro
 
 
 # Users
+
+
+def test_a_caller_id_that_the_trunk_may_not_show_is_remarked() -> None:
+    pbx = Pbx("main", PbxKeys(dial=DialKeys(context="out"), numbers=(read_range("+4312345600..+4312345699"),)))
+    text = "anna: {name: Anna, phones: [main/201], caller_ids: {DE: '+4930123', else: '+4312345601'}}\n"
+    notes = Problems("users.yaml")
+    read_users(text, notes, ["main"], [], usable={"main": pbx})
+    assert [str(one) for one in notes.remarks] == [
+        "users.yaml:1: 'anna' cannot dial with +4930123: 'numbers' of the PBX 'main' lacks it; "
+        "add it to pbxs/main.yaml, if its trunk may show it"
+    ]
 
 
 def test_a_phone_belongs_to_one_person() -> None:

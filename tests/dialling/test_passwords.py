@@ -34,7 +34,7 @@ class Kept:
     def __init__(self) -> None:
         self.auth: dict[str, Mapping[str, str]] = {}
         self.unregistered: list[str] = []
-        self.status, self.down = 200, False
+        self.status, self.down, self.fails = 200, False, 0
         self.reachable = True
 
     async def action(self, name: str, fields: Mapping[str, str | Sequence[str]]) -> Sequence[Mapping[str, str]]:
@@ -44,7 +44,8 @@ class Kept:
         raise AssertionError("nobody dials")
 
     async def rest(self, method: str, path: str, body: Mapping[str, JsonField] | None = None) -> int:
-        if self.down:
+        if self.down or self.fails > 0:
+            self.fails -= 1
             raise PbxDown("away")
         fields = cast("Sequence[Mapping[str, str]]", (body or {})["fields"])
         self.auth[path.rpartition("/")[2]] = {one["attribute"]: one["value"] for one in fields}
@@ -117,6 +118,21 @@ async def test_a_pbx_that_forgot_gets_what_counts_and_else_what_nobody_knows() -
     await asyncio.gather(*[one for one in all_._tasks if "put_again" in str(one)])
     assert pbx.lets_in(made)
     assert set(pbx.auth) == {"201-web", "203-web"}
+
+
+async def test_a_pbx_whose_rest_interface_is_not_there_yet_is_asked_again() -> None:
+    pbx = Kept()
+    all_ = SessionPasswords(lambda: SITE, lambda _: pbx, lambda: 1000.0, [0.0, 0.0, 0.0])
+    pbx.fails = 2
+    with capture_logs() as lines:
+        all_.reached(PbxReached("main"))
+        await asyncio.gather(*all_._tasks)
+    assert [one["event"] for one in lines] == ["sip.passwords_put"]
+    pbx.down = True
+    with capture_logs() as lines:
+        all_.reached(PbxReached("main"))
+        await asyncio.gather(*all_._tasks)
+    assert [(one["event"], one["why"]) for one in lines] == [("sip.not_put", "away")]
 
 
 async def test_a_password_that_is_too_old_ends_by_itself() -> None:
