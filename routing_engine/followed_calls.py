@@ -279,6 +279,9 @@ class FollowedCalls:
         database = self._database = Database(place)
         await database.open()
         queue = self.queue = _queue_of(place, database)
+        if isinstance(queue, OutboxQueue):
+            with suppress(StorageError):  # it is down: the leases run out
+                await queue.take_back(time.time())
         self._planner = DeliveryPlanner(queue, time.time)
         book = CallBook(database, self._events.publish, self._planner.plan, self._contact_of, queue.forget)
         if not await book.open():

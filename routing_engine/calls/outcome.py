@@ -62,7 +62,8 @@ def hangup_by(call: CallFacts, parties: Parties, met: Sequence[Meeting]) -> Hang
     present = {one.uniqueid: one for one in (main, *last, *(_own_caller(parties) if not last else ()))}
     asked = [(one.requested_at, one) for one in present.values() if one.requested_at is not None]
     if not asked:
-        return "system"
+        # A call record does not say who hung up.
+        return None if main.from_history else "system"
     first = min(asked, key=lambda one: one[0])[1]
     return "user" if first.kind == "phone" and first is not parties.other else "other"
 

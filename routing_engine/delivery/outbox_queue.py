@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -13,6 +14,20 @@ from routing_engine.delivery import outbox_table
 from routing_engine.delivery.jobs import LEASE_S, Job, JobState, NewJob
 
 T = TypeVar("T")
+
+
+def _is_gone(token: str) -> bool:
+    """Return whether the process that took a job has ended. One with our own number has: we have taken none yet."""
+    process = token.partition(".")[0]
+    if not process.isdecimal() or int(process) == os.getpid():
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False  # somebody's, perhaps: the lease tells
+    return False
 
 
 class Transactions(Protocol):
@@ -45,9 +60,16 @@ class OutboxQueue:
         due = await self.next_due(lane)
         if due is None or due > now:
             return None
-        token = uuid.uuid4().hex
+        token = f"{os.getpid()}.{uuid.uuid4().hex}"
         work = partial(outbox_table.claim, lane=lane, now=now, token=token, lease_s=self._lease_s)
         return await self._database.write(work)
+
+    async def take_back(self, now: float) -> None:
+        """Let jobs be due that a process has taken which is not there any more: to be called before work begins.
+
+        Their lease would do the same, half a minute later; meanwhile nothing of their calls would go out.
+        """
+        await self._database.write(partial(outbox_table.take_back, gone=_is_gone, now=now))
 
     async def keep(self, jobs: Sequence[Job], now: float) -> None:
         """Say that these jobs are still under way."""

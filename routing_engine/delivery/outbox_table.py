@@ -7,7 +7,7 @@ an index, whatever stands in the table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from sqlalchemy import (
@@ -82,6 +82,14 @@ def claim(connection: Connection, lane: str, now: float, token: str, lease_s: fl
     taken = {"taken": token, "due": now + lease_s, "tries": found["tries"] + 1}
     connection.execute(update(OUTBOX).where(OUTBOX.c.id == found["id"]).values(**taken))
     return _job({**found, **taken})
+
+
+def take_back(connection: Connection, gone: Callable[[str], bool], now: float) -> None:
+    """Let jobs be due whose token is that of somebody who is gone."""
+    taken = connection.execute(select(OUTBOX.c.id, OUTBOX.c.taken).where(OUTBOX.c.taken != "")).all()
+    for number, token in taken:
+        if gone(token):
+            connection.execute(update(OUTBOX).where(OUTBOX.c.id == number).values(taken="", due=now))
 
 
 def keep(connection: Connection, jobs: Iterable[Job], until: float) -> None:

@@ -109,6 +109,11 @@ class Engine:
         bad = ("call.error", "source.failed", "service.cut")
         return [*self.noise, *(line for line in self.log if line["event"] in bad)]
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def kill(self) -> None:
         """End it as a crash would."""
         self._signal(signal.SIGKILL)

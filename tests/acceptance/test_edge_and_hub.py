@@ -19,8 +19,9 @@ from rig.stage import desk
 from tests.wire import Wire
 
 from .engine import Engine, write_configuration
+from .outside import Outside, outside, write
 from .stage import House, Stage
-from .test_followed_calls import ROUTES, Outside, outside, write
+from .test_followed_calls import ROUTES
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 
@@ -72,7 +73,7 @@ def write_both(folder: Path, house: House, crm: Outside, port: int) -> None:
     hub, edge = folder / "hub", folder / "edge"
     for one in (hub, edge):
         one.mkdir()
-        write(one, house, crm)
+        write(one, house.asterisk, crm)
     (hub / "engine.yaml").write_text(HUB)
     (hub / "pbxs/main.yaml").write_text("edge: office\nrecordings: ari\n")
     with (hub / "environment").open("a") as file:

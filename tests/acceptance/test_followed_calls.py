@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import io
 import json
 import subprocess
 import wave
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiohttp import web
 
-from rig.conf import MANAGER_USER, READER
 from rig.stage import desk
 
 from .engine import PROGRAM, Engine
-from .middleware import Journal
+from .outside import ANNA, Outside, outside, write
 from .stage import House, Stage, engine_of
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 
-ANNA, NOBODY_KNOWN = "+436641112223", "+436649998887"
+NOBODY_KNOWN = "+436649998887"
 ROUTES = {
     "to_anna": "default: {to: {extension: '1001'}}\n",
     "recorded": ("rules: [{to: {extension: '1001'}, set: {record: 'yes'}}]\ndefault: {to: {extension: '1001'}}\n"),
@@ -37,112 +31,6 @@ ROUTES = {
         "default: {to: {hangup: busy}}\n"
     ),
 }
-KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
-#: A CRM of one's own, described as an integrator would.
-DESCRIPTION = """
-title: Ours
-settings: {server: {example: 'https://crm.example.com', pattern: 'https?://[^/]+'}}
-address: '{settings.server}'
-auth: {key: {needs: {key: secret}, headers: {X-Token: '{auth.key}'}}}
-models: {contact: {fields: {id: id, name: name, phone: phone}, numbers: [phone]}}
-records: items
-find_by_phone: [{get: /contacts, query: {phone: '{number.e164}'}}]
-check: {get: /contacts, query: {phone: '0'}}
-log_call:
-  - post: /calls
-    json:
-      subject: '{call.subject}'
-      who: '{record.id}'
-      key: '{call.id}'
-      outcome: '{call.outcome}'
-    capture: {crm_id: id}
-attach_recording:
-  - {post: '/calls/{call.crm_id}/sound', multipart: {name: '{call.recording_name}', sound: '{call.recording}'}}
-update_call: [{patch: '/calls/{call.crm_id}', json: {subject: '{call.subject}', text: '{call.body}'}}]
-"""
-
-
-@dataclass
-class Outside:
-    """A CRM and a webhook's receiver of our own."""
-
-    address: str
-    people: dict[str, str]
-    entries: Journal[Mapping[str, Any]]
-    events: Journal[Mapping[str, Any]]
-    sounds: Journal[tuple[str, bytes]]
-
-    def knows(self, number: str, name: str) -> str:
-        """Let the CRM know somebody; return the number."""
-        self.people[number] = name
-        return number
-
-
-@asynccontextmanager
-async def outside() -> AsyncIterator[Outside]:
-    found = Outside("", {ANNA: "Anna Gruber"}, Journal(), Journal(), Journal())
-
-    async def contacts(request: web.Request) -> web.Response:
-        number = request.query["phone"]
-        items = [{"id": "c7", "name": found.people[number], "phone": number}] if number in found.people else []
-        return web.json_response({"items": items})
-
-    async def log(request: web.Request) -> web.Response:
-        found.entries.note(await request.json())
-        return web.json_response({"id": f"e{len(found.entries)}"})
-
-    async def hear(request: web.Request) -> web.Response:
-        found.events.note({**await request.json(), "webhook_id": request.headers["webhook-id"]})
-        return web.Response(status=204)
-
-    async def keep(request: web.Request) -> web.Response:
-        form = await request.post()
-        sound = form["sound"]
-        assert isinstance(sound, web.FileField)
-        found.sounds.note((request.match_info["id"], sound.file.read()))
-        return web.Response(status=204)
-
-    app = web.Application()
-    app.router.add_post("/calls/{id}/sound", keep)
-    app.router.add_get("/contacts", contacts)
-    app.router.add_post("/calls", log)
-    app.router.add_patch("/calls/{id}", log)
-    app.router.add_post("/hook", hear)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.address = "http://{}:{}".format(*runner.addresses[0])
-    try:
-        yield found
-    finally:
-        await runner.cleanup()
-
-
-def write(folder: Path, house: House, crm: Outside) -> None:
-    """What a folder needs beyond routes, so that calls are followed."""
-    host, port = house.asterisk.manager_address
-    web_host, web_port = house.asterisk.http_address
-    files = {
-        "environment": f"AMI_SECRET={house.asterisk.secret}\nTOKEN=t0ken\nHOOK=whsec_{KEY}\n",
-        "pbxs/main.yaml": (
-            f"ami: {{address: '{host}:{port}', user: {MANAGER_USER}, secret: '${{AMI_SECRET}}'}}\n"
-            f"ari: {{address: 'http://{web_host}:{web_port}', user: {READER}, secret: '${{AMI_SECRET}}'}}\n"
-            "recordings: ari\ntrunks: [PJSIP/trunk*]\n"
-        ),
-        "users.yaml": "anna: {name: Anna Berger, email: anna@example.com, phones: [main/1001]}\n",
-        "providers/ours.yaml": DESCRIPTION,
-        "integrations/kontor.yaml": (
-            f"provider: ours\nserver: {crm.address}\nauth: {{key: '${{TOKEN}}'}}\nmodels: {{contact: {{}}}}\n"
-        ),
-        "webhooks/hook.yaml": (
-            f"url: {crm.address}/hook\nsecret: '${{HOOK}}'\nprivate: [127.0.0.0/8]\n"
-            "events: [call.started, call.ringing, call.answered, call.ended, call.missed, recording.ready]\n"
-        ),
-    }
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    (folder / "environment").chmod(0o600)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -154,16 +42,11 @@ async def crm() -> AsyncIterator[Outside]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def engine(house: House, crm: Outside, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
     folder = tmp_path_factory.mktemp("followed")
-    write(folder, house, crm)
+    write(folder, house.asterisk, crm)
     async with engine_of(house.middleware, ROUTES, "match_order: [kontor]\n", folder) as engine:
         await engine.logged("pbx.up")
         yield engine
         assert engine.complaints == []
-
-
-async def ended(crm: Outside, number: str) -> Mapping[str, Any]:
-    event = await crm.events.first(lambda one: one["type"] == "call.ended" and one["data"]["from"] == number)
-    return event["data"]  # type: ignore[no-any-return]
 
 
 async def test_an_answered_call_is_told_and_written_into_the_crm_once(stage: Stage, crm: Outside) -> None:
@@ -172,7 +55,7 @@ async def test_an_answered_call_is_told_and_written_into_the_crm_once(stage: Sta
         taken = await phone.next_call()
         await taken.answered()
         await call.hang_up()
-    told = await ended(crm, ANNA)
+    told = await crm.ended(ANNA)
     assert (told["direction"], told["outcome"], told["user"], told["hangup_by"]) == (
         "inbound",
         "answered",
@@ -219,7 +102,7 @@ async def test_a_call_of_nobody_who_is_known_is_not_written(stage: Stage, crm: O
         call = await stage.call("to_anna", caller=NOBODY_KNOWN)
         await (await phone.next_call()).answered()
         await call.hang_up()
-    told = await ended(crm, NOBODY_KNOWN)
+    told = await crm.ended(NOBODY_KNOWN)
     assert told["contact"] is None
     assert all(one.get("key") != told["id"] for one in crm.entries)
 
@@ -227,7 +110,7 @@ async def test_a_call_of_nobody_who_is_known_is_not_written(stage: Stage, crm: O
 async def test_a_call_that_ended_in_the_emergency_prompt_is_told_so(stage: Stage, crm: Outside, engine: Engine) -> None:
     number = "+436641112277"
     await (await stage.dial("nowhere", caller=number)).ended()
-    told = await ended(crm, number)
+    told = await crm.ended(number)
     lines = (await asked(engine, "explain", told["pbx_call_id"])).splitlines()
     assert "to slaes" in lines[0] or "queue slaes" in lines[0]
     assert any("the dialplan's emergency prompt ended it" in line for line in lines)
@@ -241,7 +124,7 @@ async def test_what_became_of_a_call_is_listed_and_told(stage: Stage, crm: Outsi
         call = await stage.call("to_anna", caller=number)
         await (await phone.next_call()).answered()
         await call.hang_up()
-    told = await ended(crm, number)
+    told = await crm.ended(number)
     (listed,) = [json.loads(line) for line in (await asked(engine, "calls", "--caller", number, "--json")).splitlines()]
     assert (listed["id"], listed["outcome"], listed["user"]) == (told["id"], "answered", "anna")
     said = await asked(engine, "explain", told["id"])
@@ -257,7 +140,7 @@ async def asked(engine: Engine, *words: str) -> str:
 
 
 async def test_a_pbx_that_a_reload_brings_is_followed(house: House, crm: Outside, tmp_path: Path) -> None:
-    write(tmp_path, house, crm)
+    write(tmp_path, house.asterisk, crm)
     pbx, users = tmp_path / "pbxs" / "main.yaml", tmp_path / "users.yaml"
     kept = pbx.read_text()
     pbx.unlink()
