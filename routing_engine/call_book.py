@@ -12,6 +12,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import TypeAlias
 
@@ -169,6 +170,10 @@ class CallBook:
         if call_id != facts.id:
             self._aliases[facts.id] = call_id
         return self._calls.get(call_id)
+
+    async def newest_start(self, pbx: str) -> float | None:
+        """Return when the newest call of a PBX began; None when there is none. Raises `StorageError`."""
+        return await self._database.read(partial(calls_table.newest_start, pbx=pbx))
 
     async def pbx_of(self, call_id: str) -> str | None:
         """Return the PBX of a call; None where there is none with this id. Raises `StorageError`."""

@@ -47,6 +47,7 @@ class FollowedPbx:
             self._hear,
             missing=lambda: self.tracker.missing,
             reached=lambda: publish(PbxReached(pbx.name)),
+            heard_until=self._heard_until,
         )
         self._task = asyncio.create_task(self._carry(), name=f"calls of {pbx.name}")
         self.watcher.start()
@@ -62,6 +63,11 @@ class FollowedPbx:
                 name, kind = type(event).__name__, type(error).__name__
                 _log.error("pbx.event_failed", pbx=self.pbx.name, name=name, error=kind, traceback=frames)
             self._failed = True
+
+    async def _heard_until(self) -> float | None:
+        with suppress(StorageError):  # it is down: what it knows is taken up later
+            return await self._book.newest_start(self.pbx.name)
+        return None
 
     async def _carry(self) -> None:
         while True:

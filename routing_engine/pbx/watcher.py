@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -31,6 +31,8 @@ LIST_S = 60.0
 TICK_S = 1.0
 #: How often at most an event that is not believed makes us ask whether the mark is still there.
 DOUBT_S = 1.0
+#: What ended while the engine was away for longer is left to others.
+LONGEST_GAP_S = 7 * 86_400.0
 #: How long is waited before a database with call records is asked once more.
 HISTORY_AGAIN_S = (1.0, 2.0, 5.0, 10.0)
 #: After so many events in one go others get their turn: calls are routed in the same loop.
@@ -44,11 +46,17 @@ Hear: TypeAlias = Callable[[PbxEvent], None]
 _log = Logger()
 
 
+async def nobody_heard() -> float | None:
+    """Return None: nobody has listened before."""
+    return None
+
+
 class PbxWatcher:
     """Follows one PBX between `start` and `close`, and tells `hear` what happens there, in order.
 
-    `folder` is the configuration's. `missing` says whether calls are gone of which nobody heard the end. All channels
-    are listed every `list_s` seconds. `reached` is told when there is a new connection.
+    `folder` is the configuration's. `missing` says whether calls are gone of which nobody heard the end, `heard_until`
+    when somebody listened last before this start. All channels are listed every `list_s` seconds. `reached` is told
+    when there is a new connection.
     """
 
     def __init__(
@@ -58,11 +66,13 @@ class PbxWatcher:
         hear: Hear,
         wall: Callable[[], float] = time.time,
         missing: Callable[[], bool] = lambda: False,
+        heard_until: Callable[[], Awaitable[float | None]] = nobody_heard,
         list_s: float = LIST_S,
         reached: Callable[[], None] = lambda: None,
     ) -> None:
         self._reached = reached
         self.pbx, self._hear, self._wall, self._missing = pbx, hear, wall, missing
+        self._heard_until = heard_until
         self._history = history_of(pbx.keys.history, folder)
         self._list_s = list_s
         self._client = AmiClient(server_of(pbx, CLASSES))
@@ -212,10 +222,15 @@ class PbxWatcher:
             return
         self._listed, self._least_s = True, None
         self._ahead_s = snapshot.at - self._wall()
-        await self._tell_history(known or snapshot.at)
+        await self._tell_history(known or await self._before_start(snapshot.at))
         self._tell(HistoryRead(snapshot.at))
         _log.info("pbx.up", pbx=self.pbx.name, channels=len(snapshot.channels))
         self._reached()
+
+    async def _before_start(self, at: float) -> float:
+        """Return when somebody listened last before this start: what ended since then stands in the history alone."""
+        heard = await self._heard_until()
+        return at if heard is None else max(heard, at - LONGEST_GAP_S)
 
     async def _agree(self, after_gap: bool) -> tuple[bool, bool]:
         """Agree on the mark of genuine events; return whether it is a new one, and whether events are missing."""

@@ -17,7 +17,6 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
-    func,
     select,
     text,
     tuple_,
@@ -168,9 +167,10 @@ def _calls(connection: Connection, found: Select[str]) -> list[Call]:
     return [call_from_json(one) for one in connection.execute(found).scalars()]
 
 
-def newest_start(connection: Connection) -> float | None:
-    """Return when the newest call began; None when there is none."""
-    found = connection.execute(select(func.max(CALLS.c.started_ms))).scalar()
+def newest_start(connection: Connection, pbx: str | None = None) -> float | None:
+    """Return when the newest call began, of one PBX or of all; None when there is none."""
+    newest = select(CALLS.c.started_ms).order_by(CALLS.c.started_ms.desc()).limit(1)
+    found = connection.execute(newest if pbx is None else newest.where(CALLS.c.pbx == pbx)).scalar()
     return None if found is None else found / 1000
 
 

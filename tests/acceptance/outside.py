@@ -37,6 +37,8 @@ log_call:
       key: '{call.id}'
       outcome: '{call.outcome}'
     capture: {crm_id: id}
+find_call:
+  - {get: /calls, query: {key: '{call.id}'}, records: items, id: id}
 attach_recording:
   - {post: '/calls/{call.crm_id}/sound', multipart: {name: '{call.recording_name}', sound: '{call.recording}'}}
 update_call: [{patch: '/calls/{call.crm_id}', json: {subject: '{call.subject}', text: '{call.body}'}}]
@@ -93,6 +95,11 @@ async def outside() -> AsyncIterator[Outside]:
         found.entries.note(await request.json())
         return web.json_response({"id": f"e{len(found.entries)}"})
 
+    async def entries(request: web.Request) -> web.Response:
+        keys = [one.get("key") for one in found.entries]
+        wanted = request.query["key"]
+        return web.json_response({"items": [{"id": f"e{keys.index(wanted) + 1}"}] if wanted in keys else []})
+
     async def hear(request: web.Request) -> web.Response:
         found.heard[request.headers["webhook-id"]] += 1
         if found.heard[request.headers["webhook-id"]] == 1:
@@ -109,6 +116,7 @@ async def outside() -> AsyncIterator[Outside]:
     app = web.Application()
     app.router.add_post("/calls/{id}/sound", keep)
     app.router.add_get("/contacts", contacts)
+    app.router.add_get("/calls", entries)
     app.router.add_post("/calls", log)
     app.router.add_patch("/calls/{id}", log)
     app.router.add_post("/hook", hear)

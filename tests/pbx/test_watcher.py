@@ -22,7 +22,7 @@ from routing_engine.pbx.watcher import PbxWatcher
 from routing_engine.settings.listeners import HostPort
 from routing_engine.settings.pbx import AmiKeys, HistoryKeys, Pbx, PbxKeys
 from tests.asterisk.manager import SECRET, Manager, managing
-from tests.pbx.test_history import ROW
+from tests.pbx.test_history import ENDED, ROW
 
 pytestmark = pytest.mark.io
 
@@ -152,6 +152,22 @@ async def test_what_ended_meanwhile_comes_from_the_history(tmp_path: Path) -> No
     (tmp_path / "Master.csv").write_text(ROW)
     async with managing() as manager:
         one = Followed(manager, tmp_path, HistoryKeys("Master.csv"))
+        one.watcher.start()
+        await one.answer_list()
+        await one.until(lambda told: any(isinstance(event, HistoryRead) for event in told))
+        await one.watcher.close()
+    assert kinds(one.told) == ["Snapshot", "HistoryRow", "HistoryRead"]
+
+
+async def test_what_ended_hours_ago_while_the_engine_was_away_comes_from_the_history_too(tmp_path: Path) -> None:
+    (tmp_path / "Master.csv").write_text(ROW.replace("18:27", "15:27"))
+
+    async def heard() -> float:
+        return ENDED - 3 * 3600 - 60
+
+    async with managing() as manager:
+        one = Followed(manager, tmp_path, HistoryKeys("Master.csv"))
+        one.watcher = PbxWatcher(one.pbx, tmp_path, one._hear, heard_until=heard)
         one.watcher.start()
         await one.answer_list()
         await one.until(lambda told: any(isinstance(event, HistoryRead) for event in told))
