@@ -9,6 +9,7 @@ from routing_engine.asterisk.console import AsteriskConsole
 from routing_engine.cli.common import print_json
 from routing_engine.cli.examination import ENGINE, Finding, Folder, show
 from routing_engine.cli.examine_asterisk import look_at_asterisk
+from routing_engine.cli.examine_hub import look_at_hub
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -33,4 +34,5 @@ def examine(options: argparse.Namespace) -> Iterator[Finding]:
     folder = Folder(options.config)
     for look in ENGINE:
         yield from look(folder)
+    yield from look_at_hub(folder)
     yield from look_at_asterisk(folder, AsteriskConsole(options.asterisk))

@@ -98,7 +98,8 @@ def look_at_revision(folder: Folder) -> Iterator[Finding]:
 
 def look_at_engine(folder: Folder) -> Iterator[Finding]:
     """Does the engine of this folder listen?"""
-    listener = folder.configuration.settings.listeners.fastagi if folder.configuration else None
+    listeners = folder.configuration.settings.listeners if folder.configuration else None
+    listener = None if listeners is None else listeners.fastagi or listeners.http
     if listener is None or not listener.port:
         yield Finding("engine", "unknown", "where it listens is not known: engine.yaml names no port")
     else:

@@ -36,6 +36,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _look_at(pbx: Pbx, folder: Path, program: str) -> list[Finding]:
+    if pbx.keys.ami is None:
+        sentence = f"the engine beside it follows it: the edge '{pbx.keys.edge}'"
+        return [Finding("edge", "unknown", sentence, f"call 'routing-engine pbx check {pbx.name}' there")]
     # late: `pbx --help` needs no protocol
     from routing_engine.asterisk.console import AsteriskConsole  # late: with what asks
     from routing_engine.cli.examine_pbx import check_pbx  # late: with what asks

@@ -54,7 +54,7 @@ _JITTER = 0.3
 _CONNECT_S = 10.0
 HEALTH_S = 5.0
 #: What a hub means that does not even begin to talk.
-_STATUSES = {
+STATUSES = {
     401: ("no_key", "the hub does not know the key", "look at hub.key here and at api_keys of the hub"),
     403: ("no_right", "the key has no right 'edge' at the hub", "write may: [edge] there"),
     404: ("no_hub", "there is no /v1/edges at that address", "look at hub.address; the hub may be older"),
@@ -127,7 +127,7 @@ class HubLine:
             except LineFault as fault:
                 why = (fault.code, fault.sentence, fault.remedy)
             except aiohttp.WSServerHandshakeError as error:
-                why = _STATUSES.get(error.status, ("hub_down", f"the hub answered {error.status}", ""))
+                why = STATUSES.get(error.status, ("hub_down", f"the hub answered {error.status}", ""))
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 why = ("hub_down", f"it cannot be reached: {type(error).__name__}", "")
             except Exception as error:  # a fault of ours must not end the line for good
