@@ -27,6 +27,7 @@ from routing_engine.storage.database import Database
 from routing_engine.web.accounts_api import AccountsApi
 from routing_engine.web.api import ApiListener
 from routing_engine.web.calls_api import CallsApi
+from routing_engine.web.clicks_api import ClicksApi
 from routing_engine.web.contacts_api import ContactsApi
 from routing_engine.web.decide import DecideApi
 from routing_engine.web.dial_api import DialApi
@@ -94,12 +95,13 @@ class ApiService:
         offers += [self._people.api, self._people.oidc, accounts]
         self._people.api.accounts = accounts.of
         self._people.api.title = lambda name: desks.site().title(name)
+        offers.append(ClicksApi(desks.site, self._dialler.dial))
         return offers
 
     def _dialling(self, book: CallBook) -> DialApi:
         calls, changes = self._calls, CallChanges()
         self._events.subscribe_at_once(CallChanged, changes.heard)
-        dialler = Dialler(calls.dial_site, book, calls.commands, changes, _new_call_id)
+        dialler = self._dialler = Dialler(calls.dial_site, book, calls.commands, changes, _new_call_id)
         return DialApi(dialler, CallControl(calls.dial_site, calls.commands, changes, calls.pbx_site), book)
 
     @property

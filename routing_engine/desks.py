@@ -10,8 +10,9 @@ from routing_engine.calls.ports import CallLog, EntryUser
 from routing_engine.contacts import ContactMatcher, ContactModel, contact_models
 from routing_engine.delivery.call_log_target import CallLogTarget
 from routing_engine.desk.own_account import PersonalDesk, PersonalLog
+from routing_engine.desk.pops import Screens
 from routing_engine.desk.site import DeskSite, Writer
-from routing_engine.engine import ActiveConfig, own_accounts, record_desks
+from routing_engine.engine import ActiveConfig, own_accounts, record_desks, screens
 from routing_engine.errors import ProviderUnreachable
 from routing_engine.lookup.limited_log import LimitedCallLog, LimitedRecordDesk
 from routing_engine.settings.people import User, phone_parts
@@ -22,6 +23,7 @@ class Desks:
 
     def __init__(self, active: Callable[[], ActiveConfig], targets: Callable[[], Mapping[str, CallLogTarget]]) -> None:
         self._active, self._targets = active, targets
+        self._screens: tuple[ActiveConfig, Screens] | None = None
         self._made: tuple[ActiveConfig, DeskSite] | None = None
 
     def site(self) -> DeskSite:
@@ -72,6 +74,16 @@ class Desks:
             return usual
         limited = LimitedCallLog(own, active.limiters[integration])
         return PersonalLog(account, limited, usual, f"{user.key} in {integration}")
+
+    def screens(self) -> Screens:
+        """Return the systems that show calls to their people."""
+        active = self._active()
+        if self._screens is None or self._screens[0] is not active:
+            self._screens = active, Screens(screens(active), self._person)
+        return self._screens[1]
+
+    async def _person(self, integration: str, user_key: str) -> EntryUser:
+        return await self._owner(integration, self._active().configuration.users.get(user_key))
 
     async def _writer(self, integration: str, user: User | None) -> Writer | None:
         desk, active = self.site().desk_of(integration), self._active()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from routing_engine.call import CallRun
 from routing_engine.calls.own_accounts import HasAccounts, OwnAccount
-from routing_engine.calls.ports import CallLog, KeepsRecords, LogsCalls, RecordDesk
+from routing_engine.calls.ports import CallLog, CallScreen, HasScreens, KeepsRecords, LogsCalls, RecordDesk
 from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.route.walk import languages_of, prompts_of
 from routing_engine.config.store import ConfigStore, Configuration
@@ -26,7 +26,7 @@ from routing_engine.core.ports import Channel, FileFindings, FileSearch, Lookup,
 from routing_engine.errors import Problem
 from routing_engine.lookup.cache import Cache
 from routing_engine.lookup.caching import CachingLookup
-from routing_engine.lookup.limited_log import LimitedCallLog, LimitedRecordDesk
+from routing_engine.lookup.limited_log import LimitedCallLog, LimitedRecordDesk, LimitedScreen
 from routing_engine.lookup.limiter import Limiter
 from routing_engine.lookup.observed import ObservedLookup
 from routing_engine.lookup.search import Search
@@ -160,6 +160,18 @@ def own_accounts(active: ActiveConfig, person: str, mark: str) -> dict[str, OwnA
         account = live.account(person, mark) if isinstance(live, HasAccounts) else None
         if account is not None:
             found[name] = account
+    return found
+
+
+def screens(active: ActiveConfig) -> dict[str, CallScreen]:
+    """Return what shows people who is calling, by integration, of those that are to (`pop: true`)."""
+    found, mirrors = dict[str, CallScreen](), _mirrors(active.providers)
+    for name, provider in active.providers.items():
+        live = mirrors[name].live if name in mirrors else provider
+        wanted = active.configuration.integrations[name].pop
+        screen = live.screen() if wanted and isinstance(live, HasScreens) else None
+        if screen is not None:
+            found[name] = LimitedScreen(screen, active.limiters[name])
     return found
 
 

@@ -32,6 +32,7 @@ from routing_engine.delivery.recording_target import WAIT_S, RecordingTarget
 from routing_engine.delivery.webhook import Webhook
 from routing_engine.delivery.worker import DeliveryWorker, lanes_of
 from routing_engine.desk.actions import ContactDesk, UnknownCallers
+from routing_engine.desk.pops import CallPops
 from routing_engine.desks import Desks, matcher_of
 from routing_engine.dialling.dialler import DialSite
 from routing_engine.edges.hub import EdgeHub, EdgeRules
@@ -88,6 +89,7 @@ class FollowedCalls:
         self.hub: EdgeHub | None = None
         self.desks = Desks(active, lambda: self._targets)
         self.desk: ContactDesk | None = None
+        self._pops = CallPops(self.desks.screens)
 
     async def open(self, configuration: Configuration) -> tuple[Database, CallBook]:
         """Have the database and the book before any PBX needs them: for who offers calls to others."""
@@ -156,6 +158,7 @@ class FollowedCalls:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self.hub is not None:
             self.hub.close()
+        await self._pops.close()
         for followed in self._pbxs.values():
             await followed.close()
         if self._worker is not None:
@@ -184,6 +187,7 @@ class FollowedCalls:
         if self._waking is None:
             self._waking = asyncio.create_task(self._wake())
         call = event.call
+        self._pops.changed(call)
         if "call.ended" in event.kinds and call.merged_into is None:
             self._ended[call.direction, call.outcome or "unknown"] += 1
             _log.info(

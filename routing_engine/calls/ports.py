@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from routing_engine.calls.call import CallOutcome, Direction, Sentiment
-from routing_engine.core.model import Record
+from routing_engine.core.model import Json, Record
 
 #: When the entry of a CRM is made: when the call begins, to be changed at its end; or when it is over.
 LogAt: TypeAlias = Literal["start", "end"]
@@ -187,6 +187,41 @@ class PbxCommands(Protocol):
 
         Raises `PbxDown` where nobody answers, or the PBX has no `ari`.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class ClickToDial:
+    """Somebody has clicked on a number in a system: who it is there, and the id of the click ("" where it has none)."""
+
+    number: str
+    user: str
+    id: str = ""
+
+
+@runtime_checkable
+class TakesClicks(Protocol):
+    """What a provider's settings keep when its system may tell us of clicks on numbers."""
+
+    def click(self, told: Json) -> ClickToDial | None:
+        """Return the click; None where whoever tells of it does not prove to be the system, or says too little."""
+
+
+@runtime_checkable
+class HasScreens(Protocol):
+    """What a provider keeps beside `Provider` when its system can show people who is calling."""
+
+    def screen(self) -> CallScreen | None:
+        """Return what shows it; None where the system cannot."""
+
+
+class CallScreen(Protocol):
+    """A system that shows its people who is calling: `entry.user` is the person, `entry.contact` the caller."""
+
+    async def pop(self, entry: LogEntry) -> Mapping[str, str] | None:
+        """Show it; return what `close` needs to know, None where it cannot be shown (yet): of nobody, say."""
+
+    async def close(self, entry: LogEntry, shown: Mapping[str, str]) -> None:
+        """Take it away again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from routing_engine.calls.ports import WritesCalls
 from routing_engine.settings.call_log import NO_CALLS, CallLogKeys
+from routing_engine.settings.integration import ShowsCalls
 from routing_engine.settings.yaml_reader import Section
 
 
@@ -21,3 +22,10 @@ def call_log_of(section: Section, provider: str, keys: CallLogKeys, settings: ob
         sentence = f"'{provider}' writes calls to a record, and an unmatched call has none"
         (section.section("log") or section).note("unmatched", sentence, "write unmatched: skip")
     return keys if wanted else None
+
+
+def check_pop(section: Section, provider: str, wanted: bool, settings: object) -> None:
+    """Note a system that is to show calls, and cannot."""
+    if wanted and not (isinstance(settings, ShowsCalls) and settings.shows_calls):
+        remedy = "remove 'pop': the page of calls shows who is calling"
+        section.note("pop", f"'{provider}' has no way to show people who is calling", remedy)

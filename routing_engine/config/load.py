@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
-from routing_engine.config.call_log import call_log_of
+from routing_engine.config.call_log import call_log_of, check_pop
 from routing_engine.config.engine_yaml import EngineSettings, load_part, read_settings
 from routing_engine.config.examples import Example, failures
 from routing_engine.config.folder import (
@@ -284,7 +284,7 @@ class _FolderReader:
 
     def _read_provider(self, section: Section, name: str) -> Integration | None:
         # The other keys are the provider's: it alone knows them, and reads them below.
-        keys = read(section, IntegrationKeys, "the integration", only=("provider", "mirror", "log"))
+        keys = read(section, IntegrationKeys, "the integration", only=("provider", "mirror", "log", "pop"))
         provider, mirror = keys.provider, keys.mirror
         known: Mapping[str, ReadProvider | None] = self.described if provider in self.described else self.providers
         if provider not in known:
@@ -297,8 +297,9 @@ class _FolderReader:
             return None
         found = of_provider(section, name)
         log = call_log_of(section, provider, keys.log, found.settings)
+        check_pop(section, provider, keys.pop, found.settings)
         if mirror is None:
-            return Integration(name, provider, found.models, found.settings, found.limits, log=log)
+            return Integration(name, provider, found.models, found.settings, found.limits, log=log, pop=keys.pop)
         listings = {model: listing_of(found.settings, model) for model in found.models}
         check_listing(section, provider, listings)
         listed = {model: one for model, one in found.models.items() if listings[model]}
@@ -308,7 +309,8 @@ class _FolderReader:
             model: replace(one, mirrored=True, by_field=True, attempts=max(1, one.attempts))
             for model, one in listed.items()
         }
-        return Integration(name, provider, {**found.models, **mirrored}, found.settings, found.limits, mirror, log=log)
+        models = {**found.models, **mirrored}
+        return Integration(name, provider, models, found.settings, found.limits, mirror, log=log, pop=keys.pop)
 
     def _facts(self) -> dict[str, IntegrationFacts]:
         return {name: None if found is None else found.models for name, found in self.integrations.items()}

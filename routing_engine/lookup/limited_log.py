@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from routing_engine.calls.ports import (
     CallLog,
+    CallScreen,
     CrmEntry,
     EntryContact,
     EntryUser,
@@ -97,3 +98,18 @@ class LimitedRecordDesk:
     async def edit(self, model: str, record_id: str, fields: Mapping[str, str], owner: EntryUser | None = None) -> None:
         """Change some fields of a record."""
         await self._limiter.run(partial(self._inner.edit, model, record_id, fields, owner))
+
+
+class LimitedScreen:
+    """Keeps the port `CallScreen` in front of another. A telephone that rings waits for nobody: it has no later."""
+
+    def __init__(self, inner: CallScreen, limiter: Limiter) -> None:
+        self._inner, self._limiter = inner, limiter
+
+    async def pop(self, entry: LogEntry) -> Mapping[str, str] | None:
+        """Show who is calling."""
+        return await self._limiter.run(partial(self._inner.pop, entry), early=True)
+
+    async def close(self, entry: LogEntry, shown: Mapping[str, str]) -> None:
+        """Take it away again."""
+        await self._limiter.run(partial(self._inner.close, entry, shown))

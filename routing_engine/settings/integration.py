@@ -141,6 +141,8 @@ class Integration:
     unusable: str = ""
     # None: no call is written there.
     log: CallLogKeys | None = None
+    # Whether it shows its people who is calling.
+    pop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,15 @@ class ProviderSetup:
     settings: object
     models: Mapping[str, Model]
     limits: RateLimits = RateLimits()
+
+
+@runtime_checkable
+class ShowsCalls(Protocol):
+    """What a provider's settings keep when its system may show people who is calling."""
+
+    @property
+    def shows_calls(self) -> bool:
+        """Whether it can."""
 
 
 @runtime_checkable
@@ -359,6 +370,13 @@ class IntegrationKeys:
         CallLogKeys(),
         "which calls are written into the system, and how",
         usual="as the table there, where the provider can write calls",
+    )
+
+    pop: bool = setting(
+        flag(),
+        False,
+        "`true` lets the system [show its people who is calling](#pop), where its description has a way to",
+        example="true",
     )
 
     def check(self, section: Section, what: str) -> None:

@@ -26,6 +26,7 @@ from routing_engine.web.pace import Paces
 from routing_engine.web.pages import Pages
 from routing_engine.web.repeats import Repeats
 from routing_engine.web.requests import (
+    FORM,
     NOBODY,
     Actor,
     ApiAnswer,
@@ -36,6 +37,7 @@ from routing_engine.web.requests import (
     StreamAnswer,
     bad_value,
     read_body,
+    read_form,
 )
 
 #: More connections at a time are no programs of one site.
@@ -152,7 +154,8 @@ class ApiListener(HttpListener):
 
 async def _request(request: web.BaseRequest, row: Endpoint, actor: Actor, values: Mapping[str, str]) -> ApiRequest:
     query = _query(request, row)
-    body = read_body(await _body(request))
+    raw = await _body(request)
+    body = read_form(raw) if row.form and request.content_type == FORM else read_body(raw)
     for name in body:
         # A misspelt one must not be lost in silence.
         if row.members and name not in row.members:

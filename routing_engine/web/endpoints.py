@@ -114,6 +114,8 @@ class Endpoint:
     body: Schema | None = None
     gives: tuple[Gives, ...] = ()
     refuses: tuple[int, ...] = ()
+    #: Of what other systems send: a form is taken as well, `a[b]=c` as {"a": {"b": "c"}}.
+    form: bool = False
     #: Of what others send us back with, such as a log-in: parameters that are not named are let through.
     any_query: bool = False
     #: Whether the audit says who did it, where it changes something.

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -179,6 +180,28 @@ def read_body(raw: bytes) -> JsonObject:
         raise ApiError(400, "not_json", "the body is not JSON", "send a JSON object in UTF-8") from None
     if not isinstance(found, dict):
         raise ApiError(400, "not_an_object", "the body is not a JSON object", "send one: {...}")
+    return found
+
+
+#: How other systems send a form.
+FORM = "application/x-www-form-urlencoded"
+_MOST_PAIRS = 500
+
+
+def read_form(raw: bytes) -> JsonObject:
+    """Return what a form says; `a[b]=c` is {"a": {"b": "c"}}. Raises `ApiError`."""
+    try:
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=_MOST_PAIRS)
+    except ValueError:
+        raise ApiError(400, "not_a_form", "the body is not a form", "send names and values in UTF-8") from None
+    found: JsonObject = {}
+    for name, value in pairs:
+        inside, names = found, name.replace("]", "").split("[")
+        for one in names[:-1]:
+            below = inside.setdefault(one, {})
+            # A name that is a value already has nothing below it.
+            inside = below if isinstance(below, dict) else {}
+        inside[names[-1]] = value
     return found
 
 

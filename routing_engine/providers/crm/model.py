@@ -157,6 +157,16 @@ class Creation:
 
 
 @dataclass(frozen=True, slots=True)
+class ClickPaths:
+    """Where what a system tells of a click has its parts. `secret` is what only the system knows."""
+
+    secret: Path
+    number: Path
+    user: Path
+    id: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Writing:
     """The steps and searches of a description that write. `entry_url` is the page of a call's entry."""
 
@@ -170,6 +180,9 @@ class Writing:
     find_user: tuple[Match, ...] = ()
     create: tuple[Creation, ...] = ()
     edit: tuple[Creation, ...] = ()
+    pop: tuple[RequestStep, ...] = ()
+    close_pop: tuple[RequestStep, ...] = ()
+    click: ClickPaths | None = None
 
     def creation_for(self, model: str) -> Creation | None:
         """Return how a record of a model is created."""

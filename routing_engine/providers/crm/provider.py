@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from routing_engine.calls.own_accounts import OwnAccount
-from routing_engine.calls.ports import CallLog, RecordDesk
+from routing_engine.calls.ports import CallLog, CallScreen, RecordDesk
 from routing_engine.core.bounds import LONGEST_TEXT, check_count, number_texts
 from routing_engine.core.model import Json, Record
 from routing_engine.core.phone import holds_line, read_number, spellings
@@ -36,6 +36,7 @@ from routing_engine.providers.crm.records import (
     same_value,
     where_from,
 )
+from routing_engine.providers.crm.screen import CrmScreen
 from routing_engine.providers.crm.settings import CrmSettings
 from routing_engine.providers.crm.templates import Scope
 from routing_engine.settings.integration import Model
@@ -79,6 +80,10 @@ class CrmProvider:
         if not (writing.create or writing.edit):
             return None
         return CrmRecordDesk(self._name, self._settings, self._mapped, self._client)
+
+    def screen(self) -> CallScreen | None:
+        """Return what shows people who is calling; None where the description has no way to."""
+        return CrmScreen(self._name, self._settings, self._client) if self._description.writing.pop else None
 
     def account(self, person: str, mark: str) -> OwnAccount | None:
         """Return the own account of a person; None where the system has no way for people."""

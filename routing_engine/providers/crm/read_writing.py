@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 
 from routing_engine.calls.ports import LogAt
 from routing_engine.providers.answers.path import Path, read_path
-from routing_engine.providers.crm.model import Attempt, Creation, Match, Writing
+from routing_engine.providers.crm.model import Attempt, ClickPaths, Creation, Match, Writing
 from routing_engine.providers.crm.read_parts import AttemptKeys, StepKeys, read_attempt, read_step, read_steps
 from routing_engine.providers.crm.read_requests import compiled, read_marked
 from routing_engine.providers.crm.read_rules import CONDITION, path
 from routing_engine.providers.crm.requests import Known, Where
 from routing_engine.providers.crm.templates import TextTemplate
 from routing_engine.providers.crm.writing import makes_entry
-from routing_engine.settings.spec import read, setting
+from routing_engine.settings.spec import nested, read, required, setting
 from routing_engine.settings.value_types import TEXT, choice, list_of, one_or_more, parsed, raw, text
 from routing_engine.settings.yaml_reader import Section, YamlValue, suggest
 
@@ -28,6 +28,27 @@ _ANYTHING: frozenset[str] | None = None
 _OBJECT = raw("mapping", {"type": "object"})
 _STEPS = list_of(_OBJECT).called("list of [steps](#a-step)")
 _SEARCHES = list_of(_OBJECT).called("list of [searches](#a-search-for-one)")
+
+
+@dataclass(frozen=True, slots=True)
+class ClickKeys:
+    """Where the parts of a click stand in what the system sends; a form's `data[USER_ID]` is `data.USER_ID`."""
+
+    secret: Path | None = required(
+        path("auth.application_token"), None, "what proves that it is the system", example="auth.application_token"
+    )
+    number: Path | None = required(
+        path("data.PHONE_NUMBER"), None, "the number to be dialled", example="data.PHONE_NUMBER"
+    )
+    user: Path | None = required(path("user"), None, "who has clicked, by the id there", example="data.USER_ID")
+    id: Path | None = setting(path("id"), None, "the id of the click: the same twice is one call")
+
+    @property
+    def paths(self) -> ClickPaths | None:
+        """The parts, where none is missing."""
+        if self.secret is None or self.number is None or self.user is None:
+            return None
+        return ClickPaths(self.secret, self.number, self.user, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +86,25 @@ class WritingKeys:
     )
     edit: tuple[YamlValue, ...] = setting(
         list_of(_OBJECT).called("list of [changes](#edit)"), (), "how fields of a record are changed"
+    )
+    pop: tuple[YamlValue, ...] = setting(
+        _STEPS,
+        (),
+        "how the system shows a person who is calling, while it rings: for each person whose telephone rings, with "
+        "`{user.id}` of the person there",
+    )
+    close_pop: tuple[YamlValue, ...] = setting(
+        _STEPS,
+        (),
+        "how that is taken away again, when somebody else took the call, or it is over; `{pop.NAME}` is what `pop` "
+        "captured",
+        usual="the system takes it away itself",
+    )
+    click: ClickKeys | None = setting(
+        nested(ClickKeys).called("[mapping](#click)"),
+        None,
+        "what the system sends us when somebody clicks on a number in it",
+        usual="clicks in it are not taken",
     )
     entry_url: YamlValue | None = setting(
         raw("text with [values](#values)", TEXT), None, "the address of an entry's page, with `{call.crm_id}`"
@@ -130,6 +170,9 @@ def read_writing(section: Section, keys: WritingKeys, known: Known, usual: Attem
         None if keys.entry_url is None else read_marked(keys.entry_url, call, path=True),
         **steps,
         move_call=moves,
+        click=None if keys.click is None else keys.click.paths,
+        pop=read_steps(_sections(keys.pop), call),
+        close_pop=read_steps(_sections(keys.close_pop), {**call, "pop": _ANYTHING}),
         find_call=_matches(keys.find_call, {**call, **asking}, usual),
         find_user=_matches(keys.find_user, users, usual),
         create=_creations(keys.create, new, usual),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,11 +10,14 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal
 
-from routing_engine.core.model import Template, Value
+from routing_engine.calls.ports import ClickToDial
+from routing_engine.core.model import Json, Template, Value
 from routing_engine.core.ports import Listing
+from routing_engine.core.templates import as_text
+from routing_engine.providers.answers.path import Path as JsonPath
 from routing_engine.providers.crm.auth_methods import fill, host_of, read_auth
 from routing_engine.providers.crm.checks import check_field
-from routing_engine.providers.crm.model import AuthMethod, Description, KnownModel
+from routing_engine.providers.crm.model import AuthMethod, ClickPaths, Description, KnownModel
 from routing_engine.providers.crm.read_description import KnownModelKeys, read_description
 from routing_engine.providers.crm.records import record_page, url_of
 from routing_engine.providers.crm.writing import writes_calls
@@ -33,8 +37,11 @@ from routing_engine.settings.integration import (
 from routing_engine.settings.paths import state_folder
 from routing_engine.settings.spec import nested, read, setting
 from routing_engine.settings.tls import CONNECT_TIMEOUT, CONNECT_TIMEOUT_S, TlsKeys, context_or_usual
+from routing_engine.settings.value_types import secret
 from routing_engine.settings.yaml_reader import Problems, Section
 
+#: A shorter one can be found by trying.
+_SHORTEST = 16
 #: What people write at the top of an integration, and where it stands.
 _INSTEAD = {
     **dict.fromkeys(("url", "base_url", "host"), "address: https://... takes the place of the description's"),
@@ -68,6 +75,8 @@ class CrmSettings:
     max_answer_bytes: int = MIB
     #: The models that a check of the connection searches: those that the operator writes of, else the first.
     checked: tuple[str, ...] = ()
+    #: What the system proves itself with when it tells of a click; "" takes none.
+    click_secret: str = field(default="", repr=False)
     #: Where a recording lies while it is sent to a system that must know its length before.
     folder: Path | None = None
 
@@ -75,6 +84,23 @@ class CrmSettings:
     def writes_calls(self) -> Literal["", "matched", "any"]:
         """Which calls can be written: none, those whose contact is known, or all."""
         return writes_calls(self.description.writing)
+
+    def click(self, told: Json) -> ClickToDial | None:
+        """Return a click that the system tells of; None where it does not prove to be the system."""
+        paths = self.description.writing.click
+        if paths is None or not self.click_secret:
+            return None
+        said = {one: _text(path.first(told)) for one, path in _parts(paths).items()}
+        if not hmac.compare_digest(said["secret"].encode(), self.click_secret.encode()):
+            return None
+        return (
+            ClickToDial(said["number"], said["user"], said.get("id", "")) if said["number"] and said["user"] else None
+        )
+
+    @property
+    def shows_calls(self) -> bool:
+        """Whether the system can show people who is calling."""
+        return bool(self.description.writing.pop)
 
     @property
     def title(self) -> str:
@@ -122,6 +148,12 @@ class CrmKeys:
         "how long connecting may take, TLS included. What bounds the whole is the source's `timeout_s`",
     )
     max_answer_bytes: int = setting(MAX_ANSWER, MIB, "a larger answer is an error")
+    click_secret: str = setting(
+        secret(f"a [secret](integrations.md#secrets), {_SHORTEST} characters at least", _SHORTEST, "take the system's"),
+        "",
+        "what the system proves itself with when somebody [clicks on a number](api.md#clicks-in-a-crm) in it",
+        usual="clicks are not taken",
+    )
 
 
 def read_crm(description: Description, section: Section, name: str, folder: Path | None = None) -> ProviderSetup:
@@ -153,6 +185,7 @@ def read_crm(description: Description, section: Section, name: str, folder: Path
         keys.connect_timeout_s,
         keys.max_answer_bytes,
         tuple(written.names() if (written := section.section("models")) is not None else ()) or (*models,)[:1],
+        keys.click_secret,
         state_folder(place) / "uploads",
     )
     return ProviderSetup(settings, models, limits)
@@ -226,6 +259,15 @@ def _read_model(own: Section | None, name: str, description: Description) -> tup
     model = replace(model, search_names={**usual.search_names, **searched})
     own.close(f"the model '{name}'")
     return model, constants
+
+
+def _parts(paths: ClickPaths) -> Mapping[str, JsonPath]:
+    found = {"secret": paths.secret, "number": paths.number, "user": paths.user}
+    return {**found, "id": paths.id} if paths.id is not None else found
+
+
+def _text(value: Json) -> str:
+    return as_text(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 @lru_cache(maxsize=64)
