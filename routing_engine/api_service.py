@@ -64,7 +64,8 @@ class ApiService:
         self._repeats = self._api.repeats = Repeats(database, time.time)
         await self._api.listen(address.host, address.port)
         self._reports.start()
-        self._people.start(self.stream.review)
+        self._sip.start()
+        self._people.start(self._look_again)
         return self._api.addresses
 
     def _offers(self, configuration: Configuration, database: Database, book: CallBook) -> Sequence[Endpoints]:
@@ -78,12 +79,13 @@ class ApiService:
         self._contacts = ContactsApi(book, desk, desks.site, desks.asked_by_route)
         self._passwords = SessionPasswords(self._calls.dial_site, self._calls.commands, time.time)
         self._events.subscribe_at_once(PbxReached, self._passwords.reached)
+        self._sip = SipApi(self._passwords)
         offers: list[Endpoints] = [CallsApi(book, time.time, number), self._contacts, self._reports, self.stream]
         offers += [
             RecordingApi(book, self._calls),
             DecideApi(self._decisions),
             self._dialling(book),
-            SipApi(self._passwords),
+            self._sip,
         ]
         if self._calls.queue is not None:  # it is there since the book is
             site = _SiteInForce(self._calls, lambda: self._configuration, book)
@@ -103,6 +105,11 @@ class ApiService:
         self._events.subscribe_at_once(CallChanged, changes.heard)
         dialler = self._dialler = Dialler(calls.dial_site, book, calls.commands, changes, _new_call_id)
         return DialApi(dialler, CallControl(calls.dial_site, calls.commands, changes, calls.pbx_site), book)
+
+    def _look_again(self) -> None:
+        """Look whether those who are logged in still are: their streams and telephones end with that."""
+        self.stream.review()
+        self._sip.review()
 
     @property
     def rows(self) -> Sequence[Endpoint]:
@@ -126,6 +133,7 @@ class ApiService:
         await self._reports.close()
         await self._people.close()
         await self._decisions.close()
+        await self._sip.close()
         await self._passwords.close()
         await self._calls.close()
 
