@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from ssl import SSLContext
 
 from routing_engine import __version__
 from routing_engine.asked_decisions import AskedDecisions
 from routing_engine.call_book import CallBook
 from routing_engine.calls.changes import CallChanged, PbxReached, uuid7
+from routing_engine.certificates import CertificateFiles, ListenerCertificate, keep_renewed
+from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.load import Configuration
 from routing_engine.connections import AccessList
 from routing_engine.core.phone import number_text
@@ -21,6 +25,7 @@ from routing_engine.dialling.dialler import Dialler
 from routing_engine.dialling.passwords import SessionPasswords
 from routing_engine.event_bus import EventBus
 from routing_engine.followed_calls import FollowedCalls
+from routing_engine.logger import Logger
 from routing_engine.settings.listeners import ListenerAddress
 from routing_engine.settings.people import User
 from routing_engine.storage.database import Database
@@ -43,6 +48,8 @@ from routing_engine.web.sip_api import SipApi
 from routing_engine.web.site_api import SiteApi
 from routing_engine.web.stream import CallStream
 
+_log = Logger()
+
 
 class ApiService:
     """Answers programs and people. `open` it while the service starts, `close` it at the end."""
@@ -52,6 +59,8 @@ class ApiService:
         # Not the calls' own: programs may ask before the first call can be taken.
         self._configuration = configuration
         self._decisions = AskedDecisions(lambda: self._configuration)
+        self._certificate: ListenerCertificate | None = None
+        self._renewing: asyncio.Task[None] | None = None
 
     async def open(self, address: ListenerAddress) -> Sequence[str]:
         """Listen; return where. Raises `OSError` when the address is taken."""
@@ -62,11 +71,21 @@ class ApiService:
         self._api = ApiListener((*offers, OpenApi(offers, __version__)), self._people.access, _hosts(address))
         self._pages = self._api.pages = Pages(settings.pages.frames, _phone_servers(configuration))
         self._repeats = self._api.repeats = Repeats(database, time.time)
-        await self._api.listen(address.host, address.port)
+        await self._api.listen(address.host, address.port, self._proved(configuration))
         self._reports.start()
         self._sip.start()
         self._people.start(self._look_again)
         return self._api.addresses
+
+    def _proved(self, configuration: Configuration) -> SSLContext | None:
+        """Return what the listener proves itself with, None where it speaks no TLS."""
+        files = _files_of(configuration.settings)
+        if files is None:
+            return None
+        self._certificate = certificate = ListenerCertificate(files, _tell_certificate)
+        certificate.renew()
+        self._renewing = asyncio.create_task(keep_renewed(certificate), name="certificate of http")
+        return certificate.context
 
     def _offers(self, configuration: Configuration, database: Database, book: CallBook) -> Sequence[Endpoints]:
         number = partial(number_text, configuration.settings.region)
@@ -127,6 +146,8 @@ class ApiService:
 
     async def close(self) -> None:
         """End every connection, and what works behind."""
+        if self._renewing is not None:
+            self._renewing.cancel()
         await self._api.stop()
         await self._repeats.close()
         await self._contacts.close()
@@ -169,6 +190,20 @@ class _SiteInForce:
     def look(self, lane: str) -> None:
         """Have a lane of deliveries look for what is due now."""
         self._calls.look(lane)
+
+
+def _files_of(settings: EngineSettings) -> CertificateFiles | None:
+    http, folder = settings.listeners.http, settings.folder
+    if http is None or http.tls is None:
+        return None
+    return CertificateFiles(folder / http.tls.certificate, folder / http.tls.key)
+
+
+def _tell_certificate(fault: str) -> None:
+    if fault:
+        _log.error("listener.certificate_refused", listener="http", why=fault)
+    else:
+        _log.info("listener.certificate", listener="http")
 
 
 def _hosts(address: ListenerAddress) -> AccessList:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
@@ -22,6 +23,8 @@ from routing_engine.logger import Logger
 
 _log = Logger()
 
+#: How long a connection may take to agree on TLS.
+_HANDSHAKE_S = 10.0
 #: What we call ourselves, instead of aiohttp's version and Python's.
 SERVER = "routing-engine"
 #: What cannot be answered, in a sentence, by the status of HTTP.
@@ -177,11 +180,15 @@ class HttpListener:
         """Take what a reload brings: who may connect from now on."""
         self._door.access = access
 
-    async def listen(self, host: str, port: int) -> None:
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Open the listener. Raises `OSError` when the address is taken or not ours."""
         http = self._http = web.Server(self._answer_one, handler_cancellation=True)
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: _Connection(http, self._quiet, self._limits, self._door, self.refusal), host, port
+            lambda: _Connection(http, self._quiet, self._limits, self._door, self.refusal),
+            host,
+            port,
+            ssl=tls,
+            ssl_handshake_timeout=None if tls is None else _HANDSHAKE_S,
         )
 
     @property

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 
+from routing_engine.certificates import CertificateFiles
 from routing_engine.config.calendars.read import (
     NAMED_CALENDARS,
     CalendarKeys,
@@ -281,19 +282,22 @@ def read_settings(
     if notes.problems:
         return None
     written = _with_usual_listeners(section, written)
-    remarks = (*notes.remarks, *calendars.remarks, *_remarks(section, written, notes.file, gone))
+    remarks = (*notes.remarks, *calendars.remarks, *_remarks(section, written, notes.file, gone, folder))
     site = Site(calendars.by_name, lists, written.dialplan.variables, written.external.allow, written.region)
     places = places_in(written.dialplan.places, written.region)
     # what they were made of holds the YAML of the whole file: it is not kept
     return replace(written, calendars={}, lists={}, site=site, places=places, remarks=remarks, folder=folder)
 
 
-def _remarks(section: Section, written: EngineSettings, file: str, gone: Sequence[Problem]) -> Iterator[Problem]:
+def _remarks(
+    section: Section, written: EngineSettings, file: str, gone: Sequence[Problem], folder: Path
+) -> Iterator[Problem]:
     yield from (Problem(one.file, one.line, f"{one.sentence}: what needs it is down", one.remedy) for one in gone)
     yield from _taken_ports(written, file)
     if written.hub is not None and written.hub.is_plain:
         yield Problem(file, section.line_of("hub"), *LINE_IN_THE_CLEAR)
     yield from _open_doors(section, written, file)
+    yield from _unusable(section, written, file, folder)
 
 
 def _without_secrets(section: Section, written: EngineSettings) -> EngineSettings:
@@ -325,8 +329,20 @@ def _open_doors(section: Section, written: EngineSettings, file: str) -> Iterato
         ("metrics", written.listeners.metrics, SEEN_BY_ALL),
         ("http", written.listeners.http, IN_THE_CLEAR),
     ):
-        if address is not None and address.allow is None and not (address.secret or is_loopback(address.host)):
+        guarded = address is None or address.secret or address.tls is not None or is_loopback(address.host)
+        if address is not None and address.allow is None and not guarded:
             yield Problem(file, section.line if lines is None else lines.line_of(name), *told)
+
+
+def _unusable(section: Section, written: EngineSettings, file: str, folder: Path) -> Iterator[Problem]:
+    """Yield a remark for a certificate that cannot be used: calls go on without it, so it is no problem."""
+    http = written.listeners.http
+    if http is not None and http.tls is not None:
+        fault = CertificateFiles(folder / http.tls.certificate, folder / http.tls.key).fault
+        if fault:
+            sentence = f"the certificate of the listener 'http' cannot be used ({fault}): nobody can connect to it"
+            remedy = "give PEM files that belong together, the key without a password; the engine's user reads both"
+            yield Problem(file, section.line_of("listeners"), sentence, remedy)
 
 
 def read_part(text: str, notes: Problems, keys: Collection[str]) -> EngineSettings | None:

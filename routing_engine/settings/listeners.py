@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ from routing_engine.settings.value_types import (
     one_or_more,
     parsed,
     secret,
+    text,
 )
 from routing_engine.settings.yaml_reader import YamlValue
 
@@ -95,8 +96,34 @@ class FastagiKeys(ListenerKeys):
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateKeys:
+    """What a listener proves itself with. The files are looked at every half minute, and taken when they are others."""
+
+    certificate: str = required(
+        text(),
+        "",
+        "PEM, relative to the configuration folder: the certificate, then those that signed it",
+        example="/etc/letsencrypt/live/calls.example.com/fullchain.pem",
+    )
+    key: str = required(
+        text(),
+        "",
+        "PEM: its key, without a password. The engine's user must be able to read it",
+        example="/etc/letsencrypt/live/calls.example.com/privkey.pem",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class HttpListenerKeys(ListenerKeys):
     """The listener `http` as a mapping."""
+
+    tls: CertificateKeys | None = setting(
+        nested(CertificateKeys).called("[mapping](#tls)"),
+        None,
+        "speak TLS, with this certificate",
+        usual="plain HTTP",
+        in_force="restart; the files within half a minute",
+    )
 
     proxies: tuple[Network, ...] = setting(
         one_or_more(NETWORK),
@@ -113,7 +140,7 @@ class ListenerAddress:
     """Where a listener listens, and who may connect. Port 0 takes any free one.
 
     `allow` None leaves it to the address: one of loopback is for this machine, another one for everybody. `secret` ""
-    asks for none. `proxies` are believed.
+    asks for none. `proxies` are believed. `tls` None is plain.
     """
 
     host: str
@@ -121,6 +148,7 @@ class ListenerAddress:
     allow: tuple[Network, ...] | None = None
     secret: str = ""
     proxies: tuple[Network, ...] = ()
+    tls: CertificateKeys | None = None
 
     def __repr__(self) -> str:
         """Return all but the secret."""
@@ -147,8 +175,8 @@ def _listener(keys: ValueType[ListenerKeys], example: str) -> ValueType[Listener
 
 def _address_of(keys: ListenerKeys) -> ListenerAddress:
     word = keys.secret if isinstance(keys, FastagiKeys) else ""
-    proxies = keys.proxies if isinstance(keys, HttpListenerKeys) else ()
-    return ListenerAddress(keys.address.host, keys.address.port, keys.allow or None, word, proxies)
+    place = ListenerAddress(keys.address.host, keys.address.port, keys.allow or None, word)
+    return replace(place, proxies=keys.proxies, tls=keys.tls) if isinstance(keys, HttpListenerKeys) else place
 
 
 FASTAGI = ListenerAddress("127.0.0.1", 4573)
@@ -162,7 +190,7 @@ TAKEN_BY_FREEPBX = (
 #: Remarks on a listener that others reach.
 IN_THE_CLEAR = (
     "whoever is in between reads the keys and the calls: this listener speaks no TLS",
-    "let it listen on 127.0.0.1 behind a proxy that does, or say who may connect: allow: [192.0.2.5]",
+    "write tls: {certificate: FILE, key: FILE}, or let it listen on 127.0.0.1 behind a proxy that speaks TLS",
 )
 OPEN_TO_ALL = (
     "everybody who reaches this FastAGI listener reads records: what the rules set for any caller he names",
@@ -197,7 +225,7 @@ class Listeners:
     http: ListenerAddress | None = setting(
         _listener(nested(HttpListenerKeys), "127.0.0.1:8473"),
         None,
-        "where programs find the [API](api.md). They need a key of `api_keys`; a proxy before it speaks TLS",
+        "where programs find the [API](api.md), and people the pages. Let it [speak TLS](#tls), or a proxy before it",
         usual="not opened",
         example="127.0.0.1:8473",
     )
@@ -209,7 +237,7 @@ class Listeners:
         return self.fastagi is not None or self.http is None
 
     @property
-    def places(self) -> tuple[tuple[str, int] | None, ...]:
+    def places(self) -> tuple[tuple[str, int, bool] | None, ...]:
         """What of them only a restart changes."""
         every = (self.fastagi, self.metrics, self.http)
-        return tuple(None if one is None else (one.host, one.port) for one in every)
+        return tuple(None if one is None else (one.host, one.port, one.tls is not None) for one in every)

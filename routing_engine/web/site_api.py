@@ -77,7 +77,7 @@ class Deliveries(Protocol):
         """Let one go; return it as it was, None when there is none."""
 
 
-class Site(Protocol):
+class SiteStates(Protocol):
     """What is in force, and how it is doing."""
 
     def users(self) -> Mapping[str, User]:
@@ -93,7 +93,7 @@ class Site(Protocol):
 class SiteApi:
     """`/v1/users`, `/v1/pbxs`, `/v1/deliveries`. `now` is the wall clock, in seconds."""
 
-    def __init__(self, site: Site, deliveries: Deliveries, now: Callable[[], float]) -> None:
+    def __init__(self, site: SiteStates, deliveries: Deliveries, now: Callable[[], float]) -> None:
         self._site, self._deliveries, self._now = site, deliveries, now
 
     def endpoints(self) -> Sequence[Endpoint]:
