@@ -115,6 +115,7 @@ class ApiService:
         accounts = AccountsApi(own, desks.site, lambda: self._configuration.settings.pages.address)
         offers += [self._people.api, self._people.oidc, accounts]
         self._people.api.accounts = accounts.of
+        self._people.sessions.gone = self._passwords.end_all
         self._people.api.title = lambda name: desks.site().title(name)
         offers.append(ClicksApi(desks.site, self._dialler.dial))
         return offers

@@ -20,6 +20,7 @@ _WITH_PASSWORD = text("SELECT user_key FROM passwords")
 _BEGIN = text("INSERT INTO sessions (token, user_key, stamp, began, seen) VALUES (:token, :user, :stamp, :now, :now)")
 _SESSION = text("SELECT user_key, stamp, began, seen FROM sessions WHERE token = :token")
 _ALL = text("SELECT token, user_key, stamp FROM sessions")
+_HERE = text("SELECT DISTINCT user_key FROM sessions WHERE began >= :began AND seen >= :seen")
 _SEEN = text("UPDATE sessions SET seen = :now WHERE token = :token AND seen < :now")
 _END = text("DELETE FROM sessions WHERE token = :token")
 _END_OF_USER = text("DELETE FROM sessions WHERE user_key = :user")
@@ -96,6 +97,11 @@ def session_of(connection: Connection, token: str) -> KeptSession | None:
     """Return a session."""
     row = connection.execute(_SESSION, {"token": token}).first()
     return None if row is None else KeptSession(*row)
+
+
+def users_logged_in(connection: Connection, began: float, seen: float) -> set[str]:
+    """Return who has a session that began, and was last seen, at these moments or later."""
+    return {user for (user,) in connection.execute(_HERE, {"began": began, "seen": seen})}
 
 
 def see_session(connection: Connection, token: str, now: float) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from routing_engine.core.ports import Clock
+from routing_engine.errors import StorageError, traceback_frames
+from routing_engine.logger import Logger
 from routing_engine.settings.log_in import LogInKeys
 from routing_engine.settings.people import People, User
 from routing_engine.storage import people_table
@@ -18,6 +21,8 @@ from routing_engine.web.audit import Audit
 from routing_engine.web.passwords import is_right
 from routing_engine.web.requests import ApiError, Peer
 from routing_engine.web.tries import Tries, place_of
+
+_log = Logger()
 
 #: Names of cookies. `__Host-` is accepted by browsers over TLS only, and from this very host.
 COOKIE, DEVICE, GUARDED = "routing_engine", "routing_engine_device", "__Host-"
@@ -29,6 +34,8 @@ _AT_ONCE, _MOST_WAITING = 2, 40
 _LONGEST_COOKIE = 2000
 _SEEN_EVERY_S = 60.0
 _UPKEEP_S = 3600.0
+#: How soon it is seen that a command of another process has ended sessions.
+LOOK_S = 15.0
 _DEVICE_S = 180 * 86_400.0
 _GONE_S = 30 * 86_400.0
 _WRONG = ("wrong_password", "name or password is wrong", "try again, or ask the administrator for a new password")
@@ -55,6 +62,10 @@ class Sessions:
         self._database, self.audit, self._people, self._now = database, audit, people, now
         self.settings = LogInKeys()
         self.ended: Callable[[], None] = lambda: None
+        #: Hears whose last session has ended, in whatever way.
+        self.gone: Callable[[str], Awaitable[None]] = _nothing_more
+        self._here: set[str] = set()
+        self._looking = asyncio.Event()
         self._places = Tries(*MOST_OF_ADDRESS, clock)
         self._persons = Tries(*MOST_OF_PERSON, clock)
         self._room = asyncio.Semaphore(_AT_ONCE)
@@ -122,6 +133,7 @@ class Sessions:
             return None
         if now - kept.seen > _SEEN_EVERY_S:
             self._database.put(partial(people_table.see_session, token=key, now=now))
+        self._here.add(user.key)
         return user, key
 
     async def end(self, session: str, user: str, peer: Peer, everywhere: bool = False) -> None:
@@ -131,13 +143,17 @@ class Sessions:
         else:
             await self._database.write(partial(people_table.end_session, token=session))
         self.audit.note(user, "logged out everywhere" if everywhere else "logged out", address=peer.address)
-        self.ended()
+        self._tell()
 
     def review(self) -> None:
         """End the sessions of people who are somebody else now, or may do other things: a reload may have said so."""
         stamps = {user.key: _stamp(user) for user in self._people().users.values()}
         self._database.put(partial(people_table.end_changed, stamps=stamps))
+        self._tell()
+
+    def _tell(self) -> None:
         self.ended()
+        self._looking.set()
 
     async def drop(self, token: str) -> None:
         """End what a browser had before a new log-in."""
@@ -156,14 +172,41 @@ class Sessions:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _keep_up(self, keep_days: Callable[[], int]) -> None:
+        upkeep_at = 0.0
         while True:
-            now, settings = self._now(), self.settings
-            users = [*self._people().users]
-            old = now - max(keep_days() * 86_400.0, _DEVICE_S)
-            began, seen = now - settings.longest, now - settings.idle
-            work = people_table.keep_people_up
-            self._database.put(partial(work, users=users, began=began, seen=seen, gone=now - _GONE_S, old=old, now=now))
-            await asyncio.sleep(_UPKEEP_S)
+            self._looking.clear()
+            try:
+                await self._let_go()
+            except StorageError:
+                pass  # the database tells of it itself
+            except Exception as error:
+                _log.error("people.failed", error=type(error).__name__, traceback=traceback_frames(error))
+            if self._now() >= upkeep_at:
+                upkeep_at = self._now() + _UPKEEP_S
+                self._shorten(keep_days())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._looking.wait(), LOOK_S)
+
+    async def _let_go(self) -> None:
+        """Tell who has gone: logged out, thrown out by a command of another process, or away for too long."""
+        await self._database.flush()  # what has been ended is read from there
+        now, settings, here = self._now(), self.settings, set(self._here)
+        since = partial(people_table.users_logged_in, began=now - settings.longest, seen=now - settings.idle)
+        for user in here - (await self._database.read(since) if here else set()):
+            self._here.discard(user)
+            await self.gone(user)
+
+    def _shorten(self, keep_days: int) -> None:
+        now, settings = self._now(), self.settings
+        users = [*self._people().users]
+        old = now - max(keep_days * 86_400.0, _DEVICE_S)
+        began, seen = now - settings.longest, now - settings.idle
+        work = partial(people_table.keep_people_up, users=users, began=began, seen=seen, gone=now - _GONE_S)
+        self._database.put(partial(work, old=old, now=now))
+
+
+async def _nothing_more(_: str) -> None:
+    """Do nothing: nobody has asked to hear who is gone."""
 
 
 def cookie_of(headers: Mapping[str, str], name: str, secure: bool) -> str:

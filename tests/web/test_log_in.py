@@ -177,6 +177,18 @@ async def test_the_tables_are_kept_small_and_a_key_is_not_inherited(web: PeopleW
     assert await web.people.audit.entries("", 0.0, 10) == []
 
 
+async def test_who_is_gone_is_told_once_the_last_session_ends(web: PeopleWeb) -> None:
+    told = asyncio.Queue[str]()
+    web.people.sessions.gone = told.put
+    anna, phone, bert = await web.logged_in("anna"), await web.logged_in("anna"), await web.logged_in("bert")
+    assert [await me(one) for one in (anna, phone, bert)] == [200, 200, 200]
+    await anna.ask("DELETE", "/v1/session")
+    web.people.change(configuration(users={"anna": USERS["anna"]}))
+    assert await asyncio.wait_for(told.get(), 30) == "bert"  # anna has her telephone still
+    await phone.ask("DELETE", "/v1/session")
+    assert await asyncio.wait_for(told.get(), 30) == "anna"
+
+
 # Other sites
 
 
