@@ -178,7 +178,8 @@ def screens(active: ActiveConfig) -> dict[str, CallScreen]:
 def _start_mirrors(configuration: Configuration, providers: Mapping[str, Provider]) -> None:
     """Let mirrors pull, and tell them what the routes search."""
     # First what is searched, then the pull: the index gets its columns with the first record.
-    mirrors = _mirrors(providers)
+    if not (mirrors := _mirrors(providers)):
+        return
     for source in (source for route in configuration.routes.values() for source in route.sources):
         if source.integration in mirrors:
             mirrors[source.integration].search_in(source.model, source.field, source.by_caller)
@@ -280,8 +281,7 @@ def _fingerprints(configuration: Configuration) -> dict[str, str]:
 def _speech(before: ActiveConfig | None, configuration: Configuration) -> CommandSpeech | None:
     """Return what speaks; None when no route has anything to say. It is kept while its settings stay the same."""
     settings = configuration.settings.speech
-    sayings = (prompt for route in configuration.routes.values() for prompt in prompts_of(route))
-    if not any(isinstance(prompt, SpokenTemplate) and prompt.kind == "speech" for prompt in sayings):
+    if not configuration.speaks:
         return None
     from routing_engine.speech.command import CommandSpeech  # late: few sites let a program speak
 

@@ -28,6 +28,7 @@ from routing_engine.config.folder import (
 from routing_engine.config.kept_routes import KeptRoutes, Proven
 from routing_engine.config.lint import lint
 from routing_engine.config.route.read import RouteFile, read_route
+from routing_engine.config.route.walk import speaks
 from routing_engine.core.model import Decision, Route
 from routing_engine.errors import ConfigError, Problem
 from routing_engine.settings.environment import read_environment_file
@@ -66,6 +67,7 @@ class Configuration:
 
     `failing` holds the examples that fail, where they were not a reason to refuse the folder. `pbxs` are the Asterisks
     whose calls are followed, `users` those who take them, `groups` what these may, `webhooks` who is told of them.
+    `speaks`: a route has a text that a synthesiser says.
     """
 
     settings: EngineSettings
@@ -79,6 +81,7 @@ class Configuration:
     users: Mapping[str, User] = field(default_factory=dict)
     groups: Mapping[str, Group] = field(default_factory=dict)
     webhooks: Mapping[str, WebhookKeys] = field(default_factory=dict)
+    speaks: bool = False
 
     @property
     def people(self) -> People:
@@ -214,6 +217,8 @@ class _FolderReader:
             users=self.users,
             groups=self.groups,
             webhooks=self.webhooks,
+            # Here, in the thread of a reload: of 10,000 routes it would hold up all calls for 30 ms.
+            speaks=any(speaks(file.route) for file in files.values()),
         )
         # Only now: an example would fail for the sake of any other problem, and hide it.
         decisions = None if run_examples is None else self._play(found, run_examples)

@@ -16,6 +16,7 @@ from routing_engine.core.model import (
     Route,
     Rule,
     Source,
+    SpokenTemplate,
     Template,
 )
 
@@ -96,6 +97,11 @@ def prompts_of(route: Route) -> Iterator[Prompt]:
             yield from (*source.when_many.prompt, *source.when_many.label)
     for action in actions_of(route):
         yield from action.play
+
+
+def speaks(route: Route) -> bool:
+    """Return whether a route has a text that a synthesiser says."""
+    return any(isinstance(prompt, SpokenTemplate) and prompt.kind == "speech" for prompt in prompts_of(route))
 
 
 def languages_of(route: Route) -> set[str]:
