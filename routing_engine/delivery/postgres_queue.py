@@ -9,9 +9,10 @@ because his lease ran out, changes nothing.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import LiteralString, TypeAlias, get_args
 
@@ -24,12 +25,10 @@ from procrastinate.types import JSONValue
 from sqlalchemy import Connection
 
 from routing_engine.delivery.jobs import DROPPED, LEASE_S, Job, JobKind, JobState, NewJob
+from routing_engine.delivery.queue_tables import THERE, QueueDriver, make_once, make_tables_within
 from routing_engine.errors import StorageError
 
 _Row: TypeAlias = Mapping[str, JSONValue]
-_Driver: TypeAlias = "psycopg.Connection[tuple[JSONValue, ...]]"
-#: Any number that nobody else takes for a lock of his own: two engines must not make the tables at once.
-_LOCK = 0x64656C6976657279
 _POOL_S = 5.0
 _LONGEST_ERROR = 1000
 
@@ -75,22 +74,17 @@ _RETRY_WAITING: LiteralString = (
     "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE id = %(id)s AND status = 'todo'"
 )
 _FORGET: LiteralString = "DELETE FROM procrastinate_jobs WHERE args->>'call_id' = ANY(%s)"
-# From the table of tables itself: `to_regclass` may answer from before another session's commit.
-_THERE: LiteralString = (
-    "SELECT (SELECT relname::text FROM pg_class"
-    " WHERE relname = 'procrastinate_jobs' AND relnamespace = current_schema()::regnamespace)"
-)
-_TAKE_OVER: LiteralString = (
-    "SELECT procrastinate_defer_jobs_v1(array_agg(ROW(lane, kind, 0, lane || ' ' || call_id, NULL, jsonb_build_object("
-    "'target', target, 'call_id', call_id, 'made_at', made_at, 'error', error, 'body', body), NULL)"
-    "::procrastinate_job_to_defer_v1 ORDER BY id)) FROM outbox WHERE state <> 'dead' HAVING count(*) > 0"
-)
 _BEAT: LiteralString = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker)s RETURNING id"
 _STALLED: LiteralString = (
     "SELECT procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) FROM procrastinate_jobs WHERE status = 'doing'"
     " AND (worker_id IS NULL OR worker_id IN (SELECT id FROM procrastinate_workers"
     " WHERE last_heartbeat < now() - %(lease)s * interval '1 second')) FOR UPDATE SKIP LOCKED"
 )
+
+
+# What the server's absence means is said once, by the database and its lanes; the pool says it at every connection.
+for _name in ("psycopg.pool", "procrastinate"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 class _GivenUp(StorageError):
@@ -123,7 +117,7 @@ class PostgresQueue:
         driver = _driver(connection)
         if not self._open:
             # The first call of all may end before anybody has asked what is to be delivered.
-            _make_tables(driver)
+            make_tables_within(driver)
         for job in jobs:
             if not (job.joins and _is_there(driver, job)):
                 self._putting.batch_defer_jobs([_stored(job, now)], connection=driver)
@@ -131,7 +125,7 @@ class PostgresQueue:
     def forget(self, connection: Connection, call_ids: Sequence[str]) -> None:
         """Remove all jobs of calls."""
         driver = _driver(connection)
-        if driver.execute(_THERE).fetchone() != (None,):
+        if driver.execute(THERE).fetchone() != (None,):
             driver.execute(_FORGET, [[*call_ids]])
 
     async def claim(self, lane: str, now: float) -> Job | None:
@@ -244,7 +238,7 @@ class PostgresQueue:
             await self._connector.execute_query_async(query, **values)
 
 
-def _driver(connection: Connection) -> _Driver:
+def _driver(connection: Connection) -> QueueDriver:
     found = connection.connection.driver_connection
     if not isinstance(found, psycopg.Connection):
         raise TypeError("the calls are not in a PostgreSQL")
@@ -257,24 +251,8 @@ async def make_tables(url: str) -> None:
 
 
 def _make_once(url: str) -> None:
-    with _translated(), psycopg.connect(url, connect_timeout=5) as connection:
-        _make_tables(connection)
-        _take_over(connection)
-
-
-def _make_tables(connection: _Driver) -> None:
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-    if connection.execute(_THERE).fetchone() == (None,):
-        # Within a savepoint: a call must not be lost because another engine was quicker with the tables.
-        with suppress(psycopg.errors.DuplicateObject, psycopg.errors.DuplicateTable), connection.transaction():
-            connection.execute(App(connector=SyncPsycopgConnector()).schema_manager.get_schema())
-
-
-def _take_over(connection: _Driver) -> None:
-    """Take what waited in a file of SQLite before the calls moved into this database; it came along as `outbox`."""
-    if connection.execute("SELECT to_regclass('outbox')").fetchone() != (None,):
-        connection.execute(_TAKE_OVER)
-        connection.execute("DELETE FROM outbox WHERE state <> 'dead'")
+    with _translated():
+        make_once(url)
 
 
 @contextmanager
@@ -309,7 +287,7 @@ def _stored(job: NewJob, now: float) -> StoredJob:
     )
 
 
-def _is_there(connection: _Driver, job: NewJob) -> bool:
+def _is_there(connection: QueueDriver, job: NewJob) -> bool:
     # Only one that nobody has taken: who has it may have read the call already.
     waits = "SELECT 1 FROM procrastinate_jobs WHERE lock = %s AND status = 'todo' AND args->>'body' = '' LIMIT 1"
     return connection.execute(waits, [_lock(job)]).fetchone() is not None

@@ -69,10 +69,14 @@ class Outside:
         """What the receiver was told of a call, in its order; a repetition counts once, as the specification says."""
         return [one["type"] for one in self.events if one["data"]["id"] == call]
 
+    async def told(self, kind: str, number: str) -> Mapping[str, Any]:
+        """The record of the call from this number in the first event of a kind, past or to come."""
+        event = await self.events.first(lambda one: one["type"] == kind and one["data"]["from"] == number)
+        return event["data"]  # type: ignore[no-any-return]
+
     async def ended(self, number: str) -> Mapping[str, Any]:
         """The record of the call from this number, once it is told to be over."""
-        event = await self.events.first(lambda one: one["type"] == "call.ended" and one["data"]["from"] == number)
-        return event["data"]  # type: ignore[no-any-return]
+        return await self.told("call.ended", number)
 
     def written(self, call: str) -> list[Mapping[str, Any]]:
         """The entries that the CRM has of a call."""

@@ -68,12 +68,17 @@ class Scene:
         return told
 
 
+def write_scene(folder: Path, house: House, crm: Outside, wire: Wire) -> None:
+    """The folder of an engine that follows the house's Asterisk over a line, and reads its call records."""
+    write_configuration(folder, ROUTES, house.middleware.address, "match_order: [kontor]\n")
+    history = house.asterisk.directory / "log" / "cdr-csv" / "Master.csv"
+    write(folder, house.asterisk, crm, ("127.0.0.1", wire.port), f"history: {{csv: {history}}}\n")
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def scene(house: House, tmp_path: Path) -> AsyncIterator[Scene]:
     async with outside() as crm, Wire(lambda: house.asterisk.manager_address[1]).open() as wire:
-        write_configuration(tmp_path, ROUTES, house.middleware.address, "match_order: [kontor]\n")
-        history = house.asterisk.directory / "log" / "cdr-csv" / "Master.csv"
-        write(tmp_path, house.asterisk, crm, ("127.0.0.1", wire.port), f"history: {{csv: {history}}}\n")
+        write_scene(tmp_path, house, crm, wire)
         yield Scene(house, crm, wire, tmp_path)
 
 
@@ -90,7 +95,7 @@ async def test_a_line_that_is_cut_in_mid_call_costs_nothing(scene: Scene) -> Non
     async with scene.engine() as stage, desk(scene.house.asterisk, "1001") as phone:
         goes_on, _ = await talking(stage, phone, through)
         ends, _ = await talking(stage, phone, over)
-        await scene.crm.events.first(lambda one: one["type"] == "call.answered" and one["data"]["from"] == over)
+        await scene.crm.told("call.answered", over)
         scene.wire.down = True
         scene.wire.cut()
         await stage.engine.logged("ami.down")
@@ -98,7 +103,7 @@ async def test_a_line_that_is_cut_in_mid_call_costs_nothing(scene: Scene) -> Non
         begins, _ = await talking(stage, phone, late)
         await scene.in_the_history(over)
         scene.wire.down = False
-        await scene.crm.events.first(lambda one: one["type"] == "call.answered" and one["data"]["from"] == late)
+        await scene.crm.told("call.answered", late)
         await asyncio.gather(goes_on.hang_up(), begins.hang_up())
         for number in (through, over, late):
             told = await scene.told_once(number)
@@ -112,8 +117,8 @@ async def test_an_engine_that_is_killed_in_mid_call_takes_it_up_again(scene: Sce
         async with scene.engine() as stage:
             goes_on, _ = await talking(stage, phone, through)
             ends, _ = await talking(stage, phone, over)
-            await scene.crm.events.first(lambda one: one["type"] == "call.answered" and one["data"]["from"] == over)
-            await scene.crm.events.first(lambda one: one["type"] == "call.answered" and one["data"]["from"] == through)
+            await scene.crm.told("call.answered", over)
+            await scene.crm.told("call.answered", through)
             stage.engine.kill()
             await stage.engine.ended()
         await ends.hang_up()

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from rig.databases import USER, Database, postgresql
-from routing_engine.delivery import outbox_table
+from routing_engine.delivery import outbox_table, queue_tables
 from routing_engine.delivery.jobs import NewJob
 from routing_engine.delivery.postgres_queue import PostgresQueue, make_tables
 from routing_engine.errors import StorageError
@@ -127,6 +127,54 @@ async def test_what_waited_in_the_file_before_is_delivered_too(url: str) -> None
     assert await calls.read(outbox_table.counts) == {}
     await queue.close()
     await calls.close()
+
+
+async def test_what_was_dead_in_the_file_before_is_listed_and_can_be_sent_again(url: str) -> None:
+    calls = storage.Database(DatabasePlace(url=url), gather_s=0)
+    await calls.open()
+    await calls.write(lambda connection: outbox_table.put(connection, [hook("one", "a")], 0.0))
+    job = await calls.write(lambda connection: outbox_table.claim(connection, "hook", 1.0, "token", 30.0))
+    assert job is not None
+    await calls.write(lambda connection: outbox_table.bury(connection, job, "no right", 1.0))
+    queue = PostgresQueue(url)
+    (dead,) = await queue.listed("dead")
+    assert (dead.call_id, dead.body, dead.error) == ("one", "a", "no right")
+    await queue.retry(dead.id, time.time())
+    again = await queue.claim("hook", time.time())
+    assert again is not None
+    assert await queue.finish(again, time.time()) is False
+    assert await calls.read(outbox_table.counts) == {}
+    await queue.close()
+    await calls.close()
+
+
+async def test_tables_of_an_older_procrastinate_are_brought_up_to_date(url: str) -> None:
+    await make_tables(url)
+    with psycopg.connect(url) as connection:
+        # What 3.4 has brought is not there, and a job of then waits.
+        connection.execute("DROP FUNCTION procrastinate_retry_job_v2")
+        connection.execute("ALTER TYPE procrastinate_job_event_type RENAME VALUE 'retried' TO 'not_yet'")
+        connection.execute("COMMENT ON TABLE procrastinate_jobs IS 'routing-engine: procrastinate 3.3.0'")
+        connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args) VALUES"
+            """ ('hook', 'event', 'hook one', '{"call_id": "one", "body": "a", "target": "hook", "error": ""}')"""
+        )
+    older, newer = PostgresQueue(url), PostgresQueue(url)
+    await asyncio.gather(older.counts(), newer.counts())
+    job = await older.claim("hook", time.time())
+    assert job is not None
+    await older.put_off(job, time.time() - 1, "no answer")
+    again = await newer.claim("hook", time.time())
+    assert again is not None
+    assert (again.call_id, again.body, again.error) == ("one", "a", "no answer")
+    for queue in (older, newer):
+        await queue.close()
+
+
+def test_the_steps_between_two_versions_are_those_of_procrastinate() -> None:
+    names = [step.name for step in queue_tables.steps_between("3.3.0", "3.10.0")]
+    assert names[:1] == ["03.04.00_01_pre_add_retry_failed_job_procedure.sql"]
+    assert queue_tables.steps_between("3.10.0", "3.10.0") == []
 
 
 async def test_engines_that_are_killed_lose_nothing_and_keep_the_order(queued: Queued, url: str) -> None:
