@@ -27,7 +27,7 @@ from routing_engine.edges.to_hub import EdgeSide, HubLine
 from routing_engine.engine import ActiveConfig
 from routing_engine.errors import StorageError, traceback_frames
 from routing_engine.event_bus import EventBus
-from routing_engine.followed_pbx import FollowedPbx, contact_of, site_of, take_up_later
+from routing_engine.followed_pbx import EndedCalls, FollowedPbx, contact_of, site_of, take_up_later
 from routing_engine.logger import Logger
 from routing_engine.pbx.recordings import Recordings, recordings_of
 from routing_engine.settings.hub import HubKeys
@@ -58,6 +58,7 @@ class EdgeCalls:
         self._pbxs: dict[str, FollowedPbx] = {}
         self._recordings: dict[str, tuple[Pbx, Recordings]] = {}
         self._phones: Mapping[str, str] | None = None
+        self._ended = EndedCalls()
         self._keep_days = configuration.settings.keep_days
         settings = configuration.settings
         self._database = Database(database_place(settings.database, settings.folder, settings.journal.path))
@@ -104,6 +105,7 @@ class EdgeCalls:
         for followed in self._pbxs.values():
             yield from followed.watcher.readings()
         yield from self.book.readings()
+        yield from self._ended.readings()
         if self._line is not None:
             yield from self._line.readings()
 
@@ -131,6 +133,7 @@ class EdgeCalls:
         self._do(self._apply())
 
     def _changed(self, event: CallChanged) -> None:
+        self._ended.hear(event)
         self._news = True
         if self._waking is None:
             self._waking = asyncio.create_task(self._wake())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -39,7 +39,7 @@ from routing_engine.edges.hub import EdgeHub, EdgeRules
 from routing_engine.engine import ActiveConfig, call_logs
 from routing_engine.errors import StorageError, traceback_frames
 from routing_engine.event_bus import EventBus
-from routing_engine.followed_pbx import FollowedPbx, contact_of, site_of, take_up_later
+from routing_engine.followed_pbx import EndedCalls, FollowedPbx, contact_of, site_of, take_up_later
 from routing_engine.logger import Logger
 from routing_engine.pbx.recordings import Recordings, recordings_of
 from routing_engine.settings.api import keys_in_force
@@ -75,7 +75,7 @@ class FollowedCalls:
         self._looked_for: OrderedDict[str, bool] = OrderedDict()
         self._targets: Mapping[str, CallLogTarget] = {}
         self._unknown: UnknownCallers | None = None
-        self._ended: Counter[tuple[str, str]] = Counter()
+        self._ended = EndedCalls()
         self._waking: asyncio.Task[None] | None = None
         self._news = False
         self._database: Database | None = None
@@ -142,8 +142,7 @@ class FollowedCalls:
             yield from self.book.readings()
         if self.hub is not None:
             yield from self.hub.readings()
-        for (direction, outcome), count in self._ended.items():
-            yield Reading("followed_calls_total", count, (direction, outcome))
+        yield from self._ended.readings()
 
     async def forget(self, number: str) -> None:
         """Let go of what memory has of a number."""
@@ -186,20 +185,9 @@ class FollowedCalls:
         self._news = True
         if self._waking is None:
             self._waking = asyncio.create_task(self._wake())
+        self._ended.hear(event)
         call = event.call
         self._pops.changed(call)
-        if "call.ended" in event.kinds and call.merged_into is None:
-            self._ended[call.direction, call.outcome or "unknown"] += 1
-            _log.info(
-                "call.followed",
-                call=call.id,
-                pbx=call.pbx,
-                direction=call.direction,
-                outcome=call.outcome,
-                user=call.user,
-                queue=call.queue,
-                duration_s=call.duration_s,
-            )
         if call.contact is None and not _CLEAR.isdisjoint(event.kinds):
             self._look_for(call)
         if call.contact is None and "call.answered" in event.kinds and self._looked_for.get(call.id):
@@ -290,7 +278,7 @@ class FollowedCalls:
         book = CallBook(database, self._events.publish, self._planner.plan, self._contact_of, queue.forget)
         if not await book.open():
             self._do(take_up_later(database, book, self._pbxs))
-        self.book, self.hub = book, EdgeHub(book)
+        self.book, self.hub = book, EdgeHub(book, self._events.publish)
         self.hub.change(_edge_rules(configuration))
         self.desk = ContactDesk(book, database, self.desks.site, time.time)
         self._unknown = UnknownCallers(self.desk, self.desks.unknown_caller)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from routing_engine.call_book import CallBook
 from routing_engine.calls.call import CallContact
-from routing_engine.calls.changes import PbxReached, uuid7
+from routing_engine.calls.changes import CallChanged, PbxReached, uuid7
 from routing_engine.calls.pbx_events import PbxEvent
 from routing_engine.calls.site import PbxSite
 from routing_engine.calls.tracker import CallTracker, TrackedCall
 from routing_engine.config.load import Configuration
 from routing_engine.contacts import routed_contact
-from routing_engine.core.events import Publish
+from routing_engine.core.events import Publish, Reading
 from routing_engine.core.model import Decision
 from routing_engine.errors import RoutingEngineError, StorageError, traceback_frames
 from routing_engine.logger import Logger
@@ -84,6 +85,35 @@ class FollowedPbx:
             await self._book.take([self._told.get_nowait()])
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+
+
+class EndedCalls:
+    """Counts the calls that end, and writes a line for each."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def hear(self, event: CallChanged) -> None:
+        """Look whether a change is the end of a call."""
+        call = event.call
+        if "call.ended" not in event.kinds or call.merged_into is not None:
+            return
+        self._counts[call.direction, call.outcome or "unknown"] += 1
+        _log.info(
+            "call.followed",
+            call=call.id,
+            pbx=call.pbx,
+            direction=call.direction,
+            outcome=call.outcome,
+            user=call.user,
+            queue=call.queue,
+            duration_s=call.duration_s,
+        )
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield how many ended, for metrics."""
+        for (direction, outcome), count in self._counts.items():
+            yield Reading("followed_calls_total", count, (direction, outcome))
 
 
 async def take_up_later(database: Database, book: CallBook, pbxs: Mapping[str, FollowedPbx]) -> None:

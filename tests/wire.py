@@ -15,7 +15,7 @@ class Wire:
         self._ends: set[asyncio.StreamWriter] = set()
         self.down = False
         self.cuts_after: list[int] = []
-        self.carried = 0
+        self.carried = self.connections = 0
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Wire]:
@@ -34,6 +34,7 @@ class Wire:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._ends.add(writer)
+        self.connections += 1
         if self.down:
             writer.transport.abort()
             return

@@ -125,9 +125,11 @@ def _drop(place: DatabasePlace) -> Callable[[Connection, Sequence[str]], None]:
     from sqlalchemy import inspect
 
     from routing_engine.delivery.outbox_table import forget_calls
+    from routing_engine.storage import spool_table
 
     def drop(connection: Connection, call_ids: Sequence[str]) -> None:
         forget_calls(connection, call_ids)
+        spool_table.forget_calls(connection, call_ids)
         if place.path is None and inspect(connection).has_table("procrastinate_jobs"):
             from routing_engine.delivery.postgres_queue import PostgresQueue
 

@@ -10,7 +10,6 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from itertools import count
 
-from routing_engine.call_book import CallBook
 from routing_engine.calls.as_json import JsonValue
 from routing_engine.calls.ports import SoundFile
 from routing_engine.edges.line import Line, together
@@ -60,7 +59,10 @@ class _Sound:
 
 
 class FarLine:
-    """The line to an edge; `talk` until it ends. `now` is the wall clock, `monotonic` the other one."""
+    """The line to an edge; `talk` until it ends. `reached` hears of PBXs that the edge hears (again).
+
+    `now` is the wall clock, `monotonic` the other one.
+    """
 
     def __init__(
         self,
@@ -68,12 +70,13 @@ class FarLine:
         hello: Hello,
         line: Line,
         rights: EdgeRights,
-        book: CallBook,
+        taker: EdgeTaker,
+        reached: Callable[[str], None],
         now: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.edge, self.hello, self._line, self.rights = edge, hello, line, rights
-        self._book, self._taker, self._now, self._monotonic = book, EdgeTaker(book, now), now, monotonic
+        self._taker, self._reached, self._now, self._monotonic = taker, reached, now, monotonic
         self.health = Health(hello.at, 0)
         #: What the edge's clock is ahead of ours.
         self.ahead_s = 0.0
@@ -181,8 +184,7 @@ class FarLine:
             case Answer():
                 self._take_answer(message)
             case Health():
-                self.health = message
-                self._measure(message.at)
+                self._take_health(message)
             case Changes():
                 if self._changes.full() or not message.changes:
                     raise LineFault("too_fast", "more comes than was agreed", "bring both engines up to date")
@@ -208,6 +210,12 @@ class FarLine:
         if awaited is not None and not awaited.done():
             awaited.set_result(answer)
 
+    def _take_health(self, health: Health) -> None:
+        known, self.health = self.health.up, health
+        self._measure(health.at)
+        for pbx in self.rights.pbxs.intersection(health.up).difference(known):
+            self._reached(pbx)
+
     def _measure(self, at: float) -> None:
         self.ahead_s = at - self._now()
         far = abs(self.ahead_s) > _CLOCK_S
@@ -228,8 +236,8 @@ class FarLine:
         """Take changes until they are on the disk: then only the edge may let go of them."""
         while True:
             with suppress(StorageError):  # the database tells of it itself
-                but, ids = await self._taker.take(message.changes, self.rights)
-                if await self._book.saved(ids):
+                but, saved = await self._taker.take(message.changes, self.rights)
+                if saved:
                     return but
             await asyncio.sleep(_AGAIN_S)
 

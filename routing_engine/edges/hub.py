@@ -13,8 +13,9 @@ from aiohttp import web
 
 from routing_engine.call_book import CallBook
 from routing_engine.calls.as_json import JsonObject, JsonValue
+from routing_engine.calls.changes import PbxReached
 from routing_engine.calls.ports import JsonField, PbxCommands, SoundFile
-from routing_engine.core.events import Reading
+from routing_engine.core.events import Publish, Reading
 from routing_engine.edges.far_line import FarLine
 from routing_engine.edges.line import Line, keep_little_ahead
 from routing_engine.edges.messages import (
@@ -27,7 +28,7 @@ from routing_engine.edges.messages import (
     Refused,
     Welcome,
 )
-from routing_engine.edges.taking import EdgeRights
+from routing_engine.edges.taking import EdgeRights, EdgeTaker
 from routing_engine.errors import PbxDown, ProviderUnreachable
 from routing_engine.logger import Logger
 from routing_engine.pbx.recordings import Recordings
@@ -56,10 +57,13 @@ class EdgeRules:
 
 
 class EdgeHub:
-    """Every line that there is, by edge. `change` it with the configuration, `serve` each request, `close` it."""
+    """Every line that there is, by edge. `change` it with the configuration, `serve` each request, `close` it.
 
-    def __init__(self, book: CallBook, now: Callable[[], float] = time.time) -> None:
-        self._book, self._now = book, now
+    A PBX that an edge hears again is published as `PbxReached`.
+    """
+
+    def __init__(self, book: CallBook, publish: Publish = lambda _: None, now: Callable[[], float] = time.time) -> None:
+        self._book, self._publish, self._now = book, publish, now
         self._rules = EdgeRules()
         self._lines: dict[str, FarLine] = {}
         self._at_the_door: Counter[str] = Counter()
@@ -141,7 +145,8 @@ class EdgeHub:
         hello = await self._hello(edge, line)
         rights = self._rules.rights(edge)
         self._look_at(edge, hello, rights)
-        far = FarLine(edge, hello, line, rights, self._book, self._now)
+        taker = EdgeTaker(self._book, self._now)
+        far = FarLine(edge, hello, line, rights, taker, lambda pbx: self._publish(PbxReached(pbx)), self._now)
         if (before := self._lines.pop(edge, None)) is not None:
             before.end(LineFault("again", "the same edge has connected anew", "nothing"))
         self._lines[edge] = far

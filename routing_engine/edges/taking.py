@@ -91,8 +91,8 @@ class EdgeTaker:
     def __init__(self, book: CallBook, now: Callable[[], float]) -> None:
         self._book, self._now = book, now
 
-    async def take(self, changes: Sequence[ToldChange], rights: EdgeRights) -> tuple[list[NotTaken], set[str]]:
-        """Take changes, in order; return those that are refused, and the ids of the calls of the others.
+    async def take(self, changes: Sequence[ToldChange], rights: EdgeRights) -> tuple[list[NotTaken], bool]:
+        """Take changes, in order; return those that are refused, and whether all others are on the disk.
 
         The same change again changes nothing. Raises `StorageError`, and `LineFault` for more calls than a PBX has.
         """
@@ -107,7 +107,7 @@ class EdgeTaker:
                 continue
             await self._book.take([TrackedCall(call, change.kinds)])
             ids.add(call.id)
-        return but, ids
+        return but, await self._book.saved(ids)
 
     def _look_at_open(self, pbxs: Collection[str]) -> None:
         for pbx in pbxs:

@@ -186,6 +186,8 @@ def test_forget_removes_the_calls_of_a_number_and_its_mentions_from_the_bytes(ru
                 f"VALUES {job}",
                 (call.id,),
             )
+        columns = "number, call_id, kinds, call, since, state, error"
+        file.execute(f"INSERT INTO spool ({columns}) VALUES (1, ?, '[]', '+436641234567', 0, 'aside', '')", (CALL.id,))
         kept = "'key:crm', 'click', 'd', 0, 202, '{}', '{\"from\": \"+436641234567\"}'"
         file.execute(f"INSERT INTO kept_answers (who, name, digest, at, status, headers, body) VALUES ({kept})")
         for number, call in ((1, CALL.id), (2, "0197-c")):

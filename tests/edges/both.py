@@ -85,6 +85,8 @@ class HubSite:
     told: Told
     port: int
     listener: ApiListener
+    database: Database
+    published: list[Event]
 
     @property
     def url(self) -> str:
@@ -98,12 +100,13 @@ async def hub_at(folder: Path, port: int = 0, told: Told | None = None) -> Async
     await database.open()
     book = CallBook(database, told)
     await book.open()
-    hub = EdgeHub(book)
+    published: list[Event] = []
+    hub = EdgeHub(book, published.append)
     hub.change(RULES)
     listener = ApiListener((EdgesApi(hub),), Access([*KEYS.values()], People(), lambda: 0.0))
     await listener.listen("127.0.0.1", port)
     try:
-        yield HubSite(book, hub, told, int(listener.addresses[0].rpartition(":")[2]), listener)
+        yield HubSite(book, hub, told, int(listener.addresses[0].rpartition(":")[2]), listener, database, published)
     finally:
         hub.close()
         await listener.stop()

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import ssl
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trustme
+from aiohttp import web
 
 from routing_engine.calls.as_json import stored_json
 from routing_engine.calls.call import Call, CallContact, CallRoute, Leg
-from routing_engine.calls.changes import ChangeKind
+from routing_engine.calls.changes import ChangeKind, PbxReached
 from routing_engine.edges.messages import ToldChange
 from routing_engine.edges.taking import EdgeRights, EdgeTaker
 from tests.wire import Wire
 
-from .both import AT, Told, both, call, edge_at, hub_at
+from .both import AT, PATIENCE_S, Told, both, call, edge_at, hub_at
 
 pytestmark = pytest.mark.io
 
@@ -149,3 +154,55 @@ async def test_the_line_says_how_it_is(tmp_path: Path) -> None:
         async with asyncio.timeout(60):
             while next(edge.line.readings()).value:
                 await edge.database.flush()
+
+
+async def test_a_pbx_that_an_edge_hears_is_published_once(tmp_path: Path) -> None:
+    async with both(tmp_path) as (hub, edge, _):
+        await edge.happens(call(1), "call.started")
+        await edge.all_taken()
+        assert hub.published == [PbxReached("main")]
+
+
+async def test_nothing_is_let_go_of_while_the_hub_s_database_is_away_and_all_is_told_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    async with both(tmp_path) as (hub, edge, _):
+        one = call(1)
+        await edge.happens(one, "call.started")
+        await edge.all_taken()
+        with closing(sqlite3.connect(tmp_path / "hub" / "calls.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            await edge.happens(after(one, 3), "call.ended")
+            async with asyncio.timeout(PATIENCE_S):
+                while not hub.database.down:
+                    await hub.database.flush()
+            assert (await edge.spool.state()).waiting == 1
+            other.execute("ROLLBACK")
+        await hub.told.ended(one)
+        await edge.all_taken()
+        assert hub.told.of(one) == ["call.started", "call.ended"]
+
+
+async def test_a_hub_whose_certificate_nobody_signed_gets_neither_key_nor_calls(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def hear(request: web.BaseRequest) -> web.Response:
+        asked.append(request.path)
+        return web.Response()
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    runner = web.ServerRunner(web.Server(hear), shutdown_timeout=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    async with (
+        Wire(lambda: int(runner.addresses[0][1])).open() as wire,
+        edge_at(tmp_path / "edge", f"https://127.0.0.1:{wire.port}") as edge,
+        asyncio.timeout(PATIENCE_S),
+    ):
+        # It has tried, was not content, and tried again.
+        while wire.connections < 2:
+            await edge.database.flush()
+        assert wire.carried > 0
+    await runner.cleanup()
+    assert asked == []

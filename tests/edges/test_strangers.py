@@ -227,3 +227,16 @@ async def test_whoever_asks_with_the_key_learns_whether_the_edge_is_connected(hu
     async with aiohttp.ClientSession(headers=who) as session, session.get(f"{hub.url}/v1/edges") as answer:
         said = await answer.json()
     assert said == {"edge": "office", "speaks": SPEAKS, "connected": False, "pbxs": ["main"]}
+
+
+async def test_a_clock_that_is_wrong_is_told_and_calls_keep_the_times_of_their_pbx(hub: HubSite) -> None:
+    async with stranger(hub) as line:
+        await line.say(hello())
+        assert isinstance(await line.hears(), Welcome)
+        await line.say(told(call(1)))
+        assert await line.hears() == Taken(NUMBER)
+        ahead = {one.metric: one.value for one in hub.hub.readings() if one.labels == ("office",)}
+    assert ahead["edge_clock_ahead_seconds"] < -1e9
+    known = await hub.book.call(call(1).id)
+    assert known is not None
+    assert known.started_at == call(1).started_at
