@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from routing_engine.calls.as_json import moment
 from routing_engine.cli.common import Commands, add_command, print_json, print_table, step_down
+from routing_engine.cli.kept import in_database, who_commands
 from routing_engine.config.engine_yaml import load_part
 from routing_engine.delivery.jobs import DROPPED, Job, Queue, delivery_json
 from routing_engine.errors import ConfigError, StorageError
@@ -86,6 +87,7 @@ def change(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 1
+    _note(options, job)
     if options.json:
         print_json({"deliveries": [delivery_json(job)]})
     elif options.did == "retry":
@@ -93,6 +95,13 @@ def change(options: argparse.Namespace) -> int:
     else:
         print(f"{job.id} ({job.kind} to {job.target}) is given up; its call says: {DROPPED}")
     return 0
+
+
+def _note(options: argparse.Namespace, job: Job) -> None:
+    from routing_engine.storage.people_table import AuditEntry, note  # late: SQLAlchemy
+
+    entry = AuditEntry(time.time(), who_commands(), f"delivery {options.did}", f"{job.id} {job.target}")
+    in_database(options, partial(note, entry=entry), write=True)
 
 
 async def _retry(queue: Queue, job_id: int, now: float) -> Job | None:

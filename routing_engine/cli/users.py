@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import os
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from routing_engine.cli.common import add_command, misuse, print_json, print_table, step_down
-from routing_engine.config.engine_yaml import load_part
+from routing_engine.cli.common import add_command, misuse, print_json, print_table
+from routing_engine.cli.kept import in_database, who_commands
 from routing_engine.core.model import Json
 from routing_engine.core.redact import escaped
 from routing_engine.engine import open_store
-from routing_engine.errors import ConfigError, StorageError
-from routing_engine.settings.environment import variable_of
+from routing_engine.errors import StorageError
 from routing_engine.settings.people import People
-from routing_engine.settings.stores import database_place
 
 T = TypeVar("T")
 
@@ -52,7 +48,7 @@ def show(options: argparse.Namespace) -> int:
     try:
         from routing_engine.storage.people_table import users_with_password  # late: SQLAlchemy
 
-        known: set[str] = _in_database(options, users_with_password, write=False)
+        known: set[str] = in_database(options, users_with_password, write=False)
     except StorageError:
         known = set()  # nobody has one where there is no database yet
     if options.json:
@@ -108,9 +104,9 @@ def set_one(options: argparse.Namespace) -> int:
             print(f"routing-engine: {fault}", file=sys.stderr)
             return 1
         hashed = hash_of(password)
-    work = partial(set_password, user=options.name, hashed=hashed, now=time.time(), by=f"command of {_who()}")
+    work = partial(set_password, user=options.name, hashed=hashed, now=time.time(), by=who_commands())
     try:
-        _in_database(options, work, write=True)
+        in_database(options, work, write=True)
     except StorageError as error:
         print(f"routing-engine: {error}", file=sys.stderr)
         return 1
@@ -129,13 +125,6 @@ def _asked(name: str, from_input: bool) -> str:
     return first
 
 
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
-
-
 def _match(options: argparse.Namespace) -> int:
     from routing_engine.cli.match_users import run  # late: what asks a CRM
 
@@ -149,7 +138,7 @@ def show_audit(options: argparse.Namespace) -> int:
 
     try:
         read = partial(audit_entries, who=options.who, since=0.0, most=options.limit)
-        entries = _in_database(options, read, write=False)
+        entries = in_database(options, read, write=False)
     except StorageError as error:
         print(f"routing-engine: {error}", file=sys.stderr)
         return 1
@@ -160,21 +149,3 @@ def show_audit(options: argparse.Namespace) -> int:
     else:
         print_table(("at", "who", "what", "about", "from"), [tuple(map(escaped, row)) for row in rows])
     return 0
-
-
-def _in_database(options: argparse.Namespace, work: Callable[..., T], write: bool) -> T:
-    """Do a work in the calls' database of a folder. Raises `StorageError`."""
-    settings, problems = load_part(options.config, ("database", "journal"), partial(variable_of, options.config))
-    if problems:
-        raise ConfigError(problems)
-    place = database_place(settings.database, options.config, settings.journal.path)
-    if place.path is not None:
-        step_down(place.path, place.path.parent)
-    from routing_engine.storage.connector import Connector  # late: SQLAlchemy
-
-    connector = Connector(place, write=write)
-    try:
-        with connector.transaction() as connection:
-            return work(connection)
-    finally:
-        connector.close()

@@ -10,6 +10,7 @@ import pytest
 from routing_engine.delivery import outbox_table
 from routing_engine.delivery.jobs import DROPPED, Job, NewJob
 from routing_engine.storage.connector import Connector
+from routing_engine.storage.people_table import audit_entries
 from routing_engine.storage.place import DatabasePlace
 from tests.cli.conftest import Run
 
@@ -35,6 +36,16 @@ def database(config: Path) -> Connector:
 def jobs(database: Connector) -> list[Job]:
     with database.transaction() as connection:
         return list(outbox_table.listed(connection, None, 10))
+
+
+def test_who_sends_one_again_or_gives_it_up_is_in_the_audit(run: Run, config: Path, database: Connector) -> None:
+    crm, hook = jobs(database)
+    run("deliveries", "retry", str(crm.id), "--config", str(config))
+    run("deliveries", "drop", str(hook.id), "--config", str(config))
+    with database.transaction() as connection:
+        entries = audit_entries(connection, "", 0.0, 10)
+    told = [(one.what, one.about) for one in reversed(entries)]
+    assert told == [("delivery retry", f"{crm.id} crm"), ("delivery drop", f"{hook.id} hook")]
 
 
 def test_what_waits_and_what_is_dead_is_listed(run: Run, config: Path, database: Connector) -> None:
