@@ -71,6 +71,7 @@ class Call:
         self._rings: asyncio.Future[int] = loop.create_future()
         self._answers: asyncio.Future[None] = loop.create_future()
         self._ends: asyncio.Future[Ending] = loop.create_future()
+        self._asked_for: asyncio.Queue[str] = asyncio.Queue()
         self._passed_on: asyncio.Future[int] = loop.create_future()
 
     @property
@@ -96,6 +97,10 @@ class Call:
     def header(self, name: str) -> str:
         """Return a header of the INVITE; "" where it has none of this name."""
         return self.invite.header(name)
+
+    async def asked_for(self, timeout_s: float = PATIENCE_S) -> str:
+        """Return what a NOTIFY within the call asks the telephone for: `hold`, `talk`; or tells it: `refer`."""
+        return await asyncio.wait_for(self._asked_for.get(), timeout_s)
 
     @property
     def ending(self) -> Ending | None:
@@ -401,6 +406,7 @@ class Call:
     def _on_news(self, request: Message, address: Address) -> None:
         """Take what became of our REFER: the body is the first line of an answer (RFC 3420)."""
         self._on_other(request, address)
+        self._asked_for.put_nowait(request.header("event"))
         status = request.body.decode().split()[1:2]
         if status and status[0] >= "200" and not self._passed_on.done():
             self._passed_on.set_result(int(status[0]))

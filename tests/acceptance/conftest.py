@@ -14,6 +14,7 @@ from rig.asterisk import Asterisk
 from rig.sip import Phone
 
 from .engine import Engine
+from .firm import Firm, opened
 from .middleware import Middleware
 from .scenery import DIALPLAN, save_sounds
 from .stage import House, Stage, engine_of
@@ -53,6 +54,24 @@ async def stage(house: House, engine: Engine) -> AsyncIterator[Stage]:
     house.middleware.records.clear()
     yield Stage(house, engine)
     await asyncio.gather(*(call.hang_up() for call in house.phone.calls))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def dialling_house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Firm]:
+    async with opened(tmp_path_factory.mktemp("dialling")) as firm:
+        yield firm
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def firm(dialling_house: Firm) -> AsyncIterator[Firm]:
+    """The firm, nobody on the telephone; who is called lets it ring."""
+    phones = (dialling_house.provider, dialling_house.anna, dialling_house.bernd)
+    for phone in phones:
+        phone.answer_with(status=None)
+    yield dialling_house
+    await asyncio.gather(*(call.hang_up() for phone in phones for call in phone.calls))
+    for call_id in {one["id"] for one in dialling_house.told}:
+        await dialling_house.ended({"id": call_id})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
