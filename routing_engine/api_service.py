@@ -19,6 +19,7 @@ from routing_engine.config.load import Configuration
 from routing_engine.connections import AccessList
 from routing_engine.core.phone import number_text
 from routing_engine.desk.accounts import OwnAccounts
+from routing_engine.desks import Desks
 from routing_engine.dialling.changes import CallChanges
 from routing_engine.dialling.control import CallControl
 from routing_engine.dialling.dialler import Dialler
@@ -111,14 +112,16 @@ class ApiService:
             offers.append(SiteApi(site, self._calls.queue, time.time))
         if self._calls.hub is not None:
             offers.append(EdgesApi(self._calls.hub))
+        return [*offers, *self._of_people(desks)]
+
+    def _of_people(self, desks: Desks) -> Sequence[Endpoints]:
+        """Return who logs in, with what accounts in CRMs, and what these tell of clicks."""
         own = OwnAccounts(desks.accounts_of, time.monotonic)
         accounts = AccountsApi(own, desks.site, lambda: self._configuration.settings.pages.address)
-        offers += [self._people.api, self._people.oidc, accounts]
         self._people.api.accounts = accounts.of
         self._people.sessions.gone = self._passwords.end_all
         self._people.api.title = lambda name: desks.site().title(name)
-        offers.append(ClicksApi(desks.site, self._dialler.dial))
-        return offers
+        return [self._people.api, self._people.oidc, accounts, ClicksApi(desks.site, self._dialler.dial)]
 
     def _dialling(self, book: CallBook) -> DialApi:
         calls, changes = self._calls, CallChanges()
