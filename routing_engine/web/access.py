@@ -57,6 +57,8 @@ class Access:
     ) -> None:
         self.ring = KeyRing(keys, clock)
         self.people, self.sessions, self.proxies = people, sessions, proxies
+        #: Where people find the pages from outside, "" where nobody has said it.
+        self.address = ""
 
     def change(self, keys: Sequence[Program], people: People, proxies: Sequence[Network] = ()) -> None:
         """Take what a reload brings."""
@@ -86,7 +88,7 @@ class Access:
             raise ApiError(401, "no_key", "the request has neither a key nor a log-in", _SEND_A_KEY)
         # Before the session: what another site sends is refused, whoever rides on it.
         if request.method not in ("GET", "HEAD"):
-            need_own_page(request.headers)
+            need_own_page(request.headers, self.address)
         found = await self.sessions.of(token)
         if found is None:
             raise ApiError(401, "no_session", "this log-in is over", "log in again")

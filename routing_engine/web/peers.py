@@ -26,12 +26,20 @@ def peer_of(request: web.BaseRequest, proxies: Sequence[Network] = ()) -> Peer:
     return Peer(address, secure, _is_in(address, THIS_MACHINE))
 
 
-def need_own_page(headers: Mapping[str, str]) -> None:
-    """Raise `ApiError` for a request of another site that rides on the cookie of the browser."""
+def need_own_page(headers: Mapping[str, str], address: str = "") -> None:
+    """Raise `ApiError` for a request of another site that rides on the cookie of the browser.
+
+    Ours are the host that was asked for, and the pages' `address`: a proxy may ask for us by another name.
+    """
     origin, site = headers.get("Origin"), headers.get("Sec-Fetch-Site", "same-origin")
-    own = origin is None or origin.partition("://")[2].lower() == headers.get("Host", "").lower()
+    ours = (headers.get("Host", "").lower(), _host(address))
+    own = origin is None or (_host(origin) != "" and _host(origin) in ours)
     if headers.get(HEADER) != "1" or not own or site not in ("same-origin", "none"):
         raise ApiError(403, "cross_site", "this did not come from a page of the engine", f"send '{HEADER}: 1'")
+
+
+def _host(origin: str) -> str:
+    return origin.partition("://")[2].lower()
 
 
 def _is_address(text: str) -> bool:

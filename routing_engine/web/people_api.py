@@ -100,7 +100,7 @@ class PeopleApi:
         return [*(["password"] if found.password else []), *(["oidc"] if found.oidc is not None else [])]
 
     async def _log_in(self, request: ApiRequest) -> ApiAnswer:
-        need_own_page(request.headers)
+        need_own_page(request.headers, self._configuration().settings.pages.address)
         need_secure(request.peer)
         user, password = request.needed("user", 200), request.needed("password", 1000)
         device = cookie_of(request.headers, DEVICE, request.peer.secure)

@@ -39,6 +39,7 @@ class PeopleSite:
         self.access = Access((), configuration.people, clock, self.sessions)
         self.sessions.settings = configuration.settings.log_in
         self.access.change(keys_in_force(configuration.settings.api_keys), configuration.people, proxies)
+        self.access.address = configuration.settings.pages.address
 
     def start(self, ended: Callable[[], None] = lambda: None) -> None:
         """Work behind from now on."""
@@ -51,6 +52,7 @@ class PeopleSite:
         self._configuration = configuration
         self.sessions.settings = configuration.settings.log_in
         self.access.change(keys_in_force(configuration.settings.api_keys), configuration.people, proxies)
+        self.access.address = configuration.settings.pages.address
         self.sessions.review()
 
     async def close(self) -> None:

@@ -76,23 +76,34 @@ class Sessions:
 
     async def log_in(self, name: str, password: str, device: str, peer: Peer) -> NewSession:
         """Log somebody in with a password. Raises `ApiError`, the same for a wrong name and a wrong password."""
-        known = await self._database.read(partial(people_table.device_of, token=_hashed(device))) if device else None
+        user, known = (
+            self._named(name),
+            await self._database.read(partial(people_table.device_of, token=_hashed(device))),
+        )
+        key = name[:200] if user is None else user.key
         # Whoever guesses cannot use up the tries of a device that the person has used before.
-        counted = f"{name[:200]}\0{_hashed(device)}" if known is not None and known == name else name[:200]
+        counted = f"{key}\0{_hashed(device)}" if known == key else key
         place = place_of(peer.address)
         if self._places.are_over(place) or self._persons.are_over(counted):
             raise ApiError(429, "too_many_tries", "there were too many wrong passwords", "wait some minutes")
         # Counted before it is looked at: a thousand at once are a thousand tries.
         self._places.count(place)
         self._persons.count(counted)
-        user = self._people().users.get(name)
-        hashed = await self._database.read(partial(people_table.password_of, user=name)) if user is not None else None
+        # Asked for nobody as well: how long it takes must not say who is there.
+        hashed = await self._database.read(partial(people_table.password_of, user=key))
+        hashed = None if user is None else hashed
         if not await self._is_right(hashed, password) or user is None or not self.settings.password:
             self.audit.note(user.key if user is not None else "", "log-in refused", address=peer.address)
             raise ApiError(401, *_WRONG)
         self._places.count(place, -1)
         self._persons.count(counted, -1)
         return await self.begin(user, peer, "password", device if known == user.key else "", hashed)
+
+    def _named(self, name: str) -> User | None:
+        """Return whose key, or whose e-mail address alone, a name is."""
+        users = self._people().users
+        by_email = [one for one in users.values() if one.email and one.email.casefold() == name.casefold()]
+        return users.get(name) or (by_email[0] if len(by_email) == 1 else None)
 
     async def _is_right(self, hashed: str | None, password: str) -> bool:
         if self._waiting >= _MOST_WAITING:

@@ -219,6 +219,17 @@ async def test_our_own_page_may_with_and_without_an_origin(web: PeopleWeb) -> No
         assert (await anna.ask("PATCH", "/v1/calls/of-anna", headers={**HEADER, **own}, json={"tags": ["x"]}))[0] == 200
 
 
+async def test_behind_a_proxy_that_asks_by_another_name_the_written_address_is_ours(web: PeopleWeb) -> None:
+    settings = configuration().settings
+    pages = replace(settings.pages, address="https://calls.example.com")
+    web.people.change(configuration(settings=replace(settings, pages=pages)))
+    own, other = ({**HEADER, "Origin": f"https://{name}.example.com"} for name in ("calls", "evil"))
+    anna = web.browser()
+    assert [await anna.log_in("anna", headers=one) for one in (other, own)] == [403, 200]
+    for headers, status in ((other, 403), (own, 200)):
+        assert (await anna.ask("PATCH", "/v1/calls/of-anna", headers=headers, json={"tags": ["x"]}))[0] == status
+
+
 # Who guesses
 
 
@@ -229,6 +240,20 @@ async def test_a_wrong_name_and_a_wrong_password_are_told_alike(web: PeopleWeb) 
     ]
     assert all(one == answers[0] for one in answers)
     assert answers[0][0] == 401
+
+
+async def test_the_e_mail_address_is_a_name_too_where_it_is_of_one_person(web: PeopleWeb) -> None:
+    assert await web.browser().log_in("Anna@Example.com") == 200
+    twin = replace(USERS["anna"], key="twin")
+    web.people.change(configuration(users={**USERS, "twin": twin}))
+    assert await web.browser().log_in("anna@example.com") == 401
+
+
+async def test_who_has_two_names_is_not_guessed_twice_as_often(web: PeopleWeb) -> None:
+    most, _ = MOST_OF_PERSON
+    names = ["anna", "anna@example.com"] * most
+    tries = [await from_elsewhere(web, n, name) for n, name in enumerate(names[: most + 1])]
+    assert tries == [401] * most + [429]
 
 
 async def test_an_address_that_guesses_must_wait(web: PeopleWeb) -> None:
