@@ -140,7 +140,10 @@ class ApiListener(HttpListener):
         return actor
 
     def _row_of(self, request: web.BaseRequest) -> tuple[Endpoint | None, Mapping[str, str]]:
-        found = [(row, match) for pattern, row in self._rows if (match := pattern.match(request.path)) is not None]
+        matching = [(row, match) for pattern, row in self._rows if (match := pattern.match(request.path)) is not None]
+        # What is written out goes before what a value may be: `/v1/accounts/back` is no integration.
+        path = min((row.path for row, _ in matching), key=lambda one: one.count("{"), default="")
+        found = [(row, match) for row, match in matching if row.path == path]
         wanted = "GET" if request.method == "HEAD" else request.method
         for row, match in found:
             if row.method == wanted:
@@ -172,6 +175,10 @@ def _query(request: web.BaseRequest, row: Endpoint) -> Mapping[str, str]:
             raise bad_value(name, "is not known", f"known are: {', '.join(row.query) or 'none'}")
         if len(request.query.getall(name)) > 1:
             raise bad_value(name, "is there twice", "name it once")
+    for one in row.parameters:
+        allowed, value = one.schema.get("enum"), request.query.get(one.name)
+        if one.where == "query" and value is not None and isinstance(allowed, list) and value not in allowed:
+            raise bad_value(one.name, f"cannot be '{value[:80]}'", f"write {' or '.join(map(str, allowed))}")
     return dict(request.query)
 
 

@@ -28,7 +28,7 @@ from routing_engine.web.requests import Actor, ApiAnswer, ApiError, ApiRequest, 
 from routing_engine.web.rights import need_call, need_model, sees, shown
 
 MOST_CALLS = 200
-_LONGEST_NOTE, _LONGEST_TAG, _MOST_TAGS = 20_000, 100, 100
+_LONGEST_NOTE, _LONGEST_TAG, _MOST_TAGS, _LONGEST_MEMBER = 20_000, 100, 100, 2000
 
 _FILTERS = (
     Parameter("since", "calls that began then or later", MOMENT),
@@ -50,8 +50,8 @@ _EDIT = takes(
         "contact": or_null(
             takes(
                 {
-                    **{name: text(2000, 1) for name in ("integration", "model", "id")},
-                    **{name: or_null(text(2000)) for name in ("name", "url")},
+                    **{name: text(_LONGEST_MEMBER, 1) for name in ("integration", "model", "id")},
+                    **{name: or_null(text(_LONGEST_MEMBER)) for name in ("name", "url")},
                 },
                 needed=("integration", "model", "id"),
             )
@@ -208,7 +208,12 @@ def _contact(value: JsonValue) -> CallContact | None:
     found = {name: value.get(name) for name in ("integration", "model", "id", "name", "url")}
     if unknown := [name for name in value if name not in found]:
         raise bad_value(f"contact.{unknown[0]}", "is not known", f"known are: {', '.join(found)}")
-    texts = {name: one for name, one in found.items() if isinstance(one, str) and 0 < len(one) <= 2000}
+    for name, one in found.items():
+        if one is not None and not (isinstance(one, str) and len(one) <= _LONGEST_MEMBER):
+            raise bad_value(
+                f"contact.{name}", "is no text, or a long one", f"write {_LONGEST_MEMBER} characters at most"
+            )
+    texts = {name: one for name, one in found.items() if isinstance(one, str) and one}
     if not {"integration", "model", "id"} <= set(texts):
         raise bad_value("contact", "does not say whose record it is", "write integration, model and id")
     integration, model, record_id = texts["integration"], texts["model"], texts["id"]

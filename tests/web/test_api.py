@@ -116,6 +116,7 @@ async def test_a_contact_can_be_linked(web: Site) -> None:
         {"sentiment": "angry"},
         {"contact": {"id": "7"}},
         {"contact": "7"},
+        {"contact": {"integration": "crm", "model": "contact", "id": "7", "url": "h" * 2001}},
         {"notes": "x" * 20_001},
     ],
 )
