@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from routing_engine.calls.call import Call, CallContact
 from routing_engine.contacts import ContactMatcher, ContactModel, ContactsDown, contact_models, name_of, other_party
 from routing_engine.core.asks import Find, Found, SourceDown
@@ -59,6 +61,13 @@ async def test_the_search_is_by_the_number_of_who_is_not_us() -> None:
     await ContactMatcher(answers, (CRM,), "AT").match(outbound)
     (ask,) = answers.asked
     assert (ask.value, ask.source.by_caller) == ("+493012345601", True)
+
+
+async def test_an_outbound_call_that_nobody_answered_has_its_contact() -> None:
+    rang = Call("1", "main", "1.1", "outbound", 1.0, from_="201", to="+436641112223", state="ended")
+    found = await match(replace(rang, outcome="unanswered", ended_at=20.0), crm=Found((ANNA,)))
+    assert isinstance(found, CallContact)
+    assert (found.matched, found.name) == ("found", "Anna Gruber")
 
 
 def test_internal_withheld_and_short_numbers_are_not_looked_for() -> None:

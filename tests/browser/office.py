@@ -150,6 +150,6 @@ def _write(folder: Path, asterisk: Asterisk, people: Sequence[str], crm: str) ->
 
 
 async def give_password(engine: Engine, name: str) -> None:
-    """Give a person a password, as an administrator does."""
+    """Set the password of a person, as an administrator does."""
     command = [str(PROGRAM), "--config", str(engine.folder), "users", "password", name, "--stdin"]
     await asyncio.to_thread(subprocess.run, command, input=PASSWORD.encode(), check=True, capture_output=True)

@@ -7,6 +7,7 @@ from datetime import timedelta, timezone
 
 import pytest
 
+from routing_engine.calls.as_json import call_from_json, stored_json
 from routing_engine.calls.call import Call, CallContact, CallRoute, Candidate, Note
 from routing_engine.calls.log_entry import entry_of
 from routing_engine.calls.ports import EntryUser, LogEntry
@@ -51,6 +52,16 @@ def test_the_body_has_everything_in_the_site_s_time() -> None:
 )
 def test_a_subject_is_a_text_over_the_call(subject: str, text: str) -> None:
     assert entry(subject=subject).subject == text
+
+
+@pytest.mark.parametrize(
+    "name", ["J\u00fcrgen Gro\u00df", "\u0410\u0440\u0442\u0451\u043c", "\u00c5sa \u00d8st", "\u738b\u82b3 & <Co>"]
+)
+def test_letters_of_every_language_stay_as_they_are(name: str) -> None:
+    call = replace(CALL, contact=replace(ANNA, name=name), notes=(Note(1_796_044_000.0, "bernd", name),))
+    assert entry(call).subject == f"Call from {name} (+436641234567)"
+    assert f"bernd: {name}" in entry(call).body
+    assert call_from_json(stored_json(call)) == call
 
 
 def test_a_subject_stays_one_line_whatever_a_name_holds() -> None:
