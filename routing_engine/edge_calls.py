@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 
 from routing_engine import __version__
 from routing_engine.call_book import CallBook
-from routing_engine.calls.changes import CallChanged
+from routing_engine.calls.changes import CallChanged, PbxReached
 from routing_engine.calls.checked import read_json
 from routing_engine.config.load import Configuration
 from routing_engine.config.people import users_by_phone
@@ -99,6 +99,7 @@ class EdgeCalls:
         self._events.subscribe_at_once(ConfigurationTaken, self._taken)
         self._events.subscribe_at_once(CallRouted, self.book.route)
         self._events.subscribe_at_once(CallChanged, self._changed)
+        self._events.subscribe_at_once(PbxReached, self._reached)
 
     def readings(self) -> Iterator[Reading]:
         """Yield the states of PBXs and of the line, for metrics."""
@@ -138,6 +139,10 @@ class EdgeCalls:
         if self._waking is None:
             self._waking = asyncio.create_task(self._wake())
 
+    def _reached(self, _: PbxReached) -> None:
+        if self._line is not None:
+            self._line.reached()
+
     async def _wake(self) -> None:
         """Let the line look once a change is in the spool: it is put there with the call."""
         while self._news:
@@ -171,7 +176,7 @@ class EdgeCalls:
                 if name in self._pbxs:
                     self._pbxs[name].tracker.site = site
                 else:
-                    self._pbxs[name] = FollowedPbx(pbx, site, configuration, self.book)
+                    self._pbxs[name] = FollowedPbx(pbx, site, configuration, self.book, self._events.publish)
             self._record(configuration)
 
     def _record(self, configuration: Configuration) -> None:

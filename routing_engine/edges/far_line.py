@@ -214,7 +214,10 @@ class FarLine:
         known, self.health = self.health.up, health
         self._measure(health.at)
         for pbx in self.rights.pbxs.intersection(health.up).difference(known):
+            _log.info("edge.pbx_up", edge=self.edge, pbx=pbx)
             self._reached(pbx)
+        for pbx in self.rights.pbxs.intersection(known).difference(health.up):
+            _log.warning("edge.pbx_down", edge=self.edge, pbx=pbx)
 
     def _measure(self, at: float) -> None:
         self.ahead_s = at - self._now()

@@ -114,6 +114,9 @@ class EdgeHub:
                 yield Reading("edge_lag_seconds", lag_s, (edge,))
                 yield Reading("edge_aside", health.aside, (edge,))
                 yield Reading("edge_clock_ahead_seconds", line.ahead_s, (edge,))
+        for pbx in sorted(self._rules.edges):
+            far = self.line_of(pbx)
+            yield Reading("pbx_up", far is not None and pbx in far.health.up, (pbx,))
 
     def close(self) -> None:
         """End every line. The listener that they came in by is closed already, and they with it."""

@@ -46,8 +46,8 @@ def told_call(change: ToldChange, rights: EdgeRights, now: float) -> Call:
         raise ValueError("the call has no id of ours")
     if not 0 < call.started_at < now + _AHEAD_S:
         raise ValueError("the call begins after tomorrow: the clock of the PBX is wrong")
-    legs = tuple(replace(leg, user=_user(leg, rights)) for leg in call.legs)
-    users = {leg.user for leg in legs}
+    users = rights.users
+    legs = tuple(replace(leg, user=_user(leg, users, rights.phones)) for leg in call.legs)
     return replace(
         call,
         version=1,
@@ -64,9 +64,9 @@ def told_call(change: ToldChange, rights: EdgeRights, now: float) -> Call:
     )
 
 
-def _user(leg: Leg, rights: EdgeRights) -> str | None:
+def _user(leg: Leg, users: Collection[str], phones: Mapping[str, str]) -> str | None:
     """Return who it was, if he has a telephone there: who had this one then may have another one now."""
-    return leg.user if leg.user in rights.users else rights.phones.get(leg.phone)
+    return leg.user if leg.user in users else phones.get(leg.phone)
 
 
 def _answered_by(legs: Sequence[Leg]) -> str | None:

@@ -88,7 +88,7 @@ class HubLine:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._hub, self._spool, self._side, self._now, self._chance = hub, spool, side, now, chance
-        self._news = asyncio.Event()
+        self._news, self._reached = asyncio.Event(), asyncio.Event()
         self._state = SpoolState(0, None, 0)
         self._up = False
         self._said = ""
@@ -101,6 +101,10 @@ class HubLine:
     def told(self) -> None:
         """Note that there is something new in the spool."""
         self._news.set()
+
+    def reached(self) -> None:
+        """Note that a PBX is heard from now on: the hub hears of it at once."""
+        self._reached.set()
 
     async def close(self) -> None:
         """End the line; what waits is told after the next start."""
@@ -245,8 +249,10 @@ class HubLine:
         await welcome.wait()
         while True:
             state = self._state
+            self._reached.clear()
             line.say(Health(self._now(), state.waiting, state.since, state.aside, tuple(self._side.up())))
-            await asyncio.sleep(HEALTH_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._reached.wait(), HEALTH_S)
 
     async def _look(self) -> None:
         """Know how much waits, also while there is no line."""

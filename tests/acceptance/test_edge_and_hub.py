@@ -31,7 +31,7 @@ listeners: {http: 127.0.0.1:0}
 match_order: [kontor]
 api_keys:
   office: {key: '${OFFICE}', may: [edge]}
-  reader: {key: '${READER}', may: [calls.read]}
+  reader: {key: '${READER}', may: [calls.read, dial]}
 """
 
 
@@ -57,15 +57,17 @@ class Sites:
     def stage(self) -> Stage:
         return Stage(self.house, self.engines["edge"])
 
-    async def calls(self, number: str) -> list[Mapping[str, Any]]:
-        """What the hub's API has of a number."""
-        address = f"http://{self.engines['hub'].http}/v1/calls"
+    async def ask(self, method: str, path: str, **more: Any) -> tuple[int, Any]:
+        """What the hub answers a program."""
         who = {"Authorization": f"Bearer {READER}"}
-        async with (
-            aiohttp.ClientSession(headers=who) as session,
-            session.get(address, params={"number": number}) as answer,
-        ):
-            return (await answer.json())["calls"]  # type: ignore[no-any-return]
+        address = f"http://{self.engines['hub'].http}{path}"
+        async with aiohttp.ClientSession(headers=who) as session, session.request(method, address, **more) as answer:
+            return answer.status, await answer.json()
+
+    async def calls(self, number: str) -> list[Mapping[str, Any]]:
+        """What the hub has of a number."""
+        _, found = await self.ask("GET", "/v1/calls", params={"number": number})
+        return found["calls"]  # type: ignore[no-any-return]
 
 
 def write_both(folder: Path, house: House, crm: Outside, port: int) -> None:
@@ -75,7 +77,9 @@ def write_both(folder: Path, house: House, crm: Outside, port: int) -> None:
         one.mkdir()
         write(one, house.asterisk, crm)
     (hub / "engine.yaml").write_text(HUB)
-    (hub / "pbxs/main.yaml").write_text("edge: office\nrecordings: ari\n")
+    (hub / "pbxs/main.yaml").write_text(
+        "edge: office\nrecordings: ari\ntrunks: [PJSIP/trunk*]\ndial: {context: office}\n"
+    )
     with (hub / "environment").open("a") as file:
         file.write(f"OFFICE={OFFICE}\nREADER={READER}\n")
     for name in ("users.yaml", "webhooks/hook.yaml"):
@@ -144,6 +148,19 @@ async def test_a_call_at_the_edge_is_told_and_written_by_the_hub(sites: Sites, c
     assert (found["outcome"], found["user"], found["pbx"]) == ("answered", "anna", "main")
     assert (found["contact"]["matched"], found["contact"]["name"]) == ("routed", "Anna Gruber")
     assert (found["route"]["name"], found["route"]["reason"]) == ("by_record", "matched")
+
+
+async def test_people_dial_at_the_hub_and_their_telephone_rings_at_the_edge(sites: Sites, crm: Outside) -> None:
+    number = "+436641113308"
+    await sites.engines["hub"].logged("edge.pbx_up")
+    async with desk(sites.house.asterisk, "1001") as phone:
+        status, call = await sites.ask("POST", "/v1/calls", json={"user": "anna", "to": number})
+        assert status == 202, call
+        assert (call["state"], call["direction"], call["to"]) == ("ringing", "outbound", number)
+        await (await phone.next_call()).answered()
+        assert (await sites.ask("POST", f"/v1/calls/{call['id']}/hangup"))[0] == 200
+    over = await crm.events.first(lambda one: one["type"] == "call.ended" and one["data"]["to"] == number)
+    assert (over["data"]["id"], over["data"]["user"], over["data"]["pbx"]) == (call["id"], "anna", "main")
 
 
 async def test_a_recording_is_fetched_over_the_line_and_attached(sites: Sites, crm: Outside) -> None:
