@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ssl
 import sys
 import uuid
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from routing_engine.calls.as_json import JsonObject
@@ -64,7 +66,9 @@ class _Telephone:
 
     def __init__(self, address: ListenerAddress, key: Program, options: argparse.Namespace) -> None:
         host = _EVERYWHERE.get(address.host, address.host)
-        self._url = f"http://{f'[{host}]' if ':' in host else host}:{address.port}"
+        scheme = "http" if address.tls is None else "https"
+        self._url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{address.port}"
+        self._trust = None if address.tls is None else _trust(options.config / address.tls.certificate)
         self._key, self._options = key, options
         self._sees = "calls.read" in key.may and not options.no_wait
         self._session: aiohttp.ClientSession
@@ -75,7 +79,8 @@ class _Telephone:
 
         headers = {"Authorization": f"Bearer {self._key.key}"}
         timeout = aiohttp.ClientTimeout(total=_ANSWER_S)
-        async with aiohttp.ClientSession(headers=headers, timeout=timeout) as self._session:
+        line = aiohttp.TCPConnector() if self._trust is None else aiohttp.TCPConnector(ssl=self._trust)
+        async with aiohttp.ClientSession(headers=headers, timeout=timeout, connector=line) as self._session:
             try:
                 call = await self._begin()
                 if self._sees:
@@ -127,6 +132,14 @@ class _Telephone:
     def _say(self, call: JsonObject, sentence: str) -> None:
         if not self._options.json:
             print(escaped(sentence) if call["state"] != "ended" else sentence, flush=True)
+
+
+def _trust(certificate: Path) -> ssl.SSLContext:
+    """Return what believes the certificate of this folder and no other one, whatever name it was made for."""
+    context = ssl.create_default_context(cafile=certificate)
+    context.check_hostname = False  # we are on its machine, and its name may lead around a proxy
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
 
 
 def _how(call: JsonObject) -> str:

@@ -1,4 +1,19 @@
-"""People dial over the API on a real Asterisk: their telephone rings first, and what is told is what happened."""
+"""People dial over the API on a real Asterisk: their telephone rings first, and what is told is what happened.
+
+The six proofs of a CRM of one's own on a SIP trunk, and where they are:
+
+1. A call with valid credentials, and none with wrong ones:
+   `test_session_passwords.py::test_a_telephone_registers_with_the_password_of_its_session_and_no_other`.
+2. The right caller ID at the other end: `test_the_caller_id_goes_by_the_country_that_is_dialled`,
+   `test_a_program_may_choose_any_number_of_the_trunk_and_no_other`.
+3. The webhook of the end makes the record, and one that is sent again none:
+   `test_the_end_of_a_dialled_call_is_told_once_however_often_it_is_sent`, and of calls of others
+   `tests/web/test_api.py` (the same event again changes nothing).
+4. Busy, no answer and unreachable are told apart: `test_what_the_other_end_says_is_told_apart`.
+5. The user's own telephone as well: `test_what_the_user_s_own_telephone_says_is_told_apart`.
+6. The browser dies in a call, and the line is free:
+   `tests/browser/test_phone.py::test_a_browser_that_dies_in_a_call_frees_the_line`.
+"""
 
 from __future__ import annotations
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -49,22 +51,44 @@ class Service:
         return web.json_response(next(self._states))
 
     @asynccontextmanager
-    async def at(self, folder: Path, may: str = "[dial, calls.read]") -> AsyncIterator[None]:
+    async def at(
+        self, folder: Path, may: str = "[dial, calls.read]", own: trustme.LeafCert | None = None
+    ) -> AsyncIterator[None]:
         app = web.Application()
         app.router.add_route("*", "/{place:.*}", self.answer)
-        async with TestServer(app) as server:
+        server = TestServer(app)
+        await server.start_server(ssl=None if own is None else _context(own))
+        try:
             folder.mkdir(exist_ok=True)
+            http = f"127.0.0.1:{server.port}"
+            if own is not None:
+                http = f"{{address: '{http}', tls: {{certificate: own.pem, key: own.key}}}}"
             keys = f"{{desk: {{key: '${{DESK}}', may: {may}}}, other: {{key: '${{OTHER}}', may: [calls.read]}}}}"
-            text = f"listeners: {{fastagi: 127.0.0.1:4573, http: 127.0.0.1:{server.port}}}\napi_keys: {keys}\n"
+            text = f"listeners: {{fastagi: 127.0.0.1:4573, http: {http}}}\napi_keys: {keys}\n"
             (folder / "engine.yaml").write_text(text)
             (folder / "environment").write_text(f"DESK={'d' * 20}\nOTHER={'o' * 20}\n")
             (folder / "environment").chmod(0o600)
             yield
+        finally:
+            await server.close()
 
 
-def dialled(run: Run, folder: Path, service: Service, *words: str, may: str = "[dial, calls.read]") -> Any:
+def _context(own: trustme.LeafCert) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    own.configure_cert(context)
+    return context
+
+
+def dialled(
+    run: Run,
+    folder: Path,
+    service: Service,
+    *words: str,
+    may: str = "[dial, calls.read]",
+    own: trustme.LeafCert | None = None,
+) -> Any:
     async def go() -> Any:
-        async with service.at(folder, may):
+        async with service.at(folder, may, own):
             return await asyncio.to_thread(run, "--config", str(folder), "dial", *words)
 
     return asyncio.run(go())
@@ -94,6 +118,18 @@ def test_a_key_that_may_not_look_dials_and_that_is_all(run: Run, tmp_path: Path)
     service = Service([])
     code, _, _ = dialled(run, tmp_path, service, "anna", "0664", may="[dial]")
     assert (code, len(service.asked)) == (0, 1)
+
+
+def test_a_listener_with_tls_is_known_by_its_certificate(run: Run, tmp_path: Path) -> None:
+    own, other = (trustme.CA().issue_cert("calls.example.com") for _ in range(2))
+    own.cert_chain_pems[0].write_to_path(tmp_path / "own.pem")
+    own.private_key_pem.write_to_path(tmp_path / "own.key")
+    code, out, _ = dialled(run, tmp_path, Service(ANSWERED), "anna", "0664", own=own)
+    assert (code, out.splitlines()[-1]) == (0, "answered, 12 s")
+    strange = Service(ANSWERED)
+    code, _, err = dialled(run, tmp_path, strange, "anna", "0664", own=other)
+    assert (code, strange.asked) == (1, [])
+    assert "does not answer" in err
 
 
 def test_programs_get_the_call(run: Run, tmp_path: Path) -> None:
