@@ -106,6 +106,9 @@ class ContactDesk:
         found = await self._site().matcher.match(call)
         if isinstance(found, ContactsDown):
             raise DeskRefused("crm_down", found.why, "try again in a moment")
+        if found is None:
+            # Who is linked already stays: a system may find its newest records only after a while.
+            raise DeskRefused("nobody", "nobody with this number was found", "link a record, or create one")
         return await self._book.set_contact(call.id, found)
 
     # -------------------------------------------------------------------------------------- records
@@ -150,7 +153,7 @@ class ContactDesk:
                 )  # fmt: skip
                 if not await self._database.write(began):
                     raise DeskRefused("under_way", "somebody creates this record just now", "look again in a moment")
-                contact = await self._make(where, what, fields, who)
+                contact = await self._make(where, what, fields, who, by_itself)
             return await self._book.set_contact(now.id, contact)
 
     async def _made_before(
@@ -174,11 +177,13 @@ class ContactDesk:
             raise DeskRefused("unclear", "it is not known what came of a try before", "look in the system, and link it")
         return None
 
-    async def _make(self, where: ContactModel, what: str, fields: Mapping[str, str], who: User | None) -> CallContact:
+    async def _make(
+        self, where: ContactModel, what: str, fields: Mapping[str, str], who: User | None, by_itself: bool
+    ) -> CallContact:
         try:
             writer = await self._site().writer(where.integration, who)
             form = writer.desk.form(where.model).create if writer is not None else ()
-            self._check(where, fields, form)
+            self._check(where, fields, form, by_itself)
             assert writer is not None, "a form has somebody who writes it"
             record = await writer.desk.create(where.model, fields, writer.owner)
         except (ProviderRefused, DeskRefused):
@@ -190,7 +195,9 @@ class ContactDesk:
         await self._database.write(partial(created_table.note_created, what=what, record=made, at=self._now()))
         return contact
 
-    def _check(self, where: ContactModel, fields: Mapping[str, str], form: Sequence[str]) -> None:
+    def _check(
+        self, where: ContactModel, fields: Mapping[str, str], form: Sequence[str], by_itself: bool = False
+    ) -> None:
         """Refuse what cannot be written, and what people do not see of this model."""
         site = self._site()
         if not form:
@@ -198,7 +205,8 @@ class ContactDesk:
                 "not_writable", f"'{where.integration}' takes no such record from here", "use the system itself"
             )
         for name in fields:
-            if name not in form or not site.about(where.integration, where.model, name).shown:
+            # What people do not see they do not write; the engine itself may know it.
+            if name not in form or not (by_itself or site.about(where.integration, where.model, name).shown):
                 raise DeskRefused("unknown_field", f"'{name[:80]}' is no field that can be written", "take it away")
 
     @asynccontextmanager

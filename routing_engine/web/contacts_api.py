@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, get_args
 
@@ -56,7 +57,7 @@ _FOUND = has({"contacts": listed(CONTACT), "down": listed(has({"integration": TE
 #: So many records are shown of a search.
 MOST_FOUND = 50
 #: What a refusal of the desk is in HTTP.
-_STATUS = {"unknown_record": 404, "crm_down": 503, "unknown_field": 400, "not_writable": 409}
+_STATUS = {"unknown_record": 404, "nobody": 404, "crm_down": 503, "unknown_field": 400, "not_writable": 409}
 
 
 class CardCalls(Protocol):
@@ -109,7 +110,10 @@ class ContactsApi:
         candidates = {one.integration for one in call.contact.candidates} if call.contact is not None else set()
         looking = self._elsewhere.begin(call, (*self._asked(call), *([known] if known else []), *candidates))
         # The card of a caller who is known comes at once; `wait` asks for the others as well.
-        others = await looking if wait else looking.result() if looking.done() else []
+        if wait:
+            # Not awaited itself: whoever links the call meanwhile ends it.
+            await asyncio.wait({looking})
+        others = self._elsewhere.known(call.id) if looking.done() else []
         before = await calls_before(self._calls, call, site.matcher.region)
         card = card_json(site, actor, call, others, before)
         return ApiAnswer({**card, "others_pending": not (wait or looking.done())})

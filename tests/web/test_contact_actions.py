@@ -125,6 +125,8 @@ async def test_looking_again_finds_who_was_not_there_before(room: Room) -> None:
     assert (await room.act({"action": "rematch"}))["contact"]["name"] == "Anna Gruber"
     room.answers.by_number["crm.contact"] = SourceDown("crm: no answer in time")
     assert await refused(room, {"action": "rematch"}) == "crm_down"
+    room.answers.by_number["crm.contact"] = Found()
+    assert await refused(room, {"action": "rematch"}) == "nobody"
     assert (await room.contact()).id == "7"
 
 

@@ -13,6 +13,8 @@ from routing_engine.providers.crm.requests import Constant, Node, RequestTemplat
 from routing_engine.providers.crm.templates import TextTemplate
 from routing_engine.providers.crm.writing import slots_of
 
+#: Fields of ours that no person writes: where a request wants one, it names it.
+_WORKED_OUT = frozenset({"owner", "link", "company", "updated_at", "e164", "converted", "active", "score", "state"})
 #: What a name is made of: systems want the whole, or its parts.
 NAME_FIELDS = ("name", "first_name", "last_name")
 
@@ -65,7 +67,8 @@ def writable(writing: Creation | None, mapped: MappedModel) -> tuple[str, ...]:
     # People type a name as one; its parts are theirs only where the model shows them.
     first = ("name",) if named & set(NAME_FIELDS) else ()
     known = dict(mapped.fields)
-    ours = (*first, *(one for one in known if one in named))
+    # What only the request names (the company of a new contact) has no field to be read from.
+    ours = (*first, *(one for one in known if one in named), *sorted(named - set(known) - set(NAME_FIELDS)))
     others = () if writing.others is None else tuple(one for one in known if _is_plain(mapped, one))
     return tuple(dict.fromkeys((*ours, *others)))
 
@@ -74,8 +77,8 @@ def _is_plain(mapped: MappedModel, ours: str) -> bool:
     """Return whether a field is one member of a record, which may be written as it is read."""
     paths = dict(mapped.fields)[ours]
     plain = len(paths) == 1 and paths[0].json is None and bool(paths[0].text) and "." not in paths[0].text
-    # An id is given, and the owner is who writes it.
-    return plain and ours not in ("id", "owner", "owner_id", "link")
+    # Ids lead to other records, which systems write in ways of their own; the rest is what systems work out.
+    return plain and ours not in _WORKED_OUT and ours != "id" and not ours.endswith("_id")
 
 
 def _with_names(fields: dict[str, str]) -> dict[str, Json]:

@@ -152,6 +152,12 @@ class DescribedContract(OpensCrm):
     async def test_a_field_is_searched(self, crm: Open) -> None:
         assert ids(await crm.field("customer_number", "0042")) == ["102"]
 
+    async def test_a_record_is_found_by_its_id(self, crm: Open) -> None:
+        """Whoever links a call to a record names it so."""
+        found = await crm.caller("+43 664 1234567")
+        (record,) = found.records  # type: ignore[union-attr]
+        assert ids(await crm.field("id", record.id)) == ids(found)
+
     async def test_leading_zeros_matter(self, crm: Open) -> None:
         assert ids(await crm.field("customer_number", "42")) == []
 

@@ -64,6 +64,9 @@ class Freshdesk(StandIn):
         path = asked.path.removeprefix("/api/v2")
         if path == "/search/contacts":
             return self.search(asked)
+        if found := re.fullmatch(r"/contacts/(\d+)", path):
+            people = [one for one in self.people if one.id == found[1]]
+            return web.json_response(self.shape(people[0])) if people else web.Response(status=404)
         if path == "/contact_fields":
             return web.json_response([{"name": "phone", "label": "Work phone", "type": "default_phone"}])
         return self.list(asked) if path == "/contacts" else web.Response(status=404)

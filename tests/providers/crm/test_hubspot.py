@@ -60,6 +60,7 @@ class HubSpot(StandIn):
             "firstname": person.first, "lastname": person.last, "city": person.city or None, "email": None,
             "phone": person.phone or None, "mobilephone": person.mobile or None, "customer_number": person.number,
             "hubspot_owner_id": "77", "company": "", "lifecyclestage": None, "hs_lead_status": None,
+            "hs_object_id": person.id,
             "lastmodifieddate": str(int(MARCH.timestamp() + int(person.id)) * 1000),
         }  # fmt: skip
         return {"id": person.id, "properties": properties, "archived": False, "url": PAGE + person.id}

@@ -50,6 +50,12 @@ class Zendesk(StandIn):
             return web.json_response({"tickets": [one for one in TICKETS if str(one["id"]) in wanted]})
         if found := re.fullmatch(r"/api/v2/users/(\d+)/identities.json", asked.path):
             return self.identities(found[1])
+        if found := re.fullmatch(r"/api/v2/users/(\d+).json", asked.path):
+            users = [one for one in self.people if one.id == found[1]]
+            status = 200 if users else 404
+            return web.json_response(
+                {"user": self.user(users[0])} if users else {"error": "RecordNotFound"}, status=status
+            )
         if asked.path == "/api/v2/incremental/users/cursor.json":
             return self.export(asked)
         return web.json_response({"error": "RecordNotFound", "description": "Not found"}, status=404)
