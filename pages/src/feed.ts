@@ -58,7 +58,7 @@ export class Feed {
       this.calls.clear();
       this.onOut();
     } else if (told.is === "line") this.up = told.up;
-    else if (told.is === "one") this.calls.take(told.call);
+    else if (told.is === "some") for (const call of told.calls) this.calls.take(call);
     else this.takeAll(told.calls, told.up);
     this.changed();
   }
@@ -79,7 +79,7 @@ export class Feed {
   private alone(): (asks: Asks) => void {
     const line = new Line({
       all: (calls) => this.told({ is: "all", calls, up: true }),
-      one: (call, event) => this.told({ is: "one", call, event }),
+      some: (calls) => this.told({ is: "some", calls }),
       line: (up) => this.told({ is: "line", up }),
       out: () => this.told({ is: "out" }),
     });

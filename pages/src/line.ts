@@ -9,9 +9,16 @@ const SILENT_MS = 40_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
 
+/** All calls under way, or one that has changed. */
+interface StreamEvent {
+  calls?: Call[];
+  call?: Call;
+}
+
 export interface Hears {
   all(calls: Call[]): void;
-  one(call: Call, event: string): void;
+  /** Calls that have changed, each as it is by now. */
+  some(calls: Call[]): void;
   line(up: boolean): void;
   /** Nobody is logged in. The line rests until `start`. */
   out(): void;
@@ -95,11 +102,23 @@ export class Line {
       this.heardAt = Date.now();
       const parts = (rest + value).split(/\r?\n\r?\n/);
       rest = parts.pop() ?? "";
-      for (const part of parts) this.event(part);
+      this.tell(parts.map((part) => this.event(part)));
     }
   }
 
-  private event(text: string): void {
+  /** What has come at once is told at once: of many changes of a call only the last matters. */
+  private tell(events: readonly (StreamEvent | null)[]): void {
+    let changed = new Map<string, Call>();
+    for (const event of events) {
+      if (event?.calls) {
+        changed = new Map();
+        this.hears.all(event.calls);
+      } else if (event?.call) changed.set(event.call.id, event.call);
+    }
+    if (changed.size) this.hears.some([...changed.values()]);
+  }
+
+  private event(text: string): StreamEvent | null {
     let name = "message";
     const data: string[] = [];
     for (const line of text.split(/\r?\n/)) {
@@ -108,9 +127,8 @@ export class Line {
       else if (field === "data") data.push(value);
       else if (field === "id") this.lastId = value;
     }
-    if (!data.length) return;
+    if (!data.length) return null;
     const found: unknown = JSON.parse(data.join("\n"));
-    if (name === "snapshot") this.hears.all((found as { calls: Call[] }).calls);
-    else this.hears.one(found as Call, name);
+    return name === "snapshot" ? { calls: (found as { calls: Call[] }).calls } : { call: found as Call };
   }
 }

@@ -3,7 +3,7 @@ import type { Call } from "./call";
 
 export type Told =
   | { is: "all"; calls: Call[]; up: boolean }
-  | { is: "one"; call: Call; event: string }
+  | { is: "some"; calls: Call[] }
   | { is: "line"; up: boolean }
   | { is: "out" };
 

@@ -16,8 +16,9 @@ const line = new Line({
     calls.takeAll(open);
     tell({ is: "all", calls: calls.all(), up });
   },
-  one(call, event) {
-    if (calls.take(call)) tell({ is: "one", call, event });
+  some(changed) {
+    const news = changed.filter((call) => calls.take(call));
+    if (news.length) tell({ is: "some", calls: news });
   },
   line(now) {
     if (up !== now) tell({ is: "line", up: (up = now) });

@@ -46,7 +46,7 @@ check: {get: /contacts, query: {phone: '0'}}
 
 @dataclass
 class Office:
-    """`url` is the page's, `people` are keys of users.yaml, whose phones all ring together."""
+    """`url` is the page's, `people` are keys of users.yaml; the phones of the first `ring` of them ring together."""
 
     asterisk: Asterisk
     engine: Engine
@@ -54,6 +54,7 @@ class Office:
     desks: Phone
     outside: Phone
     people: Sequence[str]
+    ring: int
 
     async def call(self, route: str, caller: str) -> Call:
         """Let somebody outside call: `known` to a route that asks the CRM, `unknown` to one that does not."""
@@ -62,7 +63,7 @@ class Office:
 
     async def rings(self) -> list[Call]:
         """Return the calls that now ring at the desks."""
-        return [await self.desks.next_call() for _ in self.people]
+        return [await self.desks.next_call() for _ in range(self.ring)]
 
 
 def extension(at: int) -> str:
@@ -71,10 +72,10 @@ def extension(at: int) -> str:
 
 
 @asynccontextmanager
-async def office(people: Sequence[str] = ("anna", "berta"), crm_s: float = 0.0) -> AsyncIterator[Office]:
-    """Run it; the CRM knows every number, and takes so many seconds for an answer."""
+async def office(people: Sequence[str] = ("anna", "berta"), crm_s: float = 0.0, ring: int = 2) -> AsyncIterator[Office]:
+    """Run it: the phones of the first people ring. The CRM knows every number, and takes so many seconds."""
     numbers = [extension(at) for at, _ in enumerate(people)]
-    queues = {"all": [f"PJSIP/{number}" for number in numbers]}
+    queues = {"all": [f"PJSIP/{number}" for number in numbers[:ring]]}
     async with (
         Asterisk(DIALPLAN + INSIDE, phones=numbers, queues=queues, web_phones=("1001-web",)) as asterisk,
         Phone.open() as desks,
@@ -92,7 +93,7 @@ async def office(people: Sequence[str] = ("anna", "berta"), crm_s: float = 0.0) 
                 ready = await engine.logged("service.ready")
                 listening = ready["http"]
                 assert isinstance(listening, list)
-                yield Office(asterisk, engine, f"http://{listening[0]}", desks, outside, people)
+                yield Office(asterisk, engine, f"http://{listening[0]}", desks, outside, people, ring)
 
 
 @asynccontextmanager
