@@ -42,6 +42,9 @@ find_call:
 attach_recording:
   - {post: '/calls/{call.crm_id}/sound', multipart: {name: '{call.recording_name}', sound: '{call.recording}'}}
 update_call: [{patch: '/calls/{call.crm_id}', json: {subject: '{call.subject}', text: '{call.body}'}}]
+create: [{post: /contacts, json: {name: '{new.name}', phone: '{new.phone}', owner: '{user.id}'}, capture: {id: id}}]
+pop: [{post: /pops, json: {call: '{call.id}', user: '{user.id}', who: '{record.name}'}}]
+close_pop: [{post: /pops, json: {call: '{call.id}', user: '{user.id}', closed: 'yes'}}]
 """
 
 
@@ -54,6 +57,9 @@ class Outside:
     entries: Journal[Mapping[str, Any]] = field(default_factory=Journal)
     events: Journal[Mapping[str, Any]] = field(default_factory=Journal)
     sounds: Journal[tuple[str, bytes]] = field(default_factory=Journal)
+    #: Records that were created, and what was shown on screens.
+    made: Journal[Mapping[str, Any]] = field(default_factory=Journal)
+    pops: Journal[Mapping[str, Any]] = field(default_factory=Journal)
     #: Whether the CRM answers 503, and what it has refused so.
     down: bool = False
     refused: Journal[str] = field(default_factory=Journal)
@@ -92,6 +98,14 @@ async def outside() -> AsyncIterator[Outside]:
         items = [{"id": "c7", "name": found.people[number], "phone": number}] if number in found.people else []
         return web.json_response({"items": items})
 
+    async def make(request: web.Request) -> web.Response:
+        found.made.note(await request.json())
+        return web.json_response({"id": f"n{len(found.made)}"})
+
+    async def show(request: web.Request) -> web.Response:
+        found.pops.note(await request.json())
+        return web.json_response({})
+
     async def log(request: web.Request) -> web.Response:
         if found.down:
             found.refused.note(request.method)
@@ -120,6 +134,8 @@ async def outside() -> AsyncIterator[Outside]:
     app = web.Application()
     app.router.add_post("/calls/{id}/sound", keep)
     app.router.add_get("/contacts", contacts)
+    app.router.add_post("/contacts", make)
+    app.router.add_post("/pops", show)
     app.router.add_get("/calls", entries)
     app.router.add_post("/calls", log)
     app.router.add_patch("/calls/{id}", log)
