@@ -491,15 +491,8 @@ async def test_silence_counts_where_the_dialplan_has_answered_before_us() -> Non
     assert decision.trail[-1].outcome == "waited 1.50 s for look-ups; the longest silence was 1.50 s"
 
 
-async def test_a_call_that_is_not_up_rings_from_the_first_moment_that_is_long() -> None:
+@pytest.mark.parametrize(("filler", "rings"), [(NEVER, RINGS), (replace(NEVER, kind="none", name=""), "")])
+async def test_a_call_that_is_not_up_rings_unless_its_route_wants_no_filler(filler: Filler, rings: str) -> None:
     channel = FakeChannel(ANNA)
-    await carry(replace(ONE, filler=NEVER), channel, FakeLookup(before=channel.filling.wait))
-    assert channel.of("fill") == [LISTENING, None]
-    assert LISTENING.name == RINGS
-
-
-async def test_a_route_that_wants_no_filler_has_no_ringing() -> None:
-    channel = FakeChannel(ANNA)
-    none = Filler(after_s=3600, kind="none", name="")
-    await carry(replace(ONE, filler=none), channel, FakeLookup(before=channel.filling.wait))
-    assert channel.of("fill") == [replace(LISTENING, name=""), None]
+    await carry(replace(ONE, filler=filler), channel, FakeLookup(before=channel.filling.wait))
+    assert channel.of("fill") == [replace(LISTENING, name=rings), None]

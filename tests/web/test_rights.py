@@ -55,6 +55,8 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "POST /v1/decide": {"route": "support", "caller": "+436641112223"},
     "POST /v1/events/{source}": {},
 }
+#: Refusals that are about what was sent, and not about who sent it.
+NO_RIGHTS = ("wrong_password", "cross_site", "not_proved")
 #: Of a contact, and of calls of others: what must not be told to who may not read it.
 SECRETS = ("Petra Pan", "crm.example.com/7", "Lea Lead")
 ACME = """
@@ -164,7 +166,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def refused(status: int, text: str) -> bool:
     """Whether somebody was not let in; a record or a call that is not there is another thing."""
-    return status in (401, 403) and json.loads(text)["error"]["code"] not in ("wrong_password", "cross_site")
+    return status in (401, 403) and json.loads(text)["error"]["code"] not in NO_RIGHTS
 
 
 def tried(site: WholeSite) -> Iterator[Endpoint]:
