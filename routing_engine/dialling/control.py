@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal, TypeAlias
@@ -22,6 +23,9 @@ from routing_engine.settings.pbx import Pbx
 TransferHow: TypeAlias = Literal["blind", "attended", "cancel"]
 #: A phone that is asked to hold does it at once, or does not know how.
 _DONE_S = 3.0
+_LOOK_S = 0.1
+#: `featuredigittimeout` of features.conf, as Asterisk has it without.
+_KEYS_S = 1.0
 #: Asterisk's causes: the call was refused, and the usual end.
 _REJECTED, _NORMAL = "21", "16"
 
@@ -60,6 +64,7 @@ class CallControl:
         own = self._own(call, channels, user)
         if how == "cancel":
             await _do(commands, "CancelAtxfer", "no_transfer", Channel=own.name)
+            await self._back(call, user)
             return
         if not own.bridge:
             raise CommandRefused("not_talking", "nobody speaks on this call", "pass it on once it is answered")
@@ -92,6 +97,18 @@ class CallControl:
                 raise CommandRefused("no_transfer", sentence, remedy)
         finally:
             waiting.found.cancel()
+
+    async def _back(self, call: Call, user: str | None) -> None:
+        """Wait until a person speaks with the other party again: Asterisk plays keys, and that takes a while."""
+        for _ in range(round(_DONE_S / _LOOK_S)):
+            _, channels = await self._look(call)
+            if any(one.kind != "local" for one in others(self._own(call, channels, user), channels)):
+                # The last key may be the first one of another: what is typed before that is clear counts as one key.
+                await asyncio.sleep(_KEYS_S)
+                return
+            await asyncio.sleep(_LOOK_S)
+        sentence = "there is no consultation to go back from, or Asterisk does not end it"
+        raise CommandRefused("no_transfer", sentence, "hang up the consultation at the phone")
 
     def _shown(self, call: Call, pbx: Pbx, own: CallChannel, target: DialTarget) -> str | None:
         """Return the number of ours that the target sees: that of the person, else the one that the call had."""

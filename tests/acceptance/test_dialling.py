@@ -182,12 +182,12 @@ async def test_a_call_is_passed_on_after_a_consultation(firm: Firm) -> None:
 
 async def test_a_consultation_is_broken_off_and_the_call_goes_on(firm: Firm) -> None:
     call, _, otto = await firm.talking()
-    await firm.do(call, "transfer", to="202", how="attended")
-    bernd = await ringing(firm.bernd)
-    _, before = await firm.ask("GET", f"/v1/calls/{call['id']}", READER)
-    assert (await firm.do(call, "transfer", how="cancel"))[0] == 200
-    await bernd.ended()
-    now = await firm.until(call, lambda now: now["state"] == "talking", before["version"])
+    for _ in range(2):  # the first colleague does not know; another one is asked
+        assert (await firm.do(call, "transfer", to="202", how="attended"))[0] == 200
+        bernd = await ringing(firm.bernd)
+        status, now = await firm.do(call, "transfer", how="cancel")
+        assert (status, now["state"]) == (200, "talking")
+        await bernd.ended()
     assert (otto.ending, now["transfers"]) == (None, [])
     await firm.do(call, "hangup")
     await firm.ended(call)
