@@ -157,7 +157,7 @@ async def test_tables_of_an_older_procrastinate_are_brought_up_to_date(url: str)
         connection.execute("COMMENT ON TABLE procrastinate_jobs IS 'routing-engine: procrastinate 3.3.0'")
         connection.execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args) VALUES"
-            """ ('hook', 'event', 'hook one', '{"call_id": "one", "body": "a", "target": "hook", "error": ""}')"""
+            """ ('hook', 'webhook', 'hook one', '{"call_id": "one", "body": "a", "target": "hook", "error": ""}')"""
         )
     older, newer = PostgresQueue(url), PostgresQueue(url)
     await asyncio.gather(older.counts(), newer.counts())
