@@ -11,7 +11,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import TypeAlias
@@ -53,16 +53,24 @@ _MOST_DECIDED = 5000
 
 @dataclass(eq=False, slots=True)
 class _Save:
-    """A call on its way to the database. `saved` is what is there, once it is; `twin` was there under another id."""
+    """A call on its way to the database. `saved` is what is there, once it is; `twin` was there under another id.
+
+    `lanes` are those in which something of it waits to be delivered.
+    """
 
     change: CallChanged
     saved: CallChanged | None = None
     planned: Mapping[str, CallDelivery] | None = None
     twin: Call | None = None
+    lanes: set[str] = field(default_factory=set)
 
 
 class CallBook:
-    """`open` it, `take` what PBXs say, `edit` and ask. Nothing that it is told is waited for, or raises."""
+    """`open` it, `take` what PBXs say, `edit` and ask. Nothing that it is told is waited for, or raises.
+
+    Whenever a call is on the disk `on_saved` hears of the lanes that have got something by it: what `plan` has put,
+    `touched` says.
+    """
 
     def __init__(
         self,
@@ -72,12 +80,14 @@ class CallBook:
         contact_of: ContactOf = lambda _: None,
         drop: Drop | None = None,
         *,
+        touched: Callable[[], Collection[str]] = tuple,
+        on_saved: Callable[[Collection[str]], None] = lambda _: None,
         most_ended: int = MOST_ENDED,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database, self._publish, self._plan, self._contact_of = database, publish, plan, contact_of
-        self._drop_more = drop
+        self._drop_more, self._touched, self._on_saved = drop, touched, on_saved
         self._most_ended, self._now, self._since = most_ended, now, 0.0
         self._doubt = ClockDoubt(monotonic)
         self._calls: dict[str, Call] = {}
@@ -365,6 +375,8 @@ class CallBook:
         if change is None:
             return
         planned = self._plan(connection, change.call, change.kinds) if self._plan and change.kinds else {}
+        # Here and not later: what the next call puts is not on the disk when this one is.
+        save.lanes.update(self._touched())
         call = change.call
         if planned:
             call = replace(call, version=call.version + 1, deliveries={**call.deliveries, **planned})
@@ -376,6 +388,7 @@ class CallBook:
         call_id = save.change.call.id
         del self._saving[call_id]
         self._unsure.discard(call_id)
+        self._on_saved(save.lanes)
         if save.twin is not None:
             self._become(save, save.twin)
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from functools import partial
 
 from sqlalchemy import Connection, text
@@ -63,8 +63,6 @@ class EdgeCalls:
         settings = configuration.settings
         self._database = Database(database_place(settings.database, settings.folder, settings.journal.path))
         self._spool = Spool(self._database)
-        self._waking: asyncio.Task[None] | None = None
-        self._news = False
         self._line: HubLine | None = None
         self.book = CallBook(
             self._database,
@@ -72,6 +70,7 @@ class EdgeCalls:
             self._spool.plan,
             lambda decision: contact_of(self._active().configuration, decision),
             spool_table.forget_calls,
+            on_saved=self._saved,
         )
 
     async def open(self, hub: HubKeys) -> None:
@@ -98,7 +97,7 @@ class EdgeCalls:
         """Hear what happens from now on."""
         self._events.subscribe_at_once(ConfigurationTaken, self._taken)
         self._events.subscribe_at_once(CallRouted, self.book.route)
-        self._events.subscribe_at_once(CallChanged, self._changed)
+        self._events.subscribe_at_once(CallChanged, self._ended.hear)
         self._events.subscribe_at_once(PbxReached, self._reached)
 
     def readings(self) -> Iterator[Reading]:
@@ -116,7 +115,7 @@ class EdgeCalls:
 
     async def close(self) -> None:
         """Write what waits, and let go of everything."""
-        tasks = [*self._tasks, *([self._waking] if self._waking is not None else [])]
+        tasks = [*self._tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -133,24 +132,14 @@ class EdgeCalls:
     def _taken(self, _: ConfigurationTaken) -> None:
         self._do(self._apply())
 
-    def _changed(self, event: CallChanged) -> None:
-        self._ended.hear(event)
-        self._news = True
-        if self._waking is None:
-            self._waking = asyncio.create_task(self._wake())
-
     def _reached(self, _: PbxReached) -> None:
         if self._line is not None:
             self._line.reached()
 
-    async def _wake(self) -> None:
-        """Let the line look once a change is in the spool: it is put there with the call."""
-        while self._news:
-            self._news = False
-            await self._database.flush()
-            if self._line is not None:
-                self._line.told()
-        self._waking = None
+    def _saved(self, _: Collection[str]) -> None:
+        """Let the line look: what a change puts into the spool is on the disk with the call."""
+        if self._line is not None:
+            self._line.told()
 
     def _do(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)

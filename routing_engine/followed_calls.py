@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -76,8 +76,6 @@ class FollowedCalls:
         self._targets: Mapping[str, CallLogTarget] = {}
         self._unknown: UnknownCallers | None = None
         self._ended = EndedCalls()
-        self._waking: asyncio.Task[None] | None = None
-        self._news = False
         self._database: Database | None = None
         self._planner: DeliveryPlanner | None = None
         self._worker: DeliveryWorker | None = None
@@ -151,7 +149,7 @@ class FollowedCalls:
 
     async def close(self) -> None:
         """Write what waits, and let go of everything."""
-        tasks = [*self._tasks, *([self._waking] if self._waking is not None else [])]
+        tasks = [*self._tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -182,9 +180,6 @@ class FollowedCalls:
             self.book.route(event)
 
     def _changed(self, event: CallChanged) -> None:
-        self._news = True
-        if self._waking is None:
-            self._waking = asyncio.create_task(self._wake())
         self._ended.hear(event)
         call = event.call
         self._pops.changed(call)
@@ -193,15 +188,10 @@ class FollowedCalls:
         if call.contact is None and "call.answered" in event.kinds and self._looked_for.get(call.id):
             self._do(self._take_unknown(call))
 
-    async def _wake(self) -> None:
-        """Let the lanes look that have got something: what a change needs is there once the call is saved."""
-        # What changes while it is saved is saved behind it, and needs another look.
-        while self._news and self._database is not None:
-            self._news = False
-            await self._database.flush()
-            if self._worker is not None and self._planner is not None:
-                self._worker.told(self._planner.touched())
-        self._waking = None
+    def _saved(self, lanes: Collection[str]) -> None:
+        """Let the lanes look that have got something: now it is on the disk."""
+        if self._worker is not None:
+            self._worker.told(lanes)
 
     def _look_for(self, call: Call) -> None:
         """Find out who it is, once for each call."""
@@ -275,7 +265,16 @@ class FollowedCalls:
             with suppress(StorageError):  # it is down: the leases run out
                 await queue.take_back(time.time())
         self._planner = DeliveryPlanner(queue, time.time)
-        book = CallBook(database, self._events.publish, self._planner.plan, self._contact_of, queue.forget)
+        planner = self._planner
+        book = CallBook(
+            database,
+            self._events.publish,
+            planner.plan,
+            self._contact_of,
+            queue.forget,
+            touched=planner.touched,
+            on_saved=self._saved,
+        )
         if not await book.open():
             self._do(take_up_later(database, book, self._pbxs))
         self.book, self.hub = book, EdgeHub(book, self._events.publish)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -385,3 +385,34 @@ async def test_calls_of_before_are_taken_up_when_the_database_comes_back_after_t
     assert (become.id, become.answered_at) == ("a", AT + 5)
     assert await kept(path) == become
     assert await kept(path, "new") is None
+
+
+async def test_whoever_delivers_hears_of_a_change_once_it_is_on_the_disk_whenever_it_came(path: Path) -> None:
+    lanes, told = list[str](), list[set[str]]()
+    database = Database(DatabasePlace(path))
+    await database.open()
+    # What comes while a call is written is written behind it: the second time tells of the end.
+    loop, written = asyncio.get_running_loop(), 0
+
+    def plan(_: Connection, call: Call, kinds: Sequence[ChangeKind]) -> Mapping[str, CallDelivery]:
+        nonlocal written
+        written += 1
+        lanes.append(f"crm {kinds[-1]}")
+        if written == 1:
+            asyncio.run_coroutine_threadsafe(take(book, ENDED, "call.ended"), loop).result()
+        return {}
+
+    def touched() -> set[str]:
+        return {lanes.pop() for _ in range(len(lanes))}
+
+    def saved(found: Collection[str]) -> None:
+        told.append(set(found))
+
+    book = CallBook(database, Told(), plan, now=lambda: AT - 100, touched=touched, on_saved=saved)
+    await book.open()
+    await take(book, RINGING, "call.started")
+    while len(told) < 2:
+        await database.flush()
+        await asyncio.sleep(0)
+    assert told == [{"crm call.started"}, {"crm call.ended"}]
+    await database.close(30)
