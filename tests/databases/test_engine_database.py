@@ -28,6 +28,7 @@ from routing_engine.storage.take_over import TAKEN_OVER
 from tests.journal.calls import AT, Log, number, routed, settings
 from tests.storage.database_contract import *
 from tests.storage.database_contract import noted, noting, opened
+from tests.storage.people_contract import *
 from tests.storage.test_take_over import make_version_1
 
 pytestmark = pytest.mark.databases
