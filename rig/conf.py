@@ -12,6 +12,8 @@ PATIENCE_S = 60.0
 MANAGER_USER = "rig"
 #: Of ARI, with the right to read alone.
 READER = "reader"
+#: Accounts of the manager with the rights that following calls needs, and dialling, as the how-tos write them.
+FOLLOWER, DIALLER = "follower", "dialler"
 CALL_ID = "RIG_CALL_ID"
 #: The music classes; all play the same.
 MUSIC = ("default", "lounge")
@@ -134,7 +136,16 @@ def _asterisk(directory: Path, modules: Path) -> str:
 def _manager(ports: Ports, secret: str) -> str:
     general = f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nport={ports.manager}\ntimestampevents=yes\n"
     general += f"channelvars={','.join(CHANNEL_VARIABLES)}\n"
-    return f"{general}[{MANAGER_USER}]\nsecret={secret}\nread=all\nwrite=all\nwritetimeout=10000\n"
+    heard = "system,call,agent,user"
+    rights = {
+        MANAGER_USER: ("all", "all"),
+        FOLLOWER: (heard, "call,reporting"),
+        DIALLER: (heard, "call,reporting,originate"),
+    }
+    return general + "".join(
+        f"[{name}]\nsecret={secret}\nread={read}\nwrite={write}\nwritetimeout=10000\n"
+        for name, (read, write) in rights.items()
+    )
 
 
 def _http(directory: Path, ports: Ports, tls: bool) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from rig.asterisk import Asterisk
-from rig.conf import MANAGER_USER, READER
+from rig.conf import FOLLOWER, READER
 
 from .middleware import Journal
 
@@ -162,7 +162,7 @@ def write(
     files = {
         "environment": f"AMI_SECRET={asterisk.secret}\nTOKEN=t0ken\nHOOK=whsec_{KEY}\n",
         "pbxs/main.yaml": (
-            f"ami: {{address: '{host}:{port}', user: {MANAGER_USER}, secret: '${{AMI_SECRET}}'}}\n"
+            f"ami: {{address: '{host}:{port}', user: {FOLLOWER}, secret: '${{AMI_SECRET}}'}}\n"
             f"ari: {{address: 'http://{web_host}:{web_port}', user: {READER}, secret: '${{AMI_SECRET}}'}}\n"
             f"recordings: ari\ntrunks: [PJSIP/trunk*]\n{further}"
         ),

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from rig.conf import PATIENCE_S
+from rig.conf import DIALLER, FOLLOWER, PATIENCE_S
 from rig.stage import desk
 from tests.wire import Wire
 
@@ -82,6 +82,8 @@ def write_both(folder: Path, house: House, crm: Outside, port: int) -> None:
     )
     with (hub / "environment").open("a") as file:
         file.write(f"OFFICE={OFFICE}\nREADER={READER}\n")
+    pbx = edge / "pbxs/main.yaml"
+    pbx.write_text(pbx.read_text().replace(FOLLOWER, DIALLER))
     for name in ("users.yaml", "webhooks/hook.yaml"):
         (edge / name).unlink()
     with (edge / "environment").open("a") as file:
