@@ -367,7 +367,15 @@ class _FolderReader:
             self._note(notes)
             if one is not None:
                 found[name] = one
+                self._look_for_door(one, file)
         return found
+
+    def _look_for_door(self, pbx: Pbx, file: str) -> None:
+        """Remark a PBX of an edge where no edge could connect."""
+        settings = self.settings
+        if pbx.keys.edge and settings is not None and settings.hub is None and settings.listeners.http is None:
+            sentence = f"the edge '{pbx.keys.edge}' cannot connect: the listener 'http' is not opened"
+            self.remarks.append(Problem(file, 0, sentence, "add to listeners: http: 127.0.0.1:8473"))
 
     def _edges(self) -> Collection[str] | None:
         """Return the names of keys that engines beside PBXs have; None where that does not matter."""

@@ -85,6 +85,14 @@ def test_an_edge_without_a_key_is_named_with_the_line_to_add(tmp_path: Path, key
         ConfigStore(tmp_path, {}, environment={"KEY": KEY}.get).load()
 
 
+def test_a_hub_that_nobody_can_reach_is_remarked(tmp_path: Path) -> None:
+    (tmp_path / "pbxs").mkdir()
+    (tmp_path / "engine.yaml").write_text("api_keys: {office: {key: '${KEY}', may: [edge]}}\n")
+    (tmp_path / "pbxs" / "main.yaml").write_text("edge: office\n")
+    found = ConfigStore(tmp_path, {}, environment={"KEY": KEY}.get).load()
+    assert any("'office' cannot connect" in one.sentence for one in found.remarks)
+
+
 def test_a_hub_without_a_pbx_of_its_own_needs_no_route(tmp_path: Path) -> None:
     (tmp_path / "engine.yaml").write_text(HTTP_ALONE)
     found = ConfigStore(tmp_path, {}).start()
