@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from argon2 import PasswordHasher
 
 from routing_engine.call_book import CallBook
 from routing_engine.calls.call import Call, CallContact, Candidate, Leg
@@ -27,7 +28,6 @@ from routing_engine.storage.place import DatabasePlace
 from routing_engine.web.api import ApiListener
 from routing_engine.web.calls_api import CallsApi
 from routing_engine.web.endpoints import Endpoints
-from routing_engine.web.passwords import hash_of
 from routing_engine.web.people_site import PeopleSite
 
 NOW = 1_796_000_000.0
@@ -129,7 +129,7 @@ async def people_web(
     await book.open()
     await book.take([TrackedCall(one, ("call.started",)) for one in calls])
     for user in USERS:
-        await database.write(partial(people_table.set_password, user=user, hashed=_HASHED, now=NOW, by="test"))
+        await database.write(partial(people_table.set_password, user=user, hashed=HASHED, now=NOW, by="test"))
     people = PeopleSite(database, configuration(**about), lambda: NOW + ticks[0], lambda: ticks[0])
     api = ApiListener((CallsApi(book, lambda: NOW, str), people.api, people.oidc, *more), people.access)
     await api.listen("127.0.0.1", 0)
@@ -143,5 +143,5 @@ async def people_web(
         await database.close()
 
 
-#: One for all: each takes a while to make.
-_HASHED = hash_of(PASSWORD)
+#: One for all, and a cheap one: how much a hash costs stands in it.
+HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)

@@ -27,9 +27,8 @@ from routing_engine.storage.place import DatabasePlace
 from routing_engine.subscribers import Host, Subscriber
 from routing_engine.web.access import ROLE_RIGHTS
 from routing_engine.web.endpoints import Endpoint
-from routing_engine.web.passwords import hash_of
 
-from .people import CONTACT, EITHER, PASSWORD, Browser, call_of
+from .people import CONTACT, EITHER, HASHED, Browser, call_of
 
 pytestmark = pytest.mark.io
 
@@ -136,10 +135,9 @@ async def whole_site(folder: Path) -> AsyncIterator[WholeSite]:
         found.append((calls, api, host.addresses["http"][0]))
         return Subscriber(close=api.close)
 
-    hashed = hash_of(PASSWORD)
     with Connector(DatabasePlace(folder / "state" / "calls.db")).transaction() as connection:
         for one in PEOPLE:
-            people_table.set_password(connection, one, hashed, 1.0, "test")
+            people_table.set_password(connection, one, HASHED, 1.0, "test")
     service = Service(open_store(folder), (open_api,))
     await service.start()
     (calls, api, address) = found[0]
