@@ -5,6 +5,7 @@
 import { UA, WebSocketInterface } from "jssip";
 
 import { api, type Me, type SipCredentials } from "./api";
+import { now } from "./format";
 import { type Command, type PhoneState, sameNumber } from "./phone";
 import { Ringer } from "./ringer";
 
@@ -33,6 +34,7 @@ const CLICKED = "X-Routing-Engine-Call";
 const REGISTERED_S = 90;
 /** A new password is asked for so long before the old one ends. */
 const MARGIN_MS = 60_000;
+const SOONEST_MS = 1000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const LONGEST_PAUSE_MS = 30_000;
 /** A click that has dialled answers the call that comes back to this telephone within so long. */
@@ -128,8 +130,8 @@ export class SipPhone {
       if (event.originator === "remote") this.rings(event.session as Session, event.request);
     });
     ua.start();
-    const lasts = Date.parse(given.expires_at) - Date.now() - MARGIN_MS;
-    this.later(Math.min(Math.max(lasts, MARGIN_MS), LONGEST_TIMER_MS), () => this.renew());
+    const lasts = Date.parse(given.expires_at) - now();
+    this.later(Math.min(Math.max(lasts - MARGIN_MS, lasts / 2, SOONEST_MS), LONGEST_TIMER_MS), () => this.renew());
   }
 
   private later(ms: number, then: () => void): void {
@@ -159,7 +161,7 @@ export class SipPhone {
 
   /** Take a new password before the old one ends, but not in the middle of a call. */
   private renew(): void {
-    if (this.session) this.later(MARGIN_MS / 4, () => this.renew());
+    if (this.session) this.later(SOONEST_MS * 5, () => this.renew());
     else void this.start();
   }
 
