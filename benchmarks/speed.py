@@ -1,7 +1,7 @@
-"""Calls a second on one core: the real `serve` with a route that asks an HTTP middleware, beside a C no-op.
+"""The real `serve` beside a C no-op and what others build such servers with: calls a second, delay, memory.
 
 Server on core 0; load generator and nginx, the middleware, on core 1. The rows take turns, so that whatever else the
-machine does meets all of them; what counts is the median, and the ratio to the no-op of the same run.
+machine does meets all of them; what counts is the median, and the ratio to another row of the same run.
 
     make benchmark                     # needs cc, nginx and the load generator, see benchmarks/README.md
 """
@@ -10,24 +10,63 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeAlias
+
+from benchmarks import peers
 
 ROOT = Path(__file__).resolve().parent.parent
 LOADGEN = Path(os.environ.get("LOADGEN", ROOT.parent / "shared" / "tools" / "loadgen"))
-ENGINE_PORT, NOOP_PORT, UPSTREAM = 14700, 14701, "http://127.0.0.1:8099/lookup"
+#: Another tree of this project to run beside this one, such as the commit before.
+BEFORE = os.environ.get("BEFORE", "")
+ENGINE_PORT, OTHER_PORT, UPSTREAM = 14700, 14701, "http://127.0.0.1:8099/lookup"
 #: Commands of a good session: ANSWER, TIMEOUT, STREAM FILE, TIMEOUT, GET DATA and the closing burst of 14 variables.
-ENGINE_COMMANDS, NOOP_COMMANDS = 19, 7
+ENGINE_COMMANDS, PEER_COMMANDS = 19, 7
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
+SESSIONS = int(os.environ.get("SESSIONS", "4000"))
+#: Calls a second for the delays, and calls that are held for the memory.
+RATE, SECONDS, HELD = 200, 4, 1000
+FLOOR, GO, PANORAMISK, SERVE = "C no-op, no HTTP", "Go, net/http", "panoramisk, bare script", "serve, as it comes"
+#: One line of the load generator.
+Measured: TypeAlias = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Row:
+    """One server, and what was measured of it in each round. `commands` is how many a good session has."""
+
+    name: str
+    command: list[str]
+    port: int
+    commands: int
+    tree: Path = ROOT
+    closed: list[Measured] = field(default_factory=list)
+    open: list[Measured] = field(default_factory=list)
+    idle: list[Measured] = field(default_factory=list)
+
+    def core_us(self) -> float:
+        """Return the busy time of the server's core for one call."""
+        return float(median(one["core_us_per_session"] for one in self.closed))
+
+    def cpu_us(self) -> float:
+        """Return the CPU time that the kernel charges the process for one call: less than `core_us`, and calmer."""
+        return float(median(one["srv_cpu_us_per_session"] for one in self.closed))
+
+    def is_bad(self) -> bool:
+        """Return whether a session failed."""
+        return any(one["errors"] or one["unknown_cmds"] for one in (*self.closed, *self.open))
 
 
 def main() -> int:
@@ -39,15 +78,16 @@ def main() -> int:
     if not (LOADGEN / "agiload.c").is_file():
         print(f"benchmark: no load generator in {LOADGEN}; set LOADGEN to its folder", file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory(prefix="routing-engine-benchmark-") as folder:
-        _build(Path(folder))
-        rows: dict[str, list[dict[str, Any]]] = {}
-        with _upstream(Path(folder)):
+    with tempfile.TemporaryDirectory(prefix="routing-engine-benchmark-") as name:
+        folder = Path(name)
+        _build(folder)
+        rows = list(_rows(folder))
+        with _upstream(folder):
             for _ in range(ROUNDS):
-                for name, result in _round(Path(folder)):
-                    rows.setdefault(name, []).append(result)
+                for row in rows:
+                    _measure(row, folder)
     _print(rows)
-    return int(any(one["errors"] or one["short"] or one["unknown_cmds"] for found in rows.values() for one in found))
+    return int(any(row.is_bad() for row in rows))
 
 
 def _build(folder: Path) -> None:
@@ -57,38 +97,70 @@ def _build(folder: Path) -> None:
     shutil.copy(LOADGEN / "upstream.conf", folder)
 
 
-def _round(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    with _server([str(folder / "noop"), str(NOOP_PORT)], NOOP_PORT, folder) as pid:
-        yield "C no-op, no HTTP", _load(folder, pid, NOOP_PORT, NOOP_COMMANDS, 20000)
-    for name, loop, level in (
-        ("serve", "asyncio", "warning"),
-        ("serve, a log line a call", "asyncio", "info"),
-        ("serve on uvloop", "uvloop", "warning"),
-    ):
-        with _server(_serve(folder, loop, level), ENGINE_PORT, folder) as pid:
-            yield name, _load(folder, pid, ENGINE_PORT, ENGINE_COMMANDS, 6000)
+def _rows(folder: Path) -> Iterator[Row]:
+    yield Row(FLOOR, [str(folder / "noop"), str(OTHER_PORT)], OTHER_PORT, PEER_COMMANDS)
+    for name, command in peers.commands(OTHER_PORT, UPSTREAM, folder):
+        yield Row(name, command, OTHER_PORT, PEER_COMMANDS)
+    yield Row(SERVE, _serve(folder, ROOT, "asyncio", "info"), ENGINE_PORT, ENGINE_COMMANDS)
+    yield Row("serve, no journal, no log", _serve(folder, ROOT, "asyncio", "warning"), ENGINE_PORT, ENGINE_COMMANDS)
+    yield Row("serve on uvloop", _serve(folder, ROOT, "uvloop", "info"), ENGINE_PORT, ENGINE_COMMANDS)
+    if BEFORE:
+        tree = Path(BEFORE).resolve()
+        yield Row(
+            f"serve of {tree.name}", _serve(folder, tree, "asyncio", "info"), ENGINE_PORT, _commands_of(tree), tree
+        )
 
 
-def _serve(folder: Path, loop: str, level: str) -> list[str]:
-    config = folder / f"config-{level}"
-    if not config.exists():
-        shutil.copytree(ROOT / "benchmarks" / "config", config)
-        engine = config / "engine.yaml"
-        engine.write_text(engine.read_text().replace("LEVEL", level))
-    without = "import sys; sys.modules['uvloop'] = None; " if loop == "asyncio" else ""
-    code = f"{without}from routing_engine.cli import main; main(['--config', {str(config)!r}, 'serve'])"
+def _commands_of(tree: Path) -> int:
+    """Return how many commands a session of another tree has, as its own benchmark says."""
+    found = re.search(r"^ENGINE_COMMANDS, \w+ = (\d+)", (tree / "benchmarks" / "speed.py").read_text(), re.MULTILINE)
+    return int(found[1]) if found else ENGINE_COMMANDS
+
+
+def _serve(folder: Path, tree: Path, loop: str, level: str) -> list[str]:
+    config = folder / f"config-{tree.name}-{loop}-{level}"
+    shutil.copytree(ROOT / "benchmarks" / "config", config)
+    engine = config / "engine.yaml"
+    without = "journal: none\n" if level == "warning" else ""
+    engine.write_text(engine.read_text().replace("LEVEL", level) + without)
+    hidden = "import sys; sys.modules['uvloop'] = None; " if loop == "asyncio" else ""
+    code = f"{hidden}from routing_engine.cli import main; main(['--config', {str(config)!r}, 'serve'])"
     return [sys.executable, "-c", code]
 
 
+def _measure(row: Row, folder: Path) -> None:
+    """Measure one row once: as many calls as it can, then at a rate, then calls that wait."""
+    with _server(row, folder) as pid:
+        load = _generator(folder, row, pid)
+        row.closed.append(load(f"-c 50 -n {SESSIONS} -w 500"))
+        row.open.append(load(f"-r {RATE} -x -n {RATE * SECONDS} -c 2000"))
+    with _server(row, folder) as pid:  # one that has served nobody: memory that is free already would hide the calls
+        row.idle.append(_generator(folder, row, pid)(f"-I -c {HELD} -H 1"))
+
+
+def _generator(folder: Path, row: Row, pid: int) -> Callable[[str], Measured]:
+    def load(how: str) -> Measured:
+        words = f"-p {row.port} -s bench -k {row.commands} {how} -S {pid} -C 0 -j"
+        done = subprocess.run(
+            ["taskset", "-c", "1", str(folder / "agiload"), *words.split()], capture_output=True, text=True, check=False
+        )
+        found: Measured = json.loads(done.stdout.splitlines()[-1])
+        return found
+
+    return load
+
+
 @contextmanager
-def _server(command: list[str], port: int, folder: Path) -> Iterator[int]:
-    environment = os.environ | {"BENCHMARK_UPSTREAM": UPSTREAM, "PYTHONPATH": str(ROOT)}
+def _server(row: Row, folder: Path) -> Iterator[int]:
+    environment = os.environ | {"BENCHMARK_UPSTREAM": UPSTREAM, "PYTHONPATH": str(row.tree)}
     with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(["taskset", "-c", "0", *command], stdout=log, stderr=log, env=environment)
+        process = subprocess.Popen(
+            ["taskset", "-c", "0", *row.command], stdout=log, stderr=log, env=environment, cwd=folder
+        )
     with ExitStack() as stack:
         stack.callback(process.wait)
         stack.callback(process.send_signal, signal.SIGKILL)
-        _wait_for(port)
+        _wait_for(row.port)
         yield process.pid
 
 
@@ -105,7 +177,7 @@ def _upstream(folder: Path) -> Iterator[None]:
 
 def _wait_for(port: int) -> None:
     """Wait until somebody listens: look, do not knock."""
-    for _ in range(200):
+    for _ in range(400):
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         if any(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows):
             return
@@ -113,25 +185,32 @@ def _wait_for(port: int) -> None:
     raise TimeoutError(f"nobody listens on port {port}")
 
 
-def _load(folder: Path, pid: int, port: int, commands: int, sessions: int) -> dict[str, Any]:
-    words = f"-p {port} -s bench -k {commands} -c 50 -n {sessions} -w 500 -S {pid} -C 0 -j"
-    done = subprocess.run(
-        ["taskset", "-c", "1", str(folder / "agiload"), *words.split()], capture_output=True, text=True, check=False
+def _print(rows: list[Row]) -> None:
+    """Print a table that Markdown takes as it is."""
+    by_name = {row.name: row for row in rows}
+    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {ROUNDS} rounds\n")
+    titles = (
+        "server, one core",
+        "calls/s",
+        "core us",
+        "CPU us",
+        "x Go",
+        "x panoramisk",
+        "p50",
+        "p95",
+        "p99 ms",
+        "KB idle",
     )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-def _print(rows: dict[str, list[dict[str, Any]]]) -> None:
-    floor = median(one["core_us_per_session"] for one in rows["C no-op, no HTTP"])
-    print(
-        f"{'server, one core':<36} {'calls/s':>8} {'core us':>8} {'x no-op':>8} {'p50 ms':>7} {'p99 ms':>7} {'MB':>7}"
-    )
-    for name, found in rows.items():
-        calls, core = median(one["per_s"] for one in found), median(one["core_us_per_session"] for one in found)
-        p50, p99 = median(one["p50_ms"] for one in found), median(one["p99_ms"] for one in found)
-        rss = median(one["srv_rss_mb"] for one in found)
-        print(f"{name:<36} {calls:>8.0f} {core:>8.0f} {core / floor:>8.1f} {p50:>7.1f} {p99:>7.1f} {rss:>7.1f}")
+    print("|", " | ".join(titles), "|")
+    print("|---" * len(titles) + "|")
+    for row in rows:
+        # Of the CPU time: on a machine that does other work as well, its cores' busy time is not ours.
+        against = [by_name[name].cpu_us() / row.cpu_us() if name in by_name else 0.0 for name in (GO, PANORAMISK)]
+        delays = [median(one[f"p{place}_ms"] for one in row.open) for place in (50, 95, 99)]
+        idle = median(one["kb_per_session"] for one in row.idle)
+        speed = median(one["per_s"] for one in row.closed)
+        cells = (f"{speed:.0f}", f"{row.core_us():.0f}", f"{row.cpu_us():.0f}", *(f"{one:.2f}" for one in against))
+        print("|", " | ".join((row.name, *cells, *(f"{one:.1f}" for one in (*delays, idle)))), "|")
 
 
 if __name__ == "__main__":

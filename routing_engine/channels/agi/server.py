@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -46,7 +45,8 @@ class _AgiConnection(asyncio.BufferedProtocol):
     def __init__(self, server: AgiServer) -> None:
         self._server = server
         self._wire = AgiWire()
-        self._replies: deque[Reply] = deque()
+        # A list: an empty deque takes 600 bytes of each call, and there are seldom two replies.
+        self._replies: list[Reply] = []
         self._waiter: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -116,7 +116,7 @@ class _AgiConnection(asyncio.BufferedProtocol):
         """Return the next reply."""
         if not self._replies:
             await self._arrival()
-        return self._replies.popleft()
+        return self._replies.pop(0)
 
     async def _arrival(self) -> None:
         """Wait until there is a reply. Raises when the caller has gone."""
@@ -139,7 +139,7 @@ class _AgiConnection(asyncio.BufferedProtocol):
             while len(replies) < len(lines):
                 if not self._replies:
                     await self._arrival()
-                replies.append(self._replies.popleft())
+                replies.append(self._replies.pop(0))
         except ChannelBroken:
             pass  # the caller of this counts the replies
         return replies
@@ -342,6 +342,7 @@ class AgiServer:
     async def _carry(self, session: _AgiConnection, environment: Environment) -> None:
         try:
             arrival = read_call(environment, self.settings.region, self.settings.now, self.settings.plus)
+            del environment  # 3 KB that a call would hold to its end
             await self._handler(AgiChannel(session, arrival, self._site))
         except asyncio.CancelledError:
             if session.lost is None:
