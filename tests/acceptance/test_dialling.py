@@ -18,6 +18,7 @@ The six proofs of a CRM of one's own on a SIP trunk, and where they are:
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 
 import pytest
@@ -292,6 +293,17 @@ async def test_the_command_dials_and_tells_how_it_came_out(firm: Firm) -> None:
     assert code == 0, said
     assert said.splitlines()[0].startswith(f"the phone of anna rings, then {OTTO} is called (")
     assert said.splitlines()[-1].startswith("answered, ")
+
+
+async def test_whoever_interrupts_the_command_hangs_up(firm: Firm) -> None:
+    asked = [str(PROGRAM), "--config", str(firm.engine.folder), "dial", "anna", OTTO]
+    dialling = await asyncio.create_subprocess_exec(*asked, stdout=asyncio.subprocess.PIPE)
+    assert dialling.stdout is not None
+    await dialling.stdout.readline()  # the phone rings, and from now on it is followed
+    anna = await ringing(firm.anna)
+    dialling.send_signal(signal.SIGINT)
+    await anna.ended()
+    assert await dialling.wait() == 130
 
 
 async def test_the_command_tells_what_is_refused(firm: Firm) -> None:
