@@ -9,6 +9,7 @@ from routing_engine.calls.as_json import JsonValue
 from routing_engine.calls.call import Call, CallContact, CallOutcome, Direction, Note, Sentiment
 from routing_engine.calls.json_schema import MOMENT
 from routing_engine.calls.requests import CallEdit, CallQuery
+from routing_engine.providers.answers.records import web_address
 from routing_engine.web.endpoints import (
     CALL,
     TEXT,
@@ -216,5 +217,8 @@ def _contact(value: JsonValue) -> CallContact | None:
     texts = {name: one for name, one in found.items() if isinstance(one, str) and one}
     if not {"integration", "model", "id"} <= set(texts):
         raise bad_value("contact", "does not say whose record it is", "write integration, model and id")
+    # Pages and webhooks get it: whoever clicks on it must land on a page, and run nothing.
+    if "url" in texts and not web_address([texts["url"]]):
+        raise bad_value("contact.url", "is no address of the web", "write https://...")
     integration, model, record_id = texts["integration"], texts["model"], texts["id"]
     return CallContact("linked", integration, model, record_id, texts.get("name"), texts.get("url"))

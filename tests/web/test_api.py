@@ -117,6 +117,7 @@ async def test_a_contact_can_be_linked(web: Site) -> None:
         {"contact": {"id": "7"}},
         {"contact": "7"},
         {"contact": {"integration": "crm", "model": "contact", "id": "7", "url": "h" * 2001}},
+        {"contact": {"integration": "crm", "model": "contact", "id": "7", "url": "javascript:alert(1)"}},
         {"notes": "x" * 20_001},
     ],
 )
