@@ -123,9 +123,7 @@ class ContactsApi:
     async def _act(self, request: ApiRequest) -> ApiAnswer:
         actor, asked = request.actor, request.path["id"]
         call = need_call(actor, await self._calls.call(asked), asked)
-        action = request.text("action") or ""
-        if action not in _ACTIONS:
-            raise bad_value("action", "is nothing that can be done", f"write {' or '.join(_ACTIONS)}")
+        action = _read_action(request)
         contact = call.contact
         # Whoever may not see who it is takes nobody's contact away.
         if actor.user is not None and contact is not None and contact.integration is not None:
@@ -195,6 +193,19 @@ class ContactsApi:
 
 def _record_of(contact: CallContact | Candidate) -> tuple[str | None, str | None, str | None]:
     return contact.integration, contact.model, contact.id
+
+
+def _read_action(request: ApiRequest) -> str:
+    """Return what is to be done. What it does not need is held to its form all the same, as the document says."""
+    action = request.text("action") or ""
+    if action not in _ACTIONS:
+        raise bad_value("action", "is nothing that can be done", f"write {' or '.join(_ACTIONS)}")
+    for name in ("integration", "model", "id"):
+        if request.text(name, _LONGEST_NAME) == "":
+            raise bad_value(name, "is empty", "leave it out")
+    if request.body.get("fields") is not None:
+        _fields(request)
+    return action
 
 
 def _where(request: ApiRequest) -> ContactModel:
