@@ -63,6 +63,9 @@ class _Session:
     username: str
     digest: str = field(repr=False)
     expires_at: float
+    # As they were when it was made: a reload must not leave a password behind that counts.
+    sip: SipKeys
+    endpoint: str
 
 
 class SessionPasswords:
@@ -99,9 +102,10 @@ class SessionPasswords:
             expires_at=self._wall() + sip.lasts,
         )
         digest = _digest(made.username, sip.realm, made.password)
-        session = _Session(made.id, user.key, phone, made.username, digest, made.expires_at)
+        endpoint = _endpoint(pbx, made.extension)
+        session = _Session(made.id, user.key, phone, made.username, digest, made.expires_at, sip, endpoint)
         async with self._turn:
-            await self._put(pbx, sip, phone, session)
+            await self._put(session)
             self._sessions[phone] = session
         self._do(self._expire(session))
         _log.info("sip.password_made", user=user.key, phone=phone)
@@ -136,19 +140,21 @@ class SessionPasswords:
     # ------------------------------------------------------------------------------------- inside
 
     async def _end(self, session: _Session, stays: bool = False) -> None:
+        name, _ = phone_parts(session.phone)
         async with self._turn:
             # Another one may have taken its place meanwhile: that one counts.
             if self._sessions.get(session.phone) is not session:
                 return
             del self._sessions[session.phone]
-            name, extension = phone_parts(session.phone)
-            pbx = self._site().pbxs.get(name)
-            if pbx is None or pbx.keys.sip is None:
-                return
-            await self._put(pbx, pbx.keys.sip, session.phone, _nobody(session.phone))
-            commands = self._commands(name)
-            if isinstance(commands, Unregisters) and not stays:
-                await commands.unregister(_endpoint(pbx, extension))
+            try:
+                await self._put(_nobody(session.phone, session.sip, session.endpoint))
+                commands = self._commands(name)
+                if isinstance(commands, Unregisters) and not stays:
+                    await commands.unregister(session.endpoint)
+            except (CommandRefused, PbxDown):
+                if not stays:
+                    self._do(self._put_again(name))  # else it would count on, and nobody know of it
+                raise
         _log.info("sip.password_ended", user=session.user, phone=session.phone)
 
     async def _expire(self, session: _Session) -> None:
@@ -176,26 +182,27 @@ class SessionPasswords:
             return
         for phone in _phones(site, pbx, pbx.keys.sip):
             async with self._turn:
-                await self._put(pbx, pbx.keys.sip, phone, self._sessions.get(phone) or _nobody(phone))
+                endpoint = _endpoint(pbx, phone_parts(phone)[1])
+                await self._put(self._sessions.get(phone) or _nobody(phone, pbx.keys.sip, endpoint))
         _log.info("sip.passwords_put", pbx=name, sessions=len(self._sessions))
 
-    async def _put(self, pbx: Pbx, sip: SipKeys, phone: str, session: _Session) -> None:
-        commands = self._commands(pbx.name)
+    async def _put(self, session: _Session) -> None:
+        name, extension = phone_parts(session.phone)
+        commands, sip = self._commands(name), session.sip
         if commands is None:
-            raise PbxDown(f"the PBX '{pbx.name}' is not followed")
-        _, extension = phone_parts(phone)
+            raise PbxDown(f"the PBX '{name}' is not followed")
         values = {
             "auth_type": "digest",
             "username": session.username,
             "realm": sip.realm,
             "password_digest": f"MD5:{session.digest}",
         }
-        fields = [{"attribute": name, "value": value} for name, value in values.items()]
+        fields = [{"attribute": attribute, "value": value} for attribute, value in values.items()]
         place = quote(sip.auth.replace(EXTENSION, extension), safe="")
         status = await commands.rest("PUT", f"/asterisk/config/dynamic/res_pjsip/auth/{place}", {"fields": fields})
         if status != 200:
             sentence = f"Asterisk did not take a password: status {status}"
-            raise CommandRefused("pbx_refused", sentence, f"routing-engine pbx check {pbx.name} says why")
+            raise CommandRefused("pbx_refused", sentence, f"routing-engine pbx check {name} says why")
 
     def _do(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)
@@ -235,9 +242,9 @@ def _endpoint(pbx: Pbx, extension: str) -> str:
     return pbx.keys.phones.partition("/")[2].replace(EXTENSION, extension)
 
 
-def _nobody(phone: str) -> _Session:
+def _nobody(phone: str, sip: SipKeys, endpoint: str) -> _Session:
     """Return what nobody can log in with."""
-    return _Session("", "", phone, secrets.token_hex(_NAME_BYTES), secrets.token_hex(16), 0.0)
+    return _Session("", "", phone, secrets.token_hex(_NAME_BYTES), secrets.token_hex(16), 0.0, sip, endpoint)
 
 
 def _digest(username: str, realm: str, password: str) -> str:

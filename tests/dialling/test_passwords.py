@@ -92,6 +92,26 @@ async def test_an_end_leaves_nothing_that_lets_anybody_in() -> None:
     assert pbx.auth["201-web"]["password_digest"].startswith("MD5:")
 
 
+async def test_an_end_that_the_pbx_does_not_hear_is_told_again() -> None:
+    pbx = Kept()
+    all_ = SessionPasswords(lambda: SITE, lambda _: pbx, lambda: 1000.0, [0.0, 0.0])
+    made = await all_.make("anna", None)
+    pbx.fails = 2
+    with pytest.raises(PbxDown):
+        await all_.end(made.id, None)
+    await asyncio.gather(*[one for one in all_._tasks if "put_again" in str(one)])
+    assert not pbx.lets_in(made)
+
+
+async def test_a_reload_that_takes_the_telephones_away_leaves_no_password_that_counts() -> None:
+    pbx, site = Kept(), [SITE]
+    all_ = SessionPasswords(lambda: site[0], lambda _: pbx, lambda: 1000.0)
+    made = await all_.make("anna", None)
+    site[0] = DialSite({}, {"main": Pbx("main", PbxKeys())}, "AT")
+    await all_.end(made.id, None)
+    assert not pbx.lets_in(made)
+
+
 async def test_nobody_ends_the_session_of_another_one() -> None:
     pbx = Kept()
     all_ = passwords(pbx)
