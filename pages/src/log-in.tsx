@@ -10,6 +10,8 @@ export function LogIn({ done }: { done: () => Promise<void> }) {
   const [user, setUser] = useState("");
   const [password, setPassword] = useState("");
   const action = useAction();
+  // A provider of log-ins sends the browser back with what went wrong.
+  const refused = new URLSearchParams(location.search).get("error");
   useEffect(() => void api.session().then(setWays, () => undefined), []);
   const send = (event: Event) => {
     event.preventDefault();
@@ -21,6 +23,11 @@ export function LogIn({ done }: { done: () => Promise<void> }) {
   return (
     <main class="log-in">
       <h1>{t("log_in_title")}</h1>
+      {refused && (
+        <p class="fault" role="alert">
+          {t(refused === "oidc_unknown" ? "log_in_unknown" : "log_in_failed")}
+        </p>
+      )}
       {ways.log_in.includes("password") && (
       <form onSubmit={send}>
         <label>

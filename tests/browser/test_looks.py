@@ -63,6 +63,14 @@ async def test_axe_finds_nothing_at_the_log_in(browser: Browser) -> None:
         await watched.page.close()
 
 
+async def test_a_log_in_at_a_provider_that_failed_is_said(browser: Browser) -> None:
+    async with stand_in() as api:
+        watched = await Watched.of(await browser.new_page())
+        await watched.page.goto(f"{api.url}/log-in?error=oidc_failed")
+        await watched.page.get_by_text("That did not work.").wait_for()
+        await watched.page.close()
+
+
 async def test_a_wrong_password_is_said_and_lets_nobody_in(browser: Browser) -> None:
     async with stand_in() as api:
         watched = await Watched.of(await browser.new_page())
