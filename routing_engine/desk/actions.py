@@ -78,6 +78,28 @@ class ContactDesk:
         if len(self._found) > _MOST_FOUND:
             self._found.popitem(last=False)
 
+    async def with_fields(self, call: Call) -> Call:
+        """Return a call with the fields of its record, where a program has linked it and told none of them."""
+        contact = call.contact
+        if contact is None or contact.fields or not (contact.integration and contact.model and contact.id):
+            return call
+        where = ContactModel(contact.integration, contact.model)
+        record = self._found.get((contact.integration, contact.model, contact.id)) or await self._read(
+            where, contact.id
+        )
+        if not isinstance(record, Record):
+            return call
+        self._keep(where, record)
+        name, url = contact.name or name_of(record), contact.url or record.url or None
+        return replace(call, contact=replace(contact, name=name, url=url, fields=record_texts(record)))
+
+    async def _read(self, where: ContactModel, record_id: str) -> Record | ContactsDown | None:
+        site = self._site()
+        # Asked all the same, a system that cannot would count as down.
+        if site.model(where.integration, where.model).why_unsearchable("id", False) is not None:
+            return None
+        return await site.matcher.record(where, record_id)
+
     async def link(self, call: Call, where: ContactModel, record_id: str) -> Call:
         """Link a call to a record that is there."""
         known = next((one for one in _known_of(call) if _is(one, where, record_id)), None)
@@ -86,7 +108,7 @@ class ContactDesk:
             who = known.integration, known.model, known.id, known.name, known.url
             return await self._book.set_contact(call.id, CallContact("linked", *who, fields=known.fields))
         if record is None:
-            answer = await self._site().matcher.record(where, record_id)
+            answer = await self._read(where, record_id)
             if isinstance(answer, ContactsDown):
                 raise DeskRefused("crm_down", answer.why, "try again in a moment")
             if answer is None:

@@ -115,7 +115,7 @@ class ContactsApi:
             await asyncio.wait({looking})
         others = self._elsewhere.known(call.id) if looking.done() else []
         before = await calls_before(self._calls, call, site.matcher.region)
-        card = card_json(site, actor, call, others, before)
+        card = card_json(site, actor, await self._desk.with_fields(call), others, before)
         return ApiAnswer({**card, "others_pending": not (wait or looking.done())})
 
     # --------------------------------------------------------------------------------------- to do

@@ -14,9 +14,9 @@ import pytest
 from aiohttp import web
 
 from routing_engine.calls.own_accounts import AccountState, OwnAccount
-from routing_engine.calls.ports import EntryUser, RecordDesk
+from routing_engine.calls.ports import EntryUser, LogEntry, RecordDesk
 from routing_engine.desk.accounts import ON_THE_WAY_S, OwnAccounts
-from routing_engine.desk.own_account import PersonalDesk
+from routing_engine.desk.own_account import PersonalDesk, PersonalLog
 from routing_engine.errors import DeskRefused, ProviderRefused
 from routing_engine.providers.crm.provider import CrmProvider
 from routing_engine.settings.people import User
@@ -149,6 +149,20 @@ auth:
         with pytest.raises(ProviderRefused):
             await self.desk(crm, ANNA).create("contact", MAX)
         assert self.written_by(crm) == ["anna"]
+
+    async def test_the_entry_of_a_call_is_in_the_name_of_who_took_it(self, crm: Open) -> None:
+        accounts = self.accounts(crm)
+        await self.connect(crm, accounts, ANNA)
+        assert isinstance(crm.provider, CrmProvider)
+        usual = crm.provider.call_log()
+        entry = LogEntry("c1", "inbound", "Call", "text", 1.0, "answered", duration_s=5.0, user=EntryUser("9"))
+        assert usual is not None
+        for user in (ANNA, BERND):
+            own = self.account(crm, user).call_log()
+            assert own is not None
+            made = await PersonalLog(self.account(crm, user), own, usual, user.key).log(entry)
+            await PersonalLog(self.account(crm, user), own, usual, user.key).update(entry, made.id)
+        assert self.written_by(crm) == ["anna", "anna", "engine", "engine"]
 
     # Attacks
 

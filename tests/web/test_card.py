@@ -100,6 +100,14 @@ async def test_an_address_that_is_none_of_the_web_is_not_opened(page: Page) -> N
     assert (await page.card())["contact"]["url"] is None
 
 
+async def test_a_record_that_a_program_has_linked_is_read_by_its_id(page: Page) -> None:
+    page.answers.records["7"] = ANNA
+    await page.call(contact=CallContact("linked", "crm", "contact", "7"))
+    cards = [await page.card("?wait=true") for _ in range(2)]
+    assert [card["contact"]["name"] for card in cards] == ["Anna Gruber"] * 2
+    assert [ask.source.field for ask in page.answers.asked if ask.source.integration == "crm"] == ["id"]
+
+
 async def test_several_of_one_number_are_there_to_choose_from(page: Page) -> None:
     await page.call(contact=contact_of(ContactModel("crm", "contact"), [ANNA, BERND]))
     card = await page.card()
