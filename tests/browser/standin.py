@@ -339,9 +339,9 @@ def _refused(status: int, code: str) -> web.Response:
 
 
 @asynccontextmanager
-async def stand_in(servers: Sequence[str] = ()) -> AsyncIterator[StandIn]:
+async def stand_in(servers: Sequence[str] = (), frames: Sequence[str] = ()) -> AsyncIterator[StandIn]:
     """Run the stand-in."""
-    here, pages = StandIn(), Pages(servers=servers)
+    here, pages = StandIn(), Pages(frames, servers)
     here.records[HUBER.id] = record(HUBER)
     listener = HttpListener("http", lambda request: here.answered(request, pages), HttpLimits(1000, 30.0, kept=True))
     await listener.listen("127.0.0.1", 0)
