@@ -48,10 +48,11 @@ CLASSES = "system,call,agent,user"
 #: A global variable of the PBX, by which genuine events are known (`genuine`).
 MARK = "ROUTING_ENGINE_MARK"
 #: What manager.conf names in `channelvars`. A withheld number stands in the events like any other, and only
-#: CALLERID(num-pres) says that nobody may see it. The mark stands first, and the last one is of a FreePBX.
+#: CALLERID(num-pres) says that nobody may see it. The mark stands first, and last as well: a FreePBX fills FROM_DID out
+#: of what was dialled.
 CHANNEL_VARIABLES = (
     *(MARK, "ROUTE_CALL_ID", "ROUTE_STATUS", "MIXMONITOR_FILENAME", "CALLERID(num-pres)"),
-    "FROM_DID",
+    *("FROM_DID", MARK),
 )
 #: The question that `snapshot` reads beside CoreShowChannels: `Status` with these `Variables`. `u` is seconds since
 #: 1970; without it Asterisk writes its local time, and no zone.

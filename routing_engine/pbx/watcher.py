@@ -122,7 +122,7 @@ class PbxWatcher:
         read = 0
         async for event in self._client.events():
             if isinstance(event, AmiGap):
-                self._genuine.armed = False  # a restarted PBX has no mark yet
+                self._genuine.armed = self._genuine.closed = False  # a restarted PBX has no mark yet
                 self._list_again(after_gap=True)
                 continue
             if (genuine := self._genuine.read(event)) is None:
@@ -201,7 +201,7 @@ class PbxWatcher:
         """Tell which channels there are, and then what the history says of those that are gone."""
         try:
             changed, after_gap = await self._agree(after_gap)
-            snapshot = await take_snapshot(self._client)
+            snapshot = await take_snapshot(self._client, lambda entry: self._genuine.entry(entry, changed))
         except (AmiRefused, OSError, ValueError) as error:
             # The connection is made anew, and then there is another gap; a refusal is said once.
             if isinstance(error, AmiRefused) and not self._refused:

@@ -74,6 +74,45 @@ async def test_what_is_written_into_a_number_is_taken_out_again() -> None:
     assert read == event(*channel(mark="m"), *channel("Dest", "8.1", "m"))
 
 
+def closed(did: str, of: str = "", further: tuple[tuple[str, str], ...] = ()) -> list[tuple[str, str]]:
+    """Return the lines of a channel whose `channelvars` end in the mark; the DID may have lines of somebody in it."""
+    first, *more = did.split("\n")
+    forged = [(line.partition(": ")[0], line.partition(": ")[2]) for line in more]
+    variable = f"{of}ChanVariable"
+    return [*channel(of, mark="m")[:-1], (variable, f"FROM_DID={first}"), *forged, (variable, f"{MARK}=m"), *further]
+
+
+@pytest.mark.io
+async def test_what_is_written_into_a_variable_is_taken_out_again() -> None:
+    genuine = await agreed()
+    swapped = ("SwapUniqueid", "7.2")
+    read = genuine.read(event(*closed("1\nSwapUniqueid: 9.9\nDestUniqueid: 9.9", further=(swapped,))))
+    assert read == event(*closed("1", further=(swapped,)))
+
+
+@pytest.mark.io
+async def test_an_event_that_is_cut_off_within_a_variable_is_not_believed() -> None:
+    genuine = await agreed()
+    assert genuine.read(event(*closed("1"))) is not None
+    assert genuine.read(event(*channel(mark="m"), ("SwapUniqueid", "9.9"))) is None
+
+
+@pytest.mark.io
+async def test_an_entry_of_a_list_that_somebody_wrote_into_is_not_believed() -> None:
+    genuine = await agreed()
+    whole = AmiMessage([("Event", "CoreShowChannel"), *channel(mark="m"), ("Duration", "00:00:01")])
+    forged = AmiMessage(
+        [("Event", "CoreShowChannel"), ("Channel", "PJSIP/1"), ("Uniqueid", "9.9"), ("Linkedid", "9.9")]
+    )
+    assert genuine.entry(whole, listed_anew=False) is whole
+    assert genuine.entry(forged, listed_anew=False) is None
+    assert genuine.entry(forged, listed_anew=True) is forged, "of before the mark there are some without it"
+    into = AmiMessage([("Event", "Status"), *channel(mark="m", number=("Uniqueid: 9.9",)), ("Seconds", "1")])
+    read = genuine.entry(into, listed_anew=False)
+    assert read is not None
+    assert read["Uniqueid"] == "7.1"
+
+
 @pytest.mark.io
 async def test_a_channel_of_before_the_mark_is_believed() -> None:
     genuine = await agreed()
