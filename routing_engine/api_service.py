@@ -121,7 +121,12 @@ class ApiService:
         self._people.api.accounts = accounts.of
         self._people.sessions.gone = self._passwords.end_all
         self._people.api.title = lambda name: desks.site().title(name)
-        return [self._people.api, self._people.oidc, accounts, ClicksApi(desks.site, self._dialler.dial)]
+        return [
+            self._people.api,
+            self._people.oidc,
+            accounts,
+            ClicksApi(desks.site, self._dialler.dial, time.monotonic),
+        ]
 
     def _dialling(self, book: CallBook) -> DialApi:
         calls, changes = self._calls, CallChanges()

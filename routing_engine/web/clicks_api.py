@@ -7,13 +7,14 @@ from typing import Protocol
 
 from routing_engine.calls.call import Call
 from routing_engine.calls.ports import ClickToDial, TakesClicks
-from routing_engine.core.model import Json
+from routing_engine.core.ports import Clock
 from routing_engine.dialling.dialler import DialWish
 from routing_engine.errors import CommandRefused
 from routing_engine.logger import Logger
 from routing_engine.settings.integration import Integration
 from routing_engine.settings.people import User
 from routing_engine.web.endpoints import FLAG, Endpoint, Gives, has
+from routing_engine.web.keys import KeyRing
 from routing_engine.web.requests import ApiAnswer, ApiError, ApiRequest
 
 #: A number is dialled, and a name is no number: what is longer is neither.
@@ -37,19 +38,25 @@ class ClickSite(Protocol):
 class ClicksApi:
     """`dial` lets a user's telephone ring, and then calls the number."""
 
-    def __init__(self, site: Callable[[], ClickSite], dial: Callable[[DialWish], Awaitable[Call]]) -> None:
+    def __init__(
+        self, site: Callable[[], ClickSite], dial: Callable[[DialWish], Awaitable[Call]], clock: Clock
+    ) -> None:
         self._site, self._dial = site, dial
+        #: No keys of its own: who guesses the systems' secrets is not listened to for a while.
+        self._tries = KeyRing((), clock)
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return the rows of the table."""
         gives = (Gives("the telephone rings", has({"accepted": FLAG}), 202),)
         path = "/v1/clicks/{integration}"
-        refuses = (403, 404, 409, 503)
+        refuses = (403, 404, 409, 429, 503)
         return (Endpoint("POST", path, None, self._clicked, _CLICK, gives=gives, refuses=refuses, form=True),)
 
     async def _clicked(self, request: ApiRequest) -> ApiAnswer:
         name = request.path["integration"]
-        click = self._proved(name, request.body)
+        if self._tries.waits(request.peer.address):
+            raise ApiError(429, "too_many_tries", "too many wrong secrets came from this address", "wait a minute")
+        click = self._proved(name, request)
         user = next((one for one in self._site().users.values() if one.crm.get(name) == click.user), None)
         if user is None:
             remedy = f"write crm: {{{name}: ID}} in users.yaml, or run: routing-engine users match {name}"
@@ -63,12 +70,13 @@ class ClicksApi:
             raise ApiError(status, error.code, error.message, error.remedy) from None
         return ApiAnswer({"accepted": True}, 202)
 
-    def _proved(self, name: str, told: Mapping[str, Json]) -> ClickToDial:
+    def _proved(self, name: str, request: ApiRequest) -> ClickToDial:
         """Return a click of a system that has proved itself; all others hear the same, whatever was wrong."""
         integration = self._site().integrations.get(name)
         settings = None if integration is None else integration.settings
-        click = settings.click(dict(told)) if isinstance(settings, TakesClicks) else None
+        click = settings.click(request.body) if isinstance(settings, TakesClicks) else None
         if click is None or max(map(len, (click.number, click.user, click.id))) > _LONGEST:
+            self._tries.note_wrong(request.peer.address)
             remedy = "write click_secret in the integration, as the system shows it"
             raise ApiError(403, "not_proved", "this does not prove to come from a system that may dial", remedy)
         return click

@@ -18,6 +18,7 @@ from routing_engine.settings.people import People, User
 from routing_engine.web.access import Access
 from routing_engine.web.api import ApiListener
 from routing_engine.web.clicks_api import ClicksApi
+from routing_engine.web.keys import MOST_WRONG
 from tests.providers.crm.contract import SECRETS, connection
 
 pytestmark = pytest.mark.io
@@ -72,7 +73,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         "other": Integration("other", "bitrix24", without.models, without.settings),
     }
     found = Site(integrations, {"anna": User("anna", "Anna", crm={"crm": "9"})})
-    api = ApiListener((ClicksApi(lambda: found, found.dial),), Access((), People(), lambda: 0.0))
+    api = ApiListener((ClicksApi(lambda: found, found.dial, lambda: 0.0),), Access((), People(), lambda: 0.0))
     await api.listen("127.0.0.1", 0)
     found.url = f"http://{api.addresses[0]}"
     async with aiohttp.ClientSession() as found.session:
@@ -88,6 +89,13 @@ async def test_a_click_lets_the_persons_telephone_ring(site: Site) -> None:
 @pytest.mark.parametrize("token", ["", "wrong", TOKEN[:-1], TOKEN + "t"])
 async def test_whoever_does_not_prove_to_be_the_system_dials_nothing(site: Site, token: str) -> None:
     assert await site.click(**{"auth[application_token]": token}) == (403, "not_proved")
+    assert site.dialled == []
+
+
+async def test_who_guesses_is_not_listened_to_any_more(site: Site) -> None:
+    for _ in range(MOST_WRONG):
+        await site.click(**{"auth[application_token]": "guess"})
+    assert await site.click() == (429, "too_many_tries")
     assert site.dialled == []
 
 
