@@ -7,7 +7,7 @@ SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 NOT_HERE = $(shell unshare --mount true 2>/dev/null && command -v systemd-sysusers >/dev/null || echo ' and not machine')
 
 .DEFAULT_GOAL = help
-.PHONY: help demo unit test fast test-soak test-browser pages test-odoo check lint types docs reference house lock benchmark sounds streams clean
+.PHONY: help demo unit test fast test-soak test-browser pages test-odoo check lint types docs reference house lock benchmark figures sounds streams clean
 
 help:      ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -84,6 +84,12 @@ lock:      ## write the lock files anew from pyproject.toml
 	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --extra postgresql --extra mysql --extra redis --extra spreadsheet -o docker/requirements.lock pyproject.toml
 	@echo 'setuptools==80.9.0' | .venv/bin/uv pip compile -q --generate-hashes --no-header --no-annotate -o docker/build.lock -
+
+figures: ## calls that are followed: how soon they are in the CRM, 10,000 streams, an hour without the CRM (10 minutes)
+	@rig/get-python dev >/dev/null
+	@.venv/bin/python -m benchmarks.followed 60
+	@.venv/bin/python -m benchmarks.calls 10000
+	@.venv/bin/python -m benchmarks.outage 3600
 
 benchmark: ## calls a second on one core beside a server that does nothing, in one run
 	@rig/get-python dev
