@@ -21,6 +21,7 @@ from routing_engine.http_server import HttpLimits, HttpListener
 from routing_engine.web.pages import Pages
 
 Json: TypeAlias = dict[str, Any]
+HEARTBEAT_S = 10.0
 PASSWORD = "correct horse"
 COOKIE = "routing_engine"
 PEOPLE = {"anna": "Anna Gruber", "berta": "Berta Lang", "carl": "Carl Weiß"}
@@ -318,7 +319,7 @@ class StandIn:
         try:
             open_calls = [one for one in self.calls.values() if one.state != "ended" and self._seen(one, user)]
             await _event(answer, "snapshot", {"calls": [call_json(one) for one in open_calls]})
-            while (news := await mine.get()) is not None:
+            while (news := await _next(mine, answer)) is not None:
                 kind, call = news
                 if self._seen(call, user):
                     await _event(answer, kind, call_json(call))
@@ -327,6 +328,14 @@ class StandIn:
         finally:
             self.streams.remove(mine)
         return answer
+
+
+async def _next(mine: asyncio.Queue[tuple[str, Call] | None], answer: web.StreamResponse) -> tuple[str, Call] | None:
+    while True:
+        try:
+            return await asyncio.wait_for(mine.get(), HEARTBEAT_S)
+        except TimeoutError:
+            await answer.write(b": still here\n\n")
 
 
 async def _event(answer: web.StreamResponse, kind: str, data: Json) -> None:
