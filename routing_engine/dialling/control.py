@@ -12,7 +12,7 @@ from routing_engine.calls.ports import PbxCommands
 from routing_engine.calls.site import PbxSite
 from routing_engine.dialling.changes import CallChanges
 from routing_engine.dialling.channels import CallChannel, channels_of, others, own_channel
-from routing_engine.dialling.dialler import DialSite
+from routing_engine.dialling.dialler import REFUSED_REMEDY, DialSite
 from routing_engine.dialling.wish import DialTarget, caller_id, read_target
 from routing_engine.errors import AmiRefused, CommandRefused, PbxDown
 from routing_engine.settings.dialling import DialKeys, may_show
@@ -170,7 +170,7 @@ class CallControl:
         try:
             channels = await channels_of(call, commands, self._site_of(pbx))
         except AmiRefused as error:
-            raise CommandRefused("pbx_refused", f"Asterisk refuses: {error}", _CHECK) from None
+            raise CommandRefused("pbx_refused", f"Asterisk refuses: {error}", REFUSED_REMEDY) from None
         if not channels:
             raise CommandRefused("call_ended", "the call is over", "")
         return commands, channels
@@ -191,11 +191,8 @@ class CallControl:
         return pbx, pbx.keys.dial
 
 
-_CHECK = "routing-engine pbx check says what is missing"
-
-
 async def _do(commands: PbxCommands, action: str, code: str = "pbx_refused", **fields: str) -> None:
     try:
         await commands.action(action, fields)
     except AmiRefused as error:
-        raise CommandRefused(code, f"Asterisk refuses: {error}", _CHECK) from None
+        raise CommandRefused(code, f"Asterisk refuses: {error}", REFUSED_REMEDY) from None

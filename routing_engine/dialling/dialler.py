@@ -20,6 +20,9 @@ from routing_engine.settings.dialling import DialKeys
 from routing_engine.settings.pbx import Pbx
 from routing_engine.settings.people import User, phone_parts
 
+#: A connection keeps the rights that its account had when it logged in: `manager reload` does not change them.
+REFUSED_REMEDY = "see routing-engine pbx check; a right that was given since the engine started counts after a restart"
+
 #: Between the channel and the call that everybody sees lies our own work, milliseconds of it.
 _SEEN_S = 5.0
 #: So many keys of requests are remembered: a repetition comes within minutes.
@@ -158,9 +161,7 @@ class Dialler:
             _log.info("call.dialled", call=call_id, pbx=line.pbx.name, user=user.key, phone=line.phone, by=by)
             call = await waiting.seen(_SEEN_S)
         except AmiRefused as error:
-            raise CommandRefused(
-                "pbx_refused", f"Asterisk refuses: {error}", "routing-engine pbx check says why"
-            ) from None
+            raise CommandRefused("pbx_refused", f"Asterisk refuses: {error}", REFUSED_REMEDY) from None
         finally:
             waiting.found.cancel()
         if call is None:

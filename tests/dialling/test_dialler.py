@@ -149,6 +149,13 @@ async def test_a_phone_that_does_not_ring_is_told_and_can_be_tried_again() -> No
     assert (await exchange.dialler.dial(DialWish("anna", OTTO))).state == "ringing"
 
 
+async def test_a_right_that_was_given_too_late_is_told_to_need_a_restart() -> None:
+    exchange = Exchange()
+    exchange.refuses = AmiRefused("Permission denied")
+    with pytest.raises(CommandRefused, match=r"Permission denied; see routing-engine pbx check; .* after a restart"):
+        await exchange.dialler.dial(DialWish("anna", OTTO))
+
+
 async def test_a_pbx_that_is_away_is_told() -> None:
     exchange = Exchange()
     exchange.reachable = False
