@@ -33,7 +33,9 @@ export function ContactPart({ call, card, take }: ContactProps) {
   return (
     <section class="contact">
       {contact && !ambiguous && <Record record={contact} />}
-      {!contact && !ambiguous && call.direction !== "internal" && <p class="soft">{t("no_contact")}</p>}
+      {!contact && !ambiguous && call.direction !== "internal" && (
+        <p class="soft">{t(call.contact ? "hidden_contact" : "no_contact")}</p>
+      )}
       {ambiguous && <Choice candidates={candidates} act={act} />}
       {others.length > 0 && <Others others={others} />}
       <Buttons card={card} open={open} setOpen={setOpen} act={act} busy={action.busy} />

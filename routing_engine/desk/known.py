@@ -88,5 +88,5 @@ def why_here(call: Call) -> str:
     route = call.route
     rule = f" '{route.rule}'" if route.rule else ""
     why = _REASONS.get(route.reason, route.reason).format(rule=rule)
-    record = ", for the record that is shown" if call.contact is not None and call.contact.matched == "routed" else ""
+    record = ", for the record that it found" if call.contact is not None and call.contact.matched == "routed" else ""
     return f"The route '{route.name}' sent it here: {why}{record}."

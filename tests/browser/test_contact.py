@@ -59,6 +59,13 @@ async def test_who_may_only_read_is_offered_no_change(browser: Browser) -> None:
             assert await anna.page.get_by_role("button", name=name, exact=True).count() == 0
 
 
+async def test_a_record_that_the_group_may_not_see_is_not_called_unknown(browser: Browser) -> None:
+    async with screen(browser) as anna:
+        anna.api.ring("c1", "anna", contact=CallContact("routed"))
+        await anna.shows("There is a record, but your group may not see it")
+        assert await anna.page.get_by_text("No record knows this number").count() == 0
+
+
 async def test_an_unknown_caller_becomes_a_record(browser: Browser) -> None:
     async with screen(browser) as anna:
         anna.api.create = [LEAD]

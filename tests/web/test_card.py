@@ -130,7 +130,7 @@ async def test_why_it_came_here_is_a_sentence(page: Page) -> None:
     await page.call(route=CallRoute("support", "vip", "matched", "r1", "1.1"), contact=replace(FOUND, matched="routed"))
     why = (await page.card())["why"]
     assert (why["route"], why["rule"], why["reason"]) == ("support", "vip", "matched")
-    expected = "The route 'support' sent it here: its rule 'vip' matched, for the record that is shown."
+    expected = "The route 'support' sent it here: its rule 'vip' matched, for the record that it found."
     assert why["sentence"] == expected
 
 
