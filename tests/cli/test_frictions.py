@@ -22,6 +22,7 @@ ENGINE = (sys.executable, "-m", "routing_engine.cli")
 NEEDED = {
     "run-test": ("support",),
     "call": ("support", "--input", "1"),
+    "dial": ("anna", "+43 1 5550100"),
     "explain": ("x",),
     "forget": ("+43 664 1234567", "--wait", "0"),
     "pbx": ("check", "main"),
