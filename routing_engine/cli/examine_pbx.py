@@ -162,13 +162,22 @@ async def _check_ari(ari: AriKeys) -> Finding:
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         remedy = "http.conf, [general]:\nenabled = yes\nand module load res_ari_recordings.so"
         return Finding("ari", "act", f"{ari.address} cannot be reached: {_why(error)}", remedy)
+    return ari_finding(ari.user, status)
+
+
+def ari_finding(user: str, status: int) -> Finding:
+    """Return what the status means that the list of recordings was answered with."""
+    if status == 200:
+        return Finding("ari", "fine", "recordings can be listed")
     if status == 401:
-        remedy = f"ari.conf:\n[{ari.user}]\ntype = user\nread_only = yes\npassword = the one of the PBX's file"
-        return Finding("ari", "act", f"Asterisk refuses the user '{ari.user}', or its password", remedy)
-    if status != 200:
-        remedy = "module load res_ari.so, res_ari_recordings.so"
-        return Finding("ari", "act", f"recordings cannot be listed: status {status}", remedy)
-    return Finding("ari", "fine", "recordings can be listed")
+        remedy = f"ari.conf:\n[{user}]\ntype = user\nread_only = yes\npassword = the one of the PBX's file"
+        return Finding("ari", "act", f"Asterisk refuses the user '{user}', or its password", remedy)
+    remedy = "module load res_ari.so, res_ari_recordings.so"
+    if status == 500:  # Asterisk says 'Allocation failed'
+        remedy = (
+            "create the folder 'recording' in Asterisk's spool (/var/spool/asterisk/recording), for Asterisk's user"
+        )
+    return Finding("ari", "act", f"recordings cannot be listed: status {status}", remedy)
 
 
 async def _check_history(history: PbxHistory) -> Finding:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from routing_engine.cli.examine_pbx import look_at_settings
+from routing_engine.cli.examine_pbx import ari_finding, look_at_settings
 from routing_engine.settings.listeners import HostPort
 from routing_engine.settings.pbx import AmiKeys, Pbx, PbxKeys
 from tests.cli.conftest import Run, as_json
@@ -51,6 +51,21 @@ def test_settings_that_are_right_are_fine() -> None:
 @pytest.mark.parametrize("function", ["CHANNEL(pjsip,call-id)", "PJSIP_HEADER(read,X)"])
 def test_a_function_of_pjsip_in_channelvars_is_refused(function: str) -> None:
     assert "Asterisk answers no call with it" in found(f"{WELL},{function}")["channelvars"]
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "remedy"),
+    [
+        (200, "fine", ""),
+        (401, "act", "ari.conf"),
+        (404, "act", "module load"),
+        (500, "act", "spool/asterisk/recording"),
+    ],
+)
+def test_what_ari_answers_has_its_own_remedy(status: int, state: str, remedy: str) -> None:
+    found = ari_finding("routing-engine", status)
+    assert found.state == state
+    assert remedy in found.remedy
 
 
 def test_variables_that_are_missing_are_named() -> None:
