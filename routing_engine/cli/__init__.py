@@ -130,6 +130,11 @@ def _why(error: OSError) -> str:
     return f"{what}{error.strerror or error}{remedy}"
 
 
+def _is_configuration(folder: Path) -> bool:
+    # A hub has no routes of its own.
+    return (folder / "routes").is_dir() or (folder / "engine.yaml").is_file()
+
+
 def _usual_folder() -> Path | None:
     """Return the configuration folder when none is named; None where what lies here is somebody else's.
 
@@ -138,7 +143,7 @@ def _usual_folder() -> Path | None:
     named = os.environ.get("ROUTING_ENGINE_CONFIG")
     if named:
         return Path(named)
-    here = [folder for folder in (Path("config"), Path()) if (folder / "routes").is_dir()]
+    here = [folder for folder in (Path("config"), Path()) if _is_configuration(folder)]
     if not here:
         return Path("/etc/routing-engine")
     return here[0] if here[0].stat().st_uid in (0, os.geteuid()) else None

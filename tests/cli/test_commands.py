@@ -264,6 +264,14 @@ def test_inside_the_folder_no_config_is_needed(run: Run, config: Path, monkeypat
     assert run("check")[0] == 0
 
 
+def test_a_hub_without_routes_is_found_as_well(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/engine.yaml").write_text("listeners: {http: 127.0.0.1:0}\n")
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run("check")
+    assert (code, "0 routes" in out) == (0, True)
+
+
 @pytest.mark.io
 def test_nobody_listening_is_told_with_the_remedy(run: Run, config: Path, unused_tcp_port: int) -> None:
     code, _, err = run("call", "support", "--engine", f"127.0.0.1:{unused_tcp_port}", "--config", str(config))
