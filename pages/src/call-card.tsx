@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
 
 import { api, type Card } from "./api";
-import { type Call, isMissed, isOpen, otherNumber, type Part } from "./call";
+import { type Call, isOpen, otherNumber, outcomeWord, type Part } from "./call";
 import { ContactPart } from "./contact";
 import { Controls } from "./controls";
 import { useDesk, useSeconds } from "./desk";
@@ -109,7 +109,7 @@ function State({ call, part }: { call: Call; part: Part }) {
   const to = call.transfers[call.transfers.length - 1]?.to ?? call.user;
   const text = t(part === "none" ? "over" : part, part === "passed_on" ? personOf(to) : personOf(call.user));
   const from = part === "ringing" || part === "dialling" ? call.started_at : call.answered_at;
-  const outcome = call.outcome && told("", isMissed(call) && call.outcome === "missed" ? "missed_one" : call.outcome);
+  const outcome = call.outcome && told("", outcomeWord(call) ?? "");
   return (
     <p class="state" aria-live="polite">
       <strong>{call.state === "ended" && outcome && call.outcome !== "answered" ? outcome : text}</strong>
@@ -149,7 +149,7 @@ function LastCalls({ card }: { card: Card }) {
               {moment(call.started_at)}
             </a>{" "}
             <span class="soft">
-              {[told("", call.outcome === "missed" ? "missed_one" : (call.outcome ?? call.state)), call.user && personOf(call.user)]
+              {[told("", outcomeWord(call) ?? call.state), call.user && personOf(call.user)]
                 .filter(Boolean)
                 .join(" · ")}
             </span>

@@ -118,9 +118,16 @@ export function isOpen(part: Part): boolean {
   return part === "ringing" || part === "dialling" || part === "talking" || part === "held";
 }
 
-/** Whether nobody spoke to the caller. */
+/** Whether nobody spoke to the caller, who is somebody else. */
 export function isMissed(call: Call): boolean {
+  if (hasDialled(call, self)) return false;
   return call.outcome === "missed" || call.outcome === "abandoned" || call.outcome === "voicemail";
+}
+
+/** What came of a call, as a word of the texts. */
+export function outcomeWord(call: Call): string | null {
+  if (call.outcome !== "missed") return call.outcome;
+  return isMissed(call) ? "missed_one" : "unanswered";
 }
 
 /** The number of the other party; null when it is withheld. */

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { api, type Search } from "./api";
-import { type Call, CALLED_BACK, isMissed, otherNumber, partOf, toCallBack } from "./call";
+import { type Call, CALLED_BACK, isMissed, otherNumber, outcomeWord, partOf, toCallBack } from "./call";
 import { Calls } from "./calls";
 import { Fault, useAction, useChanges, useDesk } from "./desk";
 import { useDial } from "./dial";
@@ -128,7 +128,7 @@ function Row({ call, missed }: { call: Call; missed: boolean }) {
       if (number) await dial(number);
       if (missed) await done();
     });
-  const outcome = call.outcome === "missed" ? "missed_one" : (call.outcome ?? "unknown");
+  const outcome = outcomeWord(call) ?? "unknown";
   return (
     <li class={`${call.direction} ${isMissed(call) ? "missed" : ""}`}>
       <a

@@ -68,6 +68,15 @@ async def test_a_call_that_a_colleague_took_is_missed_by_nobody(browser: Browser
         await anna.shows("Nobody waits for a call back")
 
 
+async def test_a_colleague_whom_one_called_in_vain_waits_for_no_call_back(browser: Browser) -> None:
+    async with screen(browser) as anna:
+        call = anna.api.ring("own", "anna", "berta", from_="201", to="202")
+        anna.api.change(replace(call, direction="internal"))
+        anna.api.end("own")
+        await anna.page.get_by_role("tabpanel").get_by_text("no answer").wait_for()
+        assert await anna.page.get_by_role("tab", name="Missed", exact=True).count() == 1
+
+
 async def test_more_calls_come_page_by_page(browser: Browser) -> None:
     async with screen(browser) as anna:
         for at in range(60):
