@@ -86,8 +86,24 @@ def _open_to_read(path: Path, wait_s: float) -> sqlite3.Connection:
 
 
 def use_log(connection: sqlite3.Connection) -> None:
-    """Let others read while we write, and make a commit one write to the end of a file. The file remembers it."""
-    connection.execute("PRAGMA journal_mode = WAL")
+    """Let others read while we write, and make a commit one write to the end of a file. The file remembers it.
+
+    Waits for others as everything else does. Raises `sqlite3.OperationalError` where they take too long.
+    """
+    while not _begin_log(connection):
+        # The change itself waits for nobody: it fails at once while another writes, as engines that start at once do.
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("ROLLBACK")
+
+
+def _begin_log(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
 
 
 def empty_log(connection: sqlite3.Connection) -> bool:

@@ -105,6 +105,23 @@ def test_a_log_that_another_reads_cannot_be_emptied(tmp_path: Path) -> None:
             assert not sqlite.empty_log(file)
 
 
+def test_a_file_that_another_writes_to_gets_its_log_when_that_is_done(tmp_path: Path) -> None:
+    with closing(opened(tmp_path / "one.db")) as other, closing(sqlite.connect(tmp_path / "one.db")) as file:
+        other.execute("BEGIN IMMEDIATE")
+        # What the change itself did not wait for is waited for by this lock.
+        file.set_trace_callback(lambda said: other.execute("COMMIT") if said == "BEGIN EXCLUSIVE" else None)
+        sqlite.use_log(file)
+        assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_file_that_another_never_lets_go_of_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "one.db"
+    with closing(opened(path)) as other, closing(sqlite.connect(path, wait_s=0)) as file:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            sqlite.use_log(file)
+
+
 @pytest.mark.io
 async def test_a_thread_opens_the_file_when_it_is_needed_and_anew_after_an_error(
     file: sqlite3.Connection, tmp_path: Path
