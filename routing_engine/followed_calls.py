@@ -357,7 +357,8 @@ class FollowedCalls:
         zone = configuration.settings.timezone or datetime.now().astimezone().tzinfo
         if book is None or zone is None:
             return {}
-        site = CrmSite(configuration.users, zone, self._match, self.sound_of, self.desks.own_log)
+        pages = configuration.settings.pages
+        site = CrmSite(configuration.users, zone, self._match, self.sound_of, pages, self.desks.own_log)
         return {
             name: CallLogTarget(name, log, wishes, book, site, time.monotonic)
             for name, log in call_logs(active).items()

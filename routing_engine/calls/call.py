@@ -98,6 +98,11 @@ class CallRecording:
     url: str | None = None
     name: str | None = None
 
+    @property
+    def final(self) -> bool:
+        """Whether it is there as a whole."""
+        return self.seconds is not None and self.state in ("pending", "attached", "linked")
+
 
 @dataclass(frozen=True, slots=True)
 class Note:

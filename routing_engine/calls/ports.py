@@ -105,6 +105,10 @@ class WritesCalls(Protocol):
     def writes_calls(self) -> Literal["", "matched", "any"]:
         """Which calls can be written: none, those whose contact is known, or all."""
 
+    @property
+    def links_recordings(self) -> bool:
+        """Whether an entry that is there can be told where its recording is heard."""
+
 
 @runtime_checkable
 class LogsCalls(Protocol):

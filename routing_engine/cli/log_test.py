@@ -60,8 +60,9 @@ def _entry(options: argparse.Namespace, integration: Integration, settings: Engi
     if outcome == "answered":
         call = replace(call, talk_s=50.0)
     call = replace(call, notes=(Note(began + 60, "routing-engine", "A test entry; delete it."),))
-    subject = (integration.log or CallLogKeys()).subject(direction, outcome)
-    return entry_of(call, subject, settings.timezone, EntryUser(options.user))
+    log = integration.log or CallLogKeys()
+    link = settings.pages.page_of(call.id) if log.link else ""
+    return entry_of(call, log.subject(direction, outcome), settings.timezone, EntryUser(options.user), link)
 
 
 async def _run(integration: Integration, settings: EngineSettings, entry: LogEntry, really: bool) -> int:

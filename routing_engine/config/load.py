@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
-from routing_engine.config.call_log import call_log_of, check_pop
+from routing_engine.config.call_log import call_log_of, check_links, check_pop
 from routing_engine.config.engine_yaml import EngineSettings, load_part, read_settings
 from routing_engine.config.examples import Example, failures
 from routing_engine.config.folder import (
@@ -57,7 +57,7 @@ Environment: TypeAlias = Callable[[str], str | None]
 
 _INTEGRATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}\Z", re.ASCII)
 #: What of engine.yaml matters to an integration that is asked by itself.
-_FOR_INTEGRATIONS = ("region", "timezone", "cache", "mirror")
+_FOR_INTEGRATIONS = ("region", "timezone", "cache", "mirror", "pages")
 _LISTENER = "add listeners: {fastagi: 127.0.0.1:4573}"
 
 
@@ -303,6 +303,8 @@ class _FolderReader:
         found = of_provider(section, name)
         log = call_log_of(section, provider, keys.log, found.settings)
         check_pop(section, provider, keys.pop, found.settings)
+        if self.settings is not None:
+            check_links(section, log, self.settings.pages)
         if mirror is None:
             return Integration(name, provider, found.models, found.settings, found.limits, log=log, pop=keys.pop)
         listings = {model: listing_of(found.settings, model) for model in found.models}

@@ -19,6 +19,7 @@ from routing_engine.core.ports import Clock
 from routing_engine.delivery.jobs import Dead, Delivered, DeliveryBook, Job, SendOutcome, Skipped, TryAgain
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderSkipped, ProviderThrottled
 from routing_engine.settings.call_log import CallLogKeys
+from routing_engine.settings.pages import PagesKeys
 from routing_engine.settings.people import User, phone_parts
 
 #: How long it is believed who somebody is in the CRM, or that nobody is.
@@ -43,12 +44,13 @@ def _usual_log(_: str, __: str | None, usual: CallLog) -> CallLog:
 
 @dataclass(frozen=True, slots=True)
 class CrmSite:
-    """What entries need of the site: who takes calls, its time zone, who the other party is, and the recording."""
+    """What entries need of the site: people, time zone, who the other party is, the recording, and the pages."""
 
     users: Mapping[str, User]
     zone: tzinfo
     match: MatchContact
     sound_of: SoundOf
+    pages: PagesKeys
     own_log: OwnLog = _usual_log
 
 
@@ -143,9 +145,8 @@ class CallLogTarget:
             if state == "dead":
                 return Dead("its entry could not be written")
             return TryAgain("the entry is not there yet", alone=True)
-        if self._log.takes_recording != "file" or self._wishes.recording != "attach":
-            await self._log.update(entry, crm_id)
-            return Delivered(crm_id)
+        if not self._uploads:
+            return await self._link(call, entry, crm_id)
         try:
             sound = await self._site.sound_of(call)
         except ProviderError as error:  # of the PBX: the CRM is well
@@ -156,10 +157,30 @@ class CallLogTarget:
         await self._book.set_recording(call.id, replace(call.recording, state="attached"))
         return Delivered(crm_id)
 
+    async def _link(self, call: Call, entry: LogEntry, crm_id: str) -> SendOutcome:
+        """Write into an entry where its recording can be heard."""
+        if not entry.recording_url:
+            return Skipped("there is no address of the recording: engine.yaml has no pages.address")
+        if self._log.takes_recording == "link":
+            await self._log.attach(entry, crm_id, None)
+        else:
+            await self._log.update(entry, crm_id)  # its text says it
+        # Where another system has the sound itself, that is more.
+        if call.recording.state == "pending":
+            linked = replace(call.recording, state="linked", url=entry.recording_url)
+            await self._book.set_recording(call.id, linked)
+        return Delivered(crm_id)
+
+    @property
+    def _uploads(self) -> bool:
+        return self._log.takes_recording == "file" and self._wishes.recording == "attach"
+
     async def _entry(self, call: Call) -> LogEntry:
-        outcome = call.outcome or "unknown"
-        subject = self._wishes.subject(call.direction, outcome)
-        return entry_of(call, subject, self._site.zone, await self._user(call))
+        subject = self._wishes.subject(call.direction, call.outcome or "unknown")
+        page, user = self._site.pages.page_of(call.id), await self._user(call)
+        # The page, and not the sound's own address: that one asks nobody to log in.
+        heard_at = "" if self._uploads or self._wishes.recording == "none" or not call.recording.final else page
+        return entry_of(call, subject, self._site.zone, user, page if self._wishes.link else "", heard_at)
 
     async def _user(self, call: Call) -> EntryUser:
         """Return who of us it was: who answered, or the one whose phone it was."""

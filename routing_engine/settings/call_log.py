@@ -122,7 +122,7 @@ class CallLogKeys:
     recording: RecordingWay = setting(
         choice("attach", "link", "none"),
         "attach",
-        "`attach` uploads the recording to the entry, `link` writes where it can be heard",
+        "`attach` uploads the recording to the entry, `link` writes the address of the call's page, where it is heard",
     )
     recording_wait: float = setting(
         period(),
@@ -130,7 +130,9 @@ class CallLogKeys:
         "how long a recording is tried before it counts as absent",
         usual="`24h`",
     )
-    link: bool = setting(flag(), True, "the entry links to the call's page here, where the engine has pages")
+    link: bool = setting(
+        flag(), True, "the entry links to the call's page here, where `pages.address` of engine.yaml says where that is"
+    )
     unmatched: Literal["skip", "log"] = setting(
         choice("skip", "log"), "skip", "`log` writes calls whose other party nobody knows, too"
     )

@@ -28,7 +28,8 @@ class PagesKeys:
             "`https://HOST`",
         ),
         "",
-        "where people find the pages: a log-in over OpenID Connect, or at a CRM, comes back there",
+        "where people find the pages: a log-in over OpenID Connect, or at a CRM, comes back there, and entries in CRMs "
+        "link there",
         usual="what the browser's request says",
         in_force="reload",
         example="https://calls.example.com",
@@ -40,3 +41,7 @@ class PagesKeys:
         in_force="reload",
         example="['https://crm.example.com']",
     )
+
+    def page_of(self, call_id: str) -> str:
+        """Return where a call is shown; "" where nobody has said how the pages are found."""
+        return f"{self.address}/calls/{call_id}" if self.address else ""

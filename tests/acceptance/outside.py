@@ -36,6 +36,7 @@ log_call:
       who: '{record.id}'
       key: '{call.id}'
       outcome: '{call.outcome}'
+      page: '{call.link}'
     capture: {crm_id: id}
 find_call:
   - {get: /calls, query: {key: '{call.id}'}, records: items, id: id}

@@ -43,7 +43,8 @@ async def crm() -> AsyncIterator[Outside]:
 async def engine(house: House, crm: Outside, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
     folder = tmp_path_factory.mktemp("followed")
     write(folder, house.asterisk, crm)
-    async with engine_of(house.middleware, ROUTES, "match_order: [kontor]\n", folder) as engine:
+    settings = "match_order: [kontor]\npages: {address: 'https://calls.example.com'}\n"
+    async with engine_of(house.middleware, ROUTES, settings, folder) as engine:
         await engine.logged("pbx.up")
         yield engine
         assert engine.complaints == []
@@ -67,6 +68,7 @@ async def test_an_answered_call_is_told_and_written_into_the_crm_once(stage: Sta
     assert (told["route"]["name"], told["route"]["reason"]) == ("by_record", "matched")
     entry = await crm.entries.first(lambda one: one.get("key") == told["id"])
     assert (entry["who"], entry["outcome"]) == ("c7", "answered")
+    assert entry["page"] == f"https://calls.example.com/calls/{told['id']}"
     assert len([one for one in crm.entries if one.get("key") == told["id"]]) == 1
     kinds = [one["type"] for one in crm.events if one["data"]["id"] == told["id"]]
     assert [one for one in kinds if one != "call.ringing"] == ["call.started", "call.answered", "call.ended"]

@@ -19,6 +19,7 @@ from routing_engine.errors import (
     ProviderUnreachable,
 )
 from routing_engine.settings.call_log import CallLogKeys
+from routing_engine.settings.pages import PagesKeys
 from routing_engine.settings.people import User
 
 ANNA = CallContact("found", "crm", "contact", "7", "Anna Gruber")
@@ -92,8 +93,10 @@ async def no_sound(_: Call) -> SoundFile | None:
     return None
 
 
-def target(crm: Crm, book: Book | None = None, match=nobody, sound=no_sound, **keys) -> CallLogTarget:  # type: ignore[no-untyped-def]
-    site = CrmSite(USERS, UTC, match, sound)
+def target(  # type: ignore[no-untyped-def]
+    crm: Crm, book: Book | None = None, match=nobody, sound=no_sound, pages: str = "https://calls.example.com", **keys
+) -> CallLogTarget:
+    site = CrmSite(USERS, UTC, match, sound, PagesKeys(pages))
     return CallLogTarget("crm", crm, CallLogKeys(**keys), book or Book(), site, lambda: 0.0)
 
 
@@ -229,3 +232,76 @@ async def test_a_recording_waits_for_its_entry_and_is_then_attached() -> None:
     known = replace(CALL, deliveries={"crm": CallDelivery("done", id="e1")})
     assert await aimed.send(job("recording"), known) == Delivered("e1")
     assert (crm.done, book.recordings[0].state) == (["attached to e1"], "attached")
+
+
+# ------------------------------------------------------------------------------------- links to the call's page
+
+PAGE = "https://calls.example.com/calls/c1"
+#: A call whose entry is there, and whose recording is whole.
+HEARD = replace(
+    CALL, recording=CallRecording("pending", 3.0, name="a"), deliveries={"crm": CallDelivery("done", id="e1")}
+)
+TAKES: tuple[TakesRecording, ...] = ("file", "link", "")
+
+
+def taking(what: TakesRecording) -> Crm:
+    crm = Crm()
+    crm.takes_recording = what
+    return crm
+
+
+@pytest.mark.parametrize(("keys", "link"), [({}, PAGE), ({"link": False}, ""), ({"pages": ""}, "")])
+async def test_an_entry_leads_to_the_page_of_its_call_where_that_is_known_and_wanted(
+    keys: dict[str, str], link: str
+) -> None:
+    crm = Crm()
+    await target(crm, **keys).send(job(), CALL)
+    (entry,) = crm.entries
+    assert (entry.link, f"Details: {PAGE}" in entry.body) == (link, bool(link))
+
+
+@pytest.mark.parametrize("takes", TAKES)
+async def test_a_recording_that_is_to_be_linked_is_not_uploaded(takes: TakesRecording) -> None:
+    crm, book = taking(takes), Book()
+    assert await target(crm, book, recording="link").send(job("recording"), HEARD) == Delivered("e1")
+    assert crm.done == ["attached to e1" if takes == "link" else "updated e1"]
+    (entry,) = crm.entries
+    assert (entry.recording_url, f"Recording: {PAGE}" in entry.body) == (PAGE, True)
+    assert book.recordings == [CallRecording("linked", 3.0, PAGE, "a")]
+
+
+async def test_a_system_that_keeps_no_sound_gets_the_address_with_attach_too() -> None:
+    crm, book = taking("link"), Book()
+    await target(crm, book).send(job("recording"), HEARD)
+    assert (crm.done, crm.entries[0].recording_url, book.recordings[0].state) == (["attached to e1"], PAGE, "linked")
+
+
+async def test_a_recording_without_an_address_is_left_out_and_stays_what_it_is() -> None:
+    crm, book = taking("link"), Book()
+    outcome = await target(crm, book, recording="link", pages="").send(job("recording"), HEARD)
+    assert isinstance(outcome, Skipped)
+    assert ("pages.address" in outcome.why, crm.done, book.recordings) == (True, [], [])
+
+
+async def test_a_recording_that_another_system_has_stays_attached() -> None:
+    crm, book = taking("link"), Book()
+    there = replace(HEARD, recording=replace(HEARD.recording, state="attached"))
+    assert await target(crm, book, recording="link").send(job("recording"), there) == Delivered("e1")
+    assert (crm.done, book.recordings) == (["attached to e1"], [])
+
+
+@pytest.mark.parametrize(
+    ("keys", "recording"),
+    [
+        ({"recording": "link"}, CallRecording("pending", name="a")),
+        ({"recording": "link"}, CallRecording("absent", 0.0, name="a")),
+        ({"recording": "none"}, HEARD.recording),
+        ({"recording": "attach"}, HEARD.recording),
+    ],
+)
+async def test_no_entry_promises_a_recording_that_is_not_to_be_heard_there(
+    keys: dict[str, str], recording: CallRecording
+) -> None:
+    crm = Crm()
+    await target(crm, **keys).send(job(), replace(CALL, recording=recording))
+    assert (crm.entries[0].recording_url, "Recording:" in crm.entries[0].body) == ("", False)

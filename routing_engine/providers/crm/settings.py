@@ -20,7 +20,7 @@ from routing_engine.providers.crm.checks import check_field
 from routing_engine.providers.crm.model import AuthMethod, ClickPaths, Description, KnownModel
 from routing_engine.providers.crm.read_description import KnownModelKeys, read_description
 from routing_engine.providers.crm.records import record_page, url_of
-from routing_engine.providers.crm.writing import writes_calls
+from routing_engine.providers.crm.writing import links_recordings, writes_calls
 from routing_engine.providers.net.address import MAX_ANSWER, MIB, WEB_ADDRESS, remark_clear_web
 from routing_engine.providers.oauth.plan import HOSTS
 from routing_engine.providers.oauth.settings import OAuthSettings
@@ -84,6 +84,11 @@ class CrmSettings:
     def writes_calls(self) -> Literal["", "matched", "any"]:
         """Which calls can be written: none, those whose contact is known, or all."""
         return writes_calls(self.description.writing)
+
+    @property
+    def links_recordings(self) -> bool:
+        """Whether an entry that is there can be told where its recording is heard."""
+        return links_recordings(self.description.writing)
 
     def click(self, told: Json) -> ClickToDial | None:
         """Return a click that the system tells of; None where it does not prove to be the system."""

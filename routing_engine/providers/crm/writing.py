@@ -30,6 +30,11 @@ def takes_recording(writing: Writing) -> TakesRecording:
     return "file" if named & {FILE, BASE64} else "link" if "recording_url" in named else ""
 
 
+def links_recordings(writing: Writing) -> bool:
+    """Return whether an entry can be told where its recording is heard: in a place of its own, or in its text."""
+    return bool(writing.update_call) or takes_recording(writing) == "link"
+
+
 def makes_entry(step: RequestStep) -> bool:
     """Return whether a step of `log_call` makes the entry: it captures its id."""
     return any(name == "crm_id" for name, _ in step.capture)

@@ -27,6 +27,7 @@ CALL = "0193800a-1b2c-7def-8123-456789abcdef"
 SOUND = bytes(range(251)) * 800
 WHAT = ("inbound.answered", "inbound.missed", "inbound.voicemail", "outbound.answered", "outbound.unanswered",
         "outbound.busy", "internal.answered")  # fmt: skip
+PAGE = "https://calls.example.com/calls/1"
 RECORDING_URL = "https://calls.example.com/v1/calls/1/recording"
 
 
@@ -57,7 +58,13 @@ class CallContract(OpensCrm):
     #: What the vendor's ids of entries begin with.
     prefix = ""
 
-    def entry(self, direction: str = "inbound", outcome: str | None = "answered", **more: object) -> LogEntry:
+    def entry(
+        self,
+        direction: str = "inbound",
+        outcome: str | None = "answered",
+        recording_url: str = RECORDING_URL,
+        **more: object,
+    ) -> LogEntry:
         found = CallContact("found", "crm", "contact", self.contact, "Anna Gruber", fields={"owner_id": self.user})
         call = Call(
             CALL, "main", "1.1", "inbound", STARTED, from_="+436641234567", to="+4312345601", contact=found,
@@ -66,7 +73,7 @@ class CallContract(OpensCrm):
         call = replace(call, direction=direction, outcome=outcome, **more)  # type: ignore[arg-type]
         user = EntryUser(self.user, "201", "Anna Agent", "anna@example.com")
         subject = CallLogKeys().subject(direction, outcome)
-        return entry_of(call, subject, UTC, user, "https://calls.example.com/calls/1", RECORDING_URL)
+        return entry_of(call, subject, UTC, user, PAGE, recording_url)
 
     def log(self, crm: Open) -> CallLog:
         assert isinstance(crm.provider, CrmProvider)
@@ -94,6 +101,12 @@ class CallContract(OpensCrm):
         assert found.subject in ("Call from Anna Gruber (+436641234567)", "")
         assert all(word in found.body for word in ("Tags: vip", "Sentiment: positive", f"Call ID: {CALL}"))
         assert found.user == (self.user if self.has_user else "")
+
+    async def test_an_entry_leads_to_the_page_of_its_call_and_to_the_recording(self, crm: Open) -> None:
+        made = await self.log(crm).log(self.entry(recording_url=""))
+        assert (PAGE in self.only(crm).body, RECORDING_URL in self.only(crm).body) == (True, False)
+        await self.log(crm).update(self.entry(), made.id)
+        assert (PAGE in self.only(crm).body, RECORDING_URL in self.only(crm).body) == (True, True)
 
     @pytest.mark.parametrize("what", range(len(WHAT)), ids=WHAT)
     async def test_what_came_of_it_is_said_in_words_of_the_vendor(self, crm: Open, what: int) -> None:
