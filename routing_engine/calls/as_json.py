@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 from routing_engine.calls.call import (
@@ -40,6 +41,10 @@ _INSIDE = {
 }
 
 _FIELDS: Mapping[type, Sequence[str]] = {part: [field.name for field in fields(part)] for part in PARTS}
+#: The members of the contract's JSON by the fields; `from` is a word of Python's own, hence `from_`.
+_MEMBERS: Mapping[type, Sequence[tuple[str, str]]] = {
+    part: [(name, name.rstrip("_")) for name in names if (part, name) not in _INSIDE] for part, names in _FIELDS.items()
+}
 #: What the members of the stored form are made of that are no plain values.
 _MADE_OF: Mapping[str, type[_Part]] = {
     "legs": Leg,
@@ -63,6 +68,7 @@ def is_inside(part: type, name: str) -> bool:
     return (part, name) in _INSIDE
 
 
+@lru_cache(maxsize=4096)
 def moment(at: float | None) -> str | None:
     """Return a moment as JSON has it, `2026-11-30T12:00:00.123Z`; `at` is seconds since 1970."""
     if at is None:
@@ -76,12 +82,12 @@ def call_json(call: Call) -> JsonObject:
 
 
 def _part_json(part: _Part) -> JsonObject:
-    # `from` is a word of Python's own, hence `from_`.
-    names = (field.name for field in fields(part) if not is_inside(type(part), field.name))
-    return {name.rstrip("_"): _member(name, getattr(part, name)) for name in names}
+    return {shown: _member(name, getattr(part, name)) for name, shown in _MEMBERS[type(part)]}
 
 
 def _member(name: str, value: object) -> JsonValue:
+    if value is None or isinstance(value, str):
+        return value  # most are, and a call of many telephones has hundreds of them
     # By the name: its ending says the unit everywhere in this package.
     if isinstance(value, int | float) and (name == "at" or name.endswith("_at")):
         return moment(value)
@@ -93,7 +99,7 @@ def _member(name: str, value: object) -> JsonValue:
         return {key: _member("", one) for key, one in value.items()}
     if isinstance(value, PARTS):
         return _part_json(value)
-    return value if isinstance(value, str | int) else None
+    return value if isinstance(value, int) else None
 
 
 def with_texts(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
@@ -128,13 +134,15 @@ def _object(value: JsonValue) -> JsonObject:
 
 
 def _stored(value: object) -> JsonValue:
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, PARTS):
         return {name: _stored(getattr(value, name)) for name in _FIELDS[type(value)]}
     if isinstance(value, tuple):
         return [_stored(one) for one in value]
     if isinstance(value, Mapping):
         return {key: _stored(one) for key, one in value.items()}
-    return value if isinstance(value, str | int | float) else None
+    return None
 
 
 def _read_part(kind: type[P], kept: Mapping[str, JsonValue]) -> P:
