@@ -122,11 +122,11 @@ class Derivation:
 
     @cached_property
     def _parties(self) -> Parties:
-        return parties(self.call, self.site, self._meetings)
+        return parties(self._real, self.site, self._meetings)
 
     @cached_property
     def _passing(self) -> Passing:
-        return Passing(self.site, self.call, self._meetings, self.phones)
+        return Passing(self.site, self.call, self._real, self._meetings, self.phones)
 
     @cached_property
     def _real(self) -> list[ChannelFacts]:
@@ -169,8 +169,9 @@ class Derivation:
         return "ringing" if rings else "talking"
 
     def _rings_now(self, channel: ChannelFacts) -> bool:
-        ended = channel.over_at is not None or channel.dial_ends or self._meetings.of(channel)
-        return channel.rang_at is not None and not ended
+        if channel.rang_at is None or channel.over_at is not None or channel.dial_ends:
+            return False
+        return not self._meetings.of(channel)
 
     @cached_property
     def rings(self) -> list[Ring]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 
 from routing_engine.calls.call import Leg, LegResult
@@ -18,32 +18,31 @@ _SIP_BUSY, _SIP_DECLINED = (486, 600), (603, 607, 608)
 _RANK: dict[LegResult | None, int] = {"transferred": 2, "answered": 1}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ring:
-    """One channel as a leg: whom it met, and who has it now."""
+    """One channel as a leg: whom it met, and who has it now.
+
+    `answered_at` is when somebody there could be heard, `picked_up_at` when the receiver was lifted, also if nobody was
+    connected in the end, `start` when it began to ring, was dialled, or called.
+    """
 
     channel: ChannelFacts
     phone: str
     met: Sequence[Meeting]
     # Somebody of another call, who was in this one until then: in a conference.
     until: float = inf
+    # Worked out once: each ring is compared with the others, again at every event.
+    answered_at: float | None = field(init=False)
+    picked_up_at: float | None = field(init=False)
+    start: float = field(init=False)
 
-    @property
-    def answered_at(self) -> float | None:
-        """When somebody there could be heard."""
-        return self.met[0].start if self.met else None
-
-    @property
-    def start(self) -> float:
-        """When it began to ring, was dialled, or called."""
-        known = (self.channel.rang_at, self.channel.dialled_at, self.answered_at)
-        return min((at for at in known if at is not None), default=self.channel.start)
-
-    @property
-    def picked_up_at(self) -> float | None:
-        """When the receiver was lifted, also if nobody was connected in the end."""
-        answers = [one.at for one in self.channel.dial_ends if one.name == "ANSWER"]
-        return min(answers, default=self.answered_at)
+    def __post_init__(self) -> None:
+        channel = self.channel
+        self.answered_at = self.met[0].start if self.met else None
+        answers = [one.at for one in channel.dial_ends if one.name == "ANSWER"] if channel.dial_ends else ()
+        self.picked_up_at = min(answers, default=self.answered_at)
+        known = [at for at in (channel.rang_at, channel.dialled_at, self.answered_at) if at is not None]
+        self.start = min(known) if known else channel.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +67,10 @@ def legs(rings: Iterable[Ring], around: Around, settled: Iterable[Leg] = ()) -> 
     in_order = sorted(rings, key=lambda one: (one.start, one.channel.uniqueid))
     takers = [one for one in in_order if one.channel.dialled_at is not None and one.picked_up_at is not None]
     whole = list(settled)
+    last = {leg.phone: number for number, leg in enumerate(whole)}
     for ring in in_order:
         if _took_part(ring):
-            _fold(whole, _leg(ring, takers, around), ring.start, ring.channel.dialled_at is not None)
+            _fold(whole, last, _leg(ring, takers, around), ring)
     return tuple(sorted(whole, key=_began) if settled else whole)
 
 
@@ -80,8 +80,9 @@ def _began(leg: Leg) -> float:
 
 def _took_part(ring: Ring) -> bool:
     """Return whether a telephone rang, talked, or refused the call; one that was not reached did none of it."""
-    refused = ring.channel.dialled_at is not None and _refused(ring.channel) and not ring.channel.forwarded_to
-    return bool(ring.channel.rang_at is not None or ring.met or refused)
+    if ring.channel.rang_at is not None or ring.met:
+        return True
+    return bool(ring.channel.dialled_at is not None and _refused(ring.channel) and not ring.channel.forwarded_to)
 
 
 def _leg(ring: Ring, takers: Sequence[Ring], around: Around) -> Leg:
@@ -95,6 +96,8 @@ def _leg(ring: Ring, takers: Sequence[Ring], around: Around) -> Leg:
 def _left_at(ring: Ring) -> float | None:
     if ring.until < inf:
         return ring.until
+    if not ring.channel.dial_ends:
+        return ring.channel.over_at
     if ring.answered_at is not None or ring.channel.over_at is not None:
         ended = [] if ring.answered_at is not None else _unanswered_ends(ring.channel)
         return min([*ended, *([] if ring.channel.over_at is None else [ring.channel.over_at])], default=None)
@@ -126,8 +129,9 @@ def _refused(channel: ChannelFacts) -> LegResult | None:
     """Return what the telephone itself said; a queue tells a busy one as NOANSWER, so the hang-up counts."""
     if channel.sip_status in _SIP_DECLINED or channel.cause == _REJECTED:
         return "declined"
-    busy = any(one.name == "BUSY" for one in channel.dial_ends)
-    return "busy" if busy or channel.cause == _BUSY or channel.sip_status in _SIP_BUSY else None
+    if channel.cause == _BUSY or channel.sip_status in _SIP_BUSY:
+        return "busy"
+    return "busy" if channel.dial_ends and any(one.name == "BUSY" for one in channel.dial_ends) else None
 
 
 def _unanswered(ring: Ring, takers: Sequence[Ring], around: Around, left: float) -> LegResult:
@@ -151,17 +155,22 @@ def _took(other: Ring, ring: Ring, left: float) -> bool:
     )
 
 
-def _fold(whole: list[Leg], leg: Leg, start: float, rung: bool) -> None:
-    number = next((number for number in reversed(range(len(whole))) if whole[number].phone == leg.phone), None)
+def _fold(whole: list[Leg], last: dict[str, int], leg: Leg, ring: Ring) -> None:
+    """Put a leg behind the others, or into the one before of its telephone; `last` says where that is."""
+    number = last.get(leg.phone)
     before = None if number is None else whole[number]
-    if number is None or before is None:
-        whole.append(leg)
-    elif before.answered_at is None:
+    if number is not None and before is not None and before.answered_at is None:
         whole[number] = replace(leg, ringing_at=before.ringing_at or leg.ringing_at, user=before.user or leg.user)
-    elif not rung and start < (inf if before.left_at is None else before.left_at):
+    elif number is not None and before is not None and _beside(before, ring):
         whole[number] = _both(before, leg)
     else:
+        last[leg.phone] = len(whole)
         whole.append(leg)
+
+
+def _beside(before: Leg, ring: Ring) -> bool:
+    """Return whether a telephone called on while its leg before went on."""
+    return ring.channel.dialled_at is None and ring.start < (inf if before.left_at is None else before.left_at)
 
 
 def _both(before: Leg, leg: Leg) -> Leg:

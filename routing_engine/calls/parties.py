@@ -41,9 +41,11 @@ class Parties:
         return next((one for one in shown if one != _extension(own)), None)
 
 
-def parties(call: CallFacts, site: PbxSite, meetings: Meetings) -> Parties:
-    """Return who a call is about. Trunks say which way it goes: the first one that called us, or was called."""
-    real = call.real()
+def parties(real: Sequence[ChannelFacts], site: PbxSite, meetings: Meetings) -> Parties:
+    """Return who a call is about, by its channels in their order.
+
+    Trunks say which way it goes: the first one that called us, or was called.
+    """
     trunks = [one for one in real if one.kind == "trunk"]
     initiator = next(iter(real), None)
     if not trunks:

@@ -32,6 +32,8 @@ class Meetings:
 
     def of(self, channel: ChannelFacts) -> list[Meeting]:
         """Return all meetings of a channel in their order, also those over Local channels."""
+        if not channel.enters:
+            return []
         if channel.uniqueid not in self._found:
             found = (
                 meeting

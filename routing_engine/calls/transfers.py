@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 from routing_engine.calls.call import CallTransfer
@@ -25,10 +25,14 @@ _LOCAL = "Local/"
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """Reads the transfers of one call. `phones` are all telephones that are known: of users, and of channels seen."""
+    """Reads the transfers of one call. `real` are its channels with somebody behind them, in their order.
+
+    `phones` are all telephones that are known: of users, and of channels seen.
+    """
 
     site: PbxSite
     call: CallFacts
+    real: Sequence[ChannelFacts]
     meetings: Meetings
     phones: Set[str]
 
@@ -88,7 +92,7 @@ class Passing:
 
     def _blind_target(self, event: BlindTransferred) -> str | None:
         """Return what a blind transfer led to: without a code in front of the telephone that it rang."""
-        rung = (one.phone for one in self.call.real() if one.dialled_at is not None and one.dialled_at >= event.at)
+        rung = (one.phone for one in self.real if one.dialled_at is not None and one.dialled_at >= event.at)
         first = next((one for one in rung if one), "")
         behind = first.partition("/")[2]
         return first if behind and event.exten.endswith(behind) else self.place(event.exten)
@@ -123,10 +127,12 @@ class Passing:
     def _followed(self) -> Iterator[CallTransfer]:
         """Yield forwards by the dialplan: the Local channel of one telephone that rings another one, or the outside."""
         told: set[tuple[str, str | None]] = set()
-        for channel in self.call.real():
-            by = self._local_phone(channel.dialled_by)
+        for channel in self.real:
+            by = self._local_phone(channel.dialled_by) if channel.dialled_at else None
+            if by is None or channel.dialled_at is None:
+                continue
             to = person(channel, self.site)
-            if by and channel.dialled_at and to != by and (by, to) not in told:
+            if to != by and (by, to) not in told:
                 told.add((by, to))
                 yield CallTransfer(channel.dialled_at, by, to, "forward")
 
