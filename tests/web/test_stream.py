@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -141,13 +141,24 @@ class Book:
         return [*self._calls]
 
 
-async def heard(stream: CallStream, actor: Actor, *changes: CallChanged) -> list[bytes]:
-    """What is sent to somebody after the snapshot, in the pieces in which it comes."""
+def events(piece: bytes) -> list[tuple[str, dict[str, Any]]]:
+    """The events of a piece: what each is called, and its call."""
+    lines = [one.split("\n") for one in piece.decode().split("\n\n") if one]
+    return [(kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for _, kind, data in lines]
+
+
+def still(actor: Actor) -> Callable[[], Awaitable[Actor]]:
+    """Nobody has changed the rights."""
 
     async def again() -> Actor:
         return actor
 
-    pieces = stream._pieces(ApiRequest(actor, again=again))
+    return again
+
+
+async def heard(stream: CallStream, actor: Actor, *changes: CallChanged) -> list[bytes]:
+    """What is sent to somebody after the snapshot, in the pieces in which it comes."""
+    pieces = stream._pieces(ApiRequest(actor, again=still(actor)))
     await anext(pieces)
     for change in changes:
         stream.hear(change)
@@ -182,6 +193,44 @@ async def test_what_people_may_read_alike_is_written_once() -> None:
     for actor in (ANNA, BOSS, ANNA):
         await heard(stream, actor, CallChanged(RINGS, ("call.ringing",)))
     assert {len(one.written) for one in stream._ring if one.call.id == "c9"} == {1}
+
+
+async def test_a_page_gets_the_versions_that_wait_as_one_with_every_kind_once() -> None:
+    changes = [CallChanged(replace(RINGS, version=1), ("call.started", "call.ringing"))]
+    changes += [CallChanged(replace(RINGS, version=at), ("call.ringing",)) for at in (2, 3)]
+    changes.append(CallChanged(replace(RINGS, version=4, user="anna"), ("call.answered",)))
+    (piece,) = await heard(CallStream(Book()), ANNA, *changes)
+    told = [(kind, data["version"]) for kind, data in events(piece) if data["id"] == "c9"]
+    assert told == [("call.started", 4), ("call.ringing", 4), ("call.answered", 4)]
+    numbers = [int(line.rpartition(b"-")[2]) for line in piece.splitlines() if line.startswith(b"id: ")]
+    assert numbers == sorted(numbers)
+
+
+async def test_a_program_gets_every_change_as_it_was() -> None:
+    changes = [CallChanged(replace(RINGS, version=at), ("call.ringing",)) for at in (1, 2, 3)]
+    told = events(b"".join(await heard(CallStream(Book()), PROGRAM, *changes)))
+    assert [data["version"] for _, data in told if data["id"] == "c9"] == [1, 2, 3]
+
+
+async def test_a_page_hears_of_no_version_in_which_the_call_was_not_its_persons() -> None:
+    others = CallChanged(replace(RINGS, legs=LEGS[1:]), ("call.started",))
+    told = events(b"".join(await heard(CallStream(Book()), ANNA, others, CallChanged(RINGS, ("call.ringing",)))))
+    assert [kind for kind, data in told if data["id"] == "c9"] == ["call.ringing"]
+
+
+async def test_a_page_that_was_told_of_a_change_lets_the_next_ones_gather_and_a_program_does_not() -> None:
+    stream = CallStream(Book(), gather_s=3600.0)
+    waits = []
+    for actor in (ANNA, PROGRAM):
+        pieces = stream._pieces(ApiRequest(actor, again=still(actor)))
+        await anext(pieces)
+        stream.hear(CallChanged(RINGS, ("call.started",)))
+        assert [kind for kind, _ in events(await anext(pieces))] == ["call.started"]
+        following = asyncio.ensure_future(anext(pieces))
+        stream.hear(CallChanged(replace(RINGS, version=2), ("call.ringing",)))
+        waits.append(following not in (await asyncio.wait([following], timeout=0.01 if actor is ANNA else 60))[0])
+        following.cancel()
+    assert waits == [True, False]
 
 
 async def test_silence_is_filled_and_the_right_looked_at() -> None:
