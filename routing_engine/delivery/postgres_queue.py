@@ -80,6 +80,11 @@ _STALLED: LiteralString = (
     " AND (worker_id IS NULL OR worker_id IN (SELECT id FROM procrastinate_workers"
     " WHERE last_heartbeat < now() - %(lease)s * interval '1 second')) FOR UPDATE SKIP LOCKED"
 )
+_MINE: LiteralString = (
+    "SELECT id, attempts FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker)s"
+    " AND NOT id = ANY(%(under_way)s)"
+)
+_GIVE_BACK: LiteralString = "SELECT procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) FROM procrastinate_jobs"
 
 
 # What the server's absence means is said once, by the database and its lanes; the pool says it at every connection.
@@ -102,6 +107,8 @@ class PostgresQueue:
         # It never connects: what is put goes over the connection of the transaction that saves the call.
         self._putting = JobManager(SyncPsycopgConnector())
         self._worker: int | None = None
+        #: What was ours at the last `keep` though nobody was at it: number and try of each.
+        self._left: set[tuple[int, int]] = set()
         self._opening = asyncio.Lock()
         self._url, self._lease_s, self._open = url, lease_s, False
 
@@ -143,10 +150,11 @@ class PostgresQueue:
         return None if found is None else _taken(found, worker)
 
     async def keep(self, jobs: Sequence[Job], now: float) -> None:
-        """Say that this engine is alive, and take away the jobs of those that are not."""
+        """Say that this engine is alive, and take away what those that are not had, and what it is not at itself."""
         worker = await self._ready()
         if not await self._all(_BEAT, worker=worker):
             self._worker = None
+        await self._give_back(worker, [job.id for job in jobs])
         await self._all(_STALLED, lease=self._lease_s)
         with _translated():
             await self._jobs.prune_stalled_workers(self._lease_s)
@@ -222,11 +230,20 @@ class PostgresQueue:
                     await self._connector.open_async()
                 self._open = True
 
+    async def _give_back(self, worker: int, under_way: list[int]) -> None:
+        """Let go of what this engine took and is not at: what came of it was told while the server was away."""
+        rows = await self._all(_MINE, worker=worker, under_way=under_way)
+        left = {(_whole(row["id"]), _whole(row["attempts"])) for row in rows}
+        # The second time only: what is being claimed at this moment is not under way yet.
+        for number, attempts in left & self._left:
+            await self._all(_of_mine(_GIVE_BACK), id=number, worker=worker, attempts=attempts)
+        self._left = left
+
     async def _find(self, job_id: int) -> Job | None:
         rows = await self._all(" ".join((_JOBS, _FOUND)), id=job_id)
         return _job(rows[0]) if rows else None
 
-    async def _all(self, query: LiteralString, **values: int | float | str | list[str]) -> Sequence[_Row]:
+    async def _all(self, query: LiteralString, **values: int | float | str | list[str] | list[int]) -> Sequence[_Row]:
         await self._opened()
         with _translated():
             found: Sequence[_Row] = await self._connector.execute_query_all_async(query, **values)

@@ -160,10 +160,20 @@ class QueueContract:
         again = await queued.take()
         assert (again.id, again.body, again.tries) == (left.id, "a", 2)
 
+    async def test_what_could_not_be_settled_comes_again_though_its_engine_lives(self, queued: Queued) -> None:
+        await queued.put_all(hook("one", "a"), hook("one", "b"))
+        left = await queued.take()
+        for _ in range(2):
+            await queued.queue.keep([], queued.now)
+        queued.now += LEASE_S + 1
+        again = await queued.take()
+        assert (again.id, again.body, again.tries) == (left.id, "a", 2)
+
     async def test_what_somebody_is_still_at_is_not_given_to_another_one(self, queued: Queued) -> None:
         await queued.put(hook("one", "a"))
         mine = await queued.take()
-        await queued.queue.keep([mine], queued.now + LEASE_S - 1)
+        for _ in range(2):
+            await queued.queue.keep([mine], queued.now + LEASE_S - 1)
         assert await queued.queue.claim("hook", queued.now + LEASE_S + 1) is None
 
     async def test_whoever_came_too_late_changes_nothing(self, queued: Queued) -> None:
