@@ -6,6 +6,7 @@ are an outage. Everything in this file waits for the disk or the network and bel
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -39,6 +40,8 @@ _POSTGRESQL = {
 }
 #: No right to a table, a server that only reads: an administrator mends them, and the same work is done then.
 _TO_BE_MENDED = {"42501", "25006"}
+# It warns of what comes behind an error, as text between our lines; the error itself is said once, by who works here.
+logging.getLogger("psycopg").setLevel(logging.CRITICAL)
 _NO_PSYCOPG = "a PostgreSQL needs the package psycopg: install routing-engine[postgresql]"
 _NOT_YET = "what an older version kept is taken over at the start of the service ('routing-engine serve')"
 _UPDATED = "the start of the service brings it up to date, and so does 'routing-engine database --update'"

@@ -101,6 +101,15 @@ async def test_a_user_without_a_right_is_an_outage_that_an_administrator_mends(
         assert database.down
 
 
+def test_what_the_library_says_beside_its_errors_is_in_no_log(
+    place: DatabasePlace, caplog: pytest.LogCaptureFixture
+) -> None:
+    died = psycopg.errors.AdminShutdown
+    with pytest.raises(died), psycopg.connect(place.url) as connection, connection.pipeline():
+        connection.execute("SELECT pg_terminate_backend(pg_backend_pid())").fetchone()
+    assert caplog.messages == []
+
+
 def test_tables_of_others_stand_beside_ours(place: DatabasePlace) -> None:
     with psycopg.connect(place.url) as connection:
         connection.execute("CREATE TABLE astdb (key TEXT)")
