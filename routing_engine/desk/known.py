@@ -11,6 +11,7 @@ from routing_engine.calls.call import Call, CallContact
 from routing_engine.calls.requests import CallQuery, contact_key
 from routing_engine.contacts import other_party
 from routing_engine.desk.site import DeskSite
+from routing_engine.storage.single_flight import SingleFlight
 
 #: So many calls have their other integrations in memory: those that are on somebody's screen.
 _MOST_KNOWN = 500
@@ -66,19 +67,34 @@ class KnownElsewhere:
         await asyncio.gather(*self._asked.values(), return_exceptions=True)
 
 
-async def calls_before(book: KeptCalls, call: Call, region: str) -> list[Call]:
-    """Return the calls with this contact, or else this number, the newest first, without the call itself."""
-    found: dict[str, Call] = {}
-    key, number = contact_key(call.contact), other_party(call, region)
-    if key is not None:
-        calls, _ = await book.find(CallQuery(contact=key, limit=_LOOKED_AT))
-        # A call that was linked to it once, and is somebody else's now, is found too.
-        found |= {one.id: one for one in calls if contact_key(one.contact) == key}
-    if number is not None:
-        calls, _ = await book.find(CallQuery(number=number.e164, limit=_LOOKED_AT))
-        found |= {one.id: one for one in calls}
-    found.pop(call.id, None)
-    return sorted(found.values(), key=lambda one: one.started_at, reverse=True)
+class CallsBefore:
+    """The calls before of who calls: read once for all pages that ask at the same time, as where many phones ring."""
+
+    def __init__(self, book: KeptCalls) -> None:
+        self._book = book
+        self._reading: SingleFlight[Sequence[Call]] = SingleFlight()
+
+    async def of(self, call: Call, region: str) -> Sequence[Call]:
+        """Return the calls with this contact, or else this number, the newest first, without the call itself."""
+        party = other_party(call, region)
+        key, number = contact_key(call.contact), None if party is None else party.e164
+        return await self._reading.run(lambda: self._read(call.id, key, number), (call.id, key, number))
+
+    async def _read(self, call_id: str, key: str | None, number: str | None) -> Sequence[Call]:
+        found: dict[str, Call] = {}
+        if key is not None:
+            calls, _ = await self._book.find(CallQuery(contact=key, limit=_LOOKED_AT))
+            # A call that was linked to it once, and is somebody else's now, is found too.
+            found |= {one.id: one for one in calls if contact_key(one.contact) == key}
+        if number is not None:
+            calls, _ = await self._book.find(CallQuery(number=number, limit=_LOOKED_AT))
+            found |= {one.id: one for one in calls}
+        found.pop(call_id, None)
+        return sorted(found.values(), key=lambda one: one.started_at, reverse=True)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._reading.close()
 
 
 def why_here(call: Call) -> str:

@@ -11,7 +11,7 @@ from routing_engine.calls.call import Call, CallContact, Candidate
 from routing_engine.calls.requests import CallQuery
 from routing_engine.contacts import ContactModel, ContactsDown, contact_of
 from routing_engine.desk.actions import ContactDesk
-from routing_engine.desk.known import KnownElsewhere, calls_before
+from routing_engine.desk.known import CallsBefore, KnownElsewhere
 from routing_engine.desk.site import DeskSite
 from routing_engine.errors import DeskRefused, ProviderError, ProviderMisread, ProviderRefused, ProviderThrottled
 from routing_engine.settings.people import Verb
@@ -84,11 +84,12 @@ class ContactsApi:
         asked: Callable[[Call], Sequence[str]],
     ) -> None:
         self._calls, self._desk, self._site, self._asked = calls, desk, site, asked
-        self._elsewhere = KnownElsewhere(site)
+        self._elsewhere, self._before = KnownElsewhere(site), CallsBefore(calls)
 
     async def close(self) -> None:
         """End what is under way."""
         await self._elsewhere.close()
+        await self._before.close()
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return the rows of the table."""
@@ -114,7 +115,7 @@ class ContactsApi:
             # Not awaited itself: whoever links the call meanwhile ends it.
             await asyncio.wait({looking})
         others = self._elsewhere.known(call.id) if looking.done() else []
-        before = await calls_before(self._calls, call, site.matcher.region)
+        before = await self._before.of(call, site.matcher.region)
         card = card_json(site, actor, await self._desk.with_fields(call), others, before)
         return ApiAnswer({**card, "others_pending": not (wait or looking.done())})
 
