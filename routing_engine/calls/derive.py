@@ -35,14 +35,14 @@ class Derivation:
             pbx=self.site.name,
             pbx_call_id=self._first_id,
             direction=self._parties.direction,
-            started_at=self.call.start,
+            started_at=self._start,
             from_=shown.from_,
             to=shown.to,
             did=shown.did,
             state=self._state,
             ringing_at=min(self._rang, default=None),
             answered_at=self._answered_at,
-            wait_s=None if self._answered_at is None else self._answered_at - self.call.start,
+            wait_s=None if self._answered_at is None else self._answered_at - self._start,
             user=self._user,
             queue=self._queue,
             legs=legs(self.rings, self.around, self.call.settled),
@@ -115,6 +115,10 @@ class Derivation:
     def _rang(self) -> list[float]:
         rang = [*(one.rang_at for one in self._real), *(leg.ringing_at for leg in self.call.settled)]
         return [at for at in rang if at is not None]
+
+    @cached_property
+    def _start(self) -> float:
+        return self.call.start
 
     @cached_property
     def _meetings(self) -> Meetings:

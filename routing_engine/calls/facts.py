@@ -17,6 +17,7 @@ from routing_engine.calls.site import ChannelKind
 
 _Value = TypeVar("_Value")
 _Moment = TypeVar("_Moment", float, "Named", "Sent")
+_PEOPLE = ("phone", "trunk")
 #: Extensions that say nothing of what somebody dialled.
 _NO_PLACE = frozenset({"s", "h", "i", "t", "T", "o", "a", "e", "fax", "failed"})
 #: Where our own dialplan, and FreePBX's, take a message or have nobody left to ask.
@@ -123,7 +124,7 @@ class ChannelFacts:
     @property
     def real(self) -> bool:
         """Whether somebody is behind it: a telephone, or the outside."""
-        return self.kind in ("phone", "trunk")
+        return self.kind in _PEOPLE
 
     @property
     def calls_us(self) -> bool:
@@ -265,4 +266,9 @@ class CallFacts:
 
     def real(self) -> list[ChannelFacts]:
         """Return the channels with somebody behind them, first things first."""
-        return sorted((one for one in self.channels.values() if one.real), key=lambda one: (one.start, one.uniqueid))
+        return sorted((one for one in self.channels.values() if one.kind in _PEOPLE), key=_began)
+
+
+def _began(channel: ChannelFacts) -> tuple[float, str]:
+    # Of each channel at every event, so without a look through `start`.
+    return channel.first_at if channel.began_at is None else channel.began_at, channel.uniqueid

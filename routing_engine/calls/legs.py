@@ -39,10 +39,15 @@ class Ring:
     def __post_init__(self) -> None:
         channel = self.channel
         self.answered_at = self.met[0].start if self.met else None
-        answers = [one.at for one in channel.dial_ends if one.name == "ANSWER"] if channel.dial_ends else ()
-        self.picked_up_at = min(answers, default=self.answered_at)
-        known = [at for at in (channel.rang_at, channel.dialled_at, self.answered_at) if at is not None]
-        self.start = min(known) if known else channel.start
+        # In their order, so the first one is the earliest.
+        answers = (one.at for one in channel.dial_ends if one.name == "ANSWER")
+        self.picked_up_at = next(answers, self.answered_at) if channel.dial_ends else self.answered_at
+        start = channel.dialled_at if channel.rang_at is None else channel.rang_at
+        if start is not None and channel.dialled_at is not None and channel.dialled_at < start:
+            start = channel.dialled_at
+        if self.answered_at is not None and (start is None or self.answered_at < start):
+            start = self.answered_at
+        self.start = channel.start if start is None else start
 
 
 @dataclass(frozen=True, slots=True)

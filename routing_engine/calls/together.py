@@ -107,6 +107,8 @@ def holds(channel: ChannelFacts) -> list[Span]:
 
 def waits(channel: ChannelFacts, met: Iterable[Meeting], bridges: Mapping[str, Bridge]) -> list[Span]:
     """Return when somebody who had talked waited for the others to come back: parked, or alone in a bridge."""
+    if not channel.enters and not channel.parks:
+        return []
     met = list(met)
     over = inf if channel.over_at is None else channel.over_at
     back = sorted([*channel.park_ends, *(one.at for one in channel.fetches), *(one.start for one in met), over])
