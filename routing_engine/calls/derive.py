@@ -211,7 +211,8 @@ class Derivation:
     @property
     def _recording(self) -> CallRecording:
         # A consultation may be recorded as well: the file of the other party's channel is the call's, then its first.
-        main = [self._parties.other, self._parties.initiator, *self._real]
+        # FreePBX begins what an agent's own rule asks for on the Local channel that rings the agent.
+        main = [self._parties.other, self._parties.initiator, *self._real, *self.call.channels.values()]
         name = next((one.recording.value for one in main if one and one.recording), None)
         if name is None:
             return CallRecording()

@@ -131,7 +131,12 @@ def _result(ring: Ring, takers: Sequence[Ring], around: Around, left: float | No
 
 
 def _refused(channel: ChannelFacts) -> LegResult | None:
-    """Return what the telephone itself said; a queue tells a busy one as NOANSWER, so the hang-up counts."""
+    """Return what the telephone itself said; a queue tells a busy one as NOANSWER, so the hang-up counts.
+
+    Not where the PBX took the call away: to that telephone it gives the cause of another one that was busy before.
+    """
+    if channel.requested_at is None and channel.dial_ends and all(one.name == "CANCEL" for one in channel.dial_ends):
+        return None
     if channel.sip_status in _SIP_DECLINED or channel.cause == _REJECTED:
         return "declined"
     if channel.cause == _BUSY or channel.sip_status in _SIP_BUSY:

@@ -132,9 +132,19 @@ class Passing:
             if by is None or channel.dialled_at is None:
                 continue
             to = person(channel, self.site)
-            if to != by and (by, to) not in told:
+            if to != by and (by, to) not in told and not self._was_passed_on(channel):
                 told.add((by, to))
                 yield CallTransfer(channel.dialled_at, by, to, "forward")
+
+    def _was_passed_on(self, channel: ChannelFacts) -> bool:
+        """Return whether a transfer rings it: of a queue's agent it passes the Local channel on that rang the agent."""
+        return any(
+            isinstance(event, BlindTransferred)
+            and event.transferee is not None
+            and event.transferee.uniqueid == channel.dialled_by
+            and event.at <= (channel.dialled_at or 0.0)
+            for event in self.call.passings
+        )
 
     def _local_phone(self, uniqueid: str | None) -> str | None:
         dialling = self.call.channels.get(uniqueid or "")

@@ -31,7 +31,7 @@ ACTIONS = {
     "Status": "call",
 }
 _READS = f"read = {CLASSES}\nwrite = "
-#: Of them those that a plain Asterisk needs; a FreePBX has two more.
+#: Of them those that a plain Asterisk needs; a FreePBX has three more.
 _WANTED_VARIABLES = CHANNEL_VARIABLES[:5]
 _PJSIP = re.compile(r"pjsip", re.I)
 _ASK_S = 5.0

@@ -47,12 +47,14 @@ from routing_engine.calls.pbx_events import (
 CLASSES = "system,call,agent,user"
 #: A global variable of the PBX, by which genuine events are known (`genuine`).
 MARK = "ROUTING_ENGINE_MARK"
-#: What manager.conf names in `channelvars`. A withheld number stands in the events like any other, and only
-#: CALLERID(num-pres) says that nobody may see it. The mark stands first, and last as well: a FreePBX fills FROM_DID out
-#: of what was dialled.
+#: A withheld number stands in the events like any other: only these say that nobody may see it. FreePBX's inbound
+#: routes let every number be shown, and keep in the second one what the caller wanted.
+_PRESENTATIONS = ("CALLERID(num-pres)", "CALLINGNUMPRES_SV")
+#: What manager.conf names in `channelvars`. The mark stands first, and last as well: a FreePBX fills FROM_DID out of
+#: what was dialled.
 CHANNEL_VARIABLES = (
-    *(MARK, "ROUTE_CALL_ID", "ROUTE_STATUS", "MIXMONITOR_FILENAME", "CALLERID(num-pres)"),
-    *("FROM_DID", MARK),
+    *(MARK, "ROUTE_CALL_ID", "ROUTE_STATUS", "MIXMONITOR_FILENAME", _PRESENTATIONS[0]),
+    *("FROM_DID", _PRESENTATIONS[1], MARK),
 )
 #: The question that `snapshot` reads beside CoreShowChannels: `Status` with these `Variables`. `u` is seconds since
 #: 1970; without it Asterisk writes its local time, and no zone.
@@ -138,8 +140,8 @@ def _channel(message: AmiMessage, of: str = "") -> PbxChannel:
 
 
 def _is_withheld(message: AmiMessage, variables: Mapping[str, str]) -> bool:
-    shown = variables.get("CALLERID(num-pres)", "")
-    return shown.startswith("prohib") or "Prohibited" in message.get("CID-CallingPres", "")
+    shown = [variables.get(one, "") for one in _PRESENTATIONS]
+    return any(one.startswith("prohib") for one in shown) or "Prohibited" in message.get("CID-CallingPres", "")
 
 
 def _optional(message: AmiMessage, of: str) -> PbxChannel | None:

@@ -192,6 +192,20 @@ def test_local_channels_that_stay_are_followed_to_who_is_behind_them() -> None:
     assert (call.answered_at, call.user, call.transfers) == (T + 6.003, "anna", ())
 
 
+def test_an_agent_behind_a_local_channel_who_passes_the_call_on_forwards_nothing() -> None:
+    """A queue's agent in FreePBX; the recording that the agent's own rule asks for is the call's."""
+    one, two = (local("201@from-queue", half, f"1.{half + 5}", "1.1") for half in (1, 2))
+    anna, carla = phone("201", "1.9", "1.1"), phone("203", "1.10", "1.1")
+    two = replace(two, recording="exten-201.wav")
+    linked = [*comes(0, CALLER), *dials(1, CALLER, one), *dials(1, None, two)[:1], *rings(1.1, two, anna)]
+    joined = [*answers(5, two, anna, "b2"), *answers(5.01, CALLER, one, "b1")]
+    passed = [BlindTransferred(T + 20, anna, two, "203"), *ends(20.1, anna), *rings(21, two, carla)]
+    follower = Follower().take(linked, joined, passed, answers(25, two, carla, "b3"))
+    call = follower.take(parts(60, "b3", carla, two), ends(60.1, one, CALLER)).call
+    assert [(told.by, told.to, told.how) for told in call.transfers] == [("main/201", "main/203", "blind")]
+    assert (call.user, call.recording.name) == ("carla", "exten-201.wav")
+
+
 def test_a_telephone_that_sends_a_call_on_itself_forwards_it() -> None:
     sent = DialEnded(T + 1.2, CALLER, ANNA, "BUSY", forwarded_to="Local/06769999999@from-internal")
     mobile = trunk("1.4", "1.1")

@@ -99,6 +99,16 @@ def test_a_telephone_says_why_it_did_not_answer(status: str, cause: int, sip: in
     assert call.outcome == "missed"
 
 
+def test_a_telephone_that_rang_beside_a_busy_one_was_not_busy_when_the_caller_gave_up() -> None:
+    # As Asterisk 22 tells it: to the telephone that it stops ringing it gives the cause of the busy one.
+    both = [*comes(0, CALLER), *rings(1, CALLER, ANNA), *rings(1, CALLER, BERND)]
+    busy = [*asks(2, ANNA), *stops(2.001, CALLER, ANNA, "BUSY", 17, 486)]
+    lost = [*asks(8, CALLER), *stops(8.01, CALLER, BERND, "CANCEL", 17, 486)]
+    call = story(both, busy, lost, ends(8.1, CALLER, cause=17))
+    assert results(call.legs) == {"main/201": "busy", "main/202": "cancelled"}
+    assert call.outcome == "missed"
+
+
 def test_a_do_not_disturb_beside_a_second_telephone_does_not_miss_the_call() -> None:
     """3: two clients disagree, missed is shown as answered (a phone on DND and a second device)."""
     web = phone("201-web", "1.9", "1.1")

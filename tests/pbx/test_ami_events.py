@@ -64,6 +64,8 @@ def test_a_channel_is_read_whole() -> None:
     [
         (("ChanVariable", "CALLERID(num-pres)=prohib_not_screened"), True),
         (("ChanVariable", "CALLERID(num-pres)=allowed_not_screened"), False),
+        # FreePBX lets every number be shown, and keeps there what the caller wanted.
+        (("ChanVariable", "CALLINGNUMPRES_SV=prohib"), True),
         (("CID-CallingPres", "35 (Presentation Prohibited, Not Screened)"), True),
     ],
 )
