@@ -123,7 +123,7 @@ def dry_run_json(
     """Return a dry run in the shape of the contract for routes, section 4, with what it was based on."""
     caller = caller_of(configuration.settings, wanted)
     taken = assumed(configuration, caller, records=wanted.records is not None)
-    return {**_decided(found), "last_good": _refusal_json(refusal), "assumed": dict(taken)}
+    return {**decision_json(found), "last_good": _refusal_json(refusal), "assumed": dict(taken)}
 
 
 def assumed(configuration: Configuration, caller: Caller, records: bool) -> list[tuple[str, str]]:
@@ -140,7 +140,8 @@ def assumed(configuration: Configuration, caller: Caller, records: bool) -> list
     ]
 
 
-def _decided(found: DryRun) -> dict[str, Json]:
+def decision_json(found: DryRun) -> dict[str, Json]:
+    """Return what was decided and how, in the shape of the contract for routes, section 4."""
     decision = found.decision
     to, record = decision.destination, decision.record
     return {

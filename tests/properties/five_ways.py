@@ -20,11 +20,11 @@ from aiohttp import web
 from routing_engine.channels.agi.server import AgiServer
 from routing_engine.channels.softphone import Softphone, SoftphoneCaller
 from routing_engine.cli import main
-from routing_engine.cli.run_test import as_json
 from routing_engine.config.store import Configuration
 from routing_engine.core.destinations import variables
 from routing_engine.core.events import CallRouted
 from routing_engine.core.model import Decision
+from routing_engine.dry_run import decision_json
 from routing_engine.engine import open_store
 from routing_engine.event_bus import EventBus
 from routing_engine.live_calls import LiveCalls
@@ -86,7 +86,7 @@ def of_example(found: Configuration) -> dict[str, Any]:
 
 def shown(found: Configuration, decision: Decision) -> dict[str, Any]:
     given = variables(decision, "x", found.settings.places)
-    return dict(json.loads(json.dumps(as_json(DryRun(decision, given, ())))))
+    return dict(json.loads(json.dumps(decision_json(DryRun(decision, given, ())))))
 
 
 async def live(found: Configuration, call: Call) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
