@@ -119,6 +119,27 @@ async def test_a_client_that_does_not_answer_before_any_step_that_lasts_is_cut_t
     assert str(seen.lost) == "Asterisk did not answer in time"
 
 
+async def test_a_client_that_answers_every_command_is_not_cut_however_long_all_of_them_take() -> None:
+    asterisk, silent, begun, cut = Asterisk(), Asterisk(on={"ANSWER": SILENCE}), asyncio.Event(), asyncio.Event()
+
+    async def talk(channel: Channel) -> None:
+        await channel.begin(0, "", ())
+        begun.set()
+        try:
+            while not cut.is_set():
+                await channel.answer("before_prompts")
+        finally:
+            cut.set()
+        await channel.hand_back(WANTED)
+
+    async with serving(holding(talk, Seen()), reply_timeout_s=1) as server:
+        calling = asyncio.ensure_future(asterisk.call(port(server)))
+        await begun.wait()
+        await silent.call(port(server))  # cut after the limit, which the other's first command is beyond by then
+        await calling
+    assert asterisk.variables == dict(WANTED)
+
+
 async def test_a_client_that_goes_while_the_decision_is_sent_is_gone_and_no_fault_of_ours() -> None:
     seen, ready, gone = Seen(), asyncio.Event(), asyncio.Event()
 

@@ -78,6 +78,8 @@ class _AgiConnection(asyncio.BufferedProtocol):
             for event in self._wire.feed(self._server.buffer[:nbytes]):
                 self._take(event)
             if self._replies:
+                # Whoever answers is there. A machine that has too much to do must lose no call by its many small steps.
+                self._until = max(self._until, asyncio.get_running_loop().time() + self.reply_timeout_s)
                 self._wake()
         except ChannelBroken as error:
             self._lose(error)
