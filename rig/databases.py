@@ -20,10 +20,10 @@ from rig.process import HOST, Server, ServerFailed, fetched
 #: The user who may do everything, without a password from this machine. Odoo refuses one that is called postgres.
 USER = "rig"
 
-# Speed instead of safety: the data are worth nothing. No file of this machine but the data folder is needed.
+# Speed instead of safety: the data are worth nothing. But what was committed outlives the process, as tests kill it. No
+# file of this machine but the data folder is needed.
 _POSTGRESQL = (
     "fsync=off",
-    "synchronous_commit=off",
     "full_page_writes=off",
     "shared_buffers=32MB",
     "max_connections=100",
