@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
+from sqlalchemy import Connection
+
 from routing_engine.core.ports import Clock
 from routing_engine.errors import StorageError, traceback_frames
 from routing_engine.logger import Logger
@@ -118,13 +120,17 @@ class Sessions:
     async def begin(self, user: User, peer: Peer, how: str, device: str = "", proven: str | None = None) -> NewSession:
         """Begin a session of somebody who has proven who it is. The token is always a new one."""
         token, device, now = secrets.token_urlsafe(32), device or secrets.token_urlsafe(32), self._now()
-        kept = people_table.begin_session
         stamp = _stamp(user)
-        if not await self._database.write(
-            partial(kept, token=_hashed(token), user=user.key, stamp=stamp, now=now, proven=proven)
-        ):
+
+        def keep(connection: Connection) -> bool:
+            kept = people_table.begin_session(connection, _hashed(token), user.key, stamp, now, proven)
+            if kept:
+                # In one: whoever has the cookie is known, even to a log-in that comes at once.
+                people_table.know_device(connection, _hashed(device), user.key, now)
+            return kept
+
+        if not await self._database.write(keep):
             raise ApiError(401, *_WRONG)  # the password was changed while it was looked at
-        self._database.put(partial(people_table.know_device, token=_hashed(device), user=user.key, now=now))
         self.audit.note(user.key, f"logged in: {how}", address=peer.address)
         return NewSession(user, token, device)
 
