@@ -6,6 +6,7 @@ Every server of the rig is one of these: how it is started, waited for, stopped 
 import contextlib
 import os
 import random
+import select
 import shutil
 import signal
 import socket
@@ -129,6 +130,7 @@ class Server:
         """End it as an operator would, by force when that takes too long; with `kill` as a crash would."""
         if self._process is None:
             return
+        children = _children(self._process.pid) if kill else []
         self._process.send_signal(signal.SIGKILL if kill else self.ends_by)
         self._process.send_signal(signal.SIGCONT)  # one that is frozen hears of nothing else
         try:
@@ -136,6 +138,8 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        for child in children:
+            _end(child, self.stop_s)
         self._process = None
 
     def restart(self) -> None:
@@ -158,6 +162,24 @@ class Server:
         for token in self._tokens:
             token.close()
         self._tokens = []
+
+
+def _children(pid: int) -> list[int]:
+    """Return handles (pidfd_open(2)) of the processes that a process has begun, and of those that they have."""
+    try:
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        handles = [os.pidfd_open(int(child)) for child in found]
+    except (FileNotFoundError, ProcessLookupError):
+        return []  # it is ending by itself
+    return handles + [handle for child in found for handle in _children(int(child))]
+
+
+def _end(handle: int, patience_s: float) -> None:
+    """End a process whose parent was killed, and wait for it: PostgreSQL does not start beside one of its own."""
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+    select.select([handle], [], [], patience_s)
+    os.close(handle)
 
 
 def new_folder(prefix: str, below: Path | None = None) -> Path:
