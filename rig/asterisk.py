@@ -261,6 +261,20 @@ class Asterisk:
         sets = (event for event in self.ami.events_about(uniqueid) if event.get("Event") == "VarSet")
         return {event["Variable"]: unescape_value(event["Value"]) for event in sets}
 
+    async def when_dialled(self, call: Placed | str, phone: str = "") -> dict[str, str]:
+        """The variables of a call as it dials a telephone: what was set before is heard by then.
+
+        A telephone that rings has been told by another way, and may know before the manager's events are here.
+        """
+        uniqueid = await self.uniqueid(call)
+
+        def dials(event: Event) -> bool:
+            about = event.get("Event") == "DialBegin" and event.get("Uniqueid") == uniqueid
+            return about and event.get("DestChannel", "").startswith(f"PJSIP/{phone}")
+
+        await self.ami.wait(dials, PATIENCE_S, self.events)
+        return self.variables(uniqueid)
+
     # Start and stop.
 
     async def _start(self) -> None:

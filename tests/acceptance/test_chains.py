@@ -58,7 +58,7 @@ async def test_the_deputy_rings_when_the_owner_does_not_answer_in_time(stage: St
         assert taken.began_at - missed.began_at > 0.9
         call.speak(880)
         await taken.hears(sound(0.2, hz=880))
-        variables = stage.asterisk.variables(await stage.asterisk.uniqueid(call))
+        variables = await stage.asterisk.when_dialled(call, "1002")
         assert [variables[f"ROUTE_{name}"] for name in ("KIND", "TARGET", "RING_S")] == ["extension", "1002", "5"]
 
 
@@ -169,7 +169,7 @@ async def test_a_route_in_a_chain_begins_anew_and_keeps_nothing(stage: Stage) ->
         assert (await owner.next_call()).invite.header("x-crm") == "7"
         taken = await desk_of_other.next_call()
         assert (taken.invite.header("x-crm"), taken.invite.header("alert-info")) == ("", "")
-        variables = stage.asterisk.variables(await stage.asterisk.uniqueid(call))
+        variables = await stage.asterisk.when_dialled(call, "1002")
         kept = {f"ROUTE_{name}": variables[f"ROUTE_{name}"] for name in ("CHAIN", "RING_S", "RECORD", "ANNOUNCE")}
         assert set(kept.values()) == {""}
         assert (variables["ROUTE_NAME"], variables["QUEUE_PRIO"]) == ("plain", "0")
@@ -207,5 +207,5 @@ async def test_nothing_is_kept_of_an_engine_that_died_in_the_middle_of_its_answe
         host, port = dying.sockets[0].getsockname()
         call = await stage.call("plain", engines=[f"{host}:{port}", stage.engine.address])
         assert (await callee.next_call()).invite.header("x-crm") == ""
-        variables = stage.asterisk.variables(await stage.asterisk.uniqueid(call))
+        variables = await stage.asterisk.when_dialled(call, "1002")
         assert [variables[name] for name in ("ROUTE_STATUS", "ROUTE_CHAIN", "QUEUE_PRIO")] == ["OK", "", "0"]

@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine.cli.common import paint, print_json
-from routing_engine.cli.run_test import _print, as_json
+from routing_engine.cli.run_test import _print
 from routing_engine.cli.screen import Screen, guarded
 from routing_engine.core.destinations import PROFILES, variables
 from routing_engine.core.events import CallAbandoned, CallRouted
 from routing_engine.core.model import Caller, Record
 from routing_engine.core.redact import visible
-from routing_engine.dry_run import DryRun
+from routing_engine.dry_run import DryRun, decision_json
 from routing_engine.log import log_call
 from routing_engine.logger import set_up_log
 from tests.core.build import ANNA, SALES, Told, converse, go, route, rule, say, source, when
@@ -123,7 +123,7 @@ def printed(told: Told, as_it_is: bool = False, screen: io.StringIO | None = Non
     stream = screen if screen is not None else io.StringIO()
     found = replace_played(told) if as_it_is else dry(told)
     with contextlib.redirect_stdout(stream), guarded():
-        print_json(as_json(found)) if as_it_is else _print(found)
+        print_json(decision_json(found)) if as_it_is else _print(found)
     return stream.getvalue()
 
 
