@@ -67,28 +67,6 @@ async def test_a_look_up_is_over_when_the_greeting_ends_and_is_asked_once() -> N
     assert [one.outcome for one in decision.trail if one.step == "source customers"] == ["1 record (asked ahead)"]
 
 
-class SlowToExpect(Greeting):
-    """A channel that needs as long as the early look-up to tell its other side how long we may wait."""
-
-    def __init__(self, lookup: FakeLookup) -> None:
-        super().__init__(lookup.begun.wait)
-        self._begun = lookup.begun
-        self.expecting = asyncio.Event()
-
-    async def expect(self, longest_s: float) -> None:
-        if self._begun.is_set():
-            self.expecting.set()
-            await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
-
-
-async def test_an_early_look_up_that_ends_while_the_wait_begins_is_not_asked_twice() -> None:
-    lookup = FakeLookup({"customers": GOLD}, before=lambda: channel.expecting.wait())
-    channel = SlowToExpect(lookup)
-    decision = await carry(GREETED, channel, lookup)
-    assert [name for name, _ in lookup.asked] == ["customers"]
-    assert [one.outcome for one in decision.trail if one.step == "source customers"] == ["1 record (asked ahead)"]
-
-
 async def test_an_early_look_up_that_was_held_back_is_asked_in_its_turn() -> None:
     lookup = Early(HELD, Found((GOLD,)))
     decision = await carry(GREETED, FakeChannel(ANNA), lookup)

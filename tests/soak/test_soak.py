@@ -104,7 +104,9 @@ def the_books_agree(before: Books, after: Books, calls: int) -> None:
     """Nothing is left of a call: of no class are there half as many objects more as there were calls."""
     assert abs(after.tasks - before.tasks) <= 1  # now and then, the look whether the configuration changed
     assert {name: more for name, more in after.grown(before).items() if more > calls / 2} == {}
-    assert after.blocks - before.blocks < 2.5 * calls  # of which one is the call's id in what the crowd told
+    # Of which one is the call's id in what the crowd told; and the numbers that are remembered, as read, are not all
+    # there before: some four hundred blocks more of a thousand calls, and no more of ten thousand.
+    assert after.blocks - before.blocks < 3 * calls
 
 
 def events(log: io.StringIO) -> set[str]:
