@@ -120,6 +120,7 @@ async def test_the_page_speaks_the_language_of_the_browser_and_that_which_is_cho
     async with screen(browser, locale="de-AT") as anna:
         anna.api.language = ""
         await anna.page.reload()
+        await anna.page.get_by_role("tablist").wait_for()
         anna.api.ring("c1", "anna", contact=found())
         await anna.card("Maria Huber").get_by_text("Es klingelt").wait_for()
         assert await anna.page.evaluate("document.documentElement.lang") == "de"
