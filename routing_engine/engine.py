@@ -131,11 +131,10 @@ def open_provider(integration: Integration, settings: EngineSettings, limiter: L
 
 def call_logs(active: ActiveConfig) -> dict[str, CallLog]:
     """Return what writes calls, by integration, of those that are to have them (`log:`)."""
-    found, mirrors = dict[str, CallLog](), _mirrors(active.providers)
-    for name, integration in active.configuration.integrations.items():
-        # A mirror is of records: entries go to the system itself.
-        live = mirrors[name].live if name in mirrors else active.providers[name]
-        log = live.call_log() if isinstance(live, LogsCalls) and integration.log is not None else None
+    found = dict[str, CallLog]()
+    for name, system in _systems(active):
+        wanted = active.configuration.integrations[name].log is not None
+        log = system.call_log() if isinstance(system, LogsCalls) and wanted else None
         if log is not None:
             found[name] = LimitedCallLog(log, active.limiters[name])
     return found
@@ -143,10 +142,9 @@ def call_logs(active: ActiveConfig) -> dict[str, CallLog]:
 
 def record_desks(active: ActiveConfig) -> dict[str, RecordDesk]:
     """Return what writes records, by integration, of those whose systems take them."""
-    found, mirrors = dict[str, RecordDesk](), _mirrors(active.providers)
-    for name, provider in active.providers.items():
-        live = mirrors[name].live if name in mirrors else provider
-        desk = live.record_desk() if isinstance(live, KeepsRecords) else None
+    found = dict[str, RecordDesk]()
+    for name, system in _systems(active):
+        desk = system.record_desk() if isinstance(system, KeepsRecords) else None
         if desk is not None:
             found[name] = LimitedRecordDesk(desk, active.limiters[name])
     return found
@@ -154,10 +152,9 @@ def record_desks(active: ActiveConfig) -> dict[str, RecordDesk]:
 
 def own_accounts(active: ActiveConfig, person: str, mark: str) -> dict[str, OwnAccount]:
     """Return the accounts that a person can have, by integration."""
-    found, mirrors = dict[str, OwnAccount](), _mirrors(active.providers)
-    for name, provider in active.providers.items():
-        live = mirrors[name].live if name in mirrors else provider
-        account = live.account(person, mark) if isinstance(live, HasAccounts) else None
+    found = dict[str, OwnAccount]()
+    for name, system in _systems(active):
+        account = system.account(person, mark) if isinstance(system, HasAccounts) else None
         if account is not None:
             found[name] = account
     return found
@@ -165,14 +162,20 @@ def own_accounts(active: ActiveConfig, person: str, mark: str) -> dict[str, OwnA
 
 def screens(active: ActiveConfig) -> dict[str, CallScreen]:
     """Return what shows people who is calling, by integration, of those that are to (`pop: true`)."""
-    found, mirrors = dict[str, CallScreen](), _mirrors(active.providers)
-    for name, provider in active.providers.items():
-        live = mirrors[name].live if name in mirrors else provider
+    found = dict[str, CallScreen]()
+    for name, system in _systems(active):
         wanted = active.configuration.integrations[name].pop
-        screen = live.screen() if wanted and isinstance(live, HasScreens) else None
+        screen = system.screen() if isinstance(system, HasScreens) and wanted else None
         if screen is not None:
             found[name] = LimitedScreen(screen, active.limiters[name])
     return found
+
+
+def _systems(active: ActiveConfig) -> Iterator[tuple[str, Provider]]:
+    """Yield what each integration is: a mirror is of records, and whatever is written goes to the system itself."""
+    mirrors = _mirrors(active.providers)
+    for name, provider in active.providers.items():
+        yield name, mirrors[name].live if name in mirrors else provider
 
 
 def _start_mirrors(configuration: Configuration, providers: Mapping[str, Provider]) -> None:

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
 from routing_engine.settings.spec import nested, required, setting
-from routing_engine.settings.value_types import choice, mapping_of, number, one_or_more, secret
+from routing_engine.settings.value_types import choice, mapping_of, number, one_or_more, random_key
 
 #: What a key may: read calls, write to them, have people call, ask how a route would decide, have a password made for a
 #: telephone, tell of calls of another telephone system, be an edge of ours.
 Right: TypeAlias = Literal["calls.read", "calls.write", "dial", "decide", "sip", "events", "edge"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
-#: A shorter one can be found by trying.
-SHORTEST_KEY = 16
 #: Twice what a busy site's telephone system tells.
 PER_SECOND = 100.0
 
@@ -24,11 +22,7 @@ class ProgramKeys:
     """One key."""
 
     key: str = required(
-        secret(
-            f"a [secret](integrations.md#secrets), {SHORTEST_KEY} characters at least",
-            SHORTEST_KEY,
-            "make one with: openssl rand -hex 32",
-        ),
+        random_key(),
         "",
         "what the program sends: `Authorization: Bearer KEY`",
         example="'${WEBSITE_KEY}'",

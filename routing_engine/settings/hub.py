@@ -6,10 +6,9 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from routing_engine.settings.api import SHORTEST_KEY
 from routing_engine.settings.spec import required, setting
 from routing_engine.settings.tls import is_this_machine
-from routing_engine.settings.value_types import flag, parsed, secret
+from routing_engine.settings.value_types import flag, parsed, random_key
 from routing_engine.settings.yaml_reader import Section
 
 _WEB = re.compile(r"https?://[A-Za-z0-9.\-_\[\]:]+/?\Z", re.ASCII)
@@ -37,11 +36,7 @@ class HubKeys:
         example="'https://calls.example.com'",
     )
     key: str = required(
-        secret(
-            f"a [secret](integrations.md#secrets), {SHORTEST_KEY} characters at least",
-            SHORTEST_KEY,
-            "make one with: openssl rand -hex 32",
-        ),
+        random_key(),
         "",
         "the key that the hub has for this engine in `api_keys`, with the right `edge`. Each edge has its own",
         example="'${EDGE_KEY}'",

@@ -11,14 +11,11 @@ from typing import Literal, TypeAlias
 
 from routing_engine.settings.paths import state_folder
 from routing_engine.settings.spec import setting
-from routing_engine.settings.value_types import ValueType, choice, filled, parsed, secret, whole
+from routing_engine.settings.value_types import ValueType, choice, filled, parsed, random_key, whole
 from routing_engine.settings.yaml_reader import Section, YamlValue
 from routing_engine.storage.place import DatabasePlace, check_place, is_server
 
 Mode: TypeAlias = Literal["masked", "plain", "hashed"]
-
-#: A key that is shorter can be found by trying.
-SHORTEST_KEY = 16
 
 
 def _file(path: str) -> str:
@@ -73,11 +70,7 @@ class JournalSettings:
     )
     numbers: Mode = setting(choice("masked", "plain", "hashed"), "masked", "how [numbers](#numbers) are kept")
     key: str = setting(
-        secret(
-            f"a [secret](integrations.md#secrets), {SHORTEST_KEY} characters at least",
-            SHORTEST_KEY,
-            "make one with: openssl rand -hex 32",
-        ),
+        random_key(),
         "",
         "makes numbers that are not kept plain findable. `hashed` needs it. Make one with `openssl rand -hex 32`",
         example="'${JOURNAL_KEY}'",

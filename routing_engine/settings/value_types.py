@@ -25,6 +25,8 @@ Schema: TypeAlias = Mapping[str, Json]
 _PERIOD = re.compile(r"([1-9][0-9]{0,5}) ?(s|m|h|d)\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_PERIOD_S = 30 * 86400
+#: A key that is shorter can be found by trying.
+SHORTEST_KEY = 16
 #: A text is what is written, so `600` and `no` are texts too, though YAML reads a number and a boolean.
 TEXT: Schema = {"type": ["string", "number", "boolean"]}
 
@@ -131,6 +133,12 @@ def secret(words: str = "a [secret](integrations.md#secrets)", shortest: int = 0
     # An editor cannot know what is secret, but it can see that a plain text is not this.
     variable: Schema = {"type": "string", "pattern": r"\$\{[^}]*\}"}
     return ValueType(read, _plain({"anyOf": [variable, in_file]}), words, hidden=True)
+
+
+def random_key() -> ValueType[str]:
+    """Return the type of a secret that nobody has to remember: long enough that trying does not find it."""
+    words = f"a [secret](integrations.md#secrets), {SHORTEST_KEY} characters at least"
+    return secret(words, SHORTEST_KEY, "make one with: openssl rand -hex 32")
 
 
 def number(low: float, high: float, unit: str = "number") -> ValueType[float]:
