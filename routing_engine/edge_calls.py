@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 
 from sqlalchemy import Connection, text
@@ -25,11 +25,19 @@ from routing_engine.edges.services import PbxServices
 from routing_engine.edges.spool import Spool
 from routing_engine.edges.to_hub import EdgeSide, HubLine
 from routing_engine.engine import ActiveConfig
-from routing_engine.errors import StorageError, traceback_frames
+from routing_engine.errors import StorageError
 from routing_engine.event_bus import EventBus
-from routing_engine.followed_pbx import EndedCalls, FollowedPbx, contact_of, site_of, take_up_later
+from routing_engine.followed_pbx import (
+    CallTasks,
+    EndedCalls,
+    FollowedPbx,
+    RecordingsInForce,
+    contact_of,
+    site_of,
+    take_up_later,
+)
 from routing_engine.logger import Logger
-from routing_engine.pbx.recordings import Recordings, recordings_of
+from routing_engine.pbx.recordings import recordings_of
 from routing_engine.settings.hub import HubKeys
 from routing_engine.settings.pbx import Pbx
 from routing_engine.settings.stores import database_place
@@ -54,9 +62,9 @@ class EdgeCalls:
     def __init__(self, events: EventBus, active: Callable[[], ActiveConfig], configuration: Configuration) -> None:
         self._events, self._active = events, active
         self._turn = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = CallTasks()
         self._pbxs: dict[str, FollowedPbx] = {}
-        self._recordings: dict[str, tuple[Pbx, Recordings]] = {}
+        self._recordings = RecordingsInForce(self._tasks, lambda pbx: recordings_of(pbx.keys))
         self._phones: Mapping[str, str] | None = None
         self._ended = EndedCalls()
         self._keep_days = configuration.settings.keep_days
@@ -77,8 +85,8 @@ class EdgeCalls:
         """Take up the calls of before, and connect to the hub; nobody waits for that."""
         await self._database.open()
         if not await self.book.open():
-            self._do(take_up_later(self._database, self.book, self._pbxs))
-        self._do(self.book.keep_up(lambda: self._keep_days))
+            self._tasks.do(take_up_later(self._database, self.book, self._pbxs))
+        self._tasks.do(self.book.keep_up(lambda: self._keep_days))
         await self._read_phones()
         if not hub.key:
             return  # its secret is gone, which a remark says; calls are followed, and wait
@@ -115,22 +123,18 @@ class EdgeCalls:
 
     async def close(self) -> None:
         """Write what waits, and let go of everything."""
-        tasks = [*self._tasks]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
         for followed in self._pbxs.values():
             await followed.close()
         if self._line is not None:
             await self._line.close()
-        for _, recordings in self._recordings.values():
-            await recordings.close()
+        await self._recordings.close()
         await self._database.close()
 
     # ------------------------------------------------------------------------------- what is heard
 
     def _taken(self, _: ConfigurationTaken) -> None:
-        self._do(self._apply())
+        self._tasks.do(self._apply())
 
     def _reached(self, _: PbxReached) -> None:
         if self._line is not None:
@@ -140,16 +144,6 @@ class EdgeCalls:
         """Let the line look: what a change puts into the spool is on the disk with the call."""
         if self._line is not None:
             self._line.told()
-
-    def _do(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("calls.failed", error=type(error).__name__, traceback=traceback_frames(error))
 
     # ------------------------------------------------------------------------------- what the folder names
 
@@ -166,23 +160,11 @@ class EdgeCalls:
                     self._pbxs[name].tracker.site = site
                 else:
                     self._pbxs[name] = FollowedPbx(pbx, site, configuration, self.book, self._events.publish)
-            self._record(configuration)
-
-    def _record(self, configuration: Configuration) -> None:
-        before, self._recordings = self._recordings, {}
-        for name, pbx in configuration.pbxs.items():
-            if name in before and before[name][0] == pbx:
-                self._recordings[name] = before.pop(name)
-            elif (found := recordings_of(pbx.keys)) is not None:
-                self._recordings[name] = pbx, found
-        for _, gone in before.values():
-            self._do(gone.close())
+            self._recordings.change(configuration.pbxs)
 
     def _service_of(self, pbx: str) -> PbxServices:
-        recordings, followed = self._recordings.get(pbx), self._pbxs.get(pbx)
-        return PbxServices(
-            None if recordings is None else recordings[1], None if followed is None else followed.watcher.commands
-        )
+        followed = self._pbxs.get(pbx)
+        return PbxServices(self._recordings.get(pbx), None if followed is None else followed.watcher.commands)
 
     # ------------------------------------------------------------------------------- whose the phones are
 
@@ -190,7 +172,7 @@ class EdgeCalls:
         if phones != self._phones:
             self._phones = dict(phones)
             self._database.put(partial(_write_phones, phones=self._phones))
-            self._do(self._apply())
+            self._tasks.do(self._apply())
 
     async def _read_phones(self) -> None:
         try:

@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -37,9 +37,17 @@ from routing_engine.desks import Desks, matcher_of
 from routing_engine.dialling.dialler import DialSite
 from routing_engine.edges.hub import EdgeHub, EdgeRules
 from routing_engine.engine import ActiveConfig, call_logs
-from routing_engine.errors import StorageError, traceback_frames
+from routing_engine.errors import StorageError
 from routing_engine.event_bus import EventBus
-from routing_engine.followed_pbx import EndedCalls, FollowedPbx, contact_of, site_of, take_up_later
+from routing_engine.followed_pbx import (
+    CallTasks,
+    EndedCalls,
+    FollowedPbx,
+    RecordingsInForce,
+    contact_of,
+    site_of,
+    take_up_later,
+)
 from routing_engine.logger import Logger
 from routing_engine.pbx.recordings import Recordings, recordings_of
 from routing_engine.settings.api import keys_in_force
@@ -67,7 +75,7 @@ class FollowedCalls:
     def __init__(self, events: EventBus, active: Callable[[], ActiveConfig]) -> None:
         self._events, self._active = events, active
         self._turn = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = CallTasks()
         self._pbxs: dict[str, FollowedPbx] = {}
         self._webhooks: dict[str, Webhook] = {}
         self._matcher: ContactMatcher | None = None
@@ -80,7 +88,7 @@ class FollowedCalls:
         self._planner: DeliveryPlanner | None = None
         self._worker: DeliveryWorker | None = None
         self.queue: Queue | None = None
-        self._recorded: dict[str, tuple[Pbx, Recordings]] = {}
+        self._recorded = RecordingsInForce(self._tasks, self._recordings_of)
         self._keep_days = 0
         self.book: CallBook | None = None
         #: Where engines beside other PBXs connect.
@@ -128,7 +136,7 @@ class FollowedCalls:
 
     def take_up(self) -> None:
         """Do what the configuration in force names, soon: nobody waits for it."""
-        self._do(self._apply())
+        self._tasks.do(self._apply())
 
     def readings(self) -> Iterator[Reading]:
         """Yield the states of PBXs and deliveries, and the calls that ended, for metrics."""
@@ -149,10 +157,7 @@ class FollowedCalls:
 
     async def close(self) -> None:
         """Write what waits, and let go of everything."""
-        tasks = [*self._tasks]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
         if self.hub is not None:
             self.hub.close()
         await self._pops.close()
@@ -162,8 +167,7 @@ class FollowedCalls:
             await self._worker.close()
         for webhook in self._webhooks.values():
             await webhook.close()
-        for _, recordings in self._recorded.values():
-            await recordings.close()
+        await self._recorded.close()
         if self.queue is not None:
             with suppress(StorageError):  # it may be away
                 await self.queue.close()
@@ -186,7 +190,7 @@ class FollowedCalls:
         if call.contact is None and not _CLEAR.isdisjoint(event.kinds):
             self._look_for(call)
         if call.contact is None and "call.answered" in event.kinds and self._looked_for.get(call.id):
-            self._do(self._take_unknown(call))
+            self._tasks.do(self._take_unknown(call))
 
     def _saved(self, lanes: Collection[str]) -> None:
         """Let the lanes look that have got something: now it is on the disk."""
@@ -200,17 +204,7 @@ class FollowedCalls:
         self._looked_for[call.id] = False
         if len(self._looked_for) > _MOST_KNOWN:
             self._looked_for.popitem(last=False)
-        self._do(self._find_contact(call))
-
-    def _do(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("calls.failed", error=type(error).__name__, traceback=traceback_frames(error))
+        self._tasks.do(self._find_contact(call))
 
     # ------------------------------------------------------------------------------- who it is
 
@@ -276,14 +270,14 @@ class FollowedCalls:
             on_saved=self._saved,
         )
         if not await book.open():
-            self._do(take_up_later(database, book, self._pbxs))
+            self._tasks.do(take_up_later(database, book, self._pbxs))
         self.book, self.hub = book, EdgeHub(book, self._events.publish)
         self.hub.change(_edge_rules(configuration))
         self.desk = ContactDesk(book, database, self.desks.site, time.time)
         self._unknown = UnknownCallers(self.desk, self.desks.unknown_caller)
         # Not out of what is in force: who offers calls to others opens them before any configuration is.
         self._keep_days = settings.keep_days
-        self._do(book.keep_up(lambda: self._keep_days))
+        self._tasks.do(book.keep_up(lambda: self._keep_days))
         self._worker = DeliveryWorker(Workplace(queue, book, time.time, random.random))
         return database, book
 
@@ -304,7 +298,7 @@ class FollowedCalls:
     def _deliver(self, active: ActiveConfig) -> None:
         configuration = active.configuration
         self._matcher = matcher_of(active)
-        self._record(configuration)
+        self._recorded.change(configuration.pbxs)
         logs = self._targets = self._logs(active)
         before, self._webhooks = self._webhooks, {}
         for name, keys in configuration.webhooks.items():
@@ -313,7 +307,7 @@ class FollowedCalls:
             self._webhooks[name] = kept or Webhook(keys, time.time)
         for name, gone in before.items():
             if self._webhooks.get(name) is not gone:
-                self._do(gone.close())
+                self._tasks.do(gone.close())
         wishes = {name: log for name in logs if (log := configuration.integrations[name].log) is not None}
         if self._planner is not None and self._worker is not None:
             events = {name: keys.events for name, keys in configuration.webhooks.items()}
@@ -321,17 +315,6 @@ class FollowedCalls:
             self._planner.wanted = Wanted(events, wishes, [*self._recorded], at_start)
             waits = [log.recording_wait for log in wishes.values() if log.recording != "none"]
             self._worker.change(lanes_of(logs, self._webhooks, self._waited_for(max(waits, default=WAIT_S))))
-
-    def _record(self, configuration: Configuration) -> None:
-        """Have the recordings of the PBXs that have some for us; of one that has changed anew."""
-        before, self._recorded = self._recorded, {}
-        for name, pbx in configuration.pbxs.items():
-            if name in before and before[name][0] == pbx:
-                self._recorded[name] = before.pop(name)
-            elif (found := self._recordings_of(pbx)) is not None:
-                self._recorded[name] = pbx, found
-        for _, gone in before.values():
-            self._do(gone.close())
 
     def _recordings_of(self, pbx: Pbx) -> Recordings | None:
         if pbx.keys.edge and self.hub is not None:
@@ -344,13 +327,13 @@ class FollowedCalls:
         book = self.book
         return {
             name: RecordingTarget(recordings.find, book, time.time, random.random, wait_s)
-            for name, (_, recordings) in self._recorded.items()
+            for name, recordings in self._recorded.items()
         }
 
     async def sound_of(self, call: Call) -> SoundFile | None:
         """Return a call's recording once it is final; None while there is none. Raises as `Recordings.find` does."""
         recorded, name = self._recorded.get(call.pbx), call.recording.name
-        return None if recorded is None or name is None else await recorded[1].find(name)
+        return None if recorded is None or name is None else await recorded.find(name)
 
     def _logs(self, active: ActiveConfig) -> Mapping[str, CallLogTarget]:
         configuration, book = active.configuration, self.book

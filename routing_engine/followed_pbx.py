@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 
 from routing_engine.call_book import CallBook
@@ -20,6 +20,7 @@ from routing_engine.core.events import Publish, Reading
 from routing_engine.core.model import Decision
 from routing_engine.errors import RoutingEngineError, StorageError, traceback_frames
 from routing_engine.logger import Logger
+from routing_engine.pbx.recordings import Recordings
 from routing_engine.pbx.watcher import PbxWatcher
 from routing_engine.settings.pbx import Pbx
 from routing_engine.storage.database import Database
@@ -85,6 +86,68 @@ class FollowedPbx:
             await self._book.take([self._told.get_nowait()])
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+
+
+class CallTasks:
+    """Work around calls that nobody waits for: a fault in it is told, and `close` ends it."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        """How much of it is under way."""
+        return len(self._tasks)
+
+    def do(self, work: Coroutine[object, object, None]) -> None:
+        """Begin it."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("calls.failed", error=type(error).__name__, traceback=traceback_frames(error))
+
+    async def close(self) -> None:
+        """End what is under way."""
+        tasks = [*self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class RecordingsInForce(Mapping[str, Recordings]):
+    """Where the recordings of each PBX are that has some for us. `make` is asked for one that is new or has changed."""
+
+    def __init__(self, tasks: CallTasks, make: Callable[[Pbx], Recordings | None]) -> None:
+        self._tasks, self._make = tasks, make
+        self._kept: dict[str, tuple[Pbx, Recordings]] = {}
+
+    def change(self, pbxs: Mapping[str, Pbx]) -> None:
+        """Take what a reload brings."""
+        before, self._kept = self._kept, {}
+        for name, pbx in pbxs.items():
+            if name in before and before[name][0] == pbx:
+                self._kept[name] = before.pop(name)
+            elif (found := self._make(pbx)) is not None:
+                self._kept[name] = pbx, found
+        for _, gone in before.values():
+            self._tasks.do(gone.close())
+
+    def __getitem__(self, pbx: str) -> Recordings:
+        return self._kept[pbx][1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    async def close(self) -> None:
+        """Let go of their connections."""
+        for recordings in self.values():
+            await recordings.close()
 
 
 class EndedCalls:
