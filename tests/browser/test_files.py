@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from routing_engine.http_server import HttpLimits, HttpListener
-from routing_engine.web.pages import Pages
+from tests.web.served_pages import served
 
 from .chromium import Watched
 from .standin import PASSWORD, found, stand_in
@@ -20,21 +20,6 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
-
-
-@asynccontextmanager
-async def served(*frames: str) -> AsyncIterator[str]:
-    pages = Pages(frames)
-
-    async def answer(request: web.BaseRequest) -> web.StreamResponse:
-        return pages.answer(request) or web.json_response({"error": {"code": "no_key"}}, status=401)
-
-    listener = HttpListener("http", answer, HttpLimits(100, 30.0, kept=True))
-    await listener.listen("127.0.0.1", 0)
-    try:
-        yield f"http://{listener.addresses[0]}"
-    finally:
-        await listener.stop()
 
 
 @asynccontextmanager

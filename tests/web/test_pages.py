@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from aiohttp import web
 
-from routing_engine.http_server import HttpLimits, HttpListener
-from routing_engine.web.pages import STATIC, Pages, content_policy
+from routing_engine.web.pages import STATIC, content_policy
+
+from .served_pages import served
 
 pytestmark = pytest.mark.io
-
-
-@asynccontextmanager
-async def served(*frames: str) -> AsyncIterator[str]:
-    pages = Pages(frames)
-
-    async def answer(request: web.BaseRequest) -> web.StreamResponse:
-        return pages.answer(request) or web.json_response({"error": {"code": "no_key"}}, status=401)
-
-    listener = HttpListener("http", answer, HttpLimits(100, 30.0, kept=True))
-    await listener.listen("127.0.0.1", 0)
-    try:
-        yield f"http://{listener.addresses[0]}"
-    finally:
-        await listener.stop()
 
 
 async def test_a_page_may_be_framed_by_who_is_named_and_by_nobody_else() -> None:
