@@ -14,7 +14,7 @@ from rig.conf import PATIENCE_S
 
 from .engine import Engine, write_configuration
 from .stage import House, Stage
-from .test_outages import Came, lands
+from .test_outages import Came, lands_once
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 
@@ -100,7 +100,7 @@ def write(folder: Path, house: House, address: str, mirror: str) -> Path:
 
 async def comes(house: House, engine: Engine, caller: str) -> Came:
     stage = Stage(house, engine)
-    return await lands(engine, stage, await stage.dial("mirrored", caller=caller))
+    return await lands_once(engine, stage, await stage.dial("mirrored", caller=caller))
 
 
 async def test_a_caller_is_found_while_the_crm_is_dead_and_after_a_crash(house: House, tmp_path: Path) -> None:

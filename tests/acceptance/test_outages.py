@@ -141,7 +141,14 @@ def trail_of(line: Line) -> list[dict[str, str]]:
 
 
 async def comes(stage: Stage, route: str) -> Came:
-    return await lands(stage.engine, stage, await stage.dial(route))
+    return await lands_once(stage.engine, stage, await stage.dial(route))
+
+
+async def lands_once(engine: Engine, stage: Stage, call: Call) -> Came:
+    """Let a call land, and end it: a loop of calls that stay takes all ports for sound that Asterisk has."""
+    came = await lands(engine, stage, call)
+    await call.hang_up()
+    return came
 
 
 async def until(moment: float) -> None:
