@@ -18,15 +18,21 @@ from routing_engine.settings.pbx import AriKeys
 
 #: How long a phone that is to ring is waited for: its channel is there within milliseconds, or there is none.
 BEGIN_S = 5.0
+#: A phone that refuses at once: what tells of its channel goes another way in Asterisk, and may come behind the answer.
+BEHIND_S = 0.3
 _REST_S = 5.0
 #: A person who clicks does not wait as long as a look-up in the background.
 _ACTION_S = 5.0
 
 
 class BegunChannels:
-    """Who waits until a channel is there, or cannot be. `hear` every event."""
+    """Who waits until a channel is there, or cannot be. `hear` every event.
 
-    def __init__(self) -> None:
+    An answer that says so is believed when nothing is heard of the channel within `behind_s` seconds.
+    """
+
+    def __init__(self, behind_s: float = BEHIND_S) -> None:
+        self._behind_s = behind_s
         self._awaited: dict[str, asyncio.Future[bool]] = {}
 
     def expect(self, channel: str) -> asyncio.Future[bool]:
@@ -40,10 +46,18 @@ class BegunChannels:
         if not self._awaited:
             return
         begun = self._awaited.get(message.get("Uniqueid", "")) or self._awaited.get(message.get("DestUniqueid", ""))
-        if begun is None or begun.done():
+        if begun is None:
             return
         # `queued` is answered for a phone that does not exist as well: only this event tells.
-        begun.set_result(message.get("Event") != "OriginateResponse" or message.get("Response") == "Success")
+        if message.get("Event") == "OriginateResponse" and message.get("Response") != "Success":
+            asyncio.get_running_loop().call_later(self._behind_s, _settle, begun, False)
+        else:
+            _settle(begun, True)
+
+
+def _settle(begun: asyncio.Future[bool], there: bool) -> None:
+    if not begun.done():
+        begun.set_result(there)
 
 
 class HeardContacts:

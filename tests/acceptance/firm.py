@@ -93,6 +93,12 @@ class Firm:
         headers = more.pop("headers", {})
         return await self.ask("POST", "/v1/calls", json={"user": user, "to": to, **more}, headers=headers)
 
+    async def called(self, to: str = OTTO, user: str = "anna", **more: Any) -> dict[str, Any]:
+        """The call that a request to dial has made."""
+        status, call = await self.dial(to, user, **more)
+        assert status == 202, call
+        return call
+
     async def code(self, to: str = OTTO, **more: Any) -> tuple[int, str]:
         """What a request to dial is refused with."""
         status, body = await self.dial(to, **more)
@@ -113,7 +119,7 @@ class Firm:
 
     async def talking(self, **more: Any) -> tuple[dict[str, Any], Call, Call]:
         """A dialled call in which both speak: the call, Anna's telephone and Otto's."""
-        _, call = await self.dial(**more)
+        call = await self.called(**more)
         anna = await ringing(self.anna)
         anna.answer()
         otto = await ringing(self.provider)

@@ -53,7 +53,7 @@ async def test_the_user_s_telephone_rings_first_and_then_the_number_is_called(fi
 
 
 async def test_the_caller_id_goes_by_the_country_that_is_dialled(firm: Firm) -> None:
-    _, call = await firm.dial(BERLIN)
+    call = await firm.called(BERLIN)
     (await ringing(firm.anna)).answer()
     assert (await ringing(firm.provider)).caller == FIRM_DE
     await firm.do(call, "hangup")
@@ -104,10 +104,10 @@ async def test_clicks_that_come_again_are_one_call(firm: Firm) -> None:
 
 async def test_a_request_that_is_sent_again_is_the_same_call(firm: Firm) -> None:
     key = {"Idempotency-Key": "k-1"}
-    _, first = await firm.dial(headers=key)
+    first = await firm.called(headers=key)
     await firm.do(first, "hangup")
     await firm.ended(first)
-    _, again = await firm.dial(headers=key)
+    again = await firm.called(headers=key)
     assert again["id"] == first["id"]
     assert await firm.code(BERLIN, headers=key) == (422, "key_used")
 
@@ -115,7 +115,7 @@ async def test_a_request_that_is_sent_again_is_the_same_call(firm: Firm) -> None
 @pytest.mark.parametrize(("status", "result"), [(486, "busy"), (603, "declined"), (None, "no_answer")])
 async def test_what_the_user_s_own_telephone_says_is_told_apart(firm: Firm, status: int | None, result: str) -> None:
     firm.anna.answer_with(status=status)
-    _, call = await firm.dial()
+    call = await firm.called()
     over = await firm.ended(call)
     assert (over["outcome"], [leg["result"] for leg in over["legs"]]) == ("unanswered", [result])
 
@@ -126,7 +126,7 @@ async def test_what_the_user_s_own_telephone_says_is_told_apart(firm: Firm, stat
 )
 async def test_what_the_other_end_says_is_told_apart(firm: Firm, status: int, outcome: str, cause: int) -> None:
     firm.provider.answer_with(status=status)
-    _, call = await firm.dial()
+    call = await firm.called()
     (await ringing(firm.anna)).answer()
     over = await firm.ended(call)
     assert (over["outcome"], over["cause"]) == (outcome, cause)
@@ -144,7 +144,7 @@ async def test_the_end_of_a_dialled_call_is_told_once_however_often_it_is_sent(f
 
 
 async def test_a_click_is_taken_back_while_the_telephone_rings(firm: Firm) -> None:
-    _, call = await firm.dial()
+    call = await firm.called()
     anna = await ringing(firm.anna)
     assert (await firm.do(call, "hangup"))[0] == 200
     await anna.ended()
@@ -206,7 +206,7 @@ async def test_the_recording_of_a_call_is_paused_and_goes_on(firm: Firm) -> None
 
 
 async def test_a_recording_that_is_not_there_cannot_be_paused(firm: Firm) -> None:
-    _, call = await firm.dial("202")
+    call = await firm.called("202")
     (await ringing(firm.anna)).answer()
     (await ringing(firm.bernd)).answer()
     await firm.until(call, lambda now: now["state"] == "talking")
@@ -262,12 +262,12 @@ async def test_whoever_calls_for_help_is_put_through_whatever_is_configured(firm
 
 
 async def test_a_telephone_answers_by_itself_where_the_folder_says_so(firm: Firm) -> None:
-    _, call = await firm.dial(user="bernd")
+    call = await firm.called(user="bernd")
     bernd = await ringing(firm.bernd)
     assert bernd.header("Call-Info").endswith(";answer-after=0")
     assert bernd.header("X-Routing-Engine-Call") == call["id"]
     await firm.do(call, "hangup")
-    _, call = await firm.dial()
+    call = await firm.called()
     assert (await ringing(firm.anna)).header("Call-Info") == ""
     await firm.do(call, "hangup")
 

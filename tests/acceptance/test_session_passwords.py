@@ -31,7 +31,7 @@ async def test_a_telephone_registers_with_the_password_of_its_session_and_no_oth
         assert not await registers(firm, dora, made, password="wrong")
         assert not await registers(firm, dora, made, username="204-soft")
         assert await registers(firm, dora, made)
-        _, call = await firm.dial(user="dora")
+        call = await firm.called(user="dora")
         (await ringing(dora)).answer()
         (await ringing(firm.provider)).answer()
         await firm.until(call, lambda now: now["state"] == "talking")

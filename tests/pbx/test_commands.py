@@ -55,6 +55,13 @@ async def test_a_phone_that_is_not_there_is_told_by_an_event_alone(manager: Mana
     assert not await told(manager, LocalCommands(client, None), failed)
 
 
+async def test_a_phone_that_refuses_at_once_has_rung_though_its_channel_is_told_last(
+    manager: Manager, client: AmiClient
+) -> None:
+    failed = "Event: OriginateResponse\nResponse: Failure\nReason: 5\nUniqueid: re-1"
+    assert await told(manager, LocalCommands(client, None), failed, "Event: Newchannel\nUniqueid: re-1")
+
+
 async def test_what_asterisk_refuses_is_refused_in_its_words(manager: Manager, client: AmiClient) -> None:
     asked = asyncio.create_task(LocalCommands(client, None).action("Hangup", {"Channel": "x"}))
     manager.answer(await manager.waiting.get(), "Response: Error\nMessage: No such channel")

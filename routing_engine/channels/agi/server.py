@@ -78,8 +78,8 @@ class _AgiConnection(asyncio.BufferedProtocol):
             for event in self._wire.feed(self._server.buffer[:nbytes]):
                 self._take(event)
             if self._replies and self._waiter is not None and not self._waiter.done():
-                # Whoever answers what was asked is there: a machine that has too much to do must lose no call by its many
-                # small steps. Replies that nobody waits for keep no session alive.
+                # Whoever answers what was asked is there: a machine that has too much to do must lose no call
+                # by its many small steps. Replies that nobody waits for keep no session alive.
                 self._until = max(self._until, asyncio.get_running_loop().time() + self.reply_timeout_s)
                 self._wake()
         except ChannelBroken as error:
