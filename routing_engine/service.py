@@ -117,7 +117,8 @@ class Service:
         """Serve until `stop`; reload when the configuration folder changes."""
         while not self._stopping.is_set():
             try:
-                await asyncio.wait_for(self._stopping.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    await self._stopping.wait()
             except TimeoutError:
                 await self._look_for_changes()
         await self._drain()

@@ -62,7 +62,7 @@ class Softphone:
         reader, writer = await asyncio.open_connection(host, port)
         try:
             writer.write(_environment(host, port, route, caller, key))
-            while line := await asyncio.wait_for(reader.readline(), _REPLY_S):
+            while line := await _next_line(reader):
                 reply = await self._obey(shlex.split(line.decode("utf-8", "replace")))
                 writer.write(reply.encode() + b"\n")
                 if self._gone:
@@ -172,6 +172,11 @@ def _said(kind: str, text: str, _keys: str = "", form: str = "", *_: str) -> str
         return f"{'letters' if kind.upper() == 'ALPHA' else kind.lower()} {shown}"
     moment = datetime.fromtimestamp(int(text), UTC)
     return f"date {moment:%Y-%m-%d}" if "Y" in form else f"time {moment:%H:%M}"
+
+
+async def _next_line(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(_REPLY_S):
+        return await reader.readline()
 
 
 def _environment(host: str, port: int, route: str, caller: SoftphoneCaller, key: str) -> bytes:

@@ -158,7 +158,8 @@ class FarLine:
         got, size = 0, None
         while size is None or got < size:
             try:
-                came = await asyncio.wait_for(sound.came.get(), PIECE_S)
+                async with asyncio.timeout(PIECE_S):
+                    came = await sound.came.get()
             except TimeoutError:
                 raise ProviderUnreachable(f"the edge '{self.edge}' sends no more of a recording") from None
             if isinstance(came, Answer):

@@ -243,7 +243,8 @@ class HubLine:
                 if changes := await self._spool.next(after):
                     return changes
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), HEALTH_S)
+                async with asyncio.timeout(HEALTH_S):
+                    await self._news.wait()
 
     async def _tell_health(self, line: Line, welcome: asyncio.Event) -> None:
         await welcome.wait()
@@ -252,7 +253,8 @@ class HubLine:
             self._reached.clear()
             line.say(Health(self._now(), state.waiting, state.since, state.aside, tuple(self._side.up())))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._reached.wait(), HEALTH_S)
+                async with asyncio.timeout(HEALTH_S):
+                    await self._reached.wait()
 
     async def _look(self) -> None:
         """Know how much waits, also while there is no line."""

@@ -148,7 +148,8 @@ class ReportsApi:
                 more = False
             if not more:
                 try:
-                    await asyncio.wait_for(self._told.wait(), POLL_S)
+                    async with asyncio.timeout(POLL_S):
+                        await self._told.wait()
                 except TimeoutError:
                     await self._keep_up()
 

@@ -202,7 +202,8 @@ class Sessions:
                 upkeep_at = self._now() + _UPKEEP_S
                 self._shorten(keep_days())
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._looking.wait(), LOOK_S)
+                async with asyncio.timeout(LOOK_S):
+                    await self._looking.wait()
 
     async def _let_go(self) -> None:
         """Tell who has gone: logged out, thrown out by a command of another process, or away for too long."""

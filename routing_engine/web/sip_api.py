@@ -59,7 +59,8 @@ class SipApi:
         while True:
             # A log-in that is too old ends without a word: so now and then without being told.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._looking.wait(), _REVIEW_S)
+                async with asyncio.timeout(_REVIEW_S):
+                    await self._looking.wait()
             self._looking.clear()
             for made, again in [*self._people.items()]:
                 await self._look_at(made, again)

@@ -169,7 +169,8 @@ class CallStream:
         if reader.number != self._newest or reader.review != self._review:
             return True
         try:
-            await asyncio.wait_for(self._news.wait(), self._heartbeat_s)
+            async with asyncio.timeout(self._heartbeat_s):
+                await self._news.wait()
         except TimeoutError:
             return False
         return True

@@ -364,3 +364,17 @@ async def test_nothing_secret_is_in_the_log(web: PeopleWeb, capfd: pytest.Captur
 )
 def test_the_language_is_the_one_of_ours_that_is_liked_best(accepted: str, language: str) -> None:
     assert language_of(accepted) == language
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+async def test_a_stop_ends_what_keeps_sessions_in_the_moment_in_which_it_is_told_something(
+    steps: int, tmp_path: Path
+) -> None:
+    async with people_web(tmp_path) as site:
+        for _ in range(3):  # until it waits for news
+            await site.database.flush()
+        site.people.sessions.review()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(30):
+            await site.people.sessions.close()
