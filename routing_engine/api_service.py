@@ -45,6 +45,7 @@ from routing_engine.web.people_site import PeopleSite
 from routing_engine.web.recording_api import RecordingApi
 from routing_engine.web.repeats import Repeats
 from routing_engine.web.reports import ReportsApi
+from routing_engine.web.revisions_api import RevisionsApi
 from routing_engine.web.sip_api import SipApi
 from routing_engine.web.site_api import SiteApi
 from routing_engine.web.stream import CallStream
@@ -90,7 +91,8 @@ class ApiService:
 
     def _offers(self, configuration: Configuration, database: Database, book: CallBook) -> Sequence[Endpoints]:
         number = partial(number_text, configuration.settings.region)
-        self._people = PeopleSite(database, configuration, time.time, time.monotonic, self._address.proxies)
+        clocks, proxies = (time.time, time.monotonic), self._address.proxies
+        self._people = PeopleSite(database, configuration, *clocks, proxies, self._events.publish)
         self._reports = ReportsApi(database, book, self._calls.follows, number, time.time)
         self.stream = CallStream(book)
         self._events.subscribe_at_once(CallChanged, self.stream.hear)
@@ -110,6 +112,7 @@ class ApiService:
         if self._calls.queue is not None:  # it is there since the book is
             site = _SiteInForce(self._calls, lambda: self._configuration, book)
             offers.append(SiteApi(site, self._calls.queue, time.time))
+        offers.append(RevisionsApi(configuration.settings.folder))
         if self._calls.hub is not None:
             offers.append(EdgesApi(self._calls.hub))
         return [*offers, *self._of_people(desks)]

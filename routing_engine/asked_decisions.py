@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import cast
 
 from routing_engine.calls.as_json import JsonObject
-from routing_engine.config.last_good import find_refusal
+from routing_engine.config.refusal import find_refusal
 from routing_engine.config.store import Configuration
 from routing_engine.core.redact import visible
 from routing_engine.dry_run import DryCall, DryRuns, dry_run_json, moment_of

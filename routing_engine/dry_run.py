@@ -11,7 +11,7 @@ from datetime import time as time_of_day
 
 from routing_engine.channels.dry import IsHere
 from routing_engine.channels.sounds import is_here
-from routing_engine.config.last_good import Refusal
+from routing_engine.config.refusal import Refusal
 from routing_engine.config.store import Configuration
 from routing_engine.core.model import Caller, Destination, Json, TrailStep
 from routing_engine.core.ports import Lookup, Provider

@@ -65,6 +65,14 @@ class ConfigError(RoutingEngineError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+class RevisionError(RoutingEngineError):
+    """A revision is not kept, or not as it was, or cannot be put back; `remedy` says what to do."""
+
+    def __init__(self, sentence: str, remedy: str) -> None:
+        self.sentence, self.remedy = sentence, remedy
+        super().__init__(f"{sentence}; {remedy}")
+
+
 class DeskRefused(RoutingEngineError):
     """What a person asks for about a contact cannot be done: a `code` for pages, a sentence and a remedy for people."""
 

@@ -10,10 +10,11 @@ import gc
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from routing_engine.channels.agi.server import AgiServer, AgiSettings
 from routing_engine.config.engine_yaml import EngineSettings
-from routing_engine.config.last_good import Refusal
+from routing_engine.config.refusal import Refusal
 from routing_engine.config.store import ConfigStore, Configuration
 from routing_engine.connections import make_room_for
 from routing_engine.core.events import ConfigurationRefused, Reading
@@ -28,7 +29,7 @@ from routing_engine.lookup.cache_file import CacheFile
 from routing_engine.settings.listeners import FASTAGI, ListenerAddress
 from routing_engine.settings.paths import state_folder
 from routing_engine.settings.stores import cache_path
-from routing_engine.storage.forget_note import leave_receipt, note_path, take_note
+from routing_engine.storage.forget_note import leave_receipt, note_path, reload_path, take_note
 from routing_engine.subscribers import SUBSCRIBERS, Host, OpenSubscriber, Subscriber, access_to
 
 #: How often the configuration folder is looked at. One `stat` a file, in a thread.
@@ -94,7 +95,6 @@ class Service:
         self.calls.take(configuration)
         if (refusal := self._store.refusal) is not None:
             self._tell_refusal(refusal)
-        await self._keep()
         # A hub without a PBX of its own routes no calls.
         if settings.listeners.fastagi is not None:
             await self._listen(settings, settings.listeners.fastagi)
@@ -112,6 +112,7 @@ class Service:
             revision=configuration.revision,
             pid=os.getpid(),
         )
+        await self._keep()
 
     async def run(self) -> None:
         """Serve until `stop`; reload when the configuration folder changes."""
@@ -205,11 +206,17 @@ class Service:
                 await self.reload()
             elif self._store.refusal is not None and self._looks % _TRY_AGAIN == 0:
                 await self.reload(again=True)
-            note = note_path(state_folder(self._store.folder))
-            if (number := await asyncio.to_thread(take_note, note)) is not None:
-                await asyncio.to_thread(leave_receipt, note, await self._forget(number))
+            await self._read_notes(state_folder(self._store.folder))
         except Exception as error:
             self._log.error("configuration.unreadable", error=type(error).__name__, traceback=traceback_frames(error))
+
+    async def _read_notes(self, state: Path) -> None:
+        """Do what commands ask for: forget a number, read the folder now."""
+        note, anew = note_path(state), reload_path(state)
+        if (number := await asyncio.to_thread(take_note, note)) is not None:
+            await asyncio.to_thread(leave_receipt, note, await self._forget(number))
+        if await asyncio.to_thread(take_note, anew) is not None:
+            await asyncio.to_thread(leave_receipt, anew, int(await self.reload()))
 
     async def _refuse(self, error: ConfigError, again: bool) -> None:
         kept = self.calls.newest.configuration

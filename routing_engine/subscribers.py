@@ -6,15 +6,18 @@ None. Nobody in `service.py` or `live_calls.py` knows them by name.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from routing_engine import __version__
 from routing_engine.config.engine_sections import LogSettings
 from routing_engine.config.load import Configuration
 from routing_engine.connections import AccessList
-from routing_engine.core.events import CallEnded, Reading
+from routing_engine.core.events import CallEnded, PersonDid, Reading
 from routing_engine.engine import ActiveConfig
 from routing_engine.event_bus import EventBus
 from routing_engine.journal.writer import Journal
@@ -24,7 +27,9 @@ from routing_engine.metrics.traces import open_traces
 from routing_engine.settings.environment import variables_of
 from routing_engine.settings.hub import HubKeys
 from routing_engine.settings.listeners import ListenerAddress
+from routing_engine.settings.paths import audit_folder
 from routing_engine.settings.stores import journal_place
+from routing_engine.storage.deed_log import DeedLog
 
 if TYPE_CHECKING:  # late: what few sites need
     from routing_engine.followed_calls import FollowedCalls
@@ -171,6 +176,27 @@ def _journal_readings(journal: Journal) -> Iterator[Reading]:
     yield Reading("journal_down", bool(journal.down))
 
 
+async def open_audit(host: Host) -> Subscriber:
+    """Keep who did what in the log beside what came into force, whose lines hang together."""
+    settings = host.configuration.settings
+    log, kept_days = DeedLog(audit_folder(settings.folder)), [settings.keep_days]
+
+    def keep(event: PersonDid) -> None:
+        log.add(event.who, event.what, event.about, address=event.address)
+
+    def forget() -> None:
+        with suppress(OSError):  # what cannot be written is said by whoever adds a line
+            log.forget(datetime.now(UTC) - timedelta(days=kept_days[0]))
+
+    def change(configuration: Configuration) -> Sequence[str]:
+        kept_days[0] = configuration.settings.keep_days
+        return ()
+
+    await asyncio.to_thread(forget)
+    host.events.subscribe(PersonDid, keep)
+    return Subscriber(change)
+
+
 async def open_calls(host: Host) -> Subscriber:
     """Follow calls to their end, where the folder names a PBX: from the start, or from a reload on."""
     listener, hub = host.configuration.settings.listeners.http, host.configuration.settings.hub
@@ -240,4 +266,4 @@ async def _open_api(host: Host, calls: FollowedCalls, address: ListenerAddress) 
 
 #: Who hears of events, in the order of opening. Metrics first: they are closed last, so that whoever asks whether the
 #: engine is ready while it drains gets an answer.
-SUBSCRIBERS: tuple[OpenSubscriber, ...] = (open_metrics, open_spans, open_log, open_journal, open_calls)
+SUBSCRIBERS: tuple[OpenSubscriber, ...] = (open_metrics, open_spans, open_log, open_journal, open_audit, open_calls)

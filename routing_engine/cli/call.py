@@ -10,16 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from routing_engine.channels.softphone import Softphone, SoftphoneCaller
-from routing_engine.cli.common import add_variables, misuse, paint, print_json
+from routing_engine.cli.common import add_variables, misuse, paint, print_json, step_down
 from routing_engine.config.engine_yaml import EngineSettings, load_part, read_part
-from routing_engine.config.last_good import last_good_path, read_last_good
+from routing_engine.config.revisions import Revisions
 from routing_engine.core.destinations import say_destination
 from routing_engine.core.model import Destination
 from routing_engine.errors import ConfigError, Problem
 from routing_engine.settings.environment import variable_of
 from routing_engine.settings.listeners import ListenerAddress
 from routing_engine.settings.yaml_reader import Problems
-from routing_engine.storage.files import become_owner
 
 #: The profile says where an engine listens that names no listener.
 _KEYS = ("listeners", "dialplan")
@@ -86,12 +85,11 @@ def _configured(options: argparse.Namespace) -> ListenerAddress | None:
 
 def _last_good(folder: Path, problems: Sequence[Problem]) -> EngineSettings:
     """Return where the running engine listens while engine.yaml is broken. Raise `ConfigError` where nobody knows."""
-    kept = last_good_path(folder)
-    if not kept.exists():
+    kept = Revisions(folder)
+    step_down(kept.path)
+    if not kept.newest:
         raise ConfigError(problems)
-    become_owner(kept)
-    found = read_last_good(folder)
-    name, text = (found.texts.engine if found is not None else None) or ("engine.yaml", "{}")
+    name, text = kept.texts(kept.newest).engine or ("engine.yaml", "{}")
     notes = Problems(name, partial(variable_of, folder), folder)
     settings = read_part(str(text), notes, _KEYS)
     if settings is None or notes.problems:

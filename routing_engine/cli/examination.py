@@ -17,7 +17,7 @@ from textwrap import indent
 from typing import Literal, TypeAlias
 
 from routing_engine.cli.common import paint
-from routing_engine.config.last_good import find_refusal
+from routing_engine.config.refusal import find_refusal
 from routing_engine.config.store import Configuration
 from routing_engine.engine import open_store
 from routing_engine.errors import ConfigError, Problem, StorageError

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from routing_engine.config.last_good import Refusal, find_refusal, last_good_path
+from routing_engine.cli.common import step_down
+from routing_engine.config.refusal import Refusal, find_refusal
+from routing_engine.config.revisions import Revisions
 from routing_engine.errors import ConfigError
-from routing_engine.storage.files import become_owner
 
 if TYPE_CHECKING:
     from routing_engine.config.store import Configuration
@@ -28,14 +29,14 @@ def load_for_tools(folder: Path) -> tuple[Configuration, Refusal | None]:
     """
     from routing_engine.engine import open_store  # late: who only tells needs no engine
 
-    store, kept = open_store(folder), last_good_path(folder)
+    store, kept = open_store(folder), Revisions(folder)
     try:
         return store.load(examples=False), None
     except ConfigError as error:
-        if not kept.exists():
-            raise
         # A configuration names programs and files of secrets: what the engine's user has written is not root's to run.
-        become_owner(kept)
+        step_down(kept.path)
+        if not kept.newest:
+            raise
         found = store.start(examples=False)
         print(*error.problems, f"attention: {store.refusal}", sep="\n", file=sys.stderr)
         return found, store.refusal

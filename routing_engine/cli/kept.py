@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +14,7 @@ from routing_engine.cli.common import step_down
 from routing_engine.config.engine_yaml import load_part
 from routing_engine.errors import ConfigError
 from routing_engine.settings.environment import variable_of
+from routing_engine.settings.paths import audit_folder
 from routing_engine.settings.stores import database_place
 
 if TYPE_CHECKING:  # late: SQLAlchemy
@@ -37,6 +39,16 @@ def in_database(options: argparse.Namespace, work: Callable[[Connection], T], wr
             return work(connection)
     finally:
         connector.close()
+
+
+def note_deed(options: argparse.Namespace, what: str, about: str) -> None:
+    """Note what a command has done in the log of deeds; say so where that cannot be written."""
+    from routing_engine.storage.deed_log import DeedLog  # late: with what writes
+
+    try:
+        DeedLog(audit_folder(options.config)).add(who_commands(), what, about)
+    except OSError as error:
+        print(f"attention: the audit does not have this: {error.filename}: {error.strerror}", file=sys.stderr)
 
 
 def who_commands() -> str:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from routing_engine.cli.common import add_command, misuse, print_json, print_table
-from routing_engine.cli.kept import in_database, who_commands
+from routing_engine.cli.kept import in_database, note_deed, who_commands
 from routing_engine.core.model import Json
 from routing_engine.core.redact import escaped
 from routing_engine.engine import open_store
@@ -110,6 +110,7 @@ def set_one(options: argparse.Namespace) -> int:
     except StorageError as error:
         print(f"routing-engine: {error}", file=sys.stderr)
         return 1
+    note_deed(options, "password removed" if hashed is None else "password set", options.name)
     done = "has no password any more" if hashed is None else "has a new password"
     print(f"{options.name} {done}, and is logged out everywhere")
     return 0

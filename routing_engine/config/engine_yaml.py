@@ -47,6 +47,7 @@ from routing_engine.settings.listeners import (
 )
 from routing_engine.settings.log_in import LogInKeys
 from routing_engine.settings.pages import PagesKeys
+from routing_engine.settings.revisions import RevisionKeys
 from routing_engine.settings.spec import nested, read, setting
 from routing_engine.settings.speech import SpeechSettings
 from routing_engine.settings.stores import DATABASE, CacheSettings, JournalSettings, MirrorFolder
@@ -221,6 +222,13 @@ class EngineSettings:
         "every decision, for `explain` and `calls`",
         usual="kept, with masked numbers",
         in_force="`path`: restart, the others: reload",
+    )
+    revisions: RevisionKeys = setting(
+        nested(RevisionKeys).called("[mapping](#revisions)"),
+        RevisionKeys(),
+        "how many of the configurations that were in force are kept",
+        usual="100",
+        in_force="reload",
     )
     logging: LogSettings = setting(
         nested(LogSettings).called("[mapping](#logging)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import stat
@@ -74,6 +75,23 @@ class FolderTexts:
     missing: str = ""
     #: Differs with what `environment` holds, and is written nowhere.
     secrets: str = ""
+    #: Files that begin with a byte order mark, which is no part of their texts.
+    marked: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, contents: Mapping[str, bytes], revision: str) -> FolderTexts:
+        """Return what a folder was whose files held this."""
+        texts = {name: _as_text(content) for name, content in contents.items()}
+        return cls(texts, revision, revision, marked=_marked(contents))
+
+    @property
+    def written(self) -> Iterator[str]:
+        """The names of the files of the revision that can be read."""
+        return (name for name, text in self.texts.items() if isinstance(text, str) and is_file_of_ours(name))
+
+    def bytes_of(self, name: str) -> bytes:
+        """Return what a file that can be read holds, byte by byte."""
+        return (codecs.BOM_UTF8 if name in self.marked else b"") + str(self.texts[name]).encode()
 
     def under(self, folder: str) -> dict[str, str | UnreadableFile]:
         """Return the files of one folder."""
@@ -111,7 +129,7 @@ def read_folder(folder: Path, known: KnownFiles | None = None) -> FolderTexts:
     texts = {name: known.text(name, content) for name, content in contents.items()}
     known.forget_others(contents)
     secrets = {ENVIRONMENT: _read_bytes(folder / ENVIRONMENT, _LARGEST)}
-    return FolderTexts(texts, _revision(written), _revision(contents), secrets=_revision(secrets))
+    return FolderTexts(texts, _revision(written), _revision(contents), "", _revision(secrets), _marked(contents))
 
 
 def read_engine_file(folder: Path) -> tuple[str, str | UnreadableFile] | None:
@@ -230,6 +248,20 @@ def _names(folder: Path, endings: tuple[str, ...]) -> list[str]:
 
 def _is_ours(name: str, endings: tuple[str, ...]) -> bool:
     return name.endswith(endings) and not name.startswith((".", "#", "~"))
+
+
+def is_file_of_ours(name: str) -> bool:
+    """Return whether a name is that of a file of a revision: one of the folder itself, or one of a room of it."""
+    room, slash, file = name.partition("/")
+    if not slash:
+        return name in (*ENGINE, *USERS, *GROUPS)
+    return room in _ROOMS and room != STATE and not set(file) & {"/", "\0"} and _is_ours(file, _ROOMS[room])
+
+
+def _marked(contents: Mapping[str, bytes | UnreadableFile]) -> frozenset[str]:
+    return frozenset(
+        name for name, one in contents.items() if isinstance(one, bytes) and one.startswith(codecs.BOM_UTF8)
+    )
 
 
 def _closed(folder: Path) -> UnreadableFile | None:

@@ -9,16 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from routing_engine.config.authors import author_of
+from routing_engine.config.changes import changes, said
 from routing_engine.config.folder import STATE, FolderTexts, KnownFiles, read_folder, signature
+from routing_engine.config.in_force import settled
 from routing_engine.config.kept_routes import KeptRoutes
-from routing_engine.config.last_good import (
-    LastGood,
-    Refusal,
-    keep_last_good,
-    last_good_path,
-    note_refusal,
-    read_last_good,
-)
 from routing_engine.config.load import (
     Configuration,
     Environment,
@@ -29,7 +24,11 @@ from routing_engine.config.load import (
     configure_integrations,
     read_configuration,
 )
+from routing_engine.config.refusal import Refusal, note_refusal
+from routing_engine.config.revisions import Revision, Revisions
 from routing_engine.errors import ConfigError, Problem
+from routing_engine.settings.paths import audit_folder
+from routing_engine.storage.deed_log import DeedLog
 
 __all__ = ["ConfigStore", "Configuration", "Environment", "ReadProvider", "read_configuration"]
 
@@ -68,6 +67,8 @@ class ConfigStore:
         #: Why the folder is not what is in force; None while it is.
         self.refusal: Refusal | None = None
         self._noted: Refusal | None = None
+        self.revisions, self._intact = Revisions(folder), ""
+        self._deeds = DeedLog(audit_folder(folder), now)
 
     @property
     def in_force(self) -> Configuration:
@@ -114,7 +115,7 @@ class ConfigStore:
         """Keep on the disk what is in force, or leave word there of why the folder is not. Raises `OSError`."""
         with self._lock:
             if self.refusal is None and self._good is not None:
-                keep_last_good(self.folder, self._good, self._since)
+                self._keep_revision(self._good)
             if self.refusal is None or self.refusal != self._noted:
                 note_refusal(self.folder, self.refusal)
                 self._noted = self.refusal
@@ -140,21 +141,64 @@ class ConfigStore:
             kept=self._kept,
         )
 
+    def _keep_revision(self, texts: FolderTexts) -> None:
+        """Keep what is in force as a revision. Several engines on a folder keep the same: the first one notes it."""
+        found = self.revisions.standing.read()
+        if found is not None and found.revision == texts.revision == self._intact:
+            return
+        with self.revisions.standing.held():
+            before = self.revisions.standing.read()
+            again = before is not None and before.revision == texts.revision
+            if not (again and self.revisions.intact(texts.revision)):
+                since = before.since if before is not None and again else self._since
+                words = self._keep_files(texts, since, "" if before is None else before.revision)
+                self.revisions.standing.write(settled(before, texts.revision, False, since))
+                if not again:
+                    self._deeds.add(*words, texts.revision)
+            self.revisions.prune(self.in_force.settings.revisions.keep, {texts.revision})
+        self._intact = texts.revision
+
+    def _keep_files(self, texts: FolderTexts, since: datetime, before: str) -> tuple[str, str, str]:
+        """Keep the files of a revision; return who brought it, "in force", and what has changed, for the audit."""
+        kept = self.revisions.known(before)
+        changed = changes(kept.files if kept is not None else {}, self.revisions.hashes(texts))
+        author = self.revisions.announced(texts.revision)
+        if author is None:
+            contents = {name: texts.bytes_of(name) for name in texts.written}
+            author = author_of(self.folder, contents, [one.file for one in changed])
+        self.revisions.keep(texts, since, author)
+        return author.who, "in force", said(changed)
+
     def _take_last_good(self, error: ConfigError) -> Configuration:
-        kept = _read_or_tell(self.folder, error)
+        kept, texts = self._last_good(error)
         now = read_folder(self.folder)
-        texts = replace(kept.texts, texts={**kept.texts.texts, **now.under(STATE)})
+        texts = replace(texts, texts={**texts.texts, **now.under(STATE)})
         try:
             found = self._configure(texts, examples=False, lenient=True)
         except ConfigError as worse:
-            sentence = f"the last good configuration (revision {texts.revision}, of engine {kept.version}) is no help"
+            sentence = f"the last good configuration (revision {kept.number}, of engine {kept.version}) is no help"
             remedy = f"its first problem: {worse.problems[0]}"
-            raise ConfigError(
-                [*error.problems, Problem(str(last_good_path(self.folder)), 0, sentence, remedy)]
-            ) from error
-        self._in_force, self._good, self._since = found, texts, kept.since
+            raise ConfigError([*error.problems, Problem(str(self.revisions.path), 0, sentence, remedy)]) from error
+        self._in_force, self._good, self._since = found, texts, kept.at
         self._refuse(error)
         return found
+
+    def _last_good(self, error: ConfigError) -> tuple[Revision, FolderTexts]:
+        """Return what was in force last. Raise `error`, with what is wrong with that or where it would be, for none."""
+        try:
+            number = self.revisions.newest
+            if number:
+                texts = self.revisions.texts(number)
+                return self.revisions.read(number), texts
+        except ConfigError as worse:
+            raise ConfigError([*error.problems, *worse.problems]) from error
+        if any(one.file == os.path.abspath(self.folder) for one in error.problems):  # the wrong folder, or a lost one
+            where, sentence = (
+                str(self.revisions.path),
+                "there is no configuration from before that could be used instead",
+            )
+            raise ConfigError([*error.problems, Problem(where, 0, sentence, "name the right folder")]) from error
+        raise error
 
     def _refuse(self, error: ConfigError) -> None:
         if self._good is not None:
@@ -183,17 +227,3 @@ class ConfigStore:
             if content == self._tried:
                 self._seen = now  # touched, moved or linked anew, but the same in content
             return content != self._tried
-
-
-def _read_or_tell(folder: Path, error: ConfigError) -> LastGood:
-    """Return the last good configuration. Raise `error`, with what is wrong with it or where it would be, for none."""
-    try:
-        kept = read_last_good(folder)
-    except ConfigError as worse:
-        raise ConfigError([*error.problems, *worse.problems]) from error
-    if kept is not None:
-        return kept
-    if any(one.file == os.path.abspath(folder) for one in error.problems):  # the wrong folder, or one that is lost
-        path, sentence = str(last_good_path(folder)), "there is no configuration from before that could be used instead"
-        raise ConfigError([*error.problems, Problem(path, 0, sentence, "name the right folder")]) from error
-    raise error

@@ -115,6 +115,16 @@ class EngineFault(Event):
     """A fault of the engine itself met a call; the call went on with its route's default where it could."""
 
 
+@dataclass(frozen=True, slots=True)
+class PersonDid(Event):
+    """Somebody did something at the listener `http`: `who` is "" for somebody who is not known."""
+
+    who: str
+    what: str
+    about: str = ""
+    address: str = ""
+
+
 #: Tells everybody who hears of an event. Never raises.
 Publish: TypeAlias = Callable[[Event], None]
 

@@ -10,8 +10,8 @@ from routing_engine.settings.spec import nested, required, setting
 from routing_engine.settings.value_types import choice, mapping_of, number, one_or_more, random_key
 
 #: What a key may: read calls, write to them, have people call, ask how a route would decide, have a password made for a
-#: telephone, tell of calls of another telephone system, be an edge of ours.
-Right: TypeAlias = Literal["calls.read", "calls.write", "dial", "decide", "sip", "events", "edge"]
+#: telephone, tell of calls of another telephone system, be an edge of ours, change what is in force.
+Right: TypeAlias = Literal["calls.read", "calls.write", "dial", "decide", "sip", "events", "edge", "administer"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
 #: Twice what a busy site's telephone system tells.
 PER_SECOND = 100.0

@@ -14,3 +14,8 @@ def state_folder(folder: Path) -> Path:
     """
     whole = Path(os.path.abspath(folder))
     return Path("/var/lib", whole.name) if whole.parent == Path("/etc") else folder / "state"
+
+
+def audit_folder(folder: Path) -> Path:
+    """Return where the log of what came into force, and of who did what, is kept."""
+    return state_folder(folder) / "audit"

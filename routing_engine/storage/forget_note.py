@@ -1,4 +1,4 @@
-"""A note to the engine that runs elsewhere: forget this number.
+"""A note to the engine that runs elsewhere: forget this number, or read the folder now.
 
 The command writes the note; the engine takes it within a second or two, drops what it holds, and leaves a receipt of
 how much that was: so the command knows that it is done, and what was removed is counted by whoever removed it. The note
@@ -24,6 +24,11 @@ _MODE = 0o640
 def note_path(state: Path) -> Path:
     """Return where the note lies, in the folder that the engine may write."""
     return state / "forget.json"
+
+
+def reload_path(state: Path) -> Path:
+    """Return where the note lies that asks for a reload."""
+    return state / "reload.json"
 
 
 def leave_note(note: Path, e164: str) -> None:

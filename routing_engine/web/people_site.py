@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from routing_engine.config.load import Configuration
 from routing_engine.connections import Network
+from routing_engine.core.events import Publish
 from routing_engine.core.ports import Clock
 from routing_engine.settings.api import keys_in_force
 from routing_engine.storage.database import Database
@@ -30,9 +31,10 @@ class PeopleSite:
         now: Callable[[], float],
         clock: Clock,
         proxies: Sequence[Network] = (),
+        publish: Publish | None = None,
     ) -> None:
         self._configuration = configuration
-        self.audit = Audit(database, now)
+        self.audit = Audit(database, now, publish)
         self.sessions = Sessions(database, self.audit, lambda: self._configuration.people, now, clock)
         self.api = PeopleApi(self.sessions, lambda: self._configuration)
         self.oidc = OidcApi(self.sessions, self.api, lambda: self._configuration, clock)

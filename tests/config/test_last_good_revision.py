@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
-from routing_engine.config.last_good import find_refusal, last_good_path, read_last_good
+from routing_engine.config.folder import FolderTexts
+from routing_engine.config.refusal import find_refusal
+from routing_engine.config.revisions import Revisions
 from routing_engine.config.store import ConfigStore
 from routing_engine.connections import THIS_MACHINE
 from routing_engine.errors import ConfigError
 from routing_engine.rehearsal import run_examples
+from routing_engine.settings.paths import audit_folder
+from routing_engine.storage.deed_log import DeedLog
 
 from .folders import CRM, PROVIDERS, ROUTE, write
 from .test_read import SUPPORT
@@ -61,18 +66,20 @@ def test_a_start_with_a_broken_folder_takes_the_last_good_one(folder: Path, brok
     assert store.refusal.problems
 
 
-def test_no_secret_is_kept(folder: Path) -> None:
-    kept = last_good_path(folder).read_text()
-    assert SECRET not in kept
-    assert "${TOKEN}" in kept
-    assert last_good_path(folder).stat().st_mode & 0o077 == 0o040
+def test_no_secret_is_kept_and_nobody_else_reads_what_is(folder: Path) -> None:
+    kept = [path for path in Revisions(folder).path.rglob("*") if path.is_file()]
+    held = b"".join(path.read_bytes() for path in kept)
+    assert SECRET.encode() not in held
+    assert b"${TOKEN}" in held
+    assert {path.stat().st_mode & 0o777 for path in kept} == {0o640}
+    assert {path.parent.stat().st_mode & 0o027 for path in kept} == {0}
 
 
 def test_an_empty_folder_without_a_last_one_names_where_it_looked(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         open_at(tmp_path).start()
     assert str(tmp_path) in str(caught.value)
-    assert str(last_good_path(tmp_path)) in str(caught.value)
+    assert str(Revisions(tmp_path).path) in str(caught.value)
 
 
 def test_a_wrong_folder_names_where_it_looked(tmp_path: Path) -> None:
@@ -100,49 +107,80 @@ def test_a_secret_that_is_gone_makes_its_integration_unusable_and_no_other(folde
     assert found.integrations["second"].unusable == ""
 
 
+def manifest(folder: Path) -> Path:
+    return Revisions(folder).path / f"{Revisions(folder).newest}.json"
+
+
 def test_what_this_version_cannot_read_is_named_with_the_folders_problems(folder: Path) -> None:
-    kept = json.loads(last_good_path(folder).read_text())
-    kept["files"]["routes/other.yaml"], kept["engine"] = "defult: {}\n", "0.9"
-    last_good_path(folder).write_text(json.dumps(kept))
+    kept = Revisions(folder)
+    found = kept.read(kept.newest)
+    texts = FolderTexts.of({**kept.contents(found), "routes/other.yaml": b"defult: {}\n"}, found.number)
+    kept.note(replace(kept.keep(texts, found.at, found.author), version="0.9"))
     write(folder, {"routes/support.yaml": BAD})
     with pytest.raises(ConfigError) as caught:
         open_at(folder).start()
     assert "of engine 0.9" in str(caught.value)
     assert "routes/support.yaml:1" in str(caught.value)
-    assert last_good_path(folder).exists()
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"files": 1}', '{"files": {}, "revision": 1}'])
-def test_a_kept_file_that_is_damaged_is_a_problem(folder: Path, content: str) -> None:
-    last_good_path(folder).write_text(content)
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"files": 1}', '{"files": {}, "at": 1}'])
+def test_a_manifest_that_is_damaged_is_a_problem(folder: Path, content: str) -> None:
+    manifest(folder).write_text(content)
     write(folder, {"routes/other.yaml": BAD})
-    with pytest.raises(ConfigError, match="no configuration that was kept"):
+    with pytest.raises(ConfigError, match="is damaged"):
         open_at(folder).start()
 
 
-def test_a_good_start_mends_a_kept_file_that_is_damaged(folder: Path) -> None:
-    last_good_path(folder).write_text("{")
+def test_a_file_that_is_damaged_is_never_put_in_force(folder: Path) -> None:
+    kept = Revisions(folder)
+    digest = kept.read(kept.newest).files["routes/other.yaml"]
+    (kept.path / "files" / digest).write_text(ROUTE.replace("sales", "moved"))
+    write(folder, {"routes/other.yaml": BAD})
+    with pytest.raises(ConfigError, match=r"'routes/other.yaml' of the revision \w+ is damaged"):
+        open_at(folder).start()
+
+
+def test_a_good_start_mends_what_is_damaged(folder: Path) -> None:
+    manifest(folder).write_text("{")
     store = open_at(folder)
     store.start()
     store.keep()
-    assert read_last_good(folder) is not None
+    assert Revisions(folder).intact(store.in_force.revision)
+
+
+def test_without_the_note_of_what_is_in_force_the_newest_revision_is_taken(folder: Path) -> None:
+    Revisions(folder).standing.path.write_text("{")
+    write(folder, {"routes/other.yaml": BAD})
+    assert sorted(open_at(folder).start().routes) == ["other", "support"]
 
 
 def test_a_broken_folder_never_becomes_the_last_good_one(folder: Path) -> None:
-    before = last_good_path(folder).read_bytes()
+    before = manifest(folder)
     write(folder, {"routes/other.yaml": BAD})
     store = open_at(folder)
     store.start()
     store.keep()
-    assert last_good_path(folder).read_bytes() == before
+    assert manifest(folder) == before
 
 
-def test_two_engines_on_one_folder_keep_the_same(folder: Path) -> None:
-    before = last_good_path(folder).stat()
+def test_two_engines_on_one_folder_keep_the_same_once(folder: Path) -> None:
+    before = manifest(folder).stat()
     second = open_at(folder)
     second.start()
     second.keep()
-    assert last_good_path(folder).stat().st_ino == before.st_ino
+    assert manifest(folder).stat().st_ino == before.st_ino
+    assert len(DeedLog(audit_folder(folder)).deeds()) == 1
+
+
+def test_what_an_older_engine_has_kept_is_taken_over(folder: Path) -> None:
+    kept = Revisions(folder)
+    files = {name: content.decode() for name, content in kept.contents(kept.read(kept.newest)).items()}
+    told = {"engine": "0.1", "revision": kept.newest, "since": "2026-11-01T00:00:00+00:00", "files": files}
+    shutil.rmtree(kept.path)
+    (folder / "state" / "last-good.json").write_text(json.dumps(told))
+    write(folder, {"routes/other.yaml": BAD})
+    assert open_at(folder).start().revision == told["revision"]
+    assert not (folder / "state" / "last-good.json").exists()
 
 
 def test_lists_and_calendar_files_are_kept_and_todays_switch_counts(tmp_path: Path) -> None:
