@@ -26,7 +26,7 @@ from routing_engine.config.folder import (
     read_folder,
 )
 from routing_engine.config.kept_routes import KeptRoutes, Proven
-from routing_engine.config.lint import lint
+from routing_engine.config.lint.remarks import lint
 from routing_engine.config.route.read import RouteFile, read_route
 from routing_engine.config.route.walk import speaks
 from routing_engine.core.model import Decision, Route

@@ -136,13 +136,14 @@ class Languages:
 class Comparison:
     """One comparison: a left side, an operator of `operators.OPERATORS`, and what to compare with.
 
-    A template is filled for each call: `input.pin: '{pin}'`.
+    A template is filled for each call: `input.pin: '{pin}'`. `line` is where it is written.
     """
 
     left: Operand
     operator: str
     expected: Value | Pattern | Template
     loosely: bool = False
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from routing_engine.config.engine_sections import RouteDefaults
-from routing_engine.config.lint import lint
+from routing_engine.config.lint.remarks import lint
 from routing_engine.config.load import configure
 from routing_engine.config.route.read import read_route
 from routing_engine.errors import ConfigError
@@ -39,6 +39,20 @@ def rules(*whens: str) -> list[str]:
         ("when: {tier: gold}, ", "when: {balance: 1, tier: gold}, "),
         ("when: {zip: {matches: '^1'}}, ", "when: {zip: {matches: '^1'}}, "),
         ("when: {any: [{a: 1}, {b: 2}]}, ", "when: {any: [{b: 2}, {a: 1}]}, "),
+        ("when: {tier: 1}, ", "when: {tier: '1'}, "),
+        ("when: {tier: {one_of: [gold, silver]}}, ", "when: {tier: silver}, "),
+        ("when: {balance: {at_least: 100}}, ", "when: {balance: {between: [200, 300]}}, "),
+        ("when: {zip: {starts_with: '1'}}, ", "when: {zip: {starts_with: '10'}}, "),
+        ("when: {zip: {matches: '^1'}}, ", "when: {zip: {starts_with: '10'}}, "),
+        ("when: {zip: {starts_with: '1'}}, ", "when: {zip: {matches: '^1[0-9]{3}$'}}, "),
+        ("when: {call.caller: {starts_with: '+43'}}, ", "when: {call.caller: '+436641234567'}, "),
+        ("when: {call.time: {between: ['08:00', '18:00']}}, ", "when: {call.time: {between: ['09:00', '10:00']}}, "),
+        ("when: {created: {after: 2026-01-01}}, ", "when: {created: {after: 2026-03-01}}, "),
+        ("when: {created: {within_days: 30}}, ", "when: {created: {within_days: 7}}, "),
+        ("when: {tier: {is: gold, loosely: true}}, ", "when: {tier: gold}, "),
+        ("when: {share: {less_than: 50}}, ", "when: {share: {less_than: 20}}, "),
+        ("when: {queue.a.waiting: {more_than: 3}}, ", "when: {queue.a.waiting: 5}, "),
+        ("when: {tier: '{x}'}, ", "when: {tier: '{x}', balance: 1}, "),
     ],
 )
 def test_a_rule_below_one_that_takes_its_calls_is_named(first: str, second: str) -> None:
@@ -50,7 +64,7 @@ def test_a_rule_below_one_that_takes_its_calls_is_named(first: str, second: str)
     [
         ("when: {tier: gold}, ", ""),
         ("when: {tier: gold}, ", "when: {tier: silver}, "),
-        ("when: {tier: 1}, ", "when: {tier: '1'}, "),
+        ("when: {tier: '1'}, ", "when: {tier: 1}, "),
         ("when: {tier: {is: gold}}, ", "when: {tier: {is: gold, loosely: true}}, "),
         ("when: {any: [{a: 1}]}, ", "when: {none: [{a: 1}]}, "),
         ("when: {balance: 1, tier: gold}, ", "when: {tier: gold}, "),
@@ -58,6 +72,33 @@ def test_a_rule_below_one_that_takes_its_calls_is_named(first: str, second: str)
 )
 def test_a_rule_that_can_still_fire_gets_no_remark(first: str, second: str) -> None:
     assert rules(first, second) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "field"),
+    [
+        ("when: {none: [{tier: gold}]}, ", "when: {tier: silver}, ", "tier"),
+        ("when: {vip: {is_true: true}}, ", "when: {vip: true}, ", "vip"),
+    ],
+)
+def test_what_only_a_list_could_come_past_is_said(first: str, second: str, field: str) -> None:
+    (found,) = rules(first, second)
+    assert found.endswith(f"takes all its calls (unless '{field}' is a list)")
+
+
+def test_a_field_that_an_example_shows_to_be_a_list_is_thought_of_as_one() -> None:
+    route = SOURCE + "{when: {tags: {is: a}, tags.x: 1, all: [{tags: b}]}, to: {queue: q}}]}\n"
+    given = "examples: [{records: {crm.contact: {tags: [a, b]}}, expect: {reason: no_rule}}]\n"
+    assert [one for one in remarks(route) if "exclude one another (unless 'tags' is a list)" in one]
+    assert not [one for one in remarks(route + given) if "never fire" in one]
+
+
+def test_several_rules_that_take_all_calls_together_are_named() -> None:
+    above = ("when: {balance: {less_than: 100}}, ", "when: {balance: {at_least: 100}}, ")
+    (found,) = rules(*above, "when: {balance: {between: [50, 200]}}, ")
+    assert found.startswith(
+        "3: the rule 'rule 3' can never fire: 'rule 1' (line 3) and 'rule 2' (line 3) together take"
+    )
 
 
 def test_a_route_without_examples_gets_a_remark() -> None:

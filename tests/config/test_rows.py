@@ -13,7 +13,7 @@ import pytest
 from core.build import ANNA, Told, converse
 
 from docs import test_rows_of_tables as reference
-from routing_engine.config.lint import lint
+from routing_engine.config.lint.remarks import lint
 from routing_engine.config.route.read import RouteFile
 from routing_engine.core.destinations import (
     KINDS,

@@ -58,7 +58,7 @@ def _read_entry(section: Section, name: str, context: RouteContext, has_record: 
     right = _read_right(value, context, has_record)
     if right is None or not _can_be(value, left, right):
         return []
-    return [Comparison(left, "is", right)]
+    return [Comparison(left, "is", right, line=section.line_of(name))]
 
 
 #: What left sides with few values can be: anything else would never match.
@@ -130,7 +130,7 @@ def _read_operator(
     compared = cast(tuple[Scalar | Template, ...], expected if isinstance(expected, tuple) else (expected,))
     if operator.compares.equality and not all(_can_be(value, left, one) for one in compared):
         return None
-    return Comparison(left, word, expected, loosely)
+    return Comparison(left, word, expected, loosely, section.line_of(name))
 
 
 def _read_expected(

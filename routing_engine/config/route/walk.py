@@ -63,12 +63,18 @@ def _of_prompts(prompts: Iterable[Prompt]) -> Iterator[Operand]:
 
 def of_condition(condition: Condition | None) -> Iterator[Operand]:
     """Return the left sides of a condition."""
+    for test in comparisons_in(condition):
+        yield test.left
+        yield from test.expected.operands if isinstance(test.expected, Template) else ()
+
+
+def comparisons_in(condition: Condition | None) -> Iterator[Comparison]:
+    """Return the comparisons of a condition."""
     if isinstance(condition, Comparison):
-        yield condition.left
-        yield from condition.expected.operands if isinstance(condition.expected, Template) else ()
+        yield condition
     elif condition is not None:
         for part in condition.conditions:
-            yield from of_condition(part)
+            yield from comparisons_in(part)
 
 
 def actions_of(route: Route) -> Iterator[Action]:

@@ -6,10 +6,19 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
 from routing_engine.config.examples import Example
+from routing_engine.config.lint.coverage import Ladder, hidden_rules
+from routing_engine.config.lint.spaces import KnownValues
 from routing_engine.config.route.read import RouteFile
-from routing_engine.config.route.walk import actions_of, branches_of, operands_of, operands_of_rule, rules_of
+from routing_engine.config.route.walk import (
+    actions_of,
+    branches_of,
+    comparisons_in,
+    operands_of,
+    operands_of_rule,
+    rules_of,
+)
 from routing_engine.core.destinations import WRITTEN
-from routing_engine.core.model import Action, Comparison, Condition, Route, Rule, Source
+from routing_engine.core.model import Action, Record, Route, Rule, Source
 from routing_engine.errors import Problem
 from routing_engine.settings.integration import IntegrationFacts, Model
 from routing_engine.settings.yaml_reader import suggest
@@ -27,9 +36,8 @@ def lint(
     `proven` are the (source, rule) pairs that examples came to, if they ran; `now` is the site's time without a zone.
     """
     route = found.route
-    remarks = [*_of_route(file, found), *_hidden_rules(file, route.rules)]
+    remarks = [*_of_route(file, found), *_hidden_rules(file, found)]
     for source in route.sources:
-        remarks += _hidden_rules(file, source.rules)
         remarks += _unmapped_fields(file, source, integrations)
         remarks += _unmapped_answers(file, source, found.examples, integrations)
     lines = {id(rule.act): rule.line for rule in rules_of(route)}
@@ -78,37 +86,27 @@ def _is_sure(action: Action) -> bool:
     return any(not to.target.operands and not WRITTEN[to.kind].is_looked_up for to in branches_of(action.to))
 
 
-def _hidden_rules(file: str, rules: tuple[Rule, ...]) -> Iterator[Problem]:
-    for position, rule in enumerate(rules):
-        # A rule that sleeps, or will one day, hides nothing for good.
-        always = (one for one in rules[:position] if not one.disabled and one.until is None)
-        # A rule needs no more than another: whoever fulfils the second has fulfilled the first.
-        hiding = next((one for one in always if _needs(one.when) <= _needs(rule.when)), None)
-        if hiding is not None and not rule.disabled:
-            yield Problem(
-                file,
-                rule.line,
-                f"the rule '{rule.name}' can never fire: '{hiding.name}' (line {hiding.line}) takes all its calls",
-                "put it above that rule, or remove it",
-            )
+def _hidden_rules(file: str, found: RouteFile) -> Iterator[Problem]:
+    route = found.route
+    known = KnownValues(route.site, route.inputs)
+    yield from hidden_rules(Ladder(file, route.rules, known))
+    for source in route.sources:
+        ladder = Ladder(file, (*route.rules, *source.rules), known, len(route.rules), _lists(source, found.examples))
+        yield from hidden_rules(ladder)
 
 
-def _needs(condition: Condition | None) -> frozenset[str]:
-    """Return what must hold, each condition as its text: a rule with fewer needs takes every call of one with more."""
-    if condition is None:
-        return frozenset()
-    # `any` and `none` count whole: taken apart they would seem to need more than they do.
-    if isinstance(condition, Comparison) or condition.join != "all":
-        return frozenset({_text(condition)})
-    return frozenset().union(*(_needs(part) for part in condition.conditions))
+def _lists(source: Source, examples: Collection[Example]) -> frozenset[str]:
+    """Return the fields of a source's records that something here shows to be lists."""
+    answers = (record for example in examples for record in records_of(example, source.name))
+    given = {name for record in answers for name, value in record.fields.items() if isinstance(value, tuple)}
+    tests = (test for rule in source.rules for test in comparisons_in(rule.when))
+    return frozenset(given | {test.left.name for test in tests if test.operator == "contains"})
 
 
-def _text(condition: Condition) -> str:
-    if isinstance(condition, Comparison):
-        # Compiled patterns are equal only as objects; their texts say what they match.
-        expected = getattr(condition.expected, "pattern", condition.expected)
-        return f"{condition.left} {condition.operator} {expected!r} {condition.loosely}"
-    return f"{condition.join}({', '.join(sorted(_text(part) for part in condition.conditions))})"
+def records_of(example: Example, source: str) -> tuple[Record, ...]:
+    """Return the records that an example gives a source; `down` and `none` are answers too, and have none."""
+    answer = example.records.get(source, ())
+    return answer if isinstance(answer, tuple) else ()
 
 
 def _unmapped_answers(
@@ -119,9 +117,7 @@ def _unmapped_answers(
     if model is None:
         return
     for example in examples:
-        answer = example.records.get(source.name, ())
-        # `down` and `none` are answers too, and have no fields.
-        given = {name for record in answer for name in record.fields} if isinstance(answer, tuple) else set[str]()
+        given = {name for record in records_of(example, source.name) for name in record.fields}
         for name in sorted(given - {*model.fields, "id"}):
             sentence = f"the example '{example.name}' gives '{name}', which the model '{model.name}' does not map"
             yield Problem(file, example.line, sentence, suggest(name, model.fields))
