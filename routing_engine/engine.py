@@ -45,12 +45,41 @@ if TYPE_CHECKING:
 LONGEST_SOURCE_S = 60.0
 
 
-def open_store(folder: Path) -> ConfigStore:
-    """Return the store of a configuration folder; nothing is read yet."""
+def open_store(folder: Path, plays: bool = True) -> ConfigStore:
+    """Return the store of a configuration folder; nothing is read yet. It `plays` the examples of routes, or not."""
     kinds = known_providers()
-    return ConfigStore(
-        folder, Readers(kinds, folder), partial(variable_of, folder), describe(kinds, folder), run_examples
-    )
+    readers, environment = Readers(kinds, folder), partial(variable_of, folder)
+    return ConfigStore(folder, readers, environment, describe(kinds, folder), run_examples if plays else None)
+
+
+@dataclass(frozen=True, slots=True)
+class EnginePart:
+    """What of the engine a process does: all of it, or a part beside others (`serve --workers`).
+
+    `workers` is how many others carry calls; 0: this one does all. `first`: what exists once is here. `speech` says
+    texts elsewhere.
+    """
+
+    workers: int = 0
+    first: bool = True
+    speech: Speech | None = None
+
+    @property
+    def carries(self) -> bool:
+        """Whether calls come to this process."""
+        return not self.workers or not self.first
+
+    def shares(self, configuration: Configuration) -> int:
+        """Return how many processes ask the systems, and so divide their limits."""
+        if not self.workers:
+            return 1
+        pulls = any(one.mirror is not None for one in configuration.integrations.values())
+        # What follows calls, answers programs or pulls is the first process.
+        asks = configuration.pbxs or configuration.settings.listeners.http is not None or pulls
+        return self.workers + bool(asks)
+
+
+WHOLE = EnginePart()
 
 
 class _Closes(Protocol):
@@ -69,6 +98,7 @@ class ActiveConfig:
     caching: CachingLookup
     lookup: Lookup
     speech: CommandSpeech | None
+    shares: int = 1
     calls: int = 0
 
     @property
@@ -78,31 +108,35 @@ class ActiveConfig:
 
 
 def activate(
-    before: ActiveConfig | None, configuration: Configuration, cache: Cache, publish: Publish | None = None
+    before: ActiveConfig | None,
+    configuration: Configuration,
+    cache: Cache,
+    publish: Publish | None = None,
+    part: EnginePart = WHOLE,
 ) -> ActiveConfig:
     """Open what a configuration needs; what did not change is kept from the one before.
 
     `publish` tells of every look-up; None where nobody wants to hear.
     """
-    providers, limiters = dict[str, Provider](), dict[str, Limiter]()
+    providers, limiters, shares = dict[str, Provider](), dict[str, Limiter](), part.shares(configuration)
     for name, found in configuration.integrations.items():
-        if before is not None and _is_unchanged(before, configuration, name):
+        if before is not None and before.shares == shares and _is_unchanged(before, configuration, name):
             # The limiter too: a system that was just spared must not be asked at once for a reload's sake.
             providers[name], limiters[name] = before.providers[name], before.limiters[name]
         else:
-            limiters[name] = Limiter(name, found.limits, time.monotonic)
+            limiters[name] = Limiter(name, found.limits.shared(shares), time.monotonic)
             providers[name] = open_provider(found, configuration.settings, limiters[name])
-    _start_mirrors(configuration, providers)
+    _start_mirrors(configuration, providers, part.first)
     live = search(configuration, providers, _lookup_limiters(providers, limiters))
     timeout_s = configuration.settings.defaults.timeout_s or LONGEST_SOURCE_S
     caching = _caching(live, cache, _fingerprints(configuration), publish, timeout_s)
     # Twice around: inside, what the system itself answers; outside, what the cache answers in its place.
     lookup = caching if publish is None else ObservedLookup(caching, publish, time.monotonic, hears="kept")
-    speech = _speech(before, configuration)
+    speech = _speech(before, configuration) if part.first else None
     if speech is not None:
         # Before a call needs them: a synthesiser may take longer than a caller bears.
         speech.prepare(_fixed_texts(configuration))
-    return ActiveConfig(configuration, providers, limiters, live, caching, lookup, speech)
+    return ActiveConfig(configuration, providers, limiters, live, caching, lookup, speech, shares)
 
 
 def _caching(
@@ -178,15 +212,15 @@ def _systems(active: ActiveConfig) -> Iterator[tuple[str, Provider]]:
         yield name, mirrors[name].live if name in mirrors else provider
 
 
-def _start_mirrors(configuration: Configuration, providers: Mapping[str, Provider]) -> None:
-    """Let mirrors pull, and tell them what the routes search."""
+def _start_mirrors(configuration: Configuration, providers: Mapping[str, Provider], pull: bool) -> None:
+    """Tell mirrors what the routes search, and let them pull where that is done here."""
     # First what is searched, then the pull: the index gets its columns with the first record.
     if not (mirrors := _mirrors(providers)):
         return
     for source in (source for route in configuration.routes.values() for source in route.sources):
         if source.integration in mirrors:
             mirrors[source.integration].search_in(source.model, source.field, source.by_caller)
-    for mirror in mirrors.values():
+    for mirror in mirrors.values() if pull else ():
         mirror.start()
 
 

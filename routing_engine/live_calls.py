@@ -21,9 +21,9 @@ from routing_engine.core.events import (
     LookedUp,
     Reading,
 )
-from routing_engine.core.ports import Channel, Lookup
+from routing_engine.core.ports import Channel, Lookup, Speech
 from routing_engine.core.redact import visible
-from routing_engine.engine import ActiveConfig, activate, mirror_readings, new_call
+from routing_engine.engine import WHOLE, ActiveConfig, EnginePart, activate, mirror_readings, new_call
 from routing_engine.errors import CallerHungUp, ChannelError, traceback_frames
 from routing_engine.event_bus import EventBus
 from routing_engine.logger import Logger
@@ -49,8 +49,8 @@ class LiveCalls:
     `around` is asked for every call: what subscribers put there while the service starts counts.
     """
 
-    def __init__(self, events: EventBus, around: Sequence[Around] = ()) -> None:
-        self._events, self._around = events, around
+    def __init__(self, events: EventBus, around: Sequence[Around] = (), part: EnginePart = WHOLE) -> None:
+        self._events, self._around, self._part = events, around, part
         self._active: list[ActiveConfig] = []
         #: The answers that are kept, for all routes and whatever is reloaded.
         self.cache = Cache(CacheSettings().entries)
@@ -70,7 +70,7 @@ class LiveCalls:
         before = self.newest if self._active else None
         # Where nobody hears of look-ups, none pays for being observed.
         publish = self._events.publish if self._events.is_heard(LookedUp) else None
-        self._active.append(activate(before, configuration, self.cache, publish))
+        self._active.append(activate(before, configuration, self.cache, publish, self._part))
         names = tuple(configuration.routes), tuple(configuration.integrations)
         self._events.publish(ConfigurationTaken(configuration.revision, *names))
 
@@ -132,7 +132,9 @@ class LiveCalls:
         return channel, lookup
 
     def _speech(self, active: ActiveConfig) -> ObservedSpeech | None:
-        return ObservedSpeech(active.speech, self._events.publish) if active.speech is not None else None
+        speech: Speech | None = self._part.speech if active.configuration.speaks else None
+        speech = active.speech or speech
+        return ObservedSpeech(speech, self._events.publish) if speech is not None else None
 
     def _report(self, error: Exception) -> None:
         self._events.publish(EngineFault())

@@ -18,7 +18,7 @@ from routing_engine.config.engine_sections import LogSettings
 from routing_engine.config.load import Configuration
 from routing_engine.connections import AccessList
 from routing_engine.core.events import CallEnded, PersonDid, Reading
-from routing_engine.engine import ActiveConfig
+from routing_engine.engine import WHOLE, ActiveConfig, EnginePart
 from routing_engine.event_bus import EventBus
 from routing_engine.journal.writer import Journal
 from routing_engine.live_calls import Around
@@ -30,6 +30,7 @@ from routing_engine.settings.listeners import ListenerAddress
 from routing_engine.settings.paths import audit_folder
 from routing_engine.settings.stores import journal_place
 from routing_engine.storage.deed_log import DeedLog
+from routing_engine.workers.messages import Counted
 
 if TYPE_CHECKING:  # late: what few sites need
     from routing_engine.followed_calls import FollowedCalls
@@ -42,7 +43,9 @@ class Host:
     `configuration` is the one it starts with; `active` gives what calls are decided with, once there is one.
     `not_ready` says why no call would be taken now, "" when it would; `remark` what is wrong although calls are taken.
     Who has states for metrics adds to `readings`, who stands around each call to `around`, who listens to `addresses`,
-    by the name of the listener, who keeps numbers in memory to `forgets`.
+    by the name of the listener, who keeps numbers in memory to `forgets`. `part` is what this process does of the
+    engine: where workers carry the calls, `counted` hears what they count, and `refresh` is waited for before figures
+    are read.
     """
 
     configuration: Configuration
@@ -54,6 +57,9 @@ class Host:
     around: list[Around] = field(default_factory=list)
     addresses: dict[str, list[str]] = field(default_factory=dict)
     forgets: list[Callable[[str], Awaitable[None]]] = field(default_factory=list)
+    part: EnginePart = WHOLE
+    counted: list[Callable[[Counted], None]] = field(default_factory=list)
+    refresh: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
 
 def _change_nothing(configuration: Configuration) -> Sequence[str]:
@@ -88,8 +94,9 @@ async def open_metrics(host: Host) -> Subscriber | None:
     from routing_engine.metrics.listener import MetricsListener
     from routing_engine.metrics.meter import Meter
 
-    meter = Meter(__version__, host.readings)
-    meter.subscribe_to(host.events)
+    meter = Meter(__version__, host.readings, refresh=host.refresh)
+    host.counted.append(meter.tallies.add)
+    meter.subscribe_to(host.events, calls=host.part.carries)
     listener = MetricsListener(meter, host.not_ready, host.remark, access=access_to(address))
     await listener.listen(address.host, address.port)
     host.addresses["metrics"] = listener.addresses
@@ -111,7 +118,7 @@ def access_to(address: ListenerAddress) -> AccessList:
 async def open_spans(host: Host) -> Subscriber | None:
     """Make traces, where the environment names a collector."""
     traces = open_traces(variables_of(host.configuration.settings.folder), __version__)
-    if traces is None:
+    if traces is None or not host.part.carries:
         return None
 
     def change(configuration: Configuration) -> Sequence[str]:
@@ -128,7 +135,8 @@ async def open_spans(host: Host) -> Subscriber | None:
 async def open_log(host: Host) -> Subscriber:
     """Write a line for each call."""
     call_log = _CallLog(host.configuration.settings.logging)
-    host.events.subscribe_at_once(CallEnded, call_log.call_ended)
+    if host.part.carries:
+        host.events.subscribe_at_once(CallEnded, call_log.call_ended)
     return Subscriber(call_log.change)
 
 
@@ -153,7 +161,7 @@ async def open_journal(host: Host) -> Subscriber:
     settings = host.configuration.settings
     wanted = settings.journal
     place = journal_place(wanted, settings.database, settings.folder)
-    journal = Journal(place, wanted, settings.region) if wanted.kept else None
+    journal = Journal(place, wanted, settings.region, keeps_up=host.part.first) if wanted.kept else None
 
     def change(configuration: Configuration) -> Sequence[str]:
         now = configuration.settings.journal
@@ -165,7 +173,8 @@ async def open_journal(host: Host) -> Subscriber:
     if journal is None:
         return Subscriber(change)
     await journal.open()  # before any call: one that ends while it opens would be lost with a crash
-    host.events.subscribe_at_once(CallEnded, journal.record)
+    if host.part.carries:
+        host.events.subscribe_at_once(CallEnded, journal.record)
     host.readings.append(lambda: _journal_readings(journal))
     return Subscriber(change, journal.close)
 

@@ -20,6 +20,9 @@ CONFIG_HELP = (
     "the configuration folder (default: $ROUTING_ENGINE_CONFIG, ./config, the current folder, /etc/routing-engine)"
 )
 
+#: More cores than that no PBX keeps busy.
+_MOST_WORKERS = 64
+
 
 def add_command(commands: Commands, name: str, gives: str) -> argparse.ArgumentParser:
     """Add a command that takes `--config` too: it is accepted before and after the command's name."""
@@ -42,6 +45,13 @@ def pair(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
     return name, value
+
+
+def worker_count(text: str) -> int:
+    """Return how many workers an argument asks for. Raises `ArgumentTypeError` for what is no such number."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_WORKERS):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 to {_MOST_WORKERS}")
+    return int(text)
 
 
 def print_json(value: Json) -> None:

@@ -9,12 +9,14 @@ import sys
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from routing_engine.cli.common import misuse
+from routing_engine.cli.common import misuse, worker_count
 
 #: systemd's names of units and state folders; nothing that means something in a unit.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}\Z", re.ASCII)
 #: Folders that the unit hides from the service.
 _HIDDEN = ("/home/", "/root/", "/run/user/")
+#: What the engine may take at most, and each worker beside it.
+_MEMORY_MB, _WORKER_MB = 512, 256
 _PLACES = {
     "routing-engine.service": "etc/systemd/system/{name}.service",
     "sysusers.conf": "etc/sysusers.d/routing-engine.conf",
@@ -32,6 +34,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="where the system is (default: /)")
     parser.add_argument("--program", type=Path, metavar="FILE", help="what the unit runs (default: this program)")
+    parser.add_argument(
+        "--workers", type=worker_count, default=1, metavar="N", help="how many processes carry the calls (default: 1)"
+    )
     parser.set_defaults(run=run, tells_refusal=False, configures=True)
 
 
@@ -44,6 +49,9 @@ def run(options: argparse.Namespace) -> int:
     if why := _unusable(program):
         return misuse(why)
     words = {"@NAME@": folder.name, "@FOLDER@": str(folder), "@PROGRAM@": str(program)}
+    workers = options.workers if options.workers > 1 else 0
+    words["@OPTIONS@"] = f" --workers {workers}" if workers else ""
+    words["@MEMORY@"] = str(_MEMORY_MB + workers * _WORKER_MB)
     with as_file(files("routing_engine") / "starter" / "systemd") as shipped:
         for source, place in _PLACES.items():
             text = (shipped / source).read_text()

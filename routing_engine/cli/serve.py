@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
+from routing_engine.cli.common import misuse, worker_count
 from routing_engine.engine import open_store
 from routing_engine.errors import ConfigError
 from routing_engine.logger import set_up_log
@@ -19,17 +20,35 @@ from routing_engine.service import Service
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
+    more = "carry the calls in N processes on one port, for a machine with as many cores (default: in this one)"
+    parser.add_argument("--workers", type=worker_count, default=1, metavar="N", help=more)
+    # How this program begins each of them.
+    parser.add_argument("--worker", default="", help=argparse.SUPPRESS)
     parser.set_defaults(run=run, tells_refusal=False)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
+    if options.worker:
+        return _be_worker(options)
     store = open_store(options.config)
     configuration = store.start()
     # As the configuration in force wants it: the last good one, where the folder is broken.
     set_up_log(configuration.settings.logging.level, configuration.settings.logging.format)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(Service(store)))
+        return runner.run(_serve(Service(store, workers=options.workers if options.workers > 1 else 0)))
+
+
+def _be_worker(options: argparse.Namespace) -> int:
+    from routing_engine.worker_service import WorkerFiles, run_worker  # late: the first process has no use for it
+
+    try:
+        files = WorkerFiles.named(options.worker)
+    except ValueError:
+        return misuse("--worker is how 'serve --workers' begins its processes; use that")
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(run_worker(options.config, files))
+    return 0
 
 
 async def _serve(service: Service) -> int:

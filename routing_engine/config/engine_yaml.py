@@ -27,7 +27,7 @@ from routing_engine.config.engine_sections import (
     ServiceLimits,
 )
 from routing_engine.config.folder import FolderTexts, UnreadableFile, read_engine_file
-from routing_engine.config.number_lists import NAMED_LISTS, NumberListKeys, make_lists
+from routing_engine.config.number_lists import NAMED_LISTS, KeptLists, NumberListKeys, make_lists
 from routing_engine.connections import THIS_MACHINE, is_loopback
 from routing_engine.core.destinations import dialplan_places, places_in
 from routing_engine.core.model import Site
@@ -270,11 +270,13 @@ def read_settings(
     now: datetime | None = None,
     folder: Path = Path(),
     lenient: bool = False,
+    kept: KeptLists | None = None,
 ) -> EngineSettings | None:
     """Read engine.yaml; None when there is any problem, and `notes` then holds all of them.
 
     `texts` are all files of the folder by name: calendars and lists are read from some. `now` says which years of
-    calendar files are worked out. `lenient`: what needs a secret that is gone is down, and a remark says so.
+    calendar files are worked out. `lenient`: what needs a secret that is gone is down, and a remark says so. `kept` has
+    the lists as they were read the last time.
     """
     section = read_yaml(text, notes)
     if section is None:
@@ -285,7 +287,7 @@ def read_settings(
         notes.problems[:] = [one for one in notes.problems if one not in gone]
         written = _without_secrets(section, written)
     calendars = make_calendars(written.calendars, texts or {}, written.timezone, now or datetime.now(), notes)
-    lists = make_lists(written.lists, texts or {}, written.region, notes)
+    lists = make_lists(written.lists, texts or {}, written.region, notes, kept)
     # Whole or not at all: a list that was read by half would let callers through.
     if notes.problems:
         return None

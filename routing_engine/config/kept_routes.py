@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from routing_engine.config.examples import leads_on
 from routing_engine.config.folder import UnreadableFile
+from routing_engine.config.number_lists import KeptLists
 from routing_engine.config.route.read import RouteFile
 from routing_engine.config.route.walk import rules_of
 from routing_engine.core.model import Decision, Site
@@ -44,6 +45,8 @@ class KeptRoutes:
     `get` and `put` each. What is put in a reading that fails is kept as well: it had no problem of its own.
     """
 
+    #: The lists that routes ask, for the same reason.
+    lists: KeptLists = field(default_factory=KeptLists)
     _about: About | None = None
     _names: frozenset[str] = frozenset()
     _same_names: bool = False

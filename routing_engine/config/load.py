@@ -243,7 +243,7 @@ class _FolderReader:
         settings = (
             None
             if text is None
-            else read_settings(text, notes, self.snapshot.texts, self.now, self.folder, self.lenient)
+            else read_settings(text, notes, self.snapshot.texts, self.now, self.folder, self.lenient, self.kept.lists)
         )
         self.problems += notes.problems
         return settings

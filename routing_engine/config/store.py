@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,6 +40,14 @@ _NO_ROUTE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class FolderInForce:
+    """The texts that a configuration was made of, for others to make the same. `lenient` is as for `configure`."""
+
+    texts: FolderTexts
+    lenient: bool = False
+
+
 class ConfigStore:
     """The configuration in force; calls under way keep the one they began with. Safe to use from several threads.
 
@@ -60,6 +69,9 @@ class ConfigStore:
         self._lock = threading.Lock()
         self._files, self._kept = KnownFiles(), KeptRoutes()
         self._in_force: Configuration | None = None
+        self._lenient = False
+        #: Is shown every folder before it is in force, in whatever thread reads it; may raise `ConfigError`.
+        self.agree: Callable[[FolderInForce], None] = lambda folder: None
         self._good: FolderTexts | None = None
         self._seen = signature(folder)
         self._tried = "", ""
@@ -77,6 +89,11 @@ class ConfigStore:
             raise ConfigError([Problem(str(self.folder), 0, "no configuration has been loaded", "load it first")])
         return self._in_force
 
+    @property
+    def texts_in_force(self) -> FolderInForce:
+        """What `in_force` was made of."""
+        return FolderInForce(self._good or FolderTexts({}, "", ""), self._lenient)
+
     def load(self, examples: bool = True, needs_routes: bool = False) -> Configuration:
         """Read the folder and put it in force, whole. Raises `ConfigError`; what was in force then stays.
 
@@ -91,13 +108,14 @@ class ConfigStore:
                 found = self._configure(snapshot, examples)
                 if needs_routes and not found.routes and found.settings.listeners.take_calls:
                     raise ConfigError([Problem(os.path.abspath(self.folder), 0, *_NO_ROUTE)])
+                self.agree(FolderInForce(snapshot))
             except ConfigError as error:
                 self._switch_last_good(snapshot)
                 self._refuse(error)
                 raise
             if self._good is None or snapshot.revision != self._good.revision:
                 self._since = self._now()
-            self._in_force, self._good, self.refusal = found, snapshot, None
+            self._in_force, self._good, self.refusal, self._lenient = found, snapshot, None, False
             return found
 
     def start(self, examples: bool = True) -> Configuration:
@@ -127,6 +145,14 @@ class ConfigStore:
         """
         snapshot = read_folder(self.folder)
         return configure_integrations(snapshot, self._providers, self._environment, self.folder, self._describe, name)
+
+    def prepare(self, folder: FolderInForce) -> Configuration:
+        """Return what another process puts in force; nothing is put in force here. Raises `ConfigError`.
+
+        That one has played the examples already.
+        """
+        with self._lock:
+            return self._configure(folder.texts, examples=False, lenient=folder.lenient)
 
     def _configure(self, snapshot: FolderTexts, examples: bool, lenient: bool = False) -> Configuration:
         return configure(
@@ -179,7 +205,7 @@ class ConfigStore:
             sentence = f"the last good configuration (revision {kept.number}, of engine {kept.version}) is no help"
             remedy = f"its first problem: {worse.problems[0]}"
             raise ConfigError([*error.problems, Problem(str(self.revisions.path), 0, sentence, remedy)]) from error
-        self._in_force, self._good, self._since = found, texts, kept.at
+        self._in_force, self._good, self._since, self._lenient = found, texts, kept.at, True
         self._refuse(error)
         return found
 
@@ -210,7 +236,10 @@ class ConfigStore:
             return
         texts = {name: text for name, text in self._good.texts.items() if not name.startswith(STATE + "/")}
         switched = replace(self._good, texts={**texts, **broken.under(STATE)})
-        self._in_force, self._good = self._configure(switched, examples=False, lenient=True), switched
+        found = self._configure(switched, examples=False, lenient=True)
+        with suppress(ConfigError):  # what is in force stays so with all of them
+            self.agree(FolderInForce(switched, lenient=True))
+            self._in_force, self._good, self._lenient = found, switched, True
 
     def reload(self) -> Configuration:
         """Read the folder anew, whether it has changed or not: whole, or `ConfigError` and the last good one stays."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -36,10 +36,34 @@ _TOO_SHORT = EntryFault(
 class NumberSet:
     """One side of a list: lines in E.164, beginnings of lines, and whether callers without a number belong to it."""
 
-    lines: frozenset[str] = frozenset()
-    prefixes: frozenset[str] = frozenset()
+    lines: Set[str] = frozenset()
+    prefixes: Set[str] = frozenset()
     anonymous: bool = False
     lengths: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, entries: Iterable[str]) -> NumberSet:
+        """Return those of entries, as `read_entry` returns them."""
+        lines, prefixes, anonymous = set[str](), set[str](), False
+        for entry in entries:
+            # One set, and no copy of it: a million numbers take 130 MB so.
+            if entry[0] == "a":
+                anonymous = True
+            elif entry[-1] == "*":
+                prefixes.add(entry[:-1])
+            else:
+                lines.add(entry)
+        return cls(lines, prefixes, anonymous, tuple(sorted({len(prefix) for prefix in prefixes})))
+
+    @classmethod
+    def together(cls, sets: Sequence[NumberSet]) -> NumberSet:
+        """Return what is in any of these."""
+        if len(sets) == 1:
+            return sets[0]
+        lines = frozenset[str]().union(*(one.lines for one in sets))
+        prefixes = frozenset[str]().union(*(one.prefixes for one in sets))
+        lengths = tuple(sorted({length for one in sets for length in one.lengths}))
+        return cls(lines, prefixes, any(one.anonymous for one in sets), lengths)
 
     def hold(self, number: Number | None) -> bool:
         """Return whether a caller is among them: a look into two sets, however many there are."""
@@ -62,14 +86,6 @@ class CallerList:
         if self.allowed.hold(number):
             return "allowed"
         return "blocked" if self.blocked.hold(number) else "unlisted"
-
-
-def gather(entries: Iterable[str]) -> NumberSet:
-    """Return one side of a list, made of what `read_entry` returns."""
-    every = frozenset(entries)
-    prefixes = frozenset(entry[:-1] for entry in every if entry.endswith("*"))
-    lines = frozenset(entry for entry in every if entry[0] in "+0123456789" and not entry.endswith("*"))
-    return NumberSet(lines, prefixes, ANONYMOUS in every, tuple(sorted({len(prefix) for prefix in prefixes})))
 
 
 def read_entry(text: str, region: str) -> str | EntryFault:

@@ -43,6 +43,11 @@ Plus: TypeAlias = Literal["", "expected", "missing"]
 _PLACEHOLDER = re.compile(r"\+?(?:0+|266696687|86282452253)\Z", re.ASCII)
 #: Zeros behind a country code, as `+1 000-000-0000`: nobody's number.
 _NOTHING_BEHIND = re.compile(r"\+[1-9][0-9]{0,2}0{7,}\Z", re.ASCII)
+_ZEROS = "0000000"
+#: The two of them that look like a number of some country.
+_SPELLED = frozenset(("+266696687", "+86282452253"))
+#: Long enough for no extension, and nothing in it that somebody has written for people.
+_PLAIN = re.compile(r"\+[1-9][0-9]{7,14}\Z", re.ASCII)
 #: Argentina's 9 behind +54 marks a mobile, Mexico's 1 behind +52 did so until 2019. Neither belongs to the line:
 #: carriers and CRMs mix both ways of writing it.
 _MOBILE_MARK = re.compile(r"(\+54)9([0-9]{10})\Z|(\+52)1([0-9]{10})\Z", re.ASCII)
@@ -147,6 +152,16 @@ def read_line(text: str, region: str) -> str | None:
         return None
     parsed = None if _is_e164(digits) else _parse(digits, region)
     return _line(digits if parsed is None else _e164(parsed))
+
+
+def plain_line(text: str) -> str | None:
+    """Return what `read_line` does of a text that is E.164 and nothing else; None where that must look closer.
+
+    For lists of a million numbers: a fifth of its time, and the text itself is the line.
+    """
+    if not _PLAIN.match(text) or text.endswith(_ZEROS) or text in _SPELLED:
+        return None
+    return _line(text) if _is_e164(text) else None
 
 
 def _line(e164: str) -> str:

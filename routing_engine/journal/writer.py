@@ -62,7 +62,10 @@ class RowStore(Protocol):
 
 
 class Journal:
-    """`open` it, `record` every call, `close` it. Whatever the disk does, none of these raises."""
+    """`open` it, `record` every call, `close` it. Whatever the disk does, none of these raises.
+
+    `keeps_up`: it deletes what is too old; of several processes with one journal one does.
+    """
 
     def __init__(
         self,
@@ -70,12 +73,13 @@ class Journal:
         settings: JournalSettings,
         region: str = "",
         *,
+        keeps_up: bool = True,
         most_waiting: int = MOST_WAITING,
         retry_s: float = RETRY_S,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._place = place
+        self._place, self._keeps_up = place, keeps_up
         self._most_waiting, self._retry_s, self._now = most_waiting, retry_s, now
         self._doubt = ClockDoubt(monotonic)
         self.change(settings, region)
@@ -187,6 +191,8 @@ class Journal:
         store.close()
 
     def _rest_s(self) -> float:
+        if not self._keeps_up:
+            return self._retry_s if self._down else _UPKEEP_S
         return self._retry_s if self._down else min(max(0.0, self._upkeep_at - self._now()), _UPKEEP_S)
 
     def _try_open(self, store: RowStore) -> None:
@@ -276,7 +282,7 @@ class Journal:
     def _keep_up(self, store: RowStore) -> None:
         """Delete what is older than it may be, or too much: some calls at a time, so that new ones do not wait."""
         now = self._now()
-        if self._down or (now < self._upkeep_at and self._upkeep_after > 0):
+        if not self._keeps_up or self._down or (now < self._upkeep_at and self._upkeep_after > 0):
             return
         keep_ms = self._settings.keep_days * _DAY_MS
         try:

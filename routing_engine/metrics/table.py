@@ -48,17 +48,21 @@ _SPEECH = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One row. `buckets` are the upper bounds of a histogram, in seconds."""
+    """One row. `buckets` are the upper bounds of a histogram, in seconds.
+
+    `adds`: what several processes say of a state is added up; of others the most counts, such as 1 for a breaker.
+    """
 
     name: str
     kind: Kind
     labels: tuple[str, ...]
     help: str
     buckets: tuple[float, ...] = ()
+    adds: bool = False
 
 
-def _row(name: str, kind: Kind, labels: str, text: str, buckets: tuple[float, ...] = ()) -> Metric:
-    return Metric(PREFIX + name, kind, tuple(labels.split()), text, buckets)
+def _row(name: str, kind: Kind, labels: str, text: str, buckets: tuple[float, ...] = (), adds: bool = False) -> Metric:
+    return Metric(PREFIX + name, kind, tuple(labels.split()), text, buckets, adds or kind == "counter")
 
 
 METRICS: Mapping[str, Metric] = {
@@ -66,7 +70,7 @@ METRICS: Mapping[str, Metric] = {
     for one in (
         _row("calls_total", "counter", "route reason", "Calls that got their destination."),
         _row("calls_abandoned_total", "counter", "route cause", "Calls that were over before their decision."),
-        _row("calls_in_progress", "gauge", "", "Calls that are being carried now."),
+        _row("calls_in_progress", "gauge", "", "Calls that are being carried now.", adds=True),
         _row("connections_refused_total", "counter", "", "FastAGI connections that were refused at limits.sessions."),
         _row("call_duration_seconds", "histogram", "route", "From the first byte of a call to its decision.", _CALL),
         _row("caller_waited_seconds", "histogram", "route", "What a caller waited for the look-ups of a call.", _BORNE),
@@ -79,12 +83,12 @@ METRICS: Mapping[str, Metric] = {
         _row("cached_answer_age_seconds", "histogram", "origin", "The age of answers that were not live.", _AGE),
         _row("source_down", "gauge", "integration model", "1 while a source does not answer."),
         _row("breaker_open", "gauge", "integration", "1 while an integration is spared after failures in a row."),
-        _row("cache_entries", "gauge", "", "Answers that are kept in the cache."),
+        _row("cache_entries", "gauge", "", "Answers that are kept in the cache.", adds=True),
         _row("mirror_records", "gauge", "integration model", "Records that a mirror holds."),
         _row("mirror_age_seconds", "gauge", "integration model", "How old the records of a mirror are."),
         _row("mirror_full_timestamp_seconds", "gauge", "integration model", "When all records were last pulled."),
         _row("mirror_failing", "gauge", "integration model", "1 while the pulls of a mirror fail."),
-        _row("journal_waiting", "gauge", "", "Calls that are not on the disk yet."),
+        _row("journal_waiting", "gauge", "", "Calls that are not on the disk yet.", adds=True),
         _row("journal_lost_total", "counter", "", "Calls that will never be in the journal."),
         _row("journal_down", "gauge", "", "1 while the journal cannot be written."),
         _row("database_waiting", "gauge", "", "Changes of calls that are not in the database yet."),
@@ -114,6 +118,8 @@ METRICS: Mapping[str, Metric] = {
         _row("configuration_loaded_timestamp_seconds", "gauge", "", "When the configuration in force was taken."),
         _row("configuration_info", "info", "revision", "The configuration in force."),
         _row("build_info", "info", "version", "The version of the engine."),
+        _row("workers", "gauge", "", "Processes that carry calls now, of those of serve --workers."),
+        _row("worker_deaths_total", "counter", "", "Processes that carried calls and ended without being told."),
         _row("ready", "gauge", "", "1 while /ready answers 200."),
         _row("errors_total", "counter", "", "Faults of the engine itself, each with a call.error in the log."),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -122,6 +122,23 @@ class RateLimits:
     pause_s: float = 5.0
     per_minute: int | None = None
     burst: int | None = None
+
+    def shared(self, by: int) -> RateLimits:
+        """Return what one of so many processes may do, for all of them to keep the limits together.
+
+        None of them does without: one request at a time and a minute are its own in any case.
+        """
+        return (
+            self
+            if by < 2
+            else replace(
+                self,
+                at_a_time=max(1, self.at_a_time // by),
+                per_second=None if self.per_second is None else self.per_second / by,
+                per_minute=None if self.per_minute is None else max(1, self.per_minute // by),
+                burst=None if self.burst is None else max(1, self.burst // by),
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,13 +60,14 @@ class Engine:
 
     @classmethod
     @asynccontextmanager
-    async def serving(cls, folder: Path, *program: str | Path) -> AsyncIterator[Engine]:
+    async def serving(cls, folder: Path, *program: str | Path, workers: int = 1) -> AsyncIterator[Engine]:
         """An engine with this configuration, ready; it is ended by force afterwards unless it has ended before.
 
         `program` starts it in another way than an operator does.
         """
+        options = ("--workers", str(workers)) if workers > 1 else ()
         process = await asyncio.create_subprocess_exec(
-            *(program or (PROGRAM,)), "--config", folder, "serve", stderr=subprocess.PIPE, limit=2**22
+            *(program or (PROGRAM,)), "--config", folder, "serve", *options, stderr=subprocess.PIPE, limit=2**22
         )
         engine = cls(process, folder)
         try:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from routing_engine.config.engine_yaml import read_part
 from routing_engine.config.folder import UnreadableFile
-from routing_engine.config.number_lists import make_lists, read_file
+from routing_engine.config.number_lists import KeptLists, make_lists, read_file
 from routing_engine.config.store import ConfigStore
 from routing_engine.core.model import NumberList
 from routing_engine.core.number_lists import EntryFault
@@ -52,6 +52,15 @@ def test_several_lists_may_share_a_file() -> None:
     lists, problems = read("lists: {a: {block: lists/x.txt}, b: {allow: lists/x.txt}}", x_txt="anonymous\nbad")
     assert [verdicts(lists, name, "")[0] for name in "ab"] == ["blocked", "allowed"]
     assert len(problems) == 1
+
+
+def test_a_file_that_did_not_change_is_not_read_again() -> None:
+    kept = KeptLists()
+    first = kept.read("lists/a.txt", ANNA, "AT")
+    assert kept.read("lists/a.txt", ANNA, "AT") is first
+    assert kept.read("lists/a.txt", ANNA, "DE") is not first
+    kept.forget_others([])
+    assert kept.read("lists/a.txt", ANNA, "DE").numbers == first.numbers
 
 
 @pytest.mark.parametrize("engine", ["region: AT", "lists:", "lists: {}"])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from routing_engine.config.store import ConfigStore
-from routing_engine.errors import ConfigError
+from routing_engine.config.store import ConfigStore, FolderInForce
+from routing_engine.errors import ConfigError, Problem
 from routing_engine.rehearsal import run_examples
 
 from .folders import CRM, PROVIDERS, ROUTE, revision_of, write
@@ -133,6 +133,23 @@ def test_an_example_that_breaks_keeps_the_last_good_configuration(store: ConfigS
     with pytest.raises(ConfigError, match="the example 'a gold customer goes to the VIP queue' fails"):
         store.reload()
     assert store.in_force.routes["support"].sources
+
+
+def test_what_another_process_cannot_use_is_not_put_in_force(store: ConfigStore) -> None:
+    def refuse(_: FolderInForce) -> None:
+        raise ConfigError([Problem("routes/other.yaml", 1, "not here", "look at the worker")])
+
+    store.agree = refuse
+    (store.folder / "routes" / "other.yaml").write_text(OTHER)
+    with pytest.raises(ConfigError, match="not here"):
+        store.reload()
+    assert queue(store) != "other"
+
+
+def test_another_process_makes_the_same_of_what_is_in_force(store: ConfigStore) -> None:
+    other = ConfigStore(store.folder, PROVIDERS, {"TOKEN": "hunter2"}.get)
+    made = other.prepare(store.texts_in_force)
+    assert (made.revision, sorted(made.routes)) == (store.in_force.revision, sorted(store.in_force.routes))
 
 
 def test_an_empty_file_is_a_broken_one(store: ConfigStore) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing_engine.core.number_lists import CallerList, EntryFault, NumberSet, gather, read_entry
-from routing_engine.core.phone import read_number
+from routing_engine.core.number_lists import CallerList, EntryFault, NumberSet, read_entry
+from routing_engine.core.phone import plain_line, read_line, read_number
 
 ENTRIES = [
     ("+436641234567", "+436641234567"),
@@ -60,7 +60,7 @@ def test_what_is_no_entry_says_why_and_what_to_do_without_showing_it(text: str, 
 
 
 def callers(block: str = "", allow: str = "") -> CallerList:
-    return CallerList(gather(block.split()), gather(allow.split()))
+    return CallerList(NumberSet.of(block.split()), NumberSet.of(allow.split()))
 
 
 #: Who is blocked, who is allowed, who calls, and what the caller is.
@@ -93,7 +93,7 @@ def test_allowed_wins_over_blocked(block: str, allow: str, caller: str, verdict:
 
 def test_a_list_of_nobody_says_nothing_about_anybody() -> None:
     assert CallerList().verdict(None) == CallerList().verdict(read_number("100", "AT")) == "unlisted"
-    assert gather(()) == NumberSet()
+    assert NumberSet.of(()) == NumberSet()
 
 
 LINES = st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True)
@@ -103,11 +103,28 @@ LINES = st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True)
 def test_prefixes_hold_what_begins_with_them_and_nothing_else(
     lines: list[str], prefixes: list[str], asked: str
 ) -> None:
-    entries = gather([*lines, *(f"{prefix[:6]}*" for prefix in prefixes)])
+    entries = NumberSet.of([*lines, *(f"{prefix[:6]}*" for prefix in prefixes)])
     number = read_number(asked, "AT")
     assert number is not None
     expected = number.e164 in lines or any(number.e164.startswith(prefix[:6]) for prefix in prefixes)
     assert entries.hold(number) is expected
+
+
+def test_numbers_of_several_files_are_one_side() -> None:
+    both = NumberSet.together([NumberSet.of(["+436641234567", "+4390*"]), NumberSet.of(["anonymous", "+4390123*"])])
+    assert both == NumberSet.of(["+436641234567", "+4390*", "+4390123*", "anonymous"])
+
+
+@pytest.mark.parametrize(
+    "text", ["+266696687", "+86282452253", "+10000000000", "+43 664 1234567", "100", "+4306641234567"]
+)
+def test_what_is_no_plain_number_is_looked_at_closer(text: str) -> None:
+    assert plain_line(text) is None
+
+
+@given(LINES)
+def test_a_plain_number_is_read_as_every_other_text(text: str) -> None:
+    assert plain_line(text) in (None, read_line(text, "AT"))
 
 
 @given(st.text(max_size=40), st.sampled_from(["", "AT", "US"]))
@@ -118,4 +135,4 @@ def test_any_text_is_an_entry_or_a_fault_and_the_caller_of_that_text_is_in_the_l
         return
     caller = read_number(text, region)
     if caller is not None:
-        assert gather([entry]).hold(caller)
+        assert NumberSet.of([entry]).hold(caller)

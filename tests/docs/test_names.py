@@ -195,7 +195,8 @@ def options_of(parser: argparse.ArgumentParser) -> set[str]:
     """Options as the reference writes them: the long name and what it takes, `--input D`; or the argument, `ROUTE`."""
     found = set()
     for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
+        # What has no help is how the program calls itself.
+        if isinstance(action, argparse._SubParsersAction) or action.help == argparse.SUPPRESS:
             continue
         metavar = action.metavar or (action.dest.upper() if action.nargs != 0 else "")
         name = next((one for one in action.option_strings if one.startswith("--")), "")

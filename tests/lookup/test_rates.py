@@ -42,3 +42,10 @@ def test_requests_without_a_burst_are_spread_evenly() -> None:
 def test_a_rest_fills_the_burst_and_no_more() -> None:
     (bucket,) = buckets_of(RateLimits(per_second=5, burst=2), 0.0)
     assert [bucket.take(100.0) for _ in range(3)] == [0, 0, pytest.approx(0.2)]
+
+
+def test_processes_keep_limits_together_and_none_does_without() -> None:
+    limits = RateLimits(at_a_time=10, per_second=6.0, per_minute=100, burst=9)
+    assert limits.shared(3) == RateLimits(at_a_time=3, per_second=2.0, per_minute=33, burst=3)
+    assert limits.shared(1) is limits
+    assert RateLimits(at_a_time=1, per_minute=1).shared(4) == RateLimits(at_a_time=1, per_minute=1)

@@ -54,6 +54,8 @@ STATES = (
     Reading("deliveries_dead", 1, ("crm",)),
     Reading("delivery_target_down", 0, ("crm",)),
     Reading("recordings_pending", 2, ("crm",)),
+    Reading("workers", 2),
+    Reading("worker_deaths_total", 1),
     Reading("ready", 1),
 )
 

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast
 
 from routing_engine.channels.agi.channel import AgiChannel, SharedFacts
 from routing_engine.channels.agi.live_state import EXTENSION_STATE
@@ -236,18 +236,42 @@ def _warn_of_refused(count: int, addresses: Sequence[str], why: Sequence[str]) -
     _log.warning("agi.refused", count=count, addresses=addresses, why=why)
 
 
-class AgiServer:
-    """Listens for FastAGI and hands each call to `handler`."""
+class SessionPlaces(Protocol):
+    """Counts the sessions of several processes, whose limit holds for all of them together."""
 
-    def __init__(self, handler: Handler, settings: AgiSettings) -> None:
-        self._handler = handler
+    def others(self) -> int:
+        """Return how many the others have."""
+
+    def tell(self, taken: int) -> None:
+        """Let the others know how many this one has."""
+
+
+class _OwnPlaces:
+    """Keeps `SessionPlaces` where there is one process."""
+
+    def others(self) -> int:
+        return 0
+
+    def tell(self, taken: int) -> None:
+        pass
+
+
+#: So many connections are taken at a time where others listen on the same socket: the rest is for who is free.
+_TAKEN_AT_ONCE = 2
+
+
+class AgiServer:
+    """Listens for FastAGI and hands each call to `handler`. `places` counts the sessions of other processes."""
+
+    def __init__(self, handler: Handler, settings: AgiSettings, places: SessionPlaces | None = None) -> None:
+        self._handler, self._places = handler, places or _OwnPlaces()
         self.buffer = memoryview(bytearray(_RECEIVE))
         self._sessions: set[_AgiConnection] = set()
         #: Those whose call has not begun, the oldest first.
         self._waiting: dict[_AgiConnection, None] = {}
         self._refusals = RefusedConnections(_warn_of_refused)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._stopping = False
         self.change(settings)
 
@@ -269,19 +293,28 @@ class AgiServer:
     async def listen(self, host: str, port: int) -> None:
         """Open the listener. Raises `OSError` when the address is taken or not ours."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _AgiConnection(self), host, port, backlog=1024)
+        self._servers = [await loop.create_server(lambda: _AgiConnection(self), host, port, backlog=1024)]
+
+    async def listen_on(self, sockets: Sequence[socket.socket], backlog: int) -> None:
+        """Take connections from sockets that other processes have, too. Raises `OSError`."""
+        loop = asyncio.get_running_loop()
+        for one in sockets:
+            # The loop takes as many connections at once as may wait: one process would have them all.
+            server = await loop.create_server(lambda: _AgiConnection(self), sock=one, backlog=_TAKEN_AT_ONCE)
+            self._servers.append(server)
+            one.listen(backlog)
 
     @property
     def addresses(self) -> list[str]:
         """Where we listen, as `host:port`."""
-        sockets = self._server.sockets if self._server is not None else ()
-        return ["{}:{}".format(*socket.getsockname()[:2]) for socket in sockets]
+        sockets = (one for server in self._servers for one in server.sockets)
+        return ["{}:{}".format(*one.getsockname()[:2]) for one in sockets]
 
     async def stop(self, drain_s: float) -> int:
         """Take no new calls, let those under way finish for `drain_s`, then end the rest; give how many those were."""
         self._stopping = True
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for session in tuple(self._sessions):
             if session.task is None:
                 session.close()  # its call has not begun: the dialplan asks the next engine
@@ -312,7 +345,7 @@ class AgiServer:
         if self._stopping or not self.settings.access.admits(session.host):
             self._refusals.note(session.host, "the engine stops" if self._stopping else "not in 'allow'")
             return False
-        if len(self._sessions) >= self.settings.sessions:
+        if len(self._sessions) + self._places.others() >= self.settings.sessions:
             silent = next(iter(self._waiting), None)
             self._refusals.note((silent or session).host, "silent while all places were taken" if silent else _FULL)
             if silent is None:
@@ -320,6 +353,7 @@ class AgiServer:
             self.forget(silent)
             silent.abort()
         self._sessions.add(session)
+        self._places.tell(len(self._sessions))
         self._waiting[session] = None
         return True
 
@@ -340,6 +374,7 @@ class AgiServer:
     def forget(self, session: _AgiConnection) -> None:
         """Strike a closed connection off the books."""
         self._sessions.discard(session)
+        self._places.tell(len(self._sessions))
         self._waiting.pop(session, None)
 
     async def _carry(self, session: _AgiConnection, environment: Environment) -> None:
