@@ -18,12 +18,15 @@ _SET_PASSWORD = text(
 )
 _WITH_PASSWORD = text("SELECT user_key FROM passwords")
 _BEGIN = text("INSERT INTO sessions (token, user_key, stamp, began, seen) VALUES (:token, :user, :stamp, :now, :now)")
-_SESSION = text("SELECT user_key, stamp, began, seen FROM sessions WHERE token = :token")
+_SESSIONS = text("SELECT token, user_key, stamp, began, seen FROM sessions WHERE token IN :tokens").bindparams(
+    bindparam("tokens", expanding=True)
+)
 _ALL = text("SELECT token, user_key, stamp FROM sessions")
 _HERE = text("SELECT DISTINCT user_key FROM sessions WHERE began >= :began AND seen >= :seen")
 _SEEN = text("UPDATE sessions SET seen = :now WHERE token = :token AND seen < :now")
 _END = text("DELETE FROM sessions WHERE token = :token")
 _END_OF_USER = text("DELETE FROM sessions WHERE user_key = :user")
+_END_OTHERS = text("DELETE FROM sessions WHERE user_key = :user AND token != :kept")
 _EXPIRE = text("DELETE FROM sessions WHERE began < :began OR seen < :seen")
 _DEVICE = text("SELECT user_key FROM devices WHERE token = :token")
 _KNOW_DEVICE = text(
@@ -85,6 +88,15 @@ def set_password(connection: Connection, user: str, hashed: str | None, now: flo
     note(connection, AuditEntry(now, by, "password removed" if hashed is None else "password set", user))
 
 
+def change_password(connection: Connection, user: str, hashed: str, now: float, proven: str, kept: str) -> bool:
+    """Keep a new password, and end all sessions but `kept`; False where the old one is not, or no longer, `proven`."""
+    if password_of(connection, user) != proven:
+        return False
+    connection.execute(_SET_PASSWORD, {"user": user, "hash": hashed, "now": now})
+    connection.execute(_END_OTHERS, {"user": user, "kept": kept})
+    return True
+
+
 def begin_session(connection: Connection, token: str, user: str, stamp: str, now: float, proven: str | None) -> bool:
     """Keep a session. `proven` is the hash that the password was held against; False where it has changed meanwhile."""
     if proven is not None and password_of(connection, user) != proven:
@@ -93,10 +105,10 @@ def begin_session(connection: Connection, token: str, user: str, stamp: str, now
     return True
 
 
-def session_of(connection: Connection, token: str) -> KeptSession | None:
-    """Return a session."""
-    row = connection.execute(_SESSION, {"token": token}).first()
-    return None if row is None else KeptSession(*row)
+def sessions_of(connection: Connection, tokens: Collection[str]) -> dict[str, KeptSession]:
+    """Return sessions by their tokens."""
+    rows = connection.execute(_SESSIONS, {"tokens": [*tokens]})
+    return {token: KeptSession(*row) for token, *row in rows}
 
 
 def users_logged_in(connection: Connection, began: float, seen: float) -> set[str]:

@@ -51,8 +51,10 @@ _ME = has(
         "integrations": listed(has({"name": TEXT, "title": TEXT, "account": or_null({"type": "object"})})),
         "language": words(*_LANGUAGES),
         "log_in": _WAYS,
+        "has_password": FLAG,
         "dialling": FLAG,
         "phone_in_page": FLAG,
+        "cannot_hold": listed(TEXT),
     }
 )
 _ENTRY = has(dict.fromkeys(("at", "who", "what", "about", "address"), TEXT))
@@ -63,17 +65,21 @@ _AUDITED = (
 )
 
 
+_CHANGE = takes({"old": text(1000, 1), "new": text(1000, 1)}, ("old", "new"))
+_CHANGED = "Change the own password: the old one is asked for, and every other session of the person ends."
 _WHO_DID = "Read who did what, the newest first; administrators only."
 
 
 class PeopleApi:
-    """`/v1/session`, `/v1/me`, `/v1/audit`. `configuration` is what is in force."""
+    """`/v1/session`, `/v1/me` with the own password, `/v1/audit`. `configuration` is what is in force."""
 
     def __init__(self, sessions: Sessions, configuration: Callable[[], Configuration]) -> None:
         self._sessions, self._configuration = sessions, configuration
         #: How a person's own accounts are, by integration, and what people call one; set by who knows.
         self.accounts: Callable[[User], Awaitable[Mapping[str, JsonObject | None]]] = _no_accounts
         self.title: Callable[[str], str] = str
+        #: The phones that do not hold a call when they are asked to; set by who asks them.
+        self.cannot_hold: Callable[[], frozenset[str]] = frozenset
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return the rows of the table."""
@@ -86,6 +92,12 @@ class PeopleApi:
             Endpoint("POST", at, None, self._log_in, "Log in with a password.", (), log_in, in_, (401, 403, 429)),
             Endpoint("DELETE", at, "person", self._log_out, "Log out.", (_EVERYWHERE,), gives=out, audited=False),
             Endpoint("GET", "/v1/me", "person", self._me, "Read who one is, and what one may.", gives=(_gives_me(),)),
+            Endpoint(
+                *("POST", "/v1/me/password", "person", self._change_password, _CHANGED, (), _CHANGE),
+                gives=out,
+                refuses=(409, 429),
+                audited=False,
+            ),
             Endpoint("GET", "/v1/audit", "person", self._audit, _WHO_DID, _AUDITED, gives=audit),
         )
 
@@ -143,9 +155,18 @@ class PeopleApi:
                 "integrations": integrations,
                 "language": language_of(request.headers.get("Accept-Language", "")),
                 "log_in": self._ways_in(),
+                "has_password": await self._sessions.has_password(user),
                 **_telephones(user, configuration),
+                "cannot_hold": [*sorted(self.cannot_hold() & {*user.phones})],
             }
         )
+
+    async def _change_password(self, request: ApiRequest) -> ApiAnswer:
+        user = need_person(request.actor)
+        need_secure(request.peer)
+        old, new = request.needed("old"), request.needed("new")
+        await self._sessions.change_password(user, request.actor.session, old, new, request.peer)
+        return ApiAnswer({}, 204)
 
     async def _audit(self, request: ApiRequest) -> ApiAnswer:
         if need_person(request.actor).role != "administrator":

@@ -20,8 +20,9 @@ from routing_engine.settings.people import People, User
 from routing_engine.storage import people_table
 from routing_engine.storage.database import Database
 from routing_engine.web.audit import Audit
-from routing_engine.web.passwords import is_right
+from routing_engine.web.passwords import fault_of, hash_of, is_right
 from routing_engine.web.requests import ApiError, Peer
+from routing_engine.web.session_reads import SessionReads
 from routing_engine.web.tries import Tries, place_of
 
 _log = Logger()
@@ -40,6 +41,7 @@ _UPKEEP_S = 3600.0
 LOOK_S = 15.0
 _DEVICE_S = 180 * 86_400.0
 _GONE_S = 30 * 86_400.0
+_WRONG_OLD = ("wrong_old_password", "the old password is wrong", "write the one that you log in with")
 _WRONG = ("wrong_password", "name or password is wrong", "try again, or ask the administrator for a new password")
 
 
@@ -62,6 +64,7 @@ class Sessions:
         self, database: Database, audit: Audit, people: Callable[[], People], now: Callable[[], float], clock: Clock
     ) -> None:
         self._database, self.audit, self._people, self._now = database, audit, people, now
+        self._reads = SessionReads(database)
         self.settings = LogInKeys()
         self.ended: Callable[[], None] = lambda: None
         #: Hears whose last session has ended, in whatever way.
@@ -117,6 +120,38 @@ class Sessions:
         finally:
             self._waiting -= 1
 
+    async def change_password(self, user: User, session: str, old: str, new: str, peer: Peer) -> None:
+        """Change the password of a person who knows the old one, and end all other sessions. Raises `ApiError`."""
+        if not self.settings.password:
+            raise ApiError(409, "no_passwords", "nobody logs in with a password here", "change it at your provider")
+        # Whoever has found an open page guesses in that session, and keeps nobody out of another one.
+        counted = f"{user.key}\0{session}"
+        if self._persons.are_over(counted):
+            raise ApiError(429, "too_many_tries", "there were too many wrong passwords", "wait some minutes")
+        self._persons.count(counted)
+        hashed = await self._database.read(partial(people_table.password_of, user=user.key))
+        if hashed is None or not await self._is_right(hashed, old):
+            self.audit.note(user.key, "password change refused", address=peer.address)
+            raise ApiError(403, *_WRONG_OLD)
+        self._persons.count(counted, -1)
+        if fault := fault_of(new, user.key, user.name, user.email):
+            raise ApiError(400, "weak_password", fault, "think of a longer one")
+        await self._keep_password(user, session, new, hashed)
+        self.audit.note(user.key, "password changed", address=peer.address)
+        self._tell()
+
+    async def _keep_password(self, user: User, session: str, new: str, proven: str) -> None:
+        async with self._room:
+            hashed = await asyncio.to_thread(hash_of, new)
+        change = partial(people_table.change_password, user=user.key, hashed=hashed, proven=proven, kept=session)
+        if not await self._database.write(partial(change, now=self._now())):
+            raise ApiError(403, *_WRONG_OLD)  # somebody else has changed it meanwhile
+
+    async def has_password(self, user: User) -> bool:
+        """Return whether a person can log in with a password, and so change it."""
+        kept = await self._database.read(partial(people_table.password_of, user=user.key))
+        return self.settings.password and kept is not None
+
     async def begin(self, user: User, peer: Peer, how: str, device: str = "", proven: str | None = None) -> NewSession:
         """Begin a session of somebody who has proven who it is. The token is always a new one."""
         token, device, now = secrets.token_urlsafe(32), device or secrets.token_urlsafe(32), self._now()
@@ -139,7 +174,7 @@ class Sessions:
     async def of(self, token: str) -> tuple[User, str] | None:
         """Return whose session a token is, and what it is kept as; None for one that is not, or no longer, any."""
         key = _hashed(token)
-        kept = await self._database.read(partial(people_table.session_of, token=key))
+        kept = await self._reads.of(key)
         if kept is None:
             return None
         now, user = self._now(), self._people().users.get(kept.user)

@@ -19,10 +19,10 @@ def test_a_password_is_set_changed_and_taken_away_and_ends_sessions(place: Datab
             setting(hashed=hashed)
             assert people_table.password_of(connection, "anna") == hashed
             assert people_table.begin_session(connection, f"of {hashed}", "anna", "s", _AT, hashed)
-        assert people_table.session_of(connection, "of h1") is None
+        assert people_table.sessions_of(connection, ["of h1"]).get("of h1") is None
         assert people_table.begin_session(connection, "late", "anna", "s", _AT, "h1") is False
         setting(hashed=None)
-        assert people_table.session_of(connection, "of h2") is None
+        assert people_table.sessions_of(connection, ["of h2"]).get("of h2") is None
         assert people_table.users_with_password(connection) == set()
 
 
@@ -32,7 +32,7 @@ def test_a_session_is_kept_seen_and_ended(place: DatabasePlace) -> None:
             people_table.begin_session(connection, token, user, f"as {user}", _AT, None)
         people_table.see_session(connection, "t1", _AT + 5)
         people_table.see_session(connection, "t1", _AT + 3)  # late, and no step back
-        assert people_table.session_of(connection, "t1") == KeptSession("anna", "as anna", _AT, _AT + 5)
+        assert people_table.sessions_of(connection, ["t1"]).get("t1") == KeptSession("anna", "as anna", _AT, _AT + 5)
         assert people_table.users_logged_in(connection, _AT, _AT + 5) == {"anna"}
         people_table.end_session(connection, "t1")
         people_table.end_changed(connection, {"anna": "as anna", "bert": "as somebody else"})
@@ -67,7 +67,10 @@ def test_what_is_over_or_of_people_who_are_gone_is_deleted(place: DatabasePlace)
         tidy = partial(people_table.keep_people_up, connection, began=_AT + 1, seen=_AT, old=_AT + 1, now=_AT + 9)
         tidy(users=["anna"], gone=_AT + 1)
         assert people_table.users_with_password(connection) == {"anna"}
-        assert (people_table.session_of(connection, "t1"), people_table.device_of(connection, "d1")) == (None, None)
+        assert (people_table.sessions_of(connection, ["t1"]).get("t1"), people_table.device_of(connection, "d1")) == (
+            None,
+            None,
+        )
         assert people_table.audit_entries(connection, "", 0.0, 9) == []
         tidy(users=[], gone=_AT)  # a folder without people: nothing is known of anybody, and nothing is lost at once
         assert people_table.users_with_password(connection) == {"anna"}

@@ -51,11 +51,12 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "POST /v1/calls/{id}/transfer": {"to": "203", "how": "blind"},
     "POST /v1/calls": {"to": "+436641112223"},
     "POST /v1/session": {"user": "nobody", "password": "wrong"},
+    "POST /v1/me/password": {"old": "wrong", "new": "another password"},
     "POST /v1/decide": {"route": "support", "caller": "+436641112223"},
     "POST /v1/events/{source}": {},
 }
 #: Refusals that are about what was sent, and not about who sent it.
-NO_RIGHTS = ("wrong_password", "cross_site", "not_proved")
+NO_RIGHTS = ("wrong_password", "cross_site", "not_proved", "wrong_old_password")
 #: Of a contact, and of calls of others: what must not be told to who may not read it.
 SECRETS = ("Petra Pan", "crm.example.com/7", "Lea Lead")
 ACME = """
