@@ -56,11 +56,16 @@ class Channel(Protocol):
         """Set channel variables in this order and end the conversation. Raises when they were not all taken."""
 
 
+#: Searched in place of a field, where `Model.by_name` says so: words of what people call a record.
+NAME_WORDS = "~name"
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What a provider is asked.
 
-    `field` is the field (our name) that `value` is searched in; "" leaves the choice to the provider. `by_caller`
+    `field` is the field (our name) that `value` is searched in, or `NAME_WORDS`; "" leaves the choice to the provider.
+    `by_caller`
     says that the search is for the caller's number: `value` is then that number in E.164. `caller` is the calling
     number also when the search is for something else, and None when it is hidden: then it must not be sent.
     `form` is the format that the integration wants it in, one of `PHONE_FORMATS`, and `number` is that text.

@@ -16,9 +16,11 @@ from typing import Protocol
 from routing_engine.calls.call import Call, CallContact, Candidate
 from routing_engine.contacts import ContactModel, ContactsDown, contact_of, name_of, other_party, record_texts
 from routing_engine.core.model import Record
+from routing_engine.core.ports import NAME_WORDS
 from routing_engine.desk.site import DeskSite
 from routing_engine.errors import DeskRefused, ProviderError, ProviderRefused
 from routing_engine.logger import Logger
+from routing_engine.settings.integration import Model
 from routing_engine.settings.people import User
 from routing_engine.storage import created_table
 from routing_engine.storage.created_table import CreatedRecord, Creating
@@ -57,12 +59,12 @@ class ContactDesk:
     # ------------------------------------------------------------------------------------ who it is
 
     async def search(self, where: ContactModel, text: str) -> Sequence[Record] | ContactsDown:
-        """Return the records that a number, an e-mail address, an id or a whole name belongs to."""
+        """Return the records that a number, an e-mail address, an id or a name belongs to."""
         site, found = self._site(), dict[str, Record]()
         model = site.model(where.integration, where.model)
         down: ContactsDown | None = None
-        for field in _searched(text, model.fields):
-            if model.why_unsearchable(field, not field) is not None:
+        for field in searched_fields(text, model):
+            if field != NAME_WORDS and model.why_unsearchable(field, not field) is not None:
                 continue
             answer = await site.matcher.search(where, field, text)
             if isinstance(answer, ContactsDown):
@@ -244,15 +246,17 @@ class ContactDesk:
                 self._turns[key] = lock, count - 1
 
 
-def _searched(text: str, fields: Mapping[str, str]) -> Sequence[str]:
-    """Return the fields to search a text in, "" for the number of a caller."""
+def searched_fields(text: str, model: Model) -> Sequence[str]:
+    """Return the fields to search a text in, "" for the number of a caller, `NAME_WORDS` for parts of a name."""
+    fields = model.fields
     if "@" in text:
         return ["email"] if "email" in fields else []
     digits = sum(char.isdigit() for char in text)
     number = [""] if digits >= 5 and digits * 2 > len(text) else []
     # Without a space it may be an id, which people copy out of an address.
     ids = ["id"] if " " not in text.strip() and "id" in fields else []
-    return [*number, *ids, *(["name"] if "name" in fields and not number else [])]
+    names = [NAME_WORDS] if model.by_name else ["name"] if "name" in fields else []
+    return [*number, *ids, *(names if not number else [])]
 
 
 def _known_of(call: Call) -> Sequence[CallContact | Candidate]:

@@ -55,7 +55,8 @@ class Model:
     0 for none; `by_field` says that it can search a field too, "named" that a route must name it. `mirrored`: an index
     of ours is searched instead. `about` are the fields of which more is said than their names. `must_show`: a record
     that shows no number at all is nobody's, because the system compares parts of numbers. `search_names` are by our
-    names of fields what a search calls them, `none` for what cannot be searched.
+    names of fields what a search calls them, `none` for what cannot be searched. `by_name`: a part of a
+    name is enough.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Model:
     about: Mapping[str, FieldInfo] = field(default_factory=dict)
     must_show: bool = False
     search_names: Mapping[str, str] = field(default_factory=dict)
+    by_name: bool = False
 
     def checked_fields(self, searched: str) -> tuple[str, ...]:
         """Return the fields that must hold the caller's number, when `searched` is the field of a search by it."""

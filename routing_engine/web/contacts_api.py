@@ -10,7 +10,7 @@ from routing_engine.calls.as_json import JsonValue
 from routing_engine.calls.call import Call, CallContact, Candidate
 from routing_engine.calls.requests import CallQuery
 from routing_engine.contacts import ContactModel, ContactsDown, contact_of
-from routing_engine.desk.actions import ContactDesk
+from routing_engine.desk.actions import ContactDesk, searched_fields
 from routing_engine.desk.known import CallsBefore, KnownElsewhere
 from routing_engine.desk.site import DeskSite
 from routing_engine.errors import DeskRefused, ProviderError, ProviderMisread, ProviderRefused, ProviderThrottled
@@ -37,7 +37,7 @@ _LONGEST_NAME, _LONGEST_VALUE, _MOST_FIELDS = 200, 2000, 100
 _ACTIONS = ("link", "create", "edit", "rematch", "choose")
 _CARD = "Read who is calling: the record's fields, whoever else it may be, the calls before, and what can be created."
 _ACT = "Link a call to a record, choose one of several, look again, create a record or change one."
-_SEARCH = "Find records to link a call to: by number, e-mail address, id, or a whole name."
+_SEARCH = "Find records to link a call to: by number, e-mail address, id or name, where it can by a part of it."
 _WAIT = Parameter("wait", "`true` waits for further integrations, which stand in `others`", words("true", "false"))
 _FIELDS: Schema = {"type": "object", "additionalProperties": text(_LONGEST_VALUE), "maxProperties": _MOST_FIELDS}
 _ABOUT = takes(
@@ -53,7 +53,14 @@ _WHERE = (
     Parameter("integration", "search there alone"),
     Parameter("model", "search in this data model alone"),
 )
-_FOUND = has({"contacts": listed(CONTACT), "down": listed(has({"integration": TEXT, "why": TEXT})), "more": FLAG})
+_FOUND = has(
+    {
+        "contacts": listed(CONTACT),
+        "down": listed(has({"integration": TEXT, "why": TEXT})),
+        "whole_names": listed(TEXT),
+        "more": FLAG,
+    }
+)
 #: So many records are shown of a search.
 MOST_FOUND = 50
 #: What a refusal of the desk is in HTTP.
@@ -170,7 +177,10 @@ class ContactsApi:
             raise bad_value("q", "is missing, or too long", "write a number, an e-mail address or a name")
         found: list[JsonValue] = []
         down: dict[str, JsonValue] = {}
+        whole: dict[str, None] = {}
         for where in self._searched(request):
+            if "name" in searched_fields(text, site.model(where.integration, where.model)):
+                whole[site.title(where.integration)] = None
             answer = await self._desk.search(where, text)
             if isinstance(answer, ContactsDown):
                 down[where.integration] = {"integration": where.integration, "why": answer.why}
@@ -178,7 +188,9 @@ class ContactsApi:
                 contacts = (contact_of(where, [one]) for one in answer)
                 found += [contact_json(site, request.actor, one, "found") for one in contacts]
         more = len(found) > MOST_FOUND
-        return ApiAnswer({"contacts": found[:MOST_FOUND], "down": list(down.values()), "more": more})
+        return ApiAnswer(
+            {"contacts": found[:MOST_FOUND], "down": list(down.values()), "whole_names": [*whole], "more": more}
+        )
 
     def _searched(self, request: ApiRequest) -> list[ContactModel]:
         """Return the models to search in that somebody may read."""

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from routing_engine.core.asks import Found, SourceDown
-from routing_engine.core.ports import Query
+from routing_engine.core.ports import NAME_WORDS, Query
 from routing_engine.errors import ProviderRefused
 from tests.examples import examples
 from tests.providers.contract import HOSTILE, by_field
@@ -59,6 +59,10 @@ class RealContract:
     async def test_a_field_is_searched_exactly(self, crm: Asked, scene: Scene) -> None:
         assert ids(await crm.field(self.key, "0042", self.model)) == scene.named("Paul")
         assert ids(await crm.field(self.key, "42", self.model)) == []
+
+    async def test_a_part_of_a_name_is_enough_in_any_case(self, crm: Asked, scene: Scene) -> None:
+        assert ids(await crm.field(NAME_WORDS, "RUBER ann", self.model)) == scene.named("Anna")
+        assert ids(await crm.field(NAME_WORDS, "gruber nobody", self.model)) == []
 
     async def test_a_value_full_of_signs_is_found_as_it_is(self, crm: Asked, scene: Scene) -> None:
         assert ids(await crm.field(self.key, "1' OR '1'='1", self.model)) == scene.named("Bobby")

@@ -74,7 +74,12 @@ def _host_of(address: TextTemplate) -> str | TextSlot:
 def check_usual(section: Section, usual: Attempt, found: Description) -> None:
     """Note a `next` of the description itself that no request asks for: only first pages would ever be read."""
     problems = section.notes.problems
-    attempts = (*found.find_by_phone, *found.find_by_field, *(one.attempt for one in found.listings))
+    attempts = (
+        *found.find_by_phone,
+        *found.find_by_field,
+        *found.find_by_name,
+        *(one.attempt for one in found.listings),
+    )
     # Said only when all else is well: a request that could not be compiled asks for nothing.
     if usual.paging is not None and attempts and not any(attempt.paging for attempt in attempts) and not problems:
         kind = usual.paging.kind

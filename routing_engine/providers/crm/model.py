@@ -251,6 +251,7 @@ class Description:
     code: Path | None
     find_by_phone: tuple[Attempt, ...] = ()
     find_by_field: tuple[Attempt, ...] = ()
+    find_by_name: tuple[Attempt, ...] = ()
     listings: tuple[ListRequest, ...] = ()
     describe: DescribeRequest | None = None
     check: RequestTemplate | None = None
@@ -264,6 +265,10 @@ class Description:
     def searches_for(self, model: str) -> tuple[Attempt, ...]:
         """Return the ways to search a field of a model; the first whose condition holds is used."""
         return tuple(one for one in self.find_by_field if one.models is None or model in one.models)
+
+    def names_for(self, model: str) -> tuple[Attempt, ...]:
+        """Return the ways to find records of a model by a part of their name; all are asked."""
+        return tuple(one for one in self.find_by_name if one.models is None or model in one.models)
 
     def listing_for(self, model: str, changes: bool = False) -> ListRequest | None:
         """Return how a model's records are listed: all, or the changes. One way may do both, or each has its own."""

@@ -12,7 +12,7 @@ from routing_engine.calls.ports import CallLog, CallScreen, RecordDesk
 from routing_engine.core.bounds import LONGEST_TEXT, check_count, number_texts
 from routing_engine.core.model import Json, Record
 from routing_engine.core.phone import holds_line, read_number, spellings
-from routing_engine.core.ports import Batch, Clock, Noted, Provider, Query, RemoteField
+from routing_engine.core.ports import NAME_WORDS, Batch, Clock, Noted, Provider, Query, RemoteField
 from routing_engine.core.redact import clean_text
 from routing_engine.core.templates import as_text
 from routing_engine.errors import ProviderMisread, ProviderRefused
@@ -101,6 +101,8 @@ class CrmProvider:
         if not query.value.isprintable():
             return _not_asked("the value holds a control character")
         try:
+            if query.field == NAME_WORDS:
+                return await self._find_named(query)
             return await (self._find_caller(query) if query.by_caller else self._find_value(query))
         except Unsearchable as error:
             return _not_asked(str(error))
@@ -205,6 +207,16 @@ class CrmProvider:
         sought = [record for record in found if self._is_sought(record, query)]
         return Noted(sought, found.note) if isinstance(found, Noted) else sought
 
+    async def _find_named(self, query: Query) -> Sequence[Record]:
+        """Return the records whose name holds every word; systems are asked for the one that says most."""
+        words = query.value.casefold().split()
+        found: dict[str, Record] = {}
+        for attempt in self._description.names_for(query.model) if words else ():
+            scope = self._scope(query.model, value=max(query.value.split(), key=len))
+            if holds(attempt.when, scope):
+                found |= {one.id: one for one in await self._pages(attempt, scope, query.model)}
+        return [one for one in found.values() if _is_called(one, words)]
+
     def _is_sought(self, record: Record, query: Query) -> bool:
         """Return whether the searched field holds the value; systems that compare loosely find more."""
         held = record.fields.get(query.field)
@@ -277,6 +289,12 @@ class CrmProvider:
             "limit": limit,
             **values,
         }
+
+
+def _is_called(record: Record, words: Sequence[str]) -> bool:
+    # A model without a name of ours leaves it to the system what a name is.
+    name = record.fields.get("name")
+    return name is None or all(word in as_text(name).casefold() for word in words)
 
 
 def _not_asked(why: str) -> Noted:

@@ -282,6 +282,13 @@ class DescriptionKeys(WritingKeys):
         "how a value in a field is searched. The first that fits the model and whose `when` holds is used",
         usual="none: not by a field",
     )
+    find_by_name: tuple[YamlValue, ...] = setting(
+        _ATTEMPTS,
+        (),
+        "how people find a record by a part of its name. `{value}` is the longest word that they typed; every one that "
+        "fits the model is sent, and a record counts whose `name` holds all words",
+        usual="none: by the whole name",
+    )
     list: tuple[YamlValue, ...] = setting(
         list_of(_OBJECT).called("list of [attempts](#list)"),
         (),
@@ -354,6 +361,7 @@ class _DescriptionReader:
             find_by_field=read_field_attempts(
                 _sections(keys.find_by_field), {**asking, "field": _BARE, "value": _BARE}, usual
             ),
+            find_by_name=read_field_attempts(_sections(keys.find_by_name), {**asking, "value": _BARE}, usual),
             listings=read_list(_sections(keys.list), {**asking, "since": _BARE}, usual),
             describe=read_describe(None if keys.describe is None else keys.describe.section(), asking),
             check=read_check(None if keys.check_ is None else keys.check_.section(), asking),

@@ -236,9 +236,9 @@ def _read_model(own: Section | None, name: str, description: Description) -> tup
     attempts = len(description.attempts_for(name))
     model = Model(name, usual.fields, numbers=usual.numbers, attempts=attempts, about=usual.about, must_show=True)
     # A search by a field needs its name: the system cannot guess where to look.
-    model = replace(
-        model, by_field="named" if description.searches_for(name) else False, search_names=usual.search_names
-    )
+    by_field: Literal["named", False] = "named" if description.searches_for(name) else False
+    by_name = bool(description.names_for(name))
+    model = replace(model, by_field=by_field, search_names=usual.search_names, by_name=by_name)
     if own is None:
         return model, usual.constants
     keys = read(own, ModelKeys, f"the model '{name}'", only=("fields", "record_url", "numbers"))

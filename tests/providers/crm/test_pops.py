@@ -101,12 +101,16 @@ class TestHubSpot(PopContract):
 CALL = {"type": "received", "id": "our-id", "from": "+436641234567", "to": "+4312345601", "zohouser": "9"}
 
 
+#: In GMT; PhoneBridge refuses an end without them.
+TIMES = {"start_time": "2026-11-30 13:00:00", "duration": "0"}
+
+
 class TestZoho(PopContract):
     provider, standin = "zoho", test_calls_zoho.ZohoWithCalls
     integration = test_calls_zoho.TestCalls.integration
     answers = {"/phonebridge/v3/callnotify": {"code": "200"}}  # noqa: RUF012
     shown = (("POST", "/phonebridge/v3/callnotify", {**CALL, "state": "ringing"}),)
-    closed = (("POST", "/phonebridge/v3/callnotify", {**CALL, "state": "ended"}),)
+    closed = (("POST", "/phonebridge/v3/callnotify", {**CALL, "state": "ended", **TIMES}),)
 
 
 class TestBitrix24(PopContract):
