@@ -313,7 +313,7 @@ class _FolderReader:
         check_live(section, mirror, [name for name, model in listed.items() if not model.attempts])
         # An index of ours is searched by any field, and by the caller however the system writes numbers.
         mirrored = {
-            model: replace(one, mirrored=True, by_field=True, attempts=max(1, one.attempts))
+            model: replace(one, mirrored=True, by_field=True, by_name=False, attempts=max(1, one.attempts))
             for model, one in listed.items()
         }
         models = {**found.models, **mirrored}
@@ -408,7 +408,18 @@ class _FolderReader:
         names = known, self.integrations, self.groups
         found = {} if text is None else read_users(text, notes, *names, self.pbxs)
         self._note(notes)
+        self._remark_on_unread(found)
         return found
+
+    def _remark_on_unread(self, users: Mapping[str, User]) -> None:
+        from routing_engine.config.people import remarks_on_unread  # late: as above
+
+        if self.snapshot.groups is None:
+            return  # then everybody reads everything
+        models = {f"{name}.{model}" for name, one in self.integrations.items() for model in (one.models if one else ())}
+        sources = {name: one.route.sources for name, one in self.routes.items() if one is not None}
+        people = People(users, self.groups, frozenset(models))
+        self.remarks += remarks_on_unread(self.snapshot.groups[0], people, sources)
 
     def _read_groups(self) -> dict[str, Group]:
         from routing_engine.config.people import read_groups, usual_groups  # late: as above

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+from routing_engine.core.model import Source
+from routing_engine.errors import Problem
 from routing_engine.settings.dialling import may_show
 from routing_engine.settings.pbx import Pbx
-from routing_engine.settings.people import DEFAULT_GROUP, Group, GroupKeys, User, UserKeys, phone_parts
+from routing_engine.settings.people import DEFAULT_GROUP, Group, GroupKeys, People, User, UserKeys, phone_parts
 from routing_engine.settings.spec import nested, read
 from routing_engine.settings.value_types import mapping_of
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, suggest
@@ -152,6 +154,21 @@ def _remark_on_gone_groups(section: Section, users: Iterable[User], groups: Coll
         who = ", ".join(keys[:20]) + (f" and {len(keys) - 20} more" if len(keys) > 20 else "")
         sentence = f"there is no group '{group[:80]}': in the group '{DEFAULT_GROUP}' instead: {who}"
         section.notes.remark(section.line_of(keys[0]), sentence, suggest(group, groups))
+
+
+def remarks_on_unread(file: str, people: People, routes: Mapping[str, Iterable[Source]]) -> Iterator[Problem]:
+    """Yield what routes look up and nobody who takes calls may read: the page would show a caller without a name."""
+    read = {name for user in people.users.values() for name, verbs in people.group_of(user).models.items() if verbs}
+    asked: dict[str, list[str]] = {}
+    for name, sources in routes.items():
+        for model in dict.fromkeys(f"{one.integration}.{one.model}" for one in sources):
+            asked.setdefault(model, []).append(name)
+    for model, names in asked.items():
+        if model in read or not people.users or model not in people.models:
+            continue
+        which = f"the route '{names[0]}' looks" if len(names) == 1 else f"{len(names)} routes look"
+        sentence = f"nobody may read '{model}', where {which} for callers: the page does not say who is calling"
+        yield Problem(file, 0, sentence, f"add {model}: [read] to 'models' of a group")
 
 
 def users_by_phone(users: Mapping[str, User]) -> dict[str, str]:

@@ -15,6 +15,8 @@ from routing_engine.settings.pbx import Pbx, PbxKeys
 from routing_engine.settings.people import Group, People, User
 from routing_engine.settings.yaml_reader import Problems
 
+from .folders import PROVIDERS
+
 CRM = {"crm": ["contact", "lead"]}
 
 
@@ -137,6 +139,34 @@ def test_a_removed_group_falls_back_to_the_default_one_and_it_is_told_whom_that_
     (remark,) = [str(one) for one in found.remarks if one.file == "users.yaml"]
     assert "there is no group 'sales': in the group 'default' instead: anna, bert" in remark
     assert found.people.group_of(found.users["anna"]).name == "default"
+
+
+ASKS = "sources: [{integration: crm, model: contact, search: {by: caller}, rules: [{to: {queue: a}}]}]\n"
+
+
+@pytest.mark.parametrize(
+    ("groups", "remarked"),
+    [
+        ("default: {models: {}}\nidle: {models: {crm.contact: read}}\n", True),  # nobody is in that group
+        ("default: {models: {crm.contact: read}}\n", False),
+        ("default: {models: {}}\nsales: {models: {crm.contact: edit}}\n", False),
+        (None, False),
+    ],
+)
+def test_a_route_that_asks_for_what_nobody_may_read_is_remarked(
+    tmp_path: Path, groups: str | None, remarked: bool
+) -> None:
+    (tmp_path / "integrations").mkdir()
+    (tmp_path / "integrations/crm.yaml").write_text("provider: fake\nmodels: {contact: {}}\n")
+    (tmp_path / "routes").mkdir()
+    (tmp_path / "routes/main.yaml").write_text(ASKS + "default: {to: {queue: a}}\n")
+    (tmp_path / "users.yaml").write_text("anna: {name: Anna, group: sales}\n")
+    if groups is not None:
+        (tmp_path / "groups.yaml").write_text(groups)
+    found = configure(read_folder(tmp_path), PROVIDERS, folder=tmp_path)
+    said = [str(one) for one in found.remarks if "nobody may read 'crm.contact'" in str(one)]
+    assert len(said) == remarked
+    assert all("the route 'main' looks for callers" in one and "add crm.contact: [read]" in one for one in said)
 
 
 def test_groups_that_are_not_whole_refuse_the_folder(tmp_path: Path) -> None:
