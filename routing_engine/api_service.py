@@ -135,7 +135,9 @@ class ApiService:
         calls, changes = self._calls, CallChanges()
         self._events.subscribe_at_once(CallChanged, changes.heard)
         dialler = self._dialler = Dialler(calls.dial_site, book, calls.commands, changes, _new_call_id)
-        return DialApi(dialler, CallControl(calls.dial_site, calls.commands, changes, calls.pbx_site), book)
+        control = CallControl(calls.dial_site, calls.commands, changes, calls.pbx_site)
+        self._people.api.cannot_hold = control.cannot_hold
+        return DialApi(dialler, control, book)
 
     def _look_again(self) -> None:
         """Look whether those who are logged in still are: their streams and telephones end with that."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
 
 from routing_engine.asterisk.ami import AmiClient
 from routing_engine.cli.examination import Finding
@@ -21,6 +22,11 @@ DIAL_ACTIONS: Mapping[str, str] = {
     "Atxfer": "call",
     "MixMonitorMute": "call",
 }
+#: So soon the line of a browser that has died must be free; and so many telephones are looked at.
+_FREED_S, _MOST_PHONES = 15, 50
+_ENDPOINT = re.compile(r"^ *Endpoint: +([^\s/]+)", re.M)
+_TIMEOUT = re.compile(r"^ *rtp_timeout +: +(\d+)", re.M)
+_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,80}", re.ASCII)
 _SHIPPED = "routing-engine-dial"
 _KEYS = "features.conf:\n[featuremap]\natxfer = *2\nand the options t and T of Dial and Queue"
 
@@ -67,6 +73,30 @@ def look_at_keys(pbx: Pbx, ask: Callable[[str], str]) -> Iterator[Finding]:
         yield Finding("transfer", "act", said, _KEYS)
     else:
         yield Finding("transfer", "fine", "there is a key for transfers after a consultation; Dial needs t and T")
+
+
+def look_at_lines(pbx: Pbx, ask: Callable[[str], str]) -> Iterator[Finding]:
+    """Yield the telephones in the page whose line stays taken when their browser dies in a call."""
+    sip = pbx.keys.sip
+    if sip is None:
+        return
+    phones = {name for name in _ENDPOINT.findall(ask("pjsip show endpoints")) for one in sip.phones if _fits(name, one)}
+    held = [name for name in sorted(phones)[:_MOST_PHONES] if not _is_freed(ask(f"pjsip show endpoint {name}"))]
+    if held:
+        said = f"a browser that dies in a call keeps its line: rtp_timeout of {', '.join(held)} is not 1 to {_FREED_S}"
+        yield Finding("lines", "act", said, "pjsip.conf, in each of them: rtp_timeout = 10")
+    elif phones:
+        yield Finding("lines", "fine", "a browser that dies in a call frees its line by rtp_timeout")
+
+
+def _fits(name: str, pattern: str) -> bool:
+    # What goes into a command of Asterisk is a name and nothing else.
+    return fnmatchcase(name, pattern) and _NAME.fullmatch(name) is not None
+
+
+def _is_freed(shown: str) -> bool:
+    found = _TIMEOUT.search(shown)
+    return found is None or 0 < int(found[1]) <= _FREED_S
 
 
 async def check_passwords(client: AmiClient, pbx: Pbx, ari: AriKeys) -> Finding:

@@ -15,7 +15,13 @@ from pathlib import Path
 
 from routing_engine.asterisk.ami import AmiClient
 from routing_engine.cli.examination import Finding
-from routing_engine.cli.examine_dialling import DIAL_ACTIONS, check_dialling, check_passwords, look_at_keys
+from routing_engine.cli.examine_dialling import (
+    DIAL_ACTIONS,
+    check_dialling,
+    check_passwords,
+    look_at_keys,
+    look_at_lines,
+)
 from routing_engine.errors import AmiRefused, ProviderError
 from routing_engine.pbx.ami_events import CHANNEL_VARIABLES, CLASSES
 from routing_engine.pbx.call_records import PbxHistory
@@ -103,6 +109,7 @@ def look_at_settings(pbx: Pbx, ask: Callable[[str], str]) -> Iterator[Finding]:
         return
     yield from _check_variables(_variables(ask, settings))
     yield from look_at_keys(pbx, ask)
+    yield from look_at_lines(pbx, ask)
     if _line_of(settings, "Timestamp events").lower() != "yes":
         remedy = "manager.conf, [general]:\ntimestampevents = yes"
         yield Finding("timestampevents", "act", "events come without their moment", remedy)

@@ -24,6 +24,8 @@ TransferHow: TypeAlias = Literal["blind", "attended", "cancel"]
 #: A phone that is asked to hold does it at once, or does not know how.
 _DONE_S = 3.0
 _LOOK_S = 0.1
+#: A phone that did not know how may have learned it by the next day.
+_ASK_AGAIN_S = 86_400.0
 #: `featuredigittimeout` of features.conf, as Asterisk has it without.
 _KEYS_S = 1.0
 #: Asterisk's causes: the call was refused, and the usual end.
@@ -45,6 +47,12 @@ class CallControl:
         site_of: Callable[[Pbx], PbxSite],
     ) -> None:
         self._site, self._commands, self._changes, self._site_of = site, commands, changes, site_of
+        self._no_hold: dict[str, float] = {}
+
+    def cannot_hold(self) -> frozenset[str]:
+        """Return the phones that did not hold a call when they were asked to: nobody is offered what does not work."""
+        now = asyncio.get_running_loop().time()
+        return frozenset(phone for phone, at in self._no_hold.items() if now - at < _ASK_AGAIN_S)
 
     async def hang_up(self, call: Call, user: str | None) -> None:
         """End a call for a person; a program ends it for everybody. A phone that only rings refuses the call."""
@@ -138,8 +146,12 @@ class CallControl:
             if await waiting.seen(_DONE_S) is None:
                 sentence = f"the phone '{own.phone}' does not do it when it is asked to"
                 raise CommandRefused("no_hold", sentence, "press the key of the phone")
+        except CommandRefused:
+            self._no_hold[own.phone or ""] = asyncio.get_running_loop().time()
+            raise
         finally:
             waiting.found.cancel()
+        self._no_hold.pop(own.phone or "", None)
 
     async def mute_recording(self, call: Call, user: str | None, muted: bool) -> None:
         """Pause the recording of a call, or go on with it; what is said meanwhile is silence in the file."""

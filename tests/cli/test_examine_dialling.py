@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from routing_engine.asterisk.ami import AmiClient
-from routing_engine.cli.examine_dialling import check_dialling, check_passwords, look_at_keys
+from routing_engine.cli.examine_dialling import check_dialling, check_passwords, look_at_keys, look_at_lines
 from routing_engine.settings.dialling import DialKeys, SipKeys, read_range
 from routing_engine.settings.pbx import AriKeys, Pbx, PbxKeys
 from tests.asterisk.manager import Manager, managing
@@ -84,3 +84,25 @@ async def test_a_password_is_tried(status: int, state: str, said: str) -> None:
     assert finding.state == state
     assert said in f"{finding.sentence} {finding.remedy}"
     assert asked == (["PUT", "DELETE"] if status == 200 else ["PUT"])
+
+
+ENDPOINTS = """
+ Endpoint:  201/201                                              Not in use    0 of inf
+ Endpoint:  201-web/Anna <201>                                   Unavailable   0 of inf
+ Endpoint:  x;core stop-web                                      Unavailable   0 of inf
+"""
+
+
+@pytest.mark.parametrize(("timeout", "state"), [("5", "fine"), ("15", "fine"), ("0", "act"), ("60", "act")])
+def test_a_line_that_a_dead_browser_would_keep_is_named(timeout: str, state: str) -> None:
+    asked: list[str] = []
+
+    def ask(command: str) -> str:
+        asked.append(command)
+        return ENDPOINTS if command.endswith("endpoints") else f" rtp_timeout                    : {timeout}\n"
+
+    pbx = Pbx("main", PbxKeys(sip=SipKeys(server="wss://pbx.example.com:8089/ws")))
+    (found,) = look_at_lines(pbx, ask)
+    assert (found.state, "201-web" in found.sentence) == (state, state == "act")
+    assert asked == ["pjsip show endpoints", "pjsip show endpoint 201-web"]
+    assert list(look_at_lines(Pbx("main", PbxKeys()), ask)) == []
