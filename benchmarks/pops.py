@@ -1,7 +1,8 @@
 """From the first ring to a painted pop, in real browsers. `python -m benchmarks.pops [AGENTS RING BROWSERS CALLS]`
 
 A real Asterisk rings the phones of a group of agents at once. Some of them look at the page in a browser, the others
-ask the engine for what their pages would: forty browsers on one machine would measure each other. The clocks are one.
+ask the engine for what their pages would (`listeners.py`): forty browsers on one machine would measure each other. The
+clocks are one.
 """
 
 from __future__ import annotations
@@ -77,8 +78,7 @@ async def _measured(route: str, agents: int, ring: int, browsers: int, calls: in
     async with office(people, crm_s, ring) as firm, chromium() as browser, AsyncExitStack() as stack:
         await _give_passwords(firm)
         pages = [await _page(browser, firm, name, stack) for name in people[:browsers]]
-        for name in people[browsers:]:
-            await stack.enter_async_context(_listener(firm, name))
+        await stack.enter_async_context(_listeners(firm, people[browsers:]))
         for at in range(calls + 1):
             # The first one warms up.
             await _one(firm, pages, route, f"+43664{7000000 + at}", figures if at else Figures())
@@ -114,27 +114,30 @@ async def _page(browser: Browser, firm: Office, name: str, stack: AsyncExitStack
 
 
 @asynccontextmanager
-async def _listener(firm: Office, name: str) -> AsyncIterator[None]:
-    """Do for an agent what the page asks of the engine: the stream, and the card of each call that rings."""
-    jar = aiohttp.CookieJar(unsafe=True)
-    async with aiohttp.ClientSession(firm.url, cookie_jar=jar, headers={"X-Routing-Engine": "1"}) as session:
-        async with session.post("/v1/session", json={"user": name, "password": PASSWORD}) as answer:
-            answer.raise_for_status()
-        task = asyncio.create_task(_read(session))
-        yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+async def _listeners(firm: Office, names: Sequence[str]) -> AsyncIterator[None]:
+    """Do for people what their pages ask of the engine, in a process of its own."""
+    host, _, port = firm.url.partition("://")[2].rpartition(":")
+    words = [sys.executable, "-m", "benchmarks.listeners", host, port]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for name in names:
+        process.stdin.write(f"{await _cookie(firm, name)}\n".encode())
+    process.stdin.write(b"\n")
+    assert await process.stdout.readline() == b"ready\n"
+    yield
+    process.stdin.close()
+    await process.wait()
 
 
-async def _read(session: aiohttp.ClientSession) -> None:
-    asked: set[str] = set()
-    async with session.get("/v1/stream", timeout=aiohttp.ClientTimeout(total=None)) as answer:
-        async for line in answer.content:
-            call_id = line[13:49].decode() if line.startswith(b'data: {"id": "') else ""
-            if call_id and call_id not in asked:
-                asked.add(call_id)
-                async with session.get(f"/v1/calls/{call_id}/card") as card:
-                    await card.read()
+async def _cookie(firm: Office, name: str) -> str:
+    async with (
+        aiohttp.ClientSession(firm.url, headers={"X-Routing-Engine": "1"}) as session,
+        session.post("/v1/session", json={"user": name, "password": PASSWORD}) as answer,
+    ):
+        answer.raise_for_status()
+        return "; ".join(f"{one.key}={one.value}" for one in answer.cookies.values())
 
 
 async def _give_passwords(firm: Office) -> None:
