@@ -35,6 +35,7 @@ test-soak: ## ten thousand calls on a system that fails at random: a minute
 test-browser: ## the pages in a real Chromium, on real calls (fetches 250 MB once)
 	@rig/get-python browser
 	@rig/get-chromium >/dev/null
+	@rig/get-nginx >/dev/null
 	@rig/get-asterisk >/dev/null
 	@pages/build --check
 	@$(PYTEST) -n 2 --dist loadfile -m browser tests/browser

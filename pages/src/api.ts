@@ -17,8 +17,11 @@ export interface Me {
   integrations: { name: string; title: string; account: { state: string; expires_at: string | null } | null }[];
   language: string;
   log_in: string[];
+  has_password: boolean;
   dialling: boolean;
   phone_in_page: boolean;
+  /** Phones that do not hold a call when they are asked to. */
+  cannot_hold: string[];
 }
 
 export interface CardField {
@@ -68,6 +71,8 @@ export interface Found {
   contacts: CardContact[];
   /** The systems that did not answer. */
   down?: { integration: string }[];
+  /** The systems in which a name was searched as a whole only. */
+  whole_names?: string[];
 }
 
 export interface Account {
@@ -141,6 +146,7 @@ export const api = {
   session: () => ask<{ log_in: string[]; title?: string }>("GET", "/v1/session"),
   logIn: (user: string, password: string) => ask<Me["user"]>("POST", "/v1/session", { user, password }),
   logOut: () => ask<unknown>("DELETE", "/v1/session"),
+  password: (old: string, fresh: string) => ask<unknown>("POST", "/v1/me/password", { old, new: fresh }),
   call: (id: string) => ask<Call>("GET", of(id)),
   card: (id: string, wait: boolean) => ask<Card>("GET", `${of(id)}/card${wait ? "?wait=true" : ""}`),
   contact: (id: string, action: ContactAction) => ask<Card>("POST", `${of(id)}/contact`, { ...action }),

@@ -93,6 +93,11 @@ function hasDialled(call: Call, me: string): boolean {
   return call.direction === "internal" && call.legs.some(own);
 }
 
+/** The telephone of `me` on which the call rings or is spoken. */
+export function phoneOf(call: Call, me: string): string | null {
+  return call.legs.find((leg) => leg.user === me && leg.left_at === null)?.phone ?? null;
+}
+
 /** What a call is for `me`, from nothing but the call. */
 export function partOf(call: Call, me: string): Part {
   const mine = call.legs.filter((leg) => leg.user === me);

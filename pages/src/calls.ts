@@ -37,7 +37,11 @@ export class Calls {
       this.known.delete(call.id);
       this.gone.set(call.id, call.version);
     }
-    for (const call of open) this.take(call);
+    for (const call of open) {
+      // What has gone from an answer before, and stands in this one, is there.
+      if (this.gone.get(call.id) === call.version) this.gone.delete(call.id);
+      this.take(call);
+    }
   }
 
   clear(): void {

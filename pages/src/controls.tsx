@@ -2,10 +2,13 @@
 import { useState } from "preact/hooks";
 
 import { api } from "./api";
-import { type Call, isOpen, type Part } from "./call";
+import { type Call, isOpen, type Part, phoneOf } from "./call";
 import { Fault, useAction, useChanges, useDesk } from "./desk";
 import { dialled } from "./format";
 import { t } from "./texts";
+
+/** Telephones that did not hold a call when they were asked to. */
+const cannotHold = new Set<string>();
 
 export function Controls({ call, part }: { call: Call; part: Part }) {
   const { feed, me, phone } = useDesk();
@@ -19,7 +22,11 @@ export function Controls({ call, part }: { call: Call; part: Part }) {
       then();
     });
   if (!isOpen(part) || !me.may.includes("dial")) return null;
-  const here = phone.ringsFor(call);
+  const own = phoneOf(call, me.user.key);
+  const page = phone.speaksOn(own);
+  const here = page || phone.ringsFor(call);
+  if (action.error?.code === "no_hold" && own) cannotHold.add(own);
+  const holds = page || !(own && (cannotHold.has(own) || me.cannot_hold.includes(own)));
   const spoken = part === "talking" || part === "held";
   if (!me.dialling && !here) return null;
   return (
@@ -32,9 +39,14 @@ export function Controls({ call, part }: { call: Call; part: Part }) {
         )}
         {spoken && (
           <>
-            <button disabled={action.busy} onClick={() => act(part === "held" ? "resume" : "hold")}>
-              {t(part === "held" ? "resume" : "hold")}
-            </button>
+            {holds && (
+              <button
+                disabled={action.busy}
+                onClick={() => (page ? phone.tell({ is: "hold" }) : act(part === "held" ? "resume" : "hold"))}
+              >
+                {t(part === "held" || (page && phone.state.held) ? "resume" : "hold")}
+              </button>
+            )}
             <button aria-expanded={transfers !== "no"} onClick={() => setTransfers(transfers === "no" ? "asks" : "no")}>
               {t("transfer")}
             </button>

@@ -25,7 +25,11 @@ export function useDesk(): Desk {
 /** Draw anew whenever something that can be listened to changes. */
 export function useChanges(source: { listen(listener: () => void): () => void }): void {
   const [, draw] = useState(0);
-  useEffect(() => source.listen(() => draw((count) => count + 1)), [source]);
+  useEffect(() => {
+    const again = () => draw((count) => count + 1);
+    again(); // what has come between the first drawing and this moment was told to nobody
+    return source.listen(again);
+  }, [source]);
 }
 
 /** Draw anew each second while `running`, for times that go on. */
@@ -76,11 +80,13 @@ const ALIKE: Record<string, string> = {
   not_here: "not_now",
   no_transfer: "not_now",
   no_hold: "not_now",
-  not_recorded: "not_now",
+  no_key: "no_session",
+  too_many_at_once: "too_fast",
+  too_many_streams: "too_fast",
   crm_busy: "crm_down",
 };
 
-/** What an answer of the API would be to a person. */
+/** What an answer of the API is to a person. The remedy that it names is for who runs the engine. */
 export function Fault({ error }: { error: ApiError | null }) {
   if (!error) return null;
   const code = ALIKE[error.code] ?? error.code;
@@ -88,7 +94,7 @@ export function Fault({ error }: { error: ApiError | null }) {
   const known = text !== code;
   return (
     <p class="fault" role="alert">
-      {known ? text : [error.message, error.remedy].filter(Boolean).join("; ") || t("error_offline")}
+      {known ? text : error.message ? `${error.message}${error.code ? `. ${t("ask_administrator")}` : ""}` : t("error_offline")}
     </p>
   );
 }

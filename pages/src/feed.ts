@@ -1,10 +1,8 @@
 /** The tab's end of the stream: what is known of calls now, for whoever draws it. */
 import { Calls } from "./calls";
 import type { Call } from "./call";
-import { Line } from "./line";
+import { OwnStream, SharedStream } from "./source";
 import type { Asks, Told } from "./told";
-
-declare const WORKER: string;
 
 type Listener = () => void;
 
@@ -18,7 +16,10 @@ export class Feed {
   private readonly ask: (asks: Asks) => void;
 
   constructor() {
-    this.ask = typeof SharedWorker === "undefined" ? this.alone() : this.shared();
+    const told = (news: Told) => this.told(news);
+    // A browser without shared workers, as on some telephones, has a stream for each tab.
+    const source = typeof SharedWorker === "undefined" ? new OwnStream(told) : new SharedStream(told);
+    this.ask = (asks) => source.ask(asks);
     const look = () => document.visibilityState === "visible" && this.ask("look");
     document.addEventListener("visibilitychange", look);
     document.addEventListener("resume", look);
@@ -64,30 +65,11 @@ export class Feed {
   }
 
   private takeAll(calls: Call[], up: boolean): void {
-    if (up) this.up = true; // a worker that has just begun is not down
-    this.calls.takeAll(calls.filter((call) => call.state !== "ended"));
+    // A worker that has just begun knows of no call: it is not down, and takes nothing away.
+    if (up) {
+      this.up = true;
+      this.calls.takeAll(calls.filter((call) => call.state !== "ended"));
+    }
     for (const call of calls) this.calls.take(call);
-  }
-
-  private shared(): (asks: Asks) => void {
-    const worker = new SharedWorker(WORKER, { type: "module", name: "routing-engine" });
-    worker.port.onmessage = (message: MessageEvent<Told>) => this.told(message.data);
-    return (asks) => worker.port.postMessage(asks);
-  }
-
-  /** A browser without shared workers, as on some telephones: a line of its own for this tab. */
-  private alone(): (asks: Asks) => void {
-    const line = new Line({
-      all: (calls) => this.told({ is: "all", calls, up: true }),
-      some: (calls) => this.told({ is: "some", calls }),
-      line: (up) => this.told({ is: "line", up }),
-      out: () => this.told({ is: "out" }),
-    });
-    return (asks) => {
-      if (asks === "restart") line.restart();
-      if (asks !== "look") return;
-      line.check();
-      line.start();
-    };
   }
 }

@@ -41,6 +41,13 @@ export class Line {
     void this.run();
   }
 
+  /** Read no more. */
+  stop(): void {
+    this.running = false;
+    this.stopping.abort();
+    this.wake();
+  }
+
   /** Begin anew, as another person perhaps. */
   restart(): void {
     this.lastId = "";
@@ -60,6 +67,7 @@ export class Line {
     while (this.running) {
       this.stopping = new AbortController();
       const ended = await this.read(this.stopping).catch(() => "broken" as const);
+      if (!this.running) return;
       this.hears.line(false);
       if (ended === "out") {
         this.running = false;

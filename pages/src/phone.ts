@@ -13,6 +13,8 @@ export interface PhoneState {
   talks: boolean;
   muted: boolean;
   held: boolean;
+  /** The extension that it is, "" until it is ready. */
+  extension: string;
 }
 
 export type Command =
@@ -21,7 +23,7 @@ export type Command =
   | { is: "keypad"; digit: string }
   | { is: "expect"; number: string };
 
-const OFF: PhoneState = { line: "off", rings: null, talks: false, muted: false, held: false };
+const OFF: PhoneState = { line: "off", rings: null, talks: false, muted: false, held: false, extension: "" };
 const KEPT = "phone in page";
 
 export class Phone {
@@ -102,6 +104,12 @@ export class Phone {
   ringsFor(call: Call): boolean {
     const { rings } = this.state;
     return rings !== null && sameNumber(rings, otherNumber(call) ?? "");
+  }
+
+  /** Whether it is the telephone, `main/201-web`, that a person speaks on. */
+  speaksOn(phone: string | null): boolean {
+    const { talks, extension } = this.state;
+    return talks && extension !== "" && phone?.split("/").pop() === extension;
   }
 
   private told(command: Command): void {

@@ -55,7 +55,7 @@ export function Notices() {
   const [silent, setSilent] = useState<string[]>([]);
   useEffect(() => {
     let rang = new Set<string>();
-    return feed.listen(() => {
+    const look = () => {
       const ringing = feed.calls.all().filter((call) => partOf(call, me.user.key) === "ringing");
       const now = new Set(ringing.map((call) => call.id));
       const fresh = [...rang].filter((id) => !now.has(id));
@@ -63,7 +63,9 @@ export function Notices() {
       if (!fresh.length) return;
       setSilent((before) => [...before.filter((id) => !fresh.includes(id)), ...fresh]);
       setTimeout(() => setSilent((before) => before.filter((id) => !fresh.includes(id))), NOTICE_MS);
-    });
+    };
+    look(); // what rings already
+    return feed.listen(look);
   }, [feed, me.user.key]);
   return (
     <div class="notices" role="status">

@@ -109,6 +109,11 @@ export function LinkRecord({ act }: { act: Act }) {
       <button disabled={action.busy}>{t("find")}</button>
       <Fault error={action.error} />
       {found?.contacts.length === 0 && <p class="soft">{t("no_records")}</p>}
+      {found?.whole_names?.map((title) => (
+        <p class="soft" key={title}>
+          {t("whole_names", title)}
+        </p>
+      ))}
       {found?.down?.map((one) => <p key={one.integration}>{t("system_down", one.integration)}</p>)}
       <ul class="plain choice">
         {found?.contacts.map((one) => (

@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { type Account, api } from "./api";
 import { Fault, useAction, useChanges, useDesk } from "./desk";
 import { day } from "./format";
+import { Password } from "./password";
 import { keepLanguage, language, t } from "./texts";
 
 const LANGUAGES: Record<string, string> = { en: "English", de: "Deutsch" };
@@ -42,6 +43,7 @@ export function Settings() {
       <Notifications />
       <TelLinks />
       {me.phone_in_page && <PhoneSetting />}
+      {me.has_password && <Password />}
       <Accounts />
     </section>
   );

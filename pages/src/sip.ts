@@ -25,6 +25,11 @@ interface Session {
   isEstablished(): boolean;
 }
 
+/** What JsSIP's types leave out of its UA. */
+interface Connected {
+  readonly transport: { connect(): void; disconnect(): void } | null;
+}
+
 interface Request {
   getHeader(name: string): string | undefined;
 }
@@ -41,9 +46,12 @@ const LONGEST_PAUSE_MS = 30_000;
 const EXPECTED_MS = 60_000;
 /** A network that leads nowhere must not hold up the answer. */
 const GATHER_MS = 500;
+/** Timers of a page that sleeps stand still; those of one that nobody looks at run each minute at least. */
+const TICK_MS = 10_000;
+const SLEPT_MS = 90_000;
 
 export class SipPhone {
-  private state: PhoneState = { line: "starting", rings: null, talks: false, muted: false, held: false };
+  private state: PhoneState = { line: "starting", rings: null, talks: false, muted: false, held: false, extension: "" };
   private ua: UA | null = null;
   private session: Session | null = null;
   private credentials: SipCredentials | null = null;
@@ -51,6 +59,11 @@ export class SipPhone {
   private pause = 1000;
   private timer = 0;
   private stale = false;
+  /** Whether the line was lost in a call: it is made anew once that is over. */
+  private worn = false;
+  private turn = 0;
+  private seenAt = Date.now();
+  private readonly clock = window.setInterval(() => this.tick(), TICK_MS);
   private stopped = false;
   private readonly sound = new Audio();
   private readonly ringer = new Ringer();
@@ -62,9 +75,9 @@ export class SipPhone {
   ) {
     const { signal } = this.leaving;
     this.sound.autoplay = true;
-    addEventListener("online", () => this.revive(), { signal });
+    addEventListener("online", () => this.reconnect(), { signal });
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.revive(), { signal });
-    document.addEventListener("resume", () => this.revive(), { signal });
+    document.addEventListener("resume", () => this.reconnect(), { signal });
     addEventListener("pagehide", () => this.stop(), { signal });
     addEventListener("beforeunload", (event) => this.state.talks && event.preventDefault(), { signal });
   }
@@ -72,13 +85,18 @@ export class SipPhone {
   /** Get a password, and register. */
   async start(): Promise<void> {
     if (this.stopped) return;
+    const turn = ++this.turn;
+    clearTimeout(this.timer);
+    let given: SipCredentials;
     try {
-      this.credentials = await api.sip(this.me.user.key);
+      given = await api.sip(this.me.user.key);
     } catch {
-      this.again();
+      if (turn === this.turn) this.again();
       return;
     }
-    this.connect(this.credentials);
+    if (turn !== this.turn || this.stopped) return; // a later one has asked as well, and ends this password
+    this.credentials = given;
+    this.connect(given);
   }
 
   /** Do what the person wants. */
@@ -99,6 +117,7 @@ export class SipPhone {
     this.stopped = true;
     this.leaving.abort();
     clearTimeout(this.timer);
+    clearInterval(this.clock);
     this.ringer.stop();
     this.session?.terminate();
     this.ua?.stop();
@@ -141,7 +160,7 @@ export class SipPhone {
 
   private registered(): void {
     this.pause = 1000;
-    this.show({ line: "ready" });
+    this.show({ line: "ready", extension: /^sips?:([^@]+)@/.exec(this.credentials?.uri ?? "")?.[1] ?? "" });
     // The network has changed under a call: let the other side know where we are now.
     if (this.stale && this.session?.isEstablished()) this.session.renegotiate({ rtcOfferConstraints: { iceRestart: true } });
     this.stale = false;
@@ -152,10 +171,11 @@ export class SipPhone {
     this.show({ line: "down" });
   }
 
-  /** Try again with another password. */
+  /** Try again with another password; in a call with the one that there is, for a new connection would end the call. */
   private again(): void {
     this.show({ line: "down" });
-    this.later(this.pause, () => void this.start());
+    if (this.session) this.worn = true;
+    this.later(this.pause, () => (this.session ? this.ua?.register() : void this.start()));
     this.pause = Math.min(this.pause * 2, LONGEST_PAUSE_MS);
   }
 
@@ -165,7 +185,26 @@ export class SipPhone {
     else void this.start();
   }
 
-  /** After sleep, or on another network: nothing that we believe of the line is sure. */
+  /** After sleep, or on another network: the connection may be dead without anybody having said so. */
+  private reconnect(): void {
+    this.seenAt = Date.now();
+    if (!this.session) {
+      void this.start();
+      return;
+    }
+    this.lost();
+    const transport = (this.ua as unknown as Connected | null)?.transport;
+    transport?.disconnect();
+    transport?.connect();
+  }
+
+  /** A computer that has slept says so by nothing but its clock. */
+  private tick(): void {
+    if (Date.now() - this.seenAt > SLEPT_MS) this.reconnect();
+    this.seenAt = Date.now();
+  }
+
+  /** Somebody looks at the page again: look whether the line still lives. */
   private revive(): void {
     if (this.ua?.isConnected()) this.ua.register();
     else if (this.state.line === "down" && !this.session) void this.start();
@@ -220,6 +259,10 @@ export class SipPhone {
     this.session = null;
     this.sound.srcObject = null;
     this.show({ rings: null, talks: false, muted: false, held: false });
+    if (this.worn) {
+      this.worn = false;
+      void this.start();
+    }
   }
 
   private mute(session: Session): void {

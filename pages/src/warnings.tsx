@@ -33,7 +33,7 @@ function useNotifications(me: string): void {
   const { feed } = useDesk();
   useEffect(() => {
     const shown = new Map<string, () => void>();
-    return feed.listen(() => {
+    const look = () => {
       const ringing = new Map(feed.calls.all().filter((call) => partOf(call, me) === "ringing").map((call) => [call.id, call]));
       document.title = [ringing.size ? `(${ringing.size})` : "", t("app")].join(" ").trim();
       for (const [id, close] of shown) {
@@ -45,7 +45,9 @@ function useNotifications(me: string): void {
       for (const [id, call] of ringing) {
         if (!shown.has(id)) shown.set(id, notify(id, t("rings_here", nameOf(call)), call.from ?? ""));
       }
-    });
+    };
+    look(); // what rings already
+    return feed.listen(look);
   }, [feed, me]);
 }
 

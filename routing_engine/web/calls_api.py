@@ -169,6 +169,9 @@ def _need_contacts(actor: Actor, call: Call, edit: CallEdit) -> None:
     for contact in (before, after) if actor.user is not None else ():
         if contact is not None and contact.integration is not None and contact.model is not None:
             need_model(actor, contact.integration, contact.model, "read")
+    # A colleague who opens the record must land in the CRM, and nowhere that somebody has thought of.
+    if after is not None and after.url is not None and actor.user is not None:
+        raise ApiError(403, "no_right", "the address of a record is the CRM's to say", "leave out contact.url")
 
 
 def _is_null(request: ApiRequest, name: str) -> bool:

@@ -87,6 +87,7 @@ class StandIn:
     opened: int = 0
     language: str = "en"
     phone_in_page: bool = False
+    cannot_hold: list[str] = field(default_factory=list)
     passwords: Passwords | None = None
 
     # ------------------------------------------------------------------------------------- what tests do
@@ -214,7 +215,7 @@ class StandIn:
                 return {"contacts": [one for one in self.records.values() if request.query["q"] in one["name"]]}
             case ["GET", "accounts"]:
                 return {"accounts": self.accounts}
-            case ["DELETE", "accounts", _]:
+            case ["DELETE", "accounts", _] | ["POST", "me", "password"]:
                 return {}
             case ["GET", "users"]:
                 return {"users": [{"key": key, "name": name} for key, name in PEOPLE.items()]}
@@ -232,8 +233,10 @@ class StandIn:
             "integrations": [],
             "language": self.language,
             "log_in": ["password"],
+            "has_password": True,
             "dialling": True,
             "phone_in_page": self.phone_in_page,
+            "cannot_hold": self.cannot_hold,
         }
 
     def _seen(self, call: Call, user: str) -> bool:

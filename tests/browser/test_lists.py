@@ -149,15 +149,6 @@ async def test_a_call_is_transferred_held_and_ended_from_its_card(browser: Brows
         await anna.until(lambda: anna.api.asks("POST", "/hangup") == [{}])
 
 
-async def test_what_is_refused_at_a_telephone_is_said(browser: Browser) -> None:
-    async with screen(browser) as anna:
-        anna.api.refuses["POST /v1/calls/c1/hold"] = (409, "something_new")
-        anna.api.ring("c1", "anna", contact=found())
-        anna.api.answer("c1", "anna")
-        await anna.button("Hold")
-        await anna.shows("refused: something_new; do something else")
-
-
 async def test_notes_tags_result_and_mood_are_written_and_seen_in_every_tab(browser: Browser) -> None:
     async with screen(browser) as anna:
         second = await anna.another_tab()

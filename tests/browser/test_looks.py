@@ -81,6 +81,51 @@ async def test_a_wrong_password_is_said_and_lets_nobody_in(browser: Browser) -> 
         await watched.page.close()
 
 
+async def test_the_own_password_is_changed_in_the_settings(browser: Browser) -> None:
+    async with screen(browser) as anna:
+        await anna.page.get_by_role("link", name="Settings").click()
+        await anna.button("Change your password")
+        form = anna.page.get_by_role("form", name="Change your password")
+        for label, text in (("Old", "correct horse"), ("New", "a battery staple"), ("New", "a battery stable")):
+            named = f"{label} password" + (" once more" if text.endswith("stable") else "")
+            await form.get_by_label(named, exact=True).fill(text)
+        await anna.button("Save")
+        await anna.shows("These are two different passwords.")
+        assert anna.api.asks("POST", "/me/password") == []
+        await form.get_by_label("New password once more").fill("a battery staple")
+        assert await anna.watched.axe() == []
+        await anna.button("Save")
+        await anna.shows("Your password is changed.")
+        assert anna.api.asks("POST", "/me/password") == [{"old": "correct horse", "new": "a battery staple"}]
+
+
+async def test_a_refusal_is_said_to_people_without_what_administrators_are_to_do(browser: Browser) -> None:
+    async with screen(browser) as anna:
+        anna.api.refuses["POST /v1/calls/c1/hangup"] = (409, "pbx_refused")
+        anna.api.refuses["POST /v1/calls/c1/hold"] = (409, "something_new")
+        anna.api.ring("c1", "anna", contact=found())
+        anna.api.answer("c1", "anna")
+        await anna.button("Hang up")
+        await anna.shows("The telephone system does not allow that. Tell the administrator.")
+        await anna.button("Hold")
+        await anna.shows("refused: something_new. Ask the administrator.")
+        assert await anna.page.get_by_text("do something else").count() == 0
+
+
+async def test_a_telephone_that_does_not_hold_is_asked_once_and_not_again(browser: Browser) -> None:
+    async with screen(browser) as anna:
+        anna.api.refuses["POST /v1/calls/c1/hold"] = (409, "no_hold")
+        anna.api.ring("c1", "anna", contact=found())
+        anna.api.answer("c1", "anna")
+        await anna.button("Hold")
+        await anna.shows("This telephone cannot do that now")
+        await anna.page.get_by_role("button", name="Hold").wait_for(state="detached")
+        anna.api.cannot_hold = ["main/201"]
+        await anna.page.reload()
+        await anna.page.get_by_role("button", name="Transfer").wait_for()
+        assert await anna.page.get_by_role("button", name="Hold").count() == 0
+
+
 @pytest.mark.parametrize("width", [320, 360, 700, 1200])
 async def test_nothing_is_wider_than_the_window(browser: Browser, width: int) -> None:
     async with screen(browser, locale="de-AT", viewport={"width": width, "height": 700}) as anna:

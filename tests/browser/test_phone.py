@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from rig.asterisk import Asterisk
-from rig.conf import MANAGER_USER, PATIENCE_S
+from rig.conf import MANAGER_USER, PATIENCE_S, RTP_TIMEOUT_S
 from rig.sip import Call, Phone, sound
 from routing_engine.calls.as_json import moment
 from tests.wire import Wire
@@ -194,9 +194,7 @@ async def test_a_password_is_renewed_before_it_ends(line: Line) -> None:
         assert isinstance(passwords, ArisPasswords)
         first = await contact(line.asterisk)
         await anna.until(lambda: len(passwords.given) > 1)
-        async with asyncio.timeout(PATIENCE_S):
-            while await contact(line.asterisk) in ("", first):
-                await anna.page.wait_for_timeout(50)
+        await elsewhere(line, anna, first)
         call = await rings(line, anna)
         await call.hang_up()
 
@@ -221,6 +219,60 @@ async def test_a_call_goes_on_when_the_network_was_away(line: Line) -> None:
         await call.ended()
 
 
+async def test_on_another_network_the_telephone_registers_anew_and_rings(line: Line) -> None:
+    async with switched_on(line) as anna:
+        passwords = anna.api.passwords
+        assert isinstance(passwords, ArisPasswords)
+        first = await contact(line.asterisk)
+        await anna.page.context.set_offline(True)
+        await anna.page.context.set_offline(False)
+        await anna.until(lambda: len(passwords.given) > 1)
+        await elsewhere(line, anna, first)
+        call = await rings(line, anna)
+        await call.hang_up()
+
+
+async def test_a_change_of_the_network_in_a_call_ends_nothing(line: Line) -> None:
+    async with switched_on(line) as anna:
+        call = await rings(line, anna)
+        await anna.button("Answer")
+        await call.answered()
+        await anna.page.context.set_offline(True)
+        await anna.page.context.set_offline(False)
+        await anna.shows("Telephone in this page: Ready")
+        call.speak(HZ)
+        async with asyncio.timeout(PATIENCE_S):
+            assert await anna.page.evaluate(HEARS, HZ)
+        await anna.button("Hang up")
+        await call.ended()
+
+
+async def test_after_a_tab_was_frozen_the_telephone_registers_anew_and_rings(line: Line) -> None:
+    async with switched_on(line) as anna:
+        first = await contact(line.asterisk)
+        # What a browser says that thaws a page. Chromium without a window thaws none, whatever it is told.
+        await anna.page.evaluate("document.dispatchEvent(new Event('resume'))")
+        await elsewhere(line, anna, first)
+        call = await rings(line, anna)
+        await call.hang_up()
+
+
+async def test_a_computer_that_has_slept_is_known_by_its_clock(line: Line) -> None:
+    async with switched_on(line) as anna:
+        first = await contact(line.asterisk)
+        await anna.page.evaluate("() => { const real = Date.now; Date.now = () => real() + 600_000 }")
+        await elsewhere(line, anna, first)
+        call = await rings(line, anna)
+        await call.hang_up()
+
+
+async def elsewhere(line: Line, anna: Screen, first: str) -> None:
+    """Wait until Asterisk finds the telephone at another place than `first`."""
+    async with asyncio.timeout(PATIENCE_S):
+        while await contact(line.asterisk) in ("", first):
+            await anna.page.wait_for_timeout(50)
+
+
 async def test_who_switches_it_off_gives_the_password_back(line: Line) -> None:
     async with switched_on(line) as anna:
         passwords = anna.api.passwords
@@ -243,6 +295,12 @@ async def test_a_browser_that_dies_in_a_call_frees_the_line(line: Line) -> None:
             with_crash = asyncio.ensure_future(devtools.send("Browser.crash"))
             await call.ended(PATIENCE_S)
             await asyncio.gather(with_crash, return_exceptions=True)
+    # By Asterisk's own clock: so long it had heard nothing when it freed the line. 15 s are allowed.
+    silent = re.findall(
+        r"'PJSIP/201-web-\w+' for lack of audio RTP activity in (\d+) seconds", line.asterisk.log_text()
+    )
+    assert [RTP_TIMEOUT_S <= int(seconds) <= 15 for seconds in silent] == [True]
+    assert "201-web" not in await line.asterisk.command("core show channels concise")
 
 
 async def dying(line: Line, api: StandIn) -> Screen:

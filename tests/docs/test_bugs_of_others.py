@@ -72,7 +72,7 @@ BUGS = (
     bug(
         "the button to transfer does nothing with a desk phone, and says nothing",
         "NethServer/dev#7403",
-        "browser/test_lists.py::test_what_is_refused_at_a_telephone_is_said",
+        "browser/test_looks.py::test_a_refusal_is_said_to_people_without_what_administrators_are_to_do",
         "acceptance/test_dialling.py::test_a_call_is_passed_on_blind_with_a_number_of_ours_shown",
     ),
     bug(
