@@ -77,7 +77,9 @@ def run(folder: Path, *words: str) -> str:
     )
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = io\n")
     (folder / "test_it.py").write_text(TESTS)
-    words = ("-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", *words)
+    # What these tests need no plugin for takes most of the time of a start.
+    plugins = [word for name in ("cacheprovider", "schemathesis", "anyio", "xdist") for word in ("-p", f"no:{name}")]
+    words = ("-m", "pytest", "-q", "-rA", *plugins, *words)
     done = subprocess.run(
         [sys.executable, "-c", DEAF, sys.executable, *words],
         capture_output=True,
@@ -109,9 +111,9 @@ def test_only_the_others_are_run_where_they_are_wanted(tmp_path: Path) -> None:
 
 
 def test_the_parts_of_the_files_make_the_whole(tmp_path: Path) -> None:
-    said = [run(tmp_path, "--unit", "--part", f"{part}/3") for part in (1, 2, 3)]
+    said = [run(tmp_path, "--unit", "--part", f"{part}/2") for part in (1, 2)]
     assert sum("PASSED test_it.py::test_values" in one for one in said) == 1
-    assert sum("no tests ran" in one for one in said) == 2
+    assert sum("no tests ran" in one for one in said) == 1
 
 
 def test_a_mark_that_stands_in_another_file_is_refused(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.io
 DIALPLAN = Path(__file__).parents[2] / "dialplan" / "routing-engine.conf"
 
 
-def test_what_cannot_be_looked_at_is_said_as_that(run: Run, config: Path) -> None:
+def test_what_cannot_be_looked_at_is_said_as_that(run: Run, config: Path, unused_tcp_port: int) -> None:
+    (config / "engine.yaml").write_text(f"listeners: {{fastagi: 127.0.0.1:{unused_tcp_port}}}\n")
     code, out, _ = run("doctor", "--json", "--config", str(config), "--asterisk", "/no/such/asterisk")
     found = {one["about"]: one for one in as_json(out)["findings"]}
     assert (found["asterisk"]["state"], "nothing was looked at" in found["asterisk"]["sentence"]) == ("unknown", True)

@@ -57,7 +57,7 @@ def shared_names(files: Sequence[Source]) -> list[Place]:
     """Every class whose name another class of other meaning has as well; one place for each name, with all files."""
     found: defaultdict[str, list[tuple[Source, int]]] = defaultdict(list)
     for file in files:
-        for node in ast.walk(file.tree):
+        for node in file.nodes:
             if isinstance(node, ast.ClassDef):
                 found[node.name].append((file, node.lineno))
     return [
@@ -88,7 +88,7 @@ def any_types(files: Sequence[Source]) -> list[Place]:
     imports = (
         Place(file.path, node.lineno, "import Any")
         for file in files
-        for node in ast.walk(file.tree)
+        for node in file.nodes
         if isinstance(node, ast.ImportFrom) and any(one.name == "Any" for one in node.names)
     )
     return [*imports, *(place for file in files for place in _names(file, "Any"))]
@@ -107,7 +107,7 @@ def yaml_outside_settings(files: Sequence[Source]) -> list[Place]:
         Place(file.path, node.lineno, "import yaml")
         for file in files
         if "settings" not in file.path.relative_to(TOP).parts
-        for node in ast.walk(file.tree)
+        for node in file.nodes
         if (isinstance(node, ast.Import) and any(one.name.split(".")[0] == "yaml" for one in node.names))
         or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "yaml")
     ]
@@ -150,14 +150,14 @@ def _is_described(node: ast.ClassDef | Definition) -> bool:
 
 
 def _names(file: Source, name: str) -> Iterator[Place]:
-    for node in ast.walk(file.tree):
+    for node in file.nodes:
         if isinstance(node, ast.Name) and node.id == name:
             yield Place(file.path, node.lineno, name)
 
 
 def _objects(file: Source) -> Iterator[Place]:
     """The arguments whose type says nothing; those called `_` are not looked at, so theirs need not."""
-    for node in ast.walk(file.tree):
+    for node in file.nodes:
         if isinstance(node, ast.arg) and not node.arg.startswith("_") and _says_nothing(node.annotation):
             yield Place(file.path, node.lineno, f"{node.arg}: object")
 
@@ -171,7 +171,7 @@ def _casts(file: Source) -> Iterator[Place]:
 
 
 def _asserted(file: Source) -> Iterator[Place]:
-    for node in ast.walk(file.tree):
+    for node in file.nodes:
         if isinstance(node, ast.Assert) and ast.unparse(node.test).startswith("isinstance("):
             yield Place(file.path, node.lineno, "assert isinstance")
 
@@ -183,7 +183,7 @@ def _module(file: Source) -> str:
 def _imported(importing: str, file: Source, modules: dict[str, Source]) -> set[str]:
     """The modules of the package that a file imports by their names, without those above it."""
     found: set[str] = set()
-    for node in ast.walk(file.tree):
+    for node in file.nodes:
         if isinstance(node, ast.Import):
             found |= {one.name for one in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -55,6 +55,11 @@ class Source:
         return ast.parse(self.text)
 
     @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of that tree: a dozen bars look at them all."""
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
     def length(self) -> int:
         """How many lines it has, blank ones included."""
         return len(self.text.splitlines())
@@ -62,16 +67,14 @@ class Source:
     @cached_property
     def code_lines(self) -> frozenset[int]:
         """The numbers of the lines that hold code: no comment, docstring or blank line."""
-        tokens = tokenize.generate_tokens(io.StringIO(self.text).readline)
-        spans = ((one.start[0], one.end[0]) for one in tokens if one.type not in _SILENT)
+        spans = ((one.start[0], one.end[0]) for one in self._tokens if one.type not in _SILENT)
         found = {line for first, last in spans for line in range(first, last + 1)}
         return frozenset(found.difference(self._docstring_lines()))
 
     @cached_property
     def comments(self) -> list[Place]:
         """Its comments that say something to people: none that a tool reads (`noqa`, `type:`, `fmt:`, `pragma`)."""
-        tokens = tokenize.generate_tokens(io.StringIO(self.text).readline)
-        found = (one for one in tokens if one.type == tokenize.COMMENT)
+        found = (one for one in self._tokens if one.type == tokenize.COMMENT)
         return [
             Place(self.path, one.start[0], one.string)
             for one in found
@@ -81,7 +84,7 @@ class Source:
     @cached_property
     def documented(self) -> list[Documented]:
         """What may have a docstring: the module, its classes and its functions."""
-        return [node for node in ast.walk(self.tree) if isinstance(node, Documented)]
+        return [node for node in self.nodes if isinstance(node, Documented)]
 
     @cached_property
     def functions(self) -> list[Definition]:
@@ -92,6 +95,10 @@ class Source:
         """How many lines of code a function has, its head included."""
         assert function.end_lineno
         return len(self.code_lines.intersection(range(function.lineno, function.end_lineno + 1)))
+
+    @cached_property
+    def _tokens(self) -> list[tokenize.TokenInfo]:
+        return list(tokenize.generate_tokens(io.StringIO(self.text).readline))
 
     def _docstring_lines(self) -> Iterator[int]:
         for node in self.documented:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .source import Place, tracked
@@ -28,8 +28,8 @@ def undone(under: Path) -> list[Place]:
     """Every note that something is still to be done."""
     return [
         Place(path, number, line.strip()[:80])
-        for path, number, line in _lines(under)
-        if path.suffix not in _NOT_WRITTEN_BY_HAND and _UNDONE.search(line)
+        for path, number, line in _lines(under, lambda ending: ending not in _NOT_WRITTEN_BY_HAND)
+        if _UNDONE.search(line)
     ]
 
 
@@ -38,14 +38,14 @@ _EXPECTED = "# expect: "
 
 
 def _wide(under: Path, endings: tuple[str, ...], most: int) -> Iterator[Place]:
-    for path, number, line in _lines(under):
-        if path.suffix in endings and len(line) > most and not line.startswith(_EXPECTED):
+    for path, number, line in _lines(under, endings.__contains__):
+        if len(line) > most and not line.startswith(_EXPECTED):
             yield Place(path, number, f"{len(line)} columns")
 
 
-def _lines(under: Path) -> Iterator[tuple[Path, int, str]]:
+def _lines(under: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[Path, int, str]]:
     for path in tracked():
-        if path != under and under not in path.parents:
+        if not wanted(path.suffix) or (path != under and under not in path.parents):
             continue
         try:
             text = path.read_text(encoding="utf-8")

@@ -54,9 +54,9 @@ def form(name: str | None) -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("words", ["{file}", "{file} {text}", "{file} {text_file}", "", "--out={file}"])
-async def test_a_text_becomes_a_sound_that_asterisk_plays(speech, words):
+async def test_a_text_becomes_a_sound_that_asterisk_plays(speech, studio, words):
     name = await speech(words).sound("Good morning", "en")
-    assert SOUND.match(name)
+    assert SOUND.match(str(Path(name).relative_to(studio.home)))  # the folder above may be long on some machine
     assert form(name) == (1, 2, 8000)
 
 
