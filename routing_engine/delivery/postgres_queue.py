@@ -96,6 +96,10 @@ class _GivenUp(StorageError):
     """The worker is not known any more."""
 
 
+class _TablesGone(StorageError):
+    """The tables are not there any more: somebody has put back or emptied the database."""
+
+
 class PostgresQueue:
     """A `Queue` in a PostgreSQL. Opened with the first question, and again after an outage; `close` it at the end."""
 
@@ -110,11 +114,11 @@ class PostgresQueue:
         #: What was ours at the last `keep` though nobody was at it: number and try of each.
         self._left: set[tuple[int, int]] = set()
         self._opening = asyncio.Lock()
-        self._url, self._lease_s, self._open = url, lease_s, False
+        self._url, self._lease_s, self._made = url, lease_s, False
 
     async def close(self) -> None:
         """Leave what is under way to the others, and let go of the server."""
-        with _translated():
+        with self._asking():
             if self._worker is not None:
                 await self._jobs.unregister_worker(self._worker)
             await self._connector.close_async()
@@ -122,12 +126,13 @@ class PostgresQueue:
     def put(self, connection: Connection, jobs: Sequence[NewJob], now: float) -> None:
         """Add jobs within the transaction that saves their call."""
         driver = _driver(connection)
-        if not self._open:
-            # The first call of all may end before anybody has asked what is to be delivered.
-            make_tables_within(driver)
-        for job in jobs:
-            if not (job.joins and _is_there(driver, job)):
-                self._putting.batch_defer_jobs([_stored(job, now)], connection=driver)
+        with self._asking():
+            if not self._made:
+                # The first call of all may end before anybody has asked what is to be delivered.
+                make_tables_within(driver)
+            for job in jobs:
+                if not (job.joins and _is_there(driver, job)):
+                    self._putting.batch_defer_jobs([_stored(job, now)], connection=driver)
 
     def forget(self, connection: Connection, call_ids: Sequence[str]) -> None:
         """Remove all jobs of calls."""
@@ -139,7 +144,7 @@ class PostgresQueue:
         """Take the job that is due the longest; PostgreSQL's own clock says what is due."""
         worker = await self._ready()
         try:
-            with _translated():
+            with self._asking():
                 found = await self._jobs.fetch_job([lane], worker)
         except faults.UniqueViolation:
             return None  # another engine took one of the same call at the same moment
@@ -156,7 +161,7 @@ class PostgresQueue:
             self._worker = None
         await self._give_back(worker, [job.id for job in jobs])
         await self._all(_STALLED, lease=self._lease_s)
-        with _translated():
+        with self._asking():
             await self._jobs.prune_stalled_workers(self._lease_s)
 
     async def finish(self, job: Job, now: float) -> bool:
@@ -217,18 +222,27 @@ class PostgresQueue:
         await self._opened()
         async with self._opening:
             if self._worker is None:
-                with _translated():
+                with self._asking():
                     self._worker = await self._jobs.register_worker()
             return self._worker
 
     async def _opened(self) -> None:
         # Late, and not at the start: a server that is away must not keep the engine from routing.
         async with self._opening:
-            if not self._open:
+            if not self._made:
                 await make_tables(self._url)
                 with _translated():
                     await self._connector.open_async()
-                self._open = True
+                self._made = True
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            with _translated():
+                yield
+        except _TablesGone:
+            self._made = False  # made again with the next question, or as the same call is saved again
+            raise
 
     async def _give_back(self, worker: int, under_way: list[int]) -> None:
         """Let go of what this engine took and is not at: what came of it was told while the server was away."""
@@ -245,14 +259,23 @@ class PostgresQueue:
 
     async def _all(self, query: LiteralString, **values: int | float | str | list[str] | list[int]) -> Sequence[_Row]:
         await self._opened()
-        with _translated():
+        with self._asking():
             found: Sequence[_Row] = await self._connector.execute_query_all_async(query, **values)
         return found
 
     async def _do(self, query: LiteralString, **values: int | float | str) -> None:
         await self._opened()
-        with _translated():
+        with self._asking():
             await self._connector.execute_query_async(query, **values)
+
+
+_KINDS: Mapping[type[BaseException], type[StorageError]] = {
+    psycopg.errors.ForeignKeyViolation: _GivenUp,
+    psycopg.errors.UndefinedTable: _TablesGone,
+    psycopg.errors.UndefinedFunction: _TablesGone,
+    psycopg.errors.UndefinedObject: _TablesGone,
+    psycopg.errors.InvalidSchemaName: _TablesGone,
+}
 
 
 def _driver(connection: Connection) -> QueueDriver:
@@ -283,7 +306,7 @@ def _translated() -> Iterator[None]:
         cause = error.__cause__ or error
         # The first line alone: what follows quotes the values of the statement.
         why = f"the queue in PostgreSQL: {str(cause).partition(chr(10))[0] or type(cause).__name__}"
-        raise (_GivenUp if isinstance(cause, psycopg.errors.ForeignKeyViolation) else StorageError)(why) from None
+        raise _KINDS.get(type(cause), StorageError)(why) from None
 
 
 def _of_mine(statement: LiteralString) -> LiteralString:

@@ -39,7 +39,8 @@ _POSTGRESQL = {
     "tcp_user_timeout": "15000",
 }
 #: No right to a table, a server that only reads: an administrator mends them, and the same work is done then.
-_TO_BE_MENDED = {"42501", "25006"}
+#: No table, no schema: the database was put back or emptied, and the next connection makes them again.
+_TO_BE_MENDED = {"42501", "25006", "42P01", "3F000"}
 # It warns of what comes behind an error, as text between our lines; the error itself is said once, by who works here.
 logging.getLogger("psycopg").setLevel(logging.CRITICAL)
 _NO_PSYCOPG = "a PostgreSQL needs the package psycopg: install routing-engine[postgresql]"

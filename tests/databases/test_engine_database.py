@@ -91,6 +91,20 @@ async def test_a_server_that_is_gone_is_told_once_and_loses_nothing_that_was_put
     assert log.events == ["database.down", "database.up"]
 
 
+async def test_tables_that_vanish_under_a_running_engine_are_made_again_and_nothing_is_lost(
+    place: DatabasePlace,
+) -> None:
+    async with opened(place) as database:
+        database.put(noting("before"))
+        await database.flush()
+        with psycopg.connect(place.url, autocommit=True) as connection:
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
+        database.put(noting("after"))
+        assert await database.flush()
+        assert (await database.read(noted), database.lost) == (["after"], 0)
+
+
 async def test_a_user_without_a_right_is_an_outage_that_an_administrator_mends(
     place: DatabasePlace, server: Server
 ) -> None:

@@ -109,6 +109,31 @@ async def test_the_first_job_and_an_engine_that_opens_make_the_tables_at_once(ur
     await calls.close()
 
 
+async def test_tables_that_vanish_under_a_running_engine_are_made_again_and_nothing_is_lost(
+    queued: Queued, url: str
+) -> None:
+    await queued.put(hook("a", ""))
+    assert (await queued.take()).call_id == "a"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    await queued.put(hook("b", ""))
+    assert (await queued.take()).call_id == "b"
+
+
+async def test_a_queue_that_finds_its_tables_gone_has_them_again_when_it_is_asked_next(
+    queued: Queued, url: str
+) -> None:
+    await queued.queue.counts()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    with pytest.raises(StorageError):
+        await queued.queue.counts()
+    assert await queued.queue.claim("hook", time.time()) is None
+    assert await queued.queue.counts() == {}
+
+
 async def test_a_number_is_forgotten_where_nothing_was_ever_delivered(url: str) -> None:
     calls = storage.Database(DatabasePlace(url=url), gather_s=0)
     await calls.open()
