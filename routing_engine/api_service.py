@@ -112,7 +112,7 @@ class ApiService:
         if self._calls.queue is not None:  # it is there since the book is
             site = _SiteInForce(self._calls, lambda: self._configuration, book)
             offers.append(SiteApi(site, self._calls.queue, time.time))
-        offers.append(RevisionsApi(configuration.settings.folder))
+        offers.append(RevisionsApi(configuration.settings.folder, lambda: self._configuration.settings))
         if self._calls.hub is not None:
             offers.append(EdgesApi(self._calls.hub))
         return [*offers, *self._of_people(desks)]

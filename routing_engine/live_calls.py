@@ -10,6 +10,7 @@ from typing import TypeAlias, TypedDict
 from routing_engine.call import CallerExperience
 from routing_engine.channels.agi.server import AgiChannel
 from routing_engine.config.store import Configuration
+from routing_engine.config.trial_callers import TrialCallers
 from routing_engine.core.events import (
     CallAbandoned,
     CallEnded,
@@ -21,6 +22,7 @@ from routing_engine.core.events import (
     LookedUp,
     Reading,
 )
+from routing_engine.core.model import Caller
 from routing_engine.core.ports import Channel, Lookup, Speech
 from routing_engine.core.redact import visible
 from routing_engine.engine import WHOLE, ActiveConfig, EnginePart, activate, mirror_readings, new_call
@@ -52,6 +54,8 @@ class LiveCalls:
     def __init__(self, events: EventBus, around: Sequence[Around] = (), part: EnginePart = WHOLE) -> None:
         self._events, self._around, self._part = events, around, part
         self._active: list[ActiveConfig] = []
+        self._trial: ActiveConfig | None = None
+        self._callers = TrialCallers()
         #: The answers that are kept, for all routes and whatever is reloaded.
         self.cache = Cache(CacheSettings().entries)
 
@@ -68,38 +72,62 @@ class LiveCalls:
     def take(self, configuration: Configuration) -> None:
         """Decide new calls with this configuration; an integration that did not change keeps its connections."""
         before = self.newest if self._active else None
+        if self._trial is not None and self._trial.configuration.revision == configuration.revision:
+            # It has proved itself: its connections are open, and its limiters know the systems.
+            before = self._trial
         # Where nobody hears of look-ups, none pays for being observed.
         publish = self._events.publish if self._events.is_heard(LookedUp) else None
         self._active.append(activate(before, configuration, self.cache, publish, self._part))
         names = tuple(configuration.routes), tuple(configuration.integrations)
         self._events.publish(ConfigurationTaken(configuration.revision, *names))
 
+    def try_out(self, configuration: Configuration | None, callers: TrialCallers) -> None:
+        """Decide new calls of these callers with another configuration; None: those of everybody with what is in force.
+
+        `close_unused` is next: calls under way keep what they began with.
+        """
+        self._callers = callers
+        tried = self._trial
+        if tried is not None and tried.configuration is configuration:
+            return
+        if tried is not None:
+            self._active.insert(0, tried)
+        self._trial = None
+        if configuration is not None:
+            publish = self._events.publish if self._events.is_heard(LookedUp) else None
+            self._trial = activate(tried or self.newest, configuration, self.cache, publish, self._part)
+
+    def _chosen(self, caller: Caller) -> ActiveConfig:
+        """Return what a call that arrives now is decided with."""
+        return self._trial if self._trial is not None and self._callers.why(caller) is not None else self.newest
+
     async def serve(self, channel: AgiChannel) -> None:
         """Decide one call. Raises `ChannelError` or `CancelledError` when it was over before its decision."""
         if channel.route.endswith(_SCRIPTS):
             _log.error("agi.foreign_script", script=visible(channel.route[:80]), remedy=_FOREIGN)
-        active, began = self.newest, time.monotonic()
+        active = self.newest if self._trial is None else self._chosen(channel.caller)
+        began, revision = time.monotonic(), active.configuration.revision
         active.calls += 1
         surrounded, lookup = self._surrounded(channel, active.lookup)
         call = new_call(surrounded, lookup, active.configuration, self._report, self._speech(active))
         ended: CallEnded | None = None
         try:
             decision = await call.run(channel.route)
-            ended = CallRouted(channel.caller, decision.route, decision, **_experience(call.heard, began))
+            ended = CallRouted(channel.caller, decision.route, decision, **_experience(call.heard, began, revision))
         except (ChannelError, asyncio.CancelledError) as error:
             why, cause = _why(channel.lost or error)  # the channel knows better which it was
-            ended = _abandoned(channel, why, cause, call.heard, began)
+            ended = _abandoned(channel, why, cause, _experience(call.heard, began, revision))
             raise
         except Exception as error:
             # Not raised again: the server could only log it a second time.
             self._report(error)
-            ended = _abandoned(channel, type(error).__name__, "error", call.heard, began)
+            ended = _abandoned(channel, type(error).__name__, "error", _experience(call.heard, began, revision))
         finally:
             active.calls -= 1
             # Behind the decision: the caller has left for his destination, nobody waits for what is told now.
             if ended is not None:
                 self._events.publish(ended)
-            if not active.calls and active is not self.newest:
+            if not active.calls and active not in (self.newest, self._trial):
                 await self.close_unused()
 
     async def close_unused(self) -> None:
@@ -107,11 +135,15 @@ class LiveCalls:
         *old, newest = self._active
         done = [one for one in old if not one.calls]
         self._active = [one for one in old if one.calls] + [newest]
-        await _close(done, self._active)
+        await _close(done, self._held)
 
     async def close(self) -> None:
         """Close every connection, whoever uses it."""
-        await _close(self._active)
+        await _close(self._held)
+
+    @property
+    def _held(self) -> Sequence[ActiveConfig]:
+        return [*self._active, *([self._trial] if self._trial is not None else [])]
 
     def readings(self) -> Iterator[Reading]:
         """Yield the states of sources, integrations, mirrors and the cache, for metrics."""
@@ -156,9 +188,10 @@ class _Experience(TypedDict):
     sounds_missing: int
     texts_unsaid: int
     early: tuple[tuple[str, EarlyFate], ...]
+    revision: str
 
 
-def _experience(heard: CallerExperience, began: float) -> _Experience:
+def _experience(heard: CallerExperience, began: float, revision: str) -> _Experience:
     # Handed to the constructor: `dataclasses.replace` on an event that is made already takes six times as long.
     return {
         "took_ms": (time.monotonic() - began) * 1000,
@@ -167,11 +200,12 @@ def _experience(heard: CallerExperience, began: float) -> _Experience:
         "sounds_missing": heard.missing,
         "texts_unsaid": heard.unsaid,
         "early": tuple(heard.early),
+        "revision": revision,
     }
 
 
-def _abandoned(channel: AgiChannel, why: str, cause: Cause, heard: CallerExperience, began: float) -> CallAbandoned:
-    return CallAbandoned(channel.caller, channel.route, why, cause, **_experience(heard, began))
+def _abandoned(channel: AgiChannel, why: str, cause: Cause, experience: _Experience) -> CallAbandoned:
+    return CallAbandoned(channel.caller, channel.route, why, cause, **experience)
 
 
 def _why(lost: BaseException) -> tuple[str, Cause]:

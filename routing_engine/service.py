@@ -17,6 +17,7 @@ from routing_engine.core.events import CallRouted, ConfigurationRefused, Reading
 from routing_engine.core.ports import FileFindings
 from routing_engine.engine import EnginePart, file_findings
 from routing_engine.errors import ConfigError, Problem, traceback_frames
+from routing_engine.guard import Guard
 from routing_engine.logger import Logger
 from routing_engine.serving import CallServer, Serving, calls_of
 from routing_engine.settings.listeners import ListenerAddress
@@ -44,7 +45,7 @@ class Service(Serving):
     def __init__(
         self, store: ConfigStore, subscribers: Sequence[OpenSubscriber] = SUBSCRIBERS, workers: int = 0
     ) -> None:
-        super().__init__(subscribers, EnginePart(workers))
+        super().__init__(subscribers, Guard(store.folder), EnginePart(workers))
         self._store = store
         self._log = Logger()
         self._pool: WorkerPool | None = None
@@ -84,6 +85,7 @@ class Service(Serving):
             workers=[] if self._pool is None else self._pool.pids,
         )
         await self._keep()
+        await self._follow(self._store)
 
     async def run(self) -> None:
         """Serve until `stop`; reload when the configuration folder changes."""
@@ -102,12 +104,18 @@ class Service(Serving):
         """
         try:
             configuration = await asyncio.to_thread(self._store.reload)
-            self._take(configuration)
         except ConfigError as error:
             await self._refuse(error, again)
             await self._keep()
+            await self._follow(self._store)
             return False
+        if configuration is self.calls.newest.configuration:  # the folder waits
+            await self._keep()
+            await self._follow(self._store)
+            return True
+        self._take(configuration)
         await self._keep()
+        await self._follow(self._store)
         if isinstance(self._server, AgiServer):
             self._server.change(self._settings_of(configuration.settings))
             self._make_room(configuration.settings.limits.sessions)
@@ -142,7 +150,7 @@ class Service(Serving):
             around=self._around,
             part=self._part,
         )
-        host.readings.extend((self._readings, self.calls.readings))
+        host.readings.extend((self._readings, self.calls.readings, self.guard.readings))
         if self._part.workers and configuration.settings.listeners.fastagi is not None:
             self._pool = WorkerPool(self._store.folder, self._part.workers, self._ears(host))
             host.readings.append(self._pool.readings)
@@ -194,6 +202,7 @@ class Service(Serving):
             elif self._store.refusal is not None and self._looks % _TRY_AGAIN == 0:
                 await self.reload(again=True)
             await self._read_notes(state_folder(self._store.folder))
+            await self.guard.look()
         except Exception as error:
             self._log.error("configuration.unreadable", error=type(error).__name__, traceback=traceback_frames(error))
 
@@ -266,7 +275,7 @@ class Service(Serving):
 
     def _remark(self) -> str:
         """Return what whoever asks whether the engine is ready should know, too; "" for nothing."""
-        return str(self._store.refusal or "")
+        return "; ".join(filter(None, (str(self._store.refusal or ""), self.guard.remark())))
 
     def _why_not_ready(self) -> str:
         if self._stopping.is_set():

@@ -14,12 +14,13 @@ from typing import Protocol
 
 from routing_engine.channels.agi.server import AgiSettings
 from routing_engine.config.engine_yaml import EngineSettings
-from routing_engine.config.store import Configuration
+from routing_engine.config.store import ConfigStore, Configuration
 from routing_engine.connections import make_room_for
-from routing_engine.core.events import Reading
+from routing_engine.core.events import CallEnded, Reading
 from routing_engine.core.ports import Provider
 from routing_engine.engine import WHOLE, EnginePart
 from routing_engine.event_bus import CLOSE_S, EventBus
+from routing_engine.guard import Guard
 from routing_engine.live_calls import Around, LiveCalls
 from routing_engine.logger import Logger
 from routing_engine.lookup.cache import Cache
@@ -59,8 +60,10 @@ class Serving:
     `open` it with a configuration, `change` it with each further one, `drain` at the end.
     """
 
-    def __init__(self, subscribers: Sequence[OpenSubscriber], part: EnginePart = WHOLE) -> None:
+    def __init__(self, subscribers: Sequence[OpenSubscriber], guard: Guard, part: EnginePart = WHOLE) -> None:
         self._part = part
+        #: What is known of a revision on trial.
+        self.guard = guard
         self._events = EventBus()
         self._around: list[Around] = []
         #: The calls under way, and what they are decided with.
@@ -114,12 +117,24 @@ class Serving:
         """Have everything but the listener, with the first configuration."""
         self._started_with = host.configuration.settings
         await self._open_cache(host.configuration.settings)
+        if self._part.carries:
+            self._events.subscribe_at_once(CallEnded, self.guard.hear)
         # Before the first configuration is taken: they hear of that, too.
         for wanted in self._wanted:
             opened = await wanted(host)
             if opened is not None:
                 self._subscribers.append(opened)
         self._listening, self._forgets = host.addresses, host.forgets
+
+    async def _follow(self, store: ConfigStore) -> None:
+        """Let a revision on trial have the callers that it is to have."""
+        settings = self.calls.newest.configuration.settings
+        others = {} if store.candidate is None else store.candidate.settings.site.lists
+        callers = self.guard.follow(store.standing, settings.activation, {**others, **settings.site.lists})
+        trial = self.guard.trial
+        tried = store.candidate if trial is not None and trial.stage == "trying" and self._part.carries else None
+        self.calls.try_out(tried, callers)
+        await self.calls.close_unused()
 
     async def _open_cache(self, settings: EngineSettings) -> None:
         """Make the cache of all routes; with a path it holds what was there before the restart."""

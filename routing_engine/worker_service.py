@@ -13,8 +13,9 @@ from routing_engine.channels.agi.server import AgiServer
 from routing_engine.config.store import Configuration, FolderInForce
 from routing_engine.core.events import CallRouted, Reading
 from routing_engine.engine import EnginePart, open_store
-from routing_engine.errors import ConfigError, Problem
-from routing_engine.logger import set_up_log
+from routing_engine.errors import ConfigError, Problem, traceback_frames
+from routing_engine.guard import Guard
+from routing_engine.logger import Logger, set_up_log
 from routing_engine.serving import Serving, calls_of
 from routing_engine.subscribers import Host, Subscriber, open_journal, open_log, open_spans
 from routing_engine.workers.line import LineBroken, WorkerLine
@@ -44,6 +45,7 @@ TELL_EVERY_S = 1.0
 _ALONE_S = 10.0
 #: A text is waited for in the first process, which knows the settings' bound. Beyond any of these.
 _SPEECH_S = 60.0
+_log = Logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,15 @@ class WorkerService(Serving):
 
     def __init__(self, folder: Path, files: WorkerFiles, line: WorkerLine) -> None:
         part = EnginePart(files.workers, first=False, speech=SpeechElsewhere(line))
-        super().__init__((open_spans, open_log, open_journal, self._open_report), part)
+        guard = Guard(folder, files.number + 1)
+        super().__init__((open_spans, open_log, open_journal, self._open_report), guard, part)
         self._store, self._line, self._files = open_store(folder, plays=False), line, files
         self._places = SharedPlaces(files.places, files.workers, files.number)
         self._known: FolderInForce | None = None
         self._next: Configuration | None = None
         self._counts: Callable[[], Counted] = dict
         self._readings: list[Callable[[], Sequence[Reading]]] = []
-        self._routed = False
+        self._routed, self._trial_stale = False, True
         self._at_most_s = _ALONE_S
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -170,7 +173,7 @@ class WorkerService(Serving):
 
     def _take(self, configuration: Configuration) -> None:
         """Decide calls with a configuration from now on."""
-        self._next = None
+        self._next, self._trial_stale = None, True
         self.calls.take(configuration)
         if isinstance(self._server, AgiServer):
             self._server.change(self._settings_of(configuration.settings))
@@ -198,7 +201,21 @@ class WorkerService(Serving):
     async def _tell(self) -> None:
         while True:
             self._line.say(self._report())
+            await self._look_at_trial()
             await asyncio.sleep(TELL_EVERY_S)
+
+    async def _look_at_trial(self) -> None:
+        """Follow what is on trial. Whatever goes wrong here, the calls go on with what is in force."""
+        try:
+            if self._server is None:
+                return
+            if self._trial_stale or self._store.trial_changed:
+                self._trial_stale = False
+                await asyncio.to_thread(self._store.follow_trial)
+                await self._follow(self._store)
+            await self.guard.look()
+        except Exception as error:
+            _log.error("configuration.unreadable", error=type(error).__name__, traceback=traceback_frames(error))
 
     def _report(self) -> Report:
         return Report(self._counts(), tuple(one for read in self._readings for one in read()))

@@ -42,6 +42,7 @@ COMMANDS = {
     "pbx": "try an Asterisk whose calls are followed: log-in, rights, settings",
     "users": "list who takes calls; set passwords, find who is who in a CRM, show who did what",
     "revisions": "list what was in force, with who changed what and why; show one and its differences",
+    "activate": "let a change that waits have some callers, a share of all, or everybody; or take it back",
     "rollback": "let the folder hold an older revision again; what it held is kept",
     "reload": "have the running engine read the folder now, and say what came of it",
     "audit": "list what came into force and who did what; verify that nothing of it was changed",

@@ -17,8 +17,11 @@ from textwrap import indent
 from typing import Literal, TypeAlias
 
 from routing_engine.cli.common import paint
+from routing_engine.config.in_force import TrialRevision
 from routing_engine.config.refusal import find_refusal
+from routing_engine.config.revisions import Revisions
 from routing_engine.config.store import Configuration
+from routing_engine.config.tell_trial import say_trial
 from routing_engine.engine import open_store
 from routing_engine.errors import ConfigError, Problem, StorageError
 from routing_engine.settings.paths import state_folder
@@ -90,10 +93,20 @@ def look_at_revision(folder: Folder) -> Iterator[Finding]:
     """Is what the folder says in force?"""
     if refusal := find_refusal(folder.path):
         yield Finding("revision", "act", str(refusal), "who writes the routes: mend what 'routing-engine check' names")
+    elif (trial := _waiting(folder.path)) is not None:
+        state: State = "act" if trial.stage == "back" else "fine"
+        yield Finding(
+            "revision", state, say_trial(trial), "who writes the routes: see 'routing-engine activate --status'"
+        )
     elif folder.configuration is not None:
         yield Finding("revision", "fine", f"{folder.configuration.revision}, and no engine has refused it")
     else:
         yield Finding("revision", "unknown", "what is in force is not known while the folder cannot be read")
+
+
+def _waiting(folder: Path) -> TrialRevision | None:
+    found = Revisions(folder).standing.read()
+    return None if found is None else found.candidate
 
 
 def look_at_engine(folder: Folder) -> Iterator[Finding]:

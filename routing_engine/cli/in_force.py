@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from routing_engine.cli.common import step_down
 from routing_engine.config.refusal import Refusal, find_refusal
 from routing_engine.config.revisions import Revisions
+from routing_engine.config.tell_trial import say_trial
 from routing_engine.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ def tell_refusal(folder: Path) -> None:
     refusal = find_refusal(folder)
     if refusal is not None:
         print(f"attention: {refusal}; 'routing-engine check' names what is wrong", file=sys.stderr)
+    found = Revisions(folder).standing.read()
+    if found is not None and found.candidate is not None:
+        # Also of a folder that was changed since: what is tried out here is not what callers meet.
+        print(f"attention: {say_trial(found.candidate)}; in force is revision {found.revision}", file=sys.stderr)
 
 
 def load_for_tools(folder: Path) -> tuple[Configuration, Refusal | None]:

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 
 from routing_engine.cli.common import print_json
 from routing_engine.cli.kept import who_commands
+from routing_engine.config.activation import hold
 from routing_engine.config.changes import said
 from routing_engine.config.put_back import put_back, revision_before
-from routing_engine.config.revisions import Revisions
+from routing_engine.config.revisions import Revision, Revisions
 from routing_engine.config.tell_revisions import changes_json
+from routing_engine.config.tell_trial import trial_json
 from routing_engine.core.redact import visible
 from routing_engine.engine import open_store
 from routing_engine.errors import ConfigError
@@ -21,6 +23,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     what = "the revision, or the beginning of its number (default: what was in force before)"
     parser.add_argument("revision", metavar="REV", nargs="?", default="", help=what)
+    hold = "leave the folder as it is; the older revision is in force until the folder changes"
+    parser.add_argument("--hold", action="store_true", help=hold)
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(run=run, configures=True, tells_refusal=False)
 
@@ -29,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
     """Put a revision back into the folder; 1 where that cannot be done."""
     kept = Revisions(options.config)
     target = kept.find(options.revision) if options.revision else revision_before(kept)
+    if options.hold:
+        return _hold(options, kept, target)
     done = put_back(kept, target, who_commands(), datetime.now(UTC))
     if options.json:
         print_json({"revision": done.now, "before": done.before, "changes": changes_json(done.changed)})
@@ -37,6 +43,17 @@ def run(options: argparse.Namespace) -> int:
         print(f"what it held is kept: 'routing-engine rollback {done.before}' brings it back")
         print("a running engine takes it within two seconds; calls under way end as they began")
     return _warn(options)
+
+
+def _hold(options: argparse.Namespace, kept: Revisions, target: Revision) -> int:
+    found = hold(kept, target, who_commands(), datetime.now(UTC))
+    if options.json:
+        print_json(trial_json(kept, found))
+    else:
+        print(f"revision {target.number} is in force until {options.config} changes, which is left as it is")
+        print("'routing-engine activate --all' puts in force what the folder holds")
+        print("a running engine does so within two seconds; calls under way end as they began")
+    return 0
 
 
 def _warn(options: argparse.Namespace) -> int:

@@ -47,7 +47,7 @@ from routing_engine.settings.listeners import (
 )
 from routing_engine.settings.log_in import LogInKeys
 from routing_engine.settings.pages import PagesKeys
-from routing_engine.settings.revisions import RevisionKeys
+from routing_engine.settings.revisions import AT_ONCE, GUARDED, ActivationKeys, RevisionKeys
 from routing_engine.settings.spec import nested, read, setting
 from routing_engine.settings.speech import SpeechSettings
 from routing_engine.settings.stores import DATABASE, CacheSettings, JournalSettings, MirrorFolder
@@ -222,6 +222,16 @@ class EngineSettings:
         "every decision, for `explain` and `calls`",
         usual="kept, with masked numbers",
         in_force="`path`: restart, the others: reload",
+    )
+    activation: ActivationKeys = setting(
+        word_or("at_once", AT_ONCE, word_or("guarded", GUARDED, nested(ActivationKeys))).called(
+            "`at_once`, `guarded`, or a [mapping](#activation)"
+        ),
+        AT_ONCE,
+        "whether a changed folder is in force at once, or waits until [`activate`](cli.md#activate) gives it callers",
+        usual="`at_once`",
+        in_force="reload",
+        example="guarded",
     )
     revisions: RevisionKeys = setting(
         nested(RevisionKeys).called("[mapping](#revisions)"),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -40,11 +40,15 @@ class TrialRevision:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The revision that is in force, since when, and the candidate beside it."""
+    """The revision that is in force, since when, and the candidate beside it.
+
+    `guarded`: a changed folder is one. For a start, which must know it before it has read any file.
+    """
 
     revision: str
     since: datetime
     candidate: TrialRevision | None = None
+    guarded: bool = False
 
 
 class InForceFile:
@@ -74,15 +78,6 @@ class InForceFile:
         """Write it, within `held`."""
         replace_file(self.path, json.dumps(asdict(found), default=datetime.isoformat).encode(), _MODE)
 
-    def change(self, change: Callable[[InForce], InForce]) -> tuple[InForce | None, InForce | None]:
-        """Change what is there; return it before and after. None where nothing is in force yet: nothing is changed."""
-        with self.held():
-            before = self.read()
-            after = None if before is None else change(before)
-            if after is not None and after != before:
-                self.write(after)
-            return before, after
-
     def sign(self) -> tuple[int, int]:
         """Return what is another one once the file is."""
         try:
@@ -100,10 +95,10 @@ def settled(found: InForce | None, folder: str, guarded: bool, now: datetime) ->
     if found is None:
         return InForce(folder, now)
     if folder == found.revision:
-        return InForce(found.revision, found.since)
+        return replace(found, candidate=None)
     if found.candidate is not None and found.candidate.revision == folder:
         return found
-    return InForce(found.revision, found.since, TrialRevision(folder, now)) if guarded else InForce(folder, now)
+    return replace(found, candidate=TrialRevision(folder, now)) if guarded else InForce(folder, now)
 
 
 def _in_force(told: dict[str, object]) -> InForce:
@@ -112,6 +107,7 @@ def _in_force(told: dict[str, object]) -> InForce:
         str(told["revision"]),
         datetime.fromisoformat(str(told["since"])).astimezone(UTC),
         _candidate(candidate) if isinstance(candidate, dict) else None,
+        told.get("guarded") is True,
     )
 
 

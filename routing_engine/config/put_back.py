@@ -44,6 +44,7 @@ def put_back(revisions: Revisions, target: Revision, who: str, now: datetime) ->
     """
     folder, standing = revisions.folder, revisions.standing
     with standing.held():
+        # All of it before the first file is written: what is damaged must not be found out half-way.
         contents, present = revisions.contents(target), read_folder(folder)
         changed = changes(revisions.hashes(present), target.files)
         _need_replaceable(folder, present, changed)
@@ -53,7 +54,7 @@ def put_back(revisions: Revisions, target: Revision, who: str, now: datetime) ->
         if revisions.known(present.revision) is None:
             held = {name: present.bytes_of(name) for name in present.written}
             revisions.keep(present, now, author_of(folder, held, []), taken=False)
-        standing.write(InForce(target.number, now))
+        standing.write(InForce(target.number, now, guarded=before is not None and before.guarded))
         try:
             _write(folder, contents, changed)
         except OSError:

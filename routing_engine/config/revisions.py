@@ -69,6 +69,7 @@ class Revisions:
         found = Revision(texts.revision, at, self.hashes(texts), author, taken=taken)
         make_folder(self.path.parent, SHARED_FOLDER)
         make_folder(self.path / "files", _FOLDER_MODE, above=_FOLDER_MODE)
+        # The files first: a manifest that is there has all that it names.
         for name, digest in found.files.items():
             self._keep_file(digest, texts.bytes_of(name))
         self.note(found)
@@ -93,6 +94,7 @@ class Revisions:
             self._manifest(one.number).unlink(missing_ok=True)
         if gone:
             held = {digest for one in every if one not in gone for digest in one.files.values()}
+            # Of another engine of this folder there may be one that no manifest names yet: it holds the same lock.
             for path in (self.path / "files").iterdir():
                 if path.name not in held:
                     path.unlink(missing_ok=True)
@@ -231,7 +233,8 @@ class Revisions:
     def _take_over(self) -> None:
         """Take what an engine of before has kept, once: it was one file, of the last configuration alone."""
         path = state_folder(self.folder) / "last-good.json"
-        if self.path.exists() or not path.is_file():
+        # Only where nothing is kept: what it says is older than any revision.
+        if self._numbers() or not path.is_file():
             return
         try:
             told = json.loads(path.read_bytes())

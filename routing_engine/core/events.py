@@ -31,6 +31,7 @@ class CallEnded(Event):
     `route` is the route it was on at the end. `took_ms` runs from the first byte of the call to that moment,
     `waited_s` is what the caller waited for look-ups, `silence_s` the longest time without any sound. `sounds_missing`
     and `texts_unsaid` count prompts that were not heard. `early` has integration and fate of every early look-up.
+    `revision` is the one that it was decided with.
     """
 
     caller: Caller
@@ -41,6 +42,7 @@ class CallEnded(Event):
     sounds_missing: int = field(default=0, kw_only=True)
     texts_unsaid: int = field(default=0, kw_only=True)
     early: tuple[tuple[str, EarlyFate], ...] = field(default=(), kw_only=True)
+    revision: str = field(default="", kw_only=True)
 
     @property
     def health_check(self) -> bool:

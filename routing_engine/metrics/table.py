@@ -36,6 +36,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "said": ("yes", "no"),
     "accepted": ("yes", "no"),
     "who": get_args(Who),
+    "side": ("trial", "in_force"),
 }
 
 _CALL = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
@@ -117,6 +118,11 @@ METRICS: Mapping[str, Metric] = {
         _row("configuration_refused", "gauge", "", "1 while the folder holds a configuration that cannot be used."),
         _row("configuration_loaded_timestamp_seconds", "gauge", "", "When the configuration in force was taken."),
         _row("configuration_info", "info", "revision", "The configuration in force."),
+        _row("activation_waiting", "gauge", "", "1 while the folder holds a revision that is not in force."),
+        _row("activation_share_ratio", "gauge", "", "Which part of the callers has a revision on trial, from 0 to 1."),
+        _row("activation_calls", "gauge", "side", "Calls that were counted in this step of a trial."),
+        _row("activation_defaults", "gauge", "side", "Calls of this step that ended at the default."),
+        _row("activation_rollbacks_total", "counter", "", "Revisions on trial that did worse and were taken back."),
         _row("build_info", "info", "version", "The version of the engine."),
         _row("workers", "gauge", "", "Processes that carry calls now, of those of serve --workers."),
         _row("worker_deaths_total", "counter", "", "Processes that carried calls and ended without being told."),

@@ -70,6 +70,7 @@ class DeedLog:
                 link = self._cut_torn_line(file)
                 deed, line = self._line(link, who, what, about, revision, address)
                 os.lseek(file, 0, os.SEEK_END)
+                # One write: a reader sees a line whole, or not yet.
                 os.write(file, line)
                 os.fsync(file)
             finally:

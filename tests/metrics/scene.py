@@ -56,6 +56,11 @@ STATES = (
     Reading("recordings_pending", 2, ("crm",)),
     Reading("workers", 2),
     Reading("worker_deaths_total", 1),
+    Reading("activation_waiting", 1),
+    Reading("activation_share_ratio", 0.1),
+    Reading("activation_calls", 7, ("trial",)),
+    Reading("activation_defaults", 1, ("trial",)),
+    Reading("activation_rollbacks_total", 1),
     Reading("ready", 1),
 )
 

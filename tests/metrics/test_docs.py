@@ -122,7 +122,7 @@ def test_the_dashboard_has_its_rows_and_variables():
     rows = [panel["title"] for panel in read["panels"] if panel["type"] == "row"]
     assert rows[:5] == ["Now", "Calls", "Reasons", "Silence", "Look-ups"]
     assert rows[5:8] == ["Integrations that are down", "Cache and speech", "Journal and process"]
-    assert rows[8:] == ["Calls that are followed", "Edges and hub", "Several processes"]
+    assert rows[8:] == ["Calls that are followed", "Edges and hub", "Several processes", "Changes on trial"]
     variables = {one["name"]: one for one in read["templating"]["list"]}
     assert variables["datasource"]["type"] == "datasource"
     used = set(re.findall(r"\$\{?([a-z]\w*)", " ".join(one.text for one in of_dashboard())))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from routing_engine.config.authors import Author
+from routing_engine.config.engine_yaml import EngineSettings
 from routing_engine.config.folder import read_folder
 from routing_engine.config.revisions import Revisions
 from routing_engine.settings.paths import audit_folder
@@ -34,7 +35,7 @@ def keep(folder: Path, queue: str, hour: int) -> str:
 async def test_an_administrator_sees_what_was_in_force_and_goes_back(tmp_path: Path) -> None:
     folder = tmp_path / "config"
     first, newest = keep(folder, "sales", 2), keep(folder, "night", 3)
-    async with people_web(tmp_path, (), more=[RevisionsApi(folder, lambda: NOW)]) as web:
+    async with people_web(tmp_path, (), more=[RevisionsApi(folder, EngineSettings, lambda: NOW)]) as web:
         adam = await web.logged_in("adam")
         _, told = await adam.ask("GET", "/v1/revisions")
         assert [(one["revision"], one["who"], one["what"]) for one in told["revisions"]] == [
