@@ -34,6 +34,15 @@ FORM = {
 }
 
 
+#: As `clicktodialparam` of PhoneBridge has asked for it: docs/crm/zoho.md.
+ZOHO_FORM = {"tonumber": "+436641234567", "user": "z7", "secret": TOKEN}
+ZOHO = """
+domain: zoho.eu
+org: '20081234567'
+auth: {oauth2: {client_id: app, client_secret: '${SECRET}', refresh_token: '${REFRESH}'}}
+"""
+
+
 @dataclass
 class Site:
     """A listener that takes clicks, and what was dialled."""
@@ -68,11 +77,13 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     text = "server: https://acme.bitrix24.com\nauth: {webhook: {user: '1', code: '${SECRET}'}}\n"
     setup = connection("bitrix24", f"{text}click_secret: '${{CLICKS}}'\n", tmp_path)
     without = connection("bitrix24", text, tmp_path)
+    zoho = connection("zoho", f"{ZOHO}click_secret: '${{CLICKS}}'\n", tmp_path)
     integrations = {
+        "zoho": Integration("zoho", "zoho", zoho.models, zoho.settings),
         "crm": Integration("crm", "bitrix24", setup.models, setup.settings),
         "other": Integration("other", "bitrix24", without.models, without.settings),
     }
-    found = Site(integrations, {"anna": User("anna", "Anna", crm={"crm": "9"})})
+    found = Site(integrations, {"anna": User("anna", "Anna", crm={"crm": "9", "zoho": "z7"})})
     api = ApiListener((ClicksApi(lambda: found, found.dial, lambda: 0.0),), Access((), People(), lambda: 0.0))
     await api.listen("127.0.0.1", 0)
     found.url = f"http://{api.addresses[0]}"
@@ -84,6 +95,12 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 async def test_a_click_lets_the_persons_telephone_ring(site: Site) -> None:
     assert await site.click() == (202, "")
     assert site.dialled == [DialWish("anna", "+436641234567", by="clicks of crm", key="externalCall.77")]
+
+
+async def test_a_click_in_zoho_lets_the_persons_telephone_ring_and_proves_itself(site: Site) -> None:
+    assert await site.send("zoho", data=ZOHO_FORM) == (202, "")
+    assert site.dialled == [DialWish("anna", "+436641234567", by="clicks of zoho", key="")]
+    assert await site.send("zoho", data={**ZOHO_FORM, "secret": "guess"}) == (403, "not_proved")
 
 
 @pytest.mark.parametrize("token", ["", "wrong", TOKEN[:-1], TOKEN + "t"])

@@ -253,6 +253,14 @@ async def test_nobody_links_what_the_group_may_not_read(folder: Path, group: str
         assert away == (200 if "read" in GROUPS[group] else 403)
 
 
+async def test_nobody_sends_colleagues_to_an_address_of_the_own(folder: Path) -> None:
+    async with whole_site(folder) as site:
+        patch = next(row for row in site.rows if row.method == "PATCH")
+        trap = {"integration": "crm", "model": "contact", "id": "7", "url": "https://crm.example.com.evil.example"}
+        status, text = await site.ask("agent-writes", patch, "agent-writes", contact=trap)
+        assert (status, json.loads(text)["error"]["code"]) == (403, "no_right")
+
+
 async def test_nobody_acts_as_somebody_else(folder: Path) -> None:
     async with whole_site(folder) as site:
         for path in ("/v1/calls", "/v1/sip-credentials"):
