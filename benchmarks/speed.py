@@ -80,7 +80,7 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory(prefix="routing-engine-benchmark-") as name:
         folder = Path(name)
-        _build(folder)
+        build(folder)
         rows = list(_rows(folder))
         with _upstream(folder):
             for _ in range(ROUNDS):
@@ -90,7 +90,8 @@ def main() -> int:
     return int(any(row.is_bad() for row in rows))
 
 
-def _build(folder: Path) -> None:
+def build(folder: Path) -> None:
+    """Compile the load generator and the server that does nothing."""
     for name, library in (("agiload", "-lm"), ("noop", "")):
         source = LOADGEN / f"{name}.c"
         subprocess.run(["cc", "-O2", "-o", str(folder / name), str(source), *library.split()], check=True)
@@ -160,7 +161,7 @@ def _server(row: Row, folder: Path) -> Iterator[int]:
     with ExitStack() as stack:
         stack.callback(process.wait)
         stack.callback(process.send_signal, signal.SIGKILL)
-        _wait_for(row.port)
+        wait_for(row.port)
         yield process.pid
 
 
@@ -169,13 +170,13 @@ def _upstream(folder: Path) -> Iterator[None]:
     nginx = ["taskset", "-c", "1", "nginx", "-c", str(folder / "upstream.conf"), "-p", str(folder)]
     subprocess.run(nginx, check=True)
     try:
-        _wait_for(8099)
+        wait_for(8099)
         yield
     finally:
         subprocess.run([*nginx, "-s", "quit"], check=False)
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
     """Wait until somebody listens: look, do not knock."""
     for _ in range(400):
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]

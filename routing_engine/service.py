@@ -71,8 +71,6 @@ class Service(Serving):
         if settings.listeners.fastagi is not None:
             await self._listen(settings.listeners.fastagi)
         self._listens = True
-        if configuration.remarks:
-            self._log.warning("configuration.remarks", remarks=[str(one) for one in configuration.remarks])
         await self._tell_files(configuration)
         self._settle()
         self._log.info(
@@ -86,6 +84,10 @@ class Service(Serving):
         )
         await self._keep()
         await self._follow(self._store)
+        # Behind it: of ten thousand routes they take seconds that callers need not wait for.
+        if remarks := await asyncio.to_thread(self._store.remarks):
+            told = [str(one) for one in remarks[:_NAMED]]
+            self._log.warning("configuration.remarks", remarks=told, more=max(0, len(remarks) - _NAMED))
 
     async def run(self) -> None:
         """Serve until `stop`; reload when the configuration folder changes."""

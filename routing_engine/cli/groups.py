@@ -18,7 +18,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show the groups."""
-    people = open_store(options.config).load(examples=False).people
+    people = open_store(options.config).load_people().people
     members = {name: _members(people, name) for name in people.groups}
     if options.json:
         print_json({"groups": [_json(one, members[one.name]) for one in people.groups.values()]})

@@ -43,7 +43,7 @@ class UserMatch:
 
 def run(options: argparse.Namespace) -> int:
     """Show who is who, and write it where wanted; 1 when somebody is unclear or the system refused."""
-    configuration = open_store(options.config).load(examples=False)
+    configuration = open_store(options.config).load_people()
     if options.integration not in configuration.integrations:
         known = ", ".join(configuration.integrations) or "none"
         return misuse(f"there is no integration '{options.integration}'; there are: {known}")

@@ -23,7 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Try a PBX; 1 when somebody must act, 2 when there is none of that name."""
-    pbxs = open_store(options.config).load(examples=False).pbxs
+    pbxs = open_store(options.config).load_people().pbxs
     if options.name not in pbxs:
         known = f"there is {', '.join(sorted(pbxs))}" if pbxs else "there is none: write pbxs/NAME.yaml"
         return misuse(f"there is no PBX '{options.name}' in {options.config}; {known}")

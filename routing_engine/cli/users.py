@@ -44,7 +44,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def show(options: argparse.Namespace) -> int:
     """List the people."""
-    people = open_store(options.config).load(examples=False).people
+    people = open_store(options.config).load_people().people
     try:
         from routing_engine.storage.people_table import users_with_password  # late: SQLAlchemy
 
@@ -93,7 +93,7 @@ def set_one(options: argparse.Namespace) -> int:
     from routing_engine.storage.people_table import set_password  # late: SQLAlchemy
     from routing_engine.web.passwords import fault_of, hash_of  # late: argon2
 
-    people = open_store(options.config).load(examples=False).people
+    people = open_store(options.config).load_people().people
     user = people.users.get(options.name)
     if user is None and not options.remove:
         return misuse(f"there is no '{options.name}' in users.yaml; known are: {', '.join(people.users) or 'nobody'}")

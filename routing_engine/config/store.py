@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from routing_engine.config.authors import author_of
 from routing_engine.config.changes import changes, said
-from routing_engine.config.folder import STATE, FolderTexts, KnownFiles, read_folder, signature
+from routing_engine.config.folder import ROUTES, STATE, FolderTexts, KnownFiles, read_folder, signature
 from routing_engine.config.in_force import InForce, TrialRevision, settled
 from routing_engine.config.kept_routes import KeptRoutes
 from routing_engine.config.load import (
@@ -100,13 +100,16 @@ class ConfigStore:
         """What `in_force` was made of."""
         return FolderInForce(self._good or FolderTexts({}, "", ""), self._lenient)
 
-    def load(self, examples: bool = True, needs_routes: bool = False, guarded: bool = False) -> Configuration:
+    def load(
+        self, examples: bool = True, needs_routes: bool = False, guarded: bool = False, remarks: bool = True
+    ) -> Configuration:
         """Read the folder and put it in force, whole. Raises `ConfigError`; what was in force then stays.
 
         `guarded`: as the file of what is in force says, it may be a candidate only (`standing`).
 
         Without `examples` one that fails is a remark: for commands that help to find out why. `needs_routes`: a folder
         without any is refused, as it would route no call and is seldom the one that was meant; a hub may have none.
+        Without `remarks` there are none: `remarks` finds them later.
         """
         with self._lock:
             self._seen = signature(self.folder)  # before reading: what is written meanwhile is seen the next time
@@ -114,7 +117,7 @@ class ConfigStore:
             snapshot = self._read_quietly() if guarded else read_folder(self.folder, self._files)
             self._tried = snapshot.content, snapshot.secrets
             try:
-                found = self._configure(snapshot, examples)
+                found = self._configure(snapshot, examples, remarks=remarks)
                 if needs_routes and not found.routes and found.settings.listeners.take_calls:
                     raise ConfigError([Problem(os.path.abspath(self.folder), 0, *_NO_ROUTE)])
                 if guarded and (older := self._held_back(snapshot, found)) is not None:
@@ -136,10 +139,12 @@ class ConfigStore:
     def start(self, examples: bool = True) -> Configuration:
         """Put the folder in force, or what was in force last, while `refusal` says why. Raises `ConfigError`.
 
+        Remarks are left to `remarks`: callers wait for this.
+
         The examples of a last good configuration are not asked for: what they say now is no reason to lose calls.
         """
         try:
-            return self.load(examples, needs_routes=True, guarded=True)
+            return self.load(examples, needs_routes=True, guarded=True, remarks=False)
         except ConfigError as error:
             with self._lock:
                 found = self._take_last_good(error)
@@ -163,15 +168,26 @@ class ConfigStore:
         snapshot = read_folder(self.folder)
         return configure_integrations(snapshot, self._providers, self._environment, self.folder, self._describe, name)
 
+    def load_people(self) -> Configuration:
+        """Read all but the routes; nothing is put in force. Raises `ConfigError` for what is broken in that.
+
+        For commands about people, groups and PBXs: ten thousand routes do not matter there, nor one that is broken.
+        """
+        snapshot = read_folder(self.folder)
+        left = {name: text for name, text in snapshot.texts.items() if not name.startswith(ROUTES + "/")}
+        return self._configure(replace(snapshot, texts=left), examples=False, remarks=False)
+
     def prepare(self, folder: FolderInForce) -> Configuration:
         """Return what another process puts in force; nothing is put in force here. Raises `ConfigError`.
 
         That one has played the examples already.
         """
         with self._lock:
-            return self._configure(folder.texts, examples=False, lenient=folder.lenient)
+            return self._configure(folder.texts, examples=False, lenient=folder.lenient, remarks=False)
 
-    def _configure(self, snapshot: FolderTexts, examples: bool, lenient: bool = False) -> Configuration:
+    def _configure(
+        self, snapshot: FolderTexts, examples: bool, lenient: bool = False, remarks: bool = True
+    ) -> Configuration:
         return configure(
             snapshot,
             self._providers,
@@ -182,6 +198,7 @@ class ConfigStore:
             run_examples=self._run_examples,
             lenient=lenient,
             kept=self._kept,
+            remarks=remarks,
         )
 
     def _held_back(self, snapshot: FolderTexts, found: Configuration) -> Configuration | None:
@@ -352,7 +369,12 @@ class ConfigStore:
 
     def reload(self) -> Configuration:
         """Read the folder anew, whether it has changed or not: whole, or `ConfigError` and the last good one stays."""
-        return self.load(needs_routes=True, guarded=True)
+        return self.load(needs_routes=True, guarded=True, remarks=False)
+
+    def remarks(self) -> Sequence[Problem]:
+        """Return what is allowed in the folder in force and hardly meant."""
+        with self._lock:
+            return () if self._good is None else self._configure(self._good, False, self._lenient).remarks
 
     def changed(self) -> bool:
         """Return whether the content differs from what was last tried, good or bad: each is reported once."""

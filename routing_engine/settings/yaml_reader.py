@@ -111,6 +111,8 @@ def _is_plain(text: str, notes: Problems) -> bool:
             flows.pop()
         elif isinstance(event, yaml.ScalarEvent):
             _note_hardly_meant(event, text, notes, any(flows[-1:]))
+            if not event.anchor and not event.tag:  # as nearly all of them: nothing to refuse
+                continue
         refused = _refused(event, len(flows), anchors)
         if refused:
             notes.note(_line_of(event), *refused)
@@ -455,6 +457,13 @@ class Section:
     def note(self, key: str, sentence: str, remedy: str) -> None:
         """Remember a problem at a key (at the section itself when the key is not there)."""
         self.key(key).note(sentence, remedy)
+
+    def stands(self, key: str) -> bool:
+        """Return whether the key is written here, with a value or without. It is known from then on."""
+        if key in self._values:
+            return True
+        self._known.append(key)
+        return False
 
     def value(self, key: str) -> YamlValue | None:
         """Return a key's value; None when it is missing or has no value. The key is known from then on."""

@@ -152,6 +152,18 @@ def test_another_process_makes_the_same_of_what_is_in_force(store: ConfigStore) 
     assert (made.revision, sorted(made.routes)) == (store.in_force.revision, sorted(store.in_force.routes))
 
 
+def test_commands_about_people_do_not_read_routes(store: ConfigStore) -> None:
+    (store.folder / "routes" / "other.yaml").write_text(BAD)
+    found = store.load_people()
+    assert (dict(found.routes), list(found.integrations), queue(store)) == ({}, ["crm"], "sales")
+
+
+def test_a_start_looks_for_remarks_later(store: ConfigStore) -> None:
+    (store.folder / "routes" / "other.yaml").write_text(f"input: {{prompt: p, digits: {{min: 4, max: 6}}}}\n{OTHER}")
+    assert store.start().remarks == ()
+    assert "nothing uses it" in str(store.remarks()[0])
+
+
 def test_an_empty_file_is_a_broken_one(store: ConfigStore) -> None:
     write(store.folder, {"routes/other.yaml": ""})
     with pytest.raises(ConfigError, match=r"routes/other.yaml: the file is empty"):
