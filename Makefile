@@ -20,7 +20,7 @@ unit:      ## the tests that open no socket, process or thread: some seconds
 	@rig/get-python dev
 	@EXAMPLES=10 tests/run unit --ignore=tests/docs --ignore=tests/house
 
-test:      ## all tests, with real calls and real databases: at most 6 minutes (fetches 250 MB once)
+test:      ## all tests, with real calls and real databases: at most 6 minutes (fetches 270 MB once)
 	@tests/run all 'not containers and not odoo and not soak and not browser $(NOT_HERE)'
 	@$(if $(NOT_HERE),echo "Left out: the service as its systemd unit runs it. It needs root and systemd.")
 
@@ -75,7 +75,7 @@ reference: ## write the tables of docs/reference anew from the keys of the code
 	@.venv/bin/python -m rig.reference
 
 lock:      ## write the lock files anew from pyproject.toml
-	@.venv/bin/python -m pip install -q uv
+	@rig/get-python dev
 	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  -o requirements.lock pyproject.toml
 	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
