@@ -86,15 +86,22 @@ const ALIKE: Record<string, string> = {
   crm_busy: "crm_down",
 };
 
+function whole({ code, message, remedy }: ApiError, runsIt: boolean): string {
+  if (!message) return t("error_offline");
+  if (runsIt) return [message, remedy].filter(Boolean).join("; ");
+  return code ? `${message}. ${t("ask_administrator")}` : message;
+}
+
 /** What an answer of the API is to a person. The remedy that it names is for who runs the engine. */
 export function Fault({ error }: { error: ApiError | null }) {
+  const runsIt = useContext(DeskContext)?.me.user.role === "administrator";
   if (!error) return null;
   const code = ALIKE[error.code] ?? error.code;
   const text = told("error_", code);
   const known = text !== code;
   return (
     <p class="fault" role="alert">
-      {known ? text : error.message ? `${error.message}${error.code ? `. ${t("ask_administrator")}` : ""}` : t("error_offline")}
+      {known ? text : whole(error, runsIt)}
     </p>
   );
 }

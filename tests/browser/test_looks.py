@@ -110,6 +110,12 @@ async def test_a_refusal_is_said_to_people_without_what_administrators_are_to_do
         await anna.button("Hold")
         await anna.shows("refused: something_new. Ask the administrator.")
         assert await anna.page.get_by_text("do something else").count() == 0
+    async with screen(browser, roles={"anna": "administrator"}) as anna:
+        anna.api.refuses["POST /v1/calls/c1/hold"] = (409, "something_new")
+        anna.api.ring("c1", "anna", contact=found())
+        anna.api.answer("c1", "anna")
+        await anna.button("Hold")
+        await anna.shows("refused: something_new; do something else")
 
 
 async def test_a_telephone_that_does_not_hold_is_asked_once_and_not_again(browser: Browser) -> None:

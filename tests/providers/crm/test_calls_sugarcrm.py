@@ -28,7 +28,7 @@ class SugarWithCalls(SugarCRM):
             rows = [{"id": one.id} for one in self.written.values() if text["description"]["$contains"] in one.body]
             return web.json_response({"next_offset": -1, "records": rows})
         if found := re.fullmatch(r"Calls/(\w+)/link/contacts/(\w+)", path):
-            self.written[found[1]].contact = found[2]
+            self.written[found[1]].contact = "" if asked.method == "DELETE" else found[2]
             return web.json_response({})
         if path.startswith("Notes/"):
             self.written[self.note].sounds.append(asked.parts["filename"][1])
@@ -60,6 +60,9 @@ class SugarWithCalls(SugarCRM):
             entry = self.written.get(path.removeprefix("Calls/"))
             if entry is None:
                 return self.error(404, "not_found")
+            if "parent_id" in given:
+                assert given["parent_type"] == "Contacts"
+                return web.json_response({"id": entry.id})
             entry.subject, entry.body = str(given["name"]), str(given["description"])
             return web.json_response({"id": entry.id})
         if not MOMENT.fullmatch(str(given["date_start"])) or given["status"] not in ("Planned", "Held", "Not Held"):
@@ -74,6 +77,7 @@ class SugarWithCalls(SugarCRM):
 
 class TestCalls(CallContract):
     provider = "sugarcrm"
+    moves = True
     standin = SugarWithCalls
     integration = """
 server: ADDRESS

@@ -27,6 +27,11 @@ class SuiteWithCalls(SuiteCRM):
             wanted = asked.query["filter[description][like]"].strip("%")
             found = [one for one in self.written.values() if wanted in one.body]
             return web.json_response({"data": [{"type": "Call", "id": one.id, "attributes": {}} for one in found]})
+        if asked.method == "DELETE":
+            _, _, _, call, _, name, contact = path.split("/")
+            assert (name, self.written[call].contact) == ("contacts", contact)
+            self.written[call].contact = ""
+            return web.json_response({"meta": {}})
         if path.endswith("/relationships"):
             return self.link(path.split("/")[3], asked.json["data"])  # type: ignore[arg-type]
         if path != "/module":
@@ -69,6 +74,9 @@ class SuiteWithCalls(SuiteCRM):
     def change(self, call: str, given: dict[str, str]) -> web.Response:
         if call not in self.written:
             return self.error(400, f'The option "id" with value "{call}" is invalid.')
+        if "parent_id" in given:
+            assert given["parent_type"] == "Contacts"
+            return web.json_response({"data": {"type": "Call", "id": call}}, status=201)
         self.written[call].subject, self.written[call].body = given["name"], given["description"]
         return web.json_response({"data": {"type": "Call", "id": call}}, status=201)
 
@@ -84,6 +92,7 @@ class SuiteWithCalls(SuiteCRM):
 
 class TestCalls(CallContract):
     provider = "suitecrm"
+    moves = True
     standin = SuiteWithCalls
     integration = """
 server: ADDRESS
