@@ -57,6 +57,10 @@ def _name_of(char: str) -> str:
 # ---------------------------------------------------------------------------------------------- a text that is none
 
 
+#: What YAML 1.1 counts as the end of a line: an error's line is counted so, too.
+_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
+
+
 def why_not_yaml(error: yaml.YAMLError | UnicodeError, text: str) -> Fault:
     """Return where a text stops being YAML, why, and what to do."""
     line, sentence, remedy = next(_reasons(error, text), (_line_of(error, text), _short(error), _USUAL))
@@ -68,7 +72,7 @@ def _reasons(error: yaml.YAMLError | UnicodeError, text: str) -> Iterator[Fault]
         return
     context, problem = error.context or "", error.problem or ""
     line, column = error.problem_mark.line, error.problem_mark.column
-    lines = text.replace("\r\n", "\n").split("\n")
+    lines = _BREAK.split(text)
     here = lines[line] if line < len(lines) else ""
     begun = error.context_mark.line if error.context_mark else line
     if "another document" in problem or "document start" in problem:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from routing_engine.settings import yaml_reader as marked
@@ -124,6 +124,8 @@ def test_an_unset_variable_is_named() -> None:
 
 
 @given(st.text(max_size=200))
+@example("?\x850")
+@example("a: 'b\u2028c\u2029")
 @examples(150)
 def test_any_text_is_read_or_refused(text: str) -> None:
     notes = Problems("f.yaml")
