@@ -164,6 +164,8 @@ class WorkerService(Serving):
         self._server = server
         host.readings.extend((self.calls.readings, lambda: calls_of(server.calls, server.refused)))
         self._make_room(configuration.settings.limits.sessions)
+        # Before the first call: who was on trial before a restart is so after it.
+        await self._look_at_trial()
         self._settle()
         try:
             await server.listen_on([socket.socket(fileno=one) for one in self._files.sockets], BACKLOG)

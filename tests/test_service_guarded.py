@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from test_service import call
+from test_service_observed import scrape
 
 from routing_engine.cli import main
+from routing_engine.cli.examination import Folder, look_at_revision
 from routing_engine.config import activation
 from routing_engine.config.put_back import put_back
 from routing_engine.config.revisions import Revisions
@@ -262,3 +264,33 @@ async def test_whoever_asks_hears_what_waits(tmp_path: Path, capsys: pytest.Capt
         assert "is on trial, for 10 % of the callers" in service.guard.remark()
         main(["check", "--config", str(tmp_path)])
         assert "is on trial, for 10 % of the callers; in force is revision" in capsys.readouterr().err
+
+
+async def test_ready_doctor_and_metrics_say_what_waits(tmp_path: Path) -> None:
+    engine = ENGINE.replace("'127.0.0.1:0'}", "'127.0.0.1:0', metrics: '127.0.0.1:0'}")
+    async with serving(write(tmp_path, route("old"), engine)) as (service, _):
+        write(tmp_path, route("new"), engine)
+        await service.reload()
+        activation.try_out(Revisions(tmp_path), "anna", NOW, share=25)
+        await service.reload()
+        ready, figures = [await scrape(service.listening["metrics"][0], path) for path in ("ready", "metrics")]
+        (finding,) = look_at_revision(Folder(tmp_path))
+    assert (ready[0], "is on trial, for 25 % of the callers" in ready[1]) == (200, True)
+    assert "routing_engine_activation_share_ratio 0.25" in figures[1]
+    assert (finding.state, "is on trial, for 25 % of the callers" in finding.sentence) == ("fine", True)
+
+
+async def test_reload_has_the_engine_read_the_folder_and_says_what_came_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with serving(write(tmp_path, route("old"))) as (service, _):
+        running = asyncio.create_task(service.run())
+        codes = [await asyncio.to_thread(main, ["reload", "--config", str(tmp_path)])]
+        write(tmp_path, "default: [")
+        codes.append(await asyncio.to_thread(main, ["reload", "--config", str(tmp_path)]))
+        service.stop()
+        await running
+    told = capsys.readouterr()
+    assert codes == [0, 1]
+    assert f"revision {Revisions(tmp_path).newest} is in force" in told.out
+    assert f"the folder cannot be used: revision {Revisions(tmp_path).newest} stays in force" in told.err

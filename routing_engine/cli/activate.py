@@ -32,7 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--back", action="store_true", help="nobody has it any more; what is in force stays")
     parser.add_argument("--status", action="store_true", help="show what waits, who has it, and how its calls do")
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, tells_refusal=False)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from routing_engine.config.authors import author_of
+from routing_engine.config.authors import Author, author_of
 from routing_engine.config.folder import read_folder
 from routing_engine.config.in_force import InForce, TrialRevision
 from routing_engine.config.revisions import Revision, Revisions
@@ -48,10 +48,11 @@ def try_out(
 
 def put_in_force(revisions: Revisions, who: str, now: datetime) -> InForce:
     """Put the revision that waits in force, for everybody."""
+    older = revisions.standing.read()
     found = _change(revisions, lambda before: InForce(_waiting(before).revision, now, guarded=before.guarded))
     kept = revisions.known(found.revision)
-    if kept is not None:
-        revisions.note(replace(kept, at=now, taken=True))
+    if kept is not None and older is not None:
+        revisions.note(replace(kept, at=now, taken=True, before=older.revision))
     _note(revisions, who, "activate", "for everybody", found.revision)
     return found
 
@@ -82,10 +83,10 @@ def hold(revisions: Revisions, target: Revision, who: str, now: datetime) -> InF
         raise RevisionError(f"the folder holds the revision {target.number} itself", "nothing is to be held")
     if revisions.known(present.revision) is None:
         contents = {name: present.bytes_of(name) for name in present.written}
-        revisions.keep(present, now, author_of(revisions.folder, contents, []), taken=False)
+        revisions.keep(present, now, author_of(revisions.folder, contents, []), False, target.number)
     held = TrialRevision(present.revision, now, "back", who=who, why="an older revision is held in force")
     found = _change(revisions, lambda before: InForce(target.number, now, held, before.guarded))
-    revisions.note(replace(target, at=now, taken=True))
+    revisions.note(replace(target, at=now, author=Author(who, "rollback --hold"), taken=True, before=present.revision))
     _note(revisions, who, "rollback", "the folder is left as it is", target.number)
     return found
 

@@ -53,7 +53,7 @@ def put_back(revisions: Revisions, target: Revision, who: str, now: datetime) ->
             raise RevisionError(f"the folder holds the revision {target.number} already", "nothing is to be done")
         if revisions.known(present.revision) is None:
             held = {name: present.bytes_of(name) for name in present.written}
-            revisions.keep(present, now, author_of(folder, held, []), taken=False)
+            revisions.keep(present, now, author_of(folder, held, []), False, _number(before))
         standing.write(InForce(target.number, now, guarded=before is not None and before.guarded))
         try:
             _write(folder, contents, changed)
@@ -62,7 +62,8 @@ def put_back(revisions: Revisions, target: Revision, who: str, now: datetime) ->
             if before is not None:
                 standing.write(before)
             raise
-        revisions.note(replace(target, at=now, author=Author(who, "rollback"), taken=True))
+        author = Author(who, "rollback")
+        revisions.note(replace(target, at=now, author=author, taken=True, before=_number(before)))
     DeedLog(audit_folder(folder)).add(who, "rollback", said(changed), target.number)
     return PutBack(target.number, present.revision, changed)
 
@@ -99,6 +100,10 @@ def _mode(path: Path, folder: Path) -> int:
         return stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
         return folder.stat().st_mode & 0o666
+
+
+def _number(standing: InForce | None) -> str:
+    return "" if standing is None else standing.revision
 
 
 def _turned(changed: Sequence[FileChange]) -> list[FileChange]:

@@ -40,7 +40,8 @@ _DAMAGED = "this is no configuration that was kept"
 class Revision:
     """A revision that came into force at `at`, the last time; `files` has the hash of what each holds.
 
-    `taken` is False for what a folder held that never was in force: it is kept since `at`. `version` is of the engine.
+    `taken` is False for what a folder held that never was in force: it is kept since `at`. `version` is of the engine,
+    `before` what was in force then, "" for nothing.
     """
 
     number: str
@@ -49,6 +50,7 @@ class Revision:
     author: Author = field(default_factory=Author)
     version: str = __version__
     taken: bool = True
+    before: str = ""
 
 
 class Revisions:
@@ -64,9 +66,9 @@ class Revisions:
 
     # ------------------------------------------------------------------------------------- writing
 
-    def keep(self, texts: FolderTexts, at: datetime, author: Author, taken: bool = True) -> Revision:
+    def keep(self, texts: FolderTexts, at: datetime, author: Author, taken: bool = True, before: str = "") -> Revision:
         """Keep what a folder holds as a revision, in force from now on if `taken`. One that is there is there again."""
-        found = Revision(texts.revision, at, self.hashes(texts), author, taken=taken)
+        found = Revision(texts.revision, at, self.hashes(texts), author, taken=taken, before=before)
         make_folder(self.path.parent, SHARED_FOLDER)
         make_folder(self.path / "files", _FOLDER_MODE, above=_FOLDER_MODE)
         # The files first: a manifest that is there has all that it names.
@@ -82,6 +84,7 @@ class Revisions:
             "at": revision.at.isoformat(),
             **asdict(revision.author),
             "taken": revision.taken,
+            "before": revision.before,
             "files": dict(revision.files),
         }
         replace_file(self._manifest(revision.number), json.dumps(told, indent=0).encode(), _MODE)
@@ -166,7 +169,7 @@ class Revisions:
                 raise RevisionError(f"the revision {number} names files that are none of a configuration", _ANEW)
             author = Author(str(told["who"]), str(told["why"]), str(told["commit"]))
             at, taken = datetime.fromisoformat(told["at"]), told["taken"] is True
-            return Revision(number, at, files, author, str(told["engine"]), taken)
+            return Revision(number, at, files, author, str(told["engine"]), taken, str(told.get("before", "")))
         except FileNotFoundError:
             raise RevisionError(f"there is no revision {number}", "take one that 'revisions' lists") from None
         except OSError as error:
@@ -176,7 +179,10 @@ class Revisions:
             raise RevisionError(f"the revision {number} is damaged", "take another one") from None
 
     def before(self, number: str) -> Revision | None:
-        """Return what was in force before a revision; None where nothing was."""
+        """Return what was in force before a revision, the last time; None where nothing was."""
+        found = self.known(number)
+        if found is not None and found.before and (known := self.known(found.before)) is not None:
+            return known
         every = [one for one in self.every() if one.taken]
         place = next((n for n, one in enumerate(every) if one.number == number), len(every))
         return next(iter(every[place + 1 :]), None)

@@ -318,7 +318,7 @@ class ConfigStore:
         if author is None:
             contents = {name: texts.bytes_of(name) for name in texts.written}
             author = author_of(self.folder, contents, [one.file for one in changed])
-        self.revisions.keep(texts, since, author, taken)
+        self.revisions.keep(texts, since, author, taken, "" if before == texts.revision else before)
         return author.who, "in force", said(changed)
 
     def _take_last_good(self, error: ConfigError) -> Configuration:

@@ -57,5 +57,5 @@ def state_of(revision: Revision, standing: InForce | None) -> str:
 
 
 def _changed_by(revision: Revision, every: Sequence[Revision]) -> list[FileChange]:
-    before = next((one for one in every if one.taken and one.at < revision.at), None)
+    before = next((one for one in every if one.number == revision.before), None)
     return changes({} if before is None else before.files, revision.files)

@@ -105,6 +105,8 @@ def _what(revisions: Revisions, found: InForce, trial: TrialRevision) -> str:
 
 
 def _counted(one: CallCounts) -> str:
+    if not one.calls:
+        return "none yet"
     return (
         f"{one.calls}: {one.defaults} at the default, {one.lookup_errors} with a source that could not be asked, "
         f"{one.hang_ups} hung up early, {one.errors} without a route or with an error"

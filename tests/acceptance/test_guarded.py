@@ -62,14 +62,17 @@ async def test_a_change_has_one_caller_then_everybody_and_goes_back(house: House
         assert engine.complaints == []
 
 
-async def test_a_bad_change_takes_itself_back_with_a_restart_in_between(house: House, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_bad_change_takes_itself_back_with_a_restart_in_between(
+    house: House, tmp_path: Path, workers: int
+) -> None:
     write_configuration(tmp_path, {"support": route("sales")}, house.middleware.address, GUARDED)
     async with Engine.serving(tmp_path) as engine:
         write_route(tmp_path, "support", BAD)
         await engine.logged("activation.waiting")
         await command(tmp_path, "activate", "--callers", TESTER)
         await engine.logged("activation.trying")
-    async with Engine.serving(tmp_path) as engine:
+    async with Engine.serving(tmp_path, workers=workers) as engine:
         stage = Stage(house, engine)
         bad = (await engine.logged("activation.trying"))["revision"]
         found = await asyncio.gather(

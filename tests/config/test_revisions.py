@@ -126,6 +126,13 @@ def test_a_folder_goes_back_byte_by_byte_and_forward_again(site: Site) -> None:
     assert site.deeds()[2:] == ["rollback", "rollback"]
 
 
+def test_what_a_revision_changed_stays_so_when_another_one_comes_again(site: Site) -> None:
+    put_back(site.kept, revision_before(site.kept), "anna", LATER)
+    first, second = list_json(site.kept, 10)
+    assert first["what"] == "route support changed; route sales removed"
+    assert second["what"] == "route sales added; route support changed"
+
+
 def test_bytes_that_no_text_has_come_back_too(tmp_path: Path) -> None:
     site = Site(write(tmp_path, FILES))
     (tmp_path / "routes" / "support.yaml").write_bytes(b"\xef\xbb\xbf" + ROUTE.replace("\n", "\r\n").encode())

@@ -27,7 +27,8 @@ def keep(folder: Path, queue: str, hour: int) -> str:
     (folder / "routes").mkdir(parents=True, exist_ok=True)
     (folder / "routes" / "support.yaml").write_text(f"default: {{to: {{queue: {queue}}}}}\n")
     texts, kept = read_folder(folder), Revisions(folder)
-    kept.keep(texts, NOW.replace(hour=hour), Author("Anna", "why"))
+    before = next(iter(one.number for one in kept.every()), "")
+    kept.keep(texts, NOW.replace(hour=hour), Author("Anna", "why"), before=before)
     DeedLog(audit_folder(folder), lambda: NOW).add("Anna", "in force", "", texts.revision)
     return texts.revision
 
@@ -46,5 +47,8 @@ async def test_an_administrator_sees_what_was_in_force_and_goes_back(tmp_path: P
         _, done = await adam.ask("POST", f"/v1/revisions/{first[:6]}/rollback")
         assert (done["revision"], done["before"]) == (first, newest)
         assert (await adam.ask("GET", "/v1/audit/verify"))[1]["faults"] == []
+        waits = await adam.ask("POST", "/v1/activation", json={"action": "all"})
+        wrong = await adam.ask("POST", "/v1/activation", json={"action": "try", "callers": ["tester"]})
+    assert (waits[0], waits[1]["error"]["code"], wrong[0]) == (409, "nothing_to_do", 400)
     assert read_folder(folder).revision == first
     assert DeedLog(audit_folder(folder)).deeds()[-1].who == "adam"
