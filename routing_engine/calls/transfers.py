@@ -148,7 +148,9 @@ class Passing:
 
     def _local_phone(self, uniqueid: str | None) -> str | None:
         dialling = self.call.channels.get(uniqueid or "")
-        if dialling is None or halves(dialling.name) is None:
+        half = halves(dialling.name) if dialling else None
+        # The second half runs the dialplan of whom it stands for. A first one that dials was rung by a click.
+        if dialling is None or half is None or half[1] != "2":
             return None
         phone = self.site.extension_phone(device(dialling.name).removeprefix(_LOCAL).partition("@")[0])
         return phone if self._is_phone(phone) else None

@@ -22,11 +22,9 @@ SITE = PbxSite(
 )
 #: The telephones tell by their own clock, and of what they sent; Asterisk tells when it had read it.
 CLOCKS_S = 0.5
-#: Where the tracker and the telephones do not agree yet.
-DISPUTED = {"click-local", "queue-local-transferred"}
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - DISPUTED))
+@pytest.mark.parametrize("name", NAMES)
 def test_a_recorded_stream_gives_its_records(name: str) -> None:
     follower = replayed(name)
     told = sorted((one for one in follower.calls.values() if one.merged_into is None), key=lambda one: one.started_at)
