@@ -28,6 +28,7 @@ COMMANDS = {
     "check": "print every problem of every file: file:line: sentence; remedy",
     "doctor": "look at the engine and at Asterisk, and say who must do what",
     "run-test": "play a call without a telephone: where it goes, and every step",
+    "show": "draw a route as a person would, or the whole folder; say in words what has changed",
     "test": "run the routes' examples; report rules that no example proves",
     "call": "call the running service: prints prompts, takes digits from the keyboard",
     "explain": "show one call: every step, where it went and why, and what became of it",
