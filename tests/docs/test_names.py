@@ -93,11 +93,6 @@ def test_what_is_not_there_yet():
     assert documented == {(where, key.name) for where, keys in sections.items() for key in keys_of(keys) if key.later}
 
 
-def test_no_command_that_is_there_is_said_to_be_planned():
-    line = next(one for one in (REFERENCE / "not-yet.md").read_text().splitlines() if one.startswith("Commands that"))
-    assert set(re.findall(r"`(\w+)`", line)) & set(parsers()) == set()
-
-
 def test_parameters_and_presets_of_the_middleware():
     requests, presets = tables(section(REFERENCE / "middleware.md", "The request"))
     assert {row.names[0] for row in requests} == set(PRESETS["default"].__slots__)
