@@ -27,7 +27,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("route", nargs="?", default="", metavar="ROUTE", help="a route; without one, the whole folder")
     parser.add_argument(
-        "--format", choices=[*_FORMS], default="text", help="text, mermaid for a wiki, svg for a picture (of a route)"
+        "--format",
+        choices=[*_FORMS],
+        default="text",
+        metavar="FORMAT",
+        help="text, mermaid for a wiki, svg for a picture (of a route)",
     )
     parser.add_argument("--diff", metavar="REV", help="what has changed since a revision, in words")
     parser.set_defaults(run=run)

@@ -182,13 +182,16 @@ def _prompt(prompt: Prompt) -> str:
     return str(prompt.text) if prompt.kind == "sound" else f"'{prompt.text}' as {prompt.kind}"
 
 
-_VALUES = {"call.caller": "the caller's number", "input": "what was typed", "call.called": "the number dialled"}
+_VALUES = {
+    Operand("call", "caller"): "the caller's number",
+    Operand("call", "called"): "the number dialled",
+    Operand("input", ""): "what was typed",
+}
 
 
 def _value(by: Template) -> str:
-    text = str(by)
-    name = text.strip("{}")
-    return _VALUES.get(name, text) if len(by.parts) == 1 else text
+    alone = by.operands[0] if len(by.parts) == len(by.operands) == 1 else None
+    return str(by) if alone is None else _VALUES.get(alone, str(by))
 
 
 def _article(model: str) -> str:
