@@ -79,6 +79,21 @@ class CallerExperience:
 class CallRun:
     """What one call needs while it is decided. One instance per call."""
 
+    __slots__ = (
+        "_answered",
+        "_channel",
+        "_clock",
+        "_early",
+        "_filler",
+        "_lookup",
+        "_open_route",
+        "_profile",
+        "_report",
+        "_speech",
+        "_waiting_since",
+        "heard",
+    )
+
     def __init__(
         self,
         channel: Channel,
@@ -127,7 +142,8 @@ class CallRun:
         else:
             try:
                 decision = await self._decide(route)
-                await self._end_filler()
+                if self._filler is not None:
+                    await self._end_filler()
                 decision = self._with_heard(decision)
             finally:
                 self._drop_early()
@@ -179,13 +195,15 @@ class CallRun:
         if isinstance(ask, Prefetch):
             self._begin_early(ask)
             return Typed()
-        await self._end_filler()  # whatever comes now is said to the channel, which has one thing to do at a time
+        if self._filler is not None:  # whatever comes now is said to the channel, which has one thing to do at a time
+            await self._end_filler()
         if isinstance(ask, Observe):
             return Observed(await self._channel.observe(ask.operands))
         if isinstance(ask, Switch):
             await self._channel.switch(ask.language)
             return Typed()
-        await self._make_audible(route)
+        if not self._answered:
+            await self._make_audible(route)
         self._waiting_since = None
         before = self._clock()
         if isinstance(ask, Play):

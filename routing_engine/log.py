@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
-import structlog
-
 from routing_engine.core.destinations import say_destination
 from routing_engine.core.events import CallAbandoned, CallEnded, CallRouted
 from routing_engine.core.redact import hide_number, shown_caller
+from routing_engine.logger import Field, Logger
+
+_log = Logger()
 
 
 def log_call(event: CallEnded, plain_numbers: bool) -> None:
@@ -20,7 +19,7 @@ def log_call(event: CallEnded, plain_numbers: bool) -> None:
 
 
 def _log_abandoned(event: CallAbandoned, plain: bool) -> None:
-    structlog.get_logger().info(
+    _log.info(
         "call.abandoned",
         call_id=event.caller.call_id,
         route=event.route,
@@ -33,11 +32,10 @@ def _log_abandoned(event: CallAbandoned, plain: bool) -> None:
 
 
 def _log_routed(event: CallRouted, plain: bool) -> None:
-    log = structlog.get_logger().bind()  # once: asked again, it is put together again
     decision = event.decision
-    say = log.warning if decision.failed else log.info
+    say = _log.warning if decision.failed else _log.info
     if decision.failed and event.health_check:
-        say = log.debug  # it asks for a route that does not exist, a few times a minute
+        say = _log.debug  # it asks for a route that does not exist, a few times a minute
     say(
         "call.routed",
         call_id=event.caller.call_id,
@@ -51,11 +49,11 @@ def _log_routed(event: CallRouted, plain: bool) -> None:
         took_ms=round(event.took_ms, 1),
         waited_ms=round(event.waited_s * 1000),
         silence_ms=round(event.silence_s * 1000),
-        **_why(event, plain, log.is_enabled_for(logging.DEBUG)),
+        **_why(event, plain, _log.debugs()),
     )
 
 
-def _why(event: CallRouted, plain: bool, whole: bool) -> dict[str, object]:
+def _why(event: CallRouted, plain: bool, whole: bool) -> dict[str, Field]:
     """Return what helps when a call did not go as its route's author meant: the last step, or all when debugging."""
     decision = event.decision
     if whole:

@@ -321,9 +321,11 @@ MAX_VALUE = 1000
 
 def clean_value(text: str) -> str:
     """Return a text that is safe as a channel variable: no control characters, nothing Asterisk would evaluate."""
-    if text.isprintable() and "$" not in text and "^" not in text:
-        return text[:MAX_VALUE]
-    return _EVALUATED.sub("", visible(text[:MAX_VALUE]))
+    return text if _is_clean(text) else _EVALUATED.sub("", visible(text[:MAX_VALUE]))
+
+
+def _is_clean(text: str) -> bool:
+    return text.isprintable() and "$" not in text and "^" not in text and len(text) <= MAX_VALUE
 
 
 #: `{dialled}` of a place, once the site's region is in it: a number as it is dialled there.
@@ -358,7 +360,9 @@ def variables(decision: Decision, call_id: str, profile: Mapping[str, str]) -> l
     ]
     if decision.destination is not None:
         found += _destination_variables(decision.destination, decision.chain, profile)
-    found = [(name, clean_value(value)) for name, value in found]
+    # Seen of all values together: nearly always there is nothing to clean.
+    if not _is_clean("".join([value for _, value in found])):
+        found = [(name, clean_value(value)) for name, value in found]
     return [*found, ("ROUTE_STATUS", "FALLBACK" if decision.failed else "OK")]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from routing_engine.core.model import Caller, Decision, Record, Sound, TrailStep
 from routing_engine.core.phone import Number
@@ -102,13 +103,17 @@ def hide_number(text: str, caller: Caller, plain: bool) -> str:
     """Mask the caller's number wherever a text repeats it: a near miss, a refused target."""
     if plain or caller.number is None:
         return text
-    for spelling in sorted(_spellings(caller.number), key=len, reverse=True):
-        text = text.replace(spelling, mask_number(spelling)) if len(spelling) >= _SHORTEST_NUMBER else text
+    for spelling in _spellings(caller.number):
+        if spelling in text:
+            text = text.replace(spelling, mask_number(spelling))
     return text
 
 
-def _spellings(number: Number) -> set[str]:
-    return {number.received, number.digits, number.e164, number.national, number.e164.lstrip("+")}
+@lru_cache(maxsize=4096)
+def _spellings(number: Number) -> Sequence[str]:
+    """Return the spellings of a number that are long enough to be masked, the longest first."""
+    every = {number.received, number.digits, number.e164, number.national, number.e164.lstrip("+")}
+    return sorted([one for one in every if len(one) >= _SHORTEST_NUMBER], key=len, reverse=True)
 
 
 # ------------------------------------------------------------------------------------------- sensitive digits

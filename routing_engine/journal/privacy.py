@@ -82,6 +82,11 @@ class Privacy:
         return "#" + hmac.new(self._key, e164.encode(), hashlib.sha256).hexdigest()[:16]
 
 
+def may_hold_number(text: str) -> bool:
+    """Return whether a text has as many digits as the shortest number; False says that every setting keeps it."""
+    return _THREE.search(text) is not None
+
+
 def without(text: str, number: Number) -> str:
     """Return a text in which a number, in whatever spelling, is forgotten. An extension's few digits stay."""
     if len(_core(number)) < _FEWEST:
@@ -103,6 +108,8 @@ def _swap(
     if not _THREE.search(text):
         return text
     core = _core(number) if number is not None else ""
+    if not _may_swap(_digits(text), core, others is not None, marked, "+" in text or "%2B" in text):
+        return text
 
     def put(found: re.Match[str]) -> str:
         if found["kept"]:
@@ -115,6 +122,13 @@ def _swap(
         return others(plus + digits) if others is not None and anybodys else found[0]
 
     return _TOKEN.sub(put, text)
+
+
+def _may_swap(digits: str, core: str, others: bool, marked: bool, plus: bool) -> bool:
+    """Return whether anything of a text can be put in the place of, by all its digits alone: `_TOKEN` is slow."""
+    if core and core[-_FEWEST:] in digits:
+        return True
+    return others and ((plus and len(digits) > 4) or (len(digits) >= _FEWEST and not marked))
 
 
 def _is(core: str, digits: str) -> bool:

@@ -30,6 +30,10 @@ OPEN_S = 3.0
 MOST_WAITING = 10_000
 RETRY_S = 2.0
 _BATCH = 500
+#: As many calls may wait as they are, with all that their records hold; those behind them wait as short entries.
+_WHOLE = 500
+#: After so many calls the thread that turns them into rows gives way to the event loop: that waits for no more.
+_GIVE_WAY = 8
 _PATIENCE_S = 0.001
 _UPKEEP_S, _UPKEEP_AGAIN_S = 3600.0, 60.0
 #: After so many calls it is looked whether there are too many.
@@ -83,7 +87,7 @@ class Journal:
         self._most_waiting, self._retry_s, self._now = most_waiting, retry_s, now
         self._doubt = ClockDoubt(monotonic)
         self.change(settings, region)
-        self._waiting: deque[JournalEntry] = deque()
+        self._waiting: deque[CallEnded | JournalEntry] = deque()
         self._rows: deque[Row] = deque()  # what the thread holds in its hands
         self._wake, self._hurry, self._ready = threading.Event(), threading.Event(), threading.Event()
         self._turned = threading.Condition()
@@ -116,18 +120,19 @@ class Journal:
         return self._down
 
     def record(self, event: CallEnded) -> None:
-        """Take a call, in microseconds; a health check is not one. When too many wait, the new one is lost."""
+        """Take a call, in a microsecond; a health check is not one. When too many wait, the new one is lost."""
         if event.health_check:
             return  # thousands of these a day would push out the calls
+        waiting = len(self._waiting)
+        if waiting >= self._most_waiting:
+            self._refuse()
+            return
         try:
-            entry = journal_entry(event)
+            # As it is: what is kept of it is found out behind the calls.
+            self._waiting.append(event if waiting < _WHOLE else journal_entry(event))
         except Exception as error:
             self._misfit(error)
             return
-        if len(self._waiting) >= self._most_waiting:
-            self._refuse()
-            return
-        self._waiting.append(entry)
         self._taken += 1
         if not self._wake.is_set():
             self._wake.set()
@@ -212,19 +217,20 @@ class Journal:
                 self._turned.notify_all()
 
     def _take_rows(self) -> None:
-        """Turn some calls into rows, giving way to the event loop after each: it waits for no more than one.
+        """Turn some calls into rows, giving way to the event loop after a few: it waits for no more than those.
 
         To a loop that takes its time with that, we give way no more: its calls must get to the disk, too.
         """
         patient = True
         while self._waiting and len(self._rows) < _BATCH:
-            entry = self._waiting.popleft()
+            waiting = self._waiting.popleft()
             try:
+                entry = journal_entry(waiting, small=False) if isinstance(waiting, CallEnded) else waiting
                 self._rows.append(row_of(entry, self._privacy))
             except Exception as error:
                 self._misfit(error)
                 self._settled += 1
-            if patient:
+            if patient and not len(self._rows) % _GIVE_WAY:
                 began = time.perf_counter()
                 time.sleep(0)
                 patient = time.perf_counter() - began < _PATIENCE_S

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import pytest
 from fakes import SILENCE, Asterisk, environment
+from structlog.testing import capture_logs
 
-from routing_engine.channels.agi.server import MAX_UNREAD_REPLIES, AgiChannel, AgiServer, AgiSettings
+from routing_engine.channels.agi.connection import MAX_UNREAD_REPLIES
+from routing_engine.channels.agi.server import AgiChannel, AgiServer, AgiSettings
 from routing_engine.core.asks import Play
 from routing_engine.core.ports import Channel
 from routing_engine.errors import CallerHungUp, ChannelBroken
@@ -141,18 +146,16 @@ async def test_a_client_that_answers_every_command_is_not_cut_however_long_all_o
 
 
 async def test_a_client_that_goes_while_the_decision_is_sent_is_gone_and_no_fault_of_ours() -> None:
-    seen, ready, gone = Seen(), asyncio.Event(), asyncio.Event()
+    client, seen = socket.socket(), Seen()
 
     async def talk(channel: Channel) -> None:
-        ready.set()
-        await gone.wait()
+        client.close()  # and the loop hears of it when the decision is on its way
         await channel.hand_back(WANTED)
 
     async with serving(holding(talk, seen)) as server:
-        with socket.create_connection(("127.0.0.1", port(server))) as client:
-            client.sendall(environment())
-            await ready.wait()
-        gone.set()  # before the loop hears that the connection is closed
+        client.connect(("127.0.0.1", port(server)))
+        client.sendall(environment())
+        await seen.over.wait()
         await closed(server)
     assert isinstance(seen.raised, ChannelBroken)
 
@@ -210,6 +213,39 @@ async def test_a_session_that_ended_makes_room_for_the_next() -> None:
         for _ in range(5):
             assert await works(server)
             await closed(server)
+
+
+async def test_a_machine_without_a_file_for_a_connection_takes_it_when_there_is_one_again() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with serving(finished) as server:
+        asterisk = Asterisk()
+        with capture_logs() as logs, files_used_up():
+            await asterisk.connect(port(server))
+            while not logs:
+                await asyncio.sleep(0)
+        asterisk.send(environment())
+        await asterisk.serve()
+    assert (asterisk.variables, [line["event"] for line in logs]) == ({"ROUTE_STATUS": "OK"}, ["agi.no_room"])
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)
+
+
+@contextmanager
+def files_used_up() -> Iterator[None]:
+    """Leave this process one file, for the client."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open(os.devnull) as next_one:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (next_one.fileno() + 1, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_a_name_with_several_addresses_is_listened_on_at_each() -> None:
+    server = AgiServer(finished, AgiSettings("AT", lambda: NOW))
+    await server.listen("localhost", 0)
+    assert {address.rpartition(":")[0] for address in server.addresses} <= {"127.0.0.1", "::1"}
+    assert await server.stop(0) == 0
 
 
 # Stopping

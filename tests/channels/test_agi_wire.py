@@ -122,6 +122,12 @@ SESSIONS = {
     "UTF-8": ("200 result=1 (Zoë 😀)\n", [Reply(200, "1", "(Zoë 😀)")]),
     "a value that is hangup": ("200 result=1 (HANGUP)\n", [Reply(200, "1", "(HANGUP)")]),
     "half a line": ("200 result=", []),
+    "the replies to a burst": ("200 result=1\n" * 3, [Reply(200, "1")] * 3),
+    "a burst and a refusal": (
+        "200 result=1\n511 no\n200 result=1\n",
+        [Reply(200, "1"), Reply(511, "", "no"), Reply(200, "1")],
+    ),
+    "such a line in a usage text": (USAGE + "200 result=1\n" + USAGE_END, [Reply(520)]),
 }
 
 

@@ -52,8 +52,8 @@ class AgiSession(Protocol):
     async def ask(self, line: bytes) -> Reply:
         """Send one command and wait for its reply."""
 
-    async def burst(self, lines: Sequence[bytes]) -> list[Reply]:
-        """Send the last commands at once; give the replies that came."""
+    async def burst(self, lines: bytes, count: int) -> Sequence[Reply]:
+        """Send the last commands, so many, at once; give the replies that came."""
 
     def hurry(self) -> None:
         """Let two replies to come arrive one behind the other at once."""
@@ -83,6 +83,21 @@ class SharedFacts:
 
 class AgiChannel:
     """One call over FastAGI. Keeps the port `core.ports.Channel`."""
+
+    __slots__ = (
+        "_audible",
+        "_filling",
+        "_language",
+        "_presentation_read",
+        "_pressed",
+        "_session",
+        "_site",
+        "_state_known",
+        "_stray",
+        "_watchdog",
+        "caller",
+        "route",
+    )
 
     def __init__(self, session: AgiSession, arrival: ArrivingCall, site: SharedFacts) -> None:
         self._session = session
@@ -244,11 +259,10 @@ class AgiChannel:
         """
         variables = [(WATCHDOG, "0"), *variables]
         # All at once: behind the last of them the dialplan goes on, so nobody waits for a reply in between.
-        lines = set_variables(variables)
-        replies = await self._session.burst(lines)
+        replies = await self._session.burst(set_variables(variables), len(variables))
         refused = [name for (name, _), reply in zip(variables, replies, strict=False) if reply.code != 200]
-        if refused or len(replies) < len(lines):
-            raise ChannelBroken(f"{len(lines) - len(replies)} variables were not answered, refused: {refused}")
+        if refused or len(replies) < len(variables):
+            raise ChannelBroken(f"{len(variables) - len(replies)} variables were not answered, refused: {refused}")
 
     async def _first_key(self, ask: Collect) -> tuple[str, tuple[str, ...]]:
         """Play the prompt and wait for one key; "" is silence. The last sound and the wait are one command."""

@@ -1,4 +1,4 @@
-"""The FastAGI server: a protocol class around `agi_wire`. The conversation with one call is `agi_call.AgiChannel`.
+"""The FastAGI server: who may connect, and the tasks that carry calls. One connection is `connection.AgiConnection`.
 
 Asterisk takes one command at a time and answers each with one reply; only the closing burst, behind which we close
 our half of the connection, may hold several (a line that lies in Asterisk's buffer is not seen until more bytes come).
@@ -7,20 +7,20 @@ our half of the connection, may hold several (a line that lies in Asterisk's buf
 from __future__ import annotations
 
 import asyncio
-import math
+import errno
 import socket
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Protocol
 
 from routing_engine.channels.agi.channel import AgiChannel, SharedFacts
+from routing_engine.channels.agi.connection import AgiConnection
 from routing_engine.channels.agi.live_state import EXTENSION_STATE
-from routing_engine.channels.agi.wire import AgiWire, Environment, Hangup, Reply, keys_sent, read_call
+from routing_engine.channels.agi.wire import Environment, keys_sent, read_call
 from routing_engine.connections import AccessList, RefusedConnections
 from routing_engine.core.phone import Plus
 from routing_engine.core.ports import Now
-from routing_engine.errors import CallerHungUp, ChannelBroken, ChannelError
+from routing_engine.errors import ChannelBroken, ChannelError
 from routing_engine.logger import Logger
 
 __all__ = ["AgiChannel", "AgiServer", "AgiSettings"]
@@ -28,186 +28,16 @@ __all__ = ["AgiChannel", "AgiServer", "AgiSettings"]
 #: How long Asterisk may take for a command that does nothing but answer.
 PROMPT_REPLY_S = 10.0
 _RECEIVE = 64 * 1024
-#: A loop's timer may fire a moment early.
-_A_MOMENT_S = 0.01
-#: More replies than any closing burst has commands: nobody asked for them.
-MAX_UNREAD_REPLIES = 1000
+#: Connections that may wait to be taken, and how many of them are taken before those that are open are read again.
+_BACKLOG, _AT_ONCE = 1024, 64
+#: The machine has no file or no memory for another connection: it may have in a moment.
+_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_PAUSE_S = 0.1
 
 _log = Logger()
 _FULL = "all places are taken by calls"
 
 Handler = Callable[[AgiChannel], Awaitable[None]]
-
-
-class _AgiConnection(asyncio.BufferedProtocol):
-    """One connection: its bytes, its one waiting reader, its time limit and the task that carries the call."""
-
-    def __init__(self, server: AgiServer) -> None:
-        self._server = server
-        self._wire = AgiWire()
-        # A list: an empty deque takes 600 bytes of each call, and there are seldom two replies.
-        self._replies: list[Reply] = []
-        self._waiter: asyncio.Future[None] | None = None
-        self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._until = math.inf
-        self._closing = False
-        self.host = ""
-        self.lost: CallerHungUp | ChannelBroken | None = None
-        self.task: asyncio.Task[None] | None = None
-
-    # ---------------------------------------------------------------------------- what asyncio calls
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a connection, or close it at once when there are too many."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
-        peer = transport.get_extra_info("peername")
-        self.host = peer[0] if isinstance(peer, tuple) else ""
-        if not self._server.admit(self):
-            self.abort()
-            return
-        self.give_up_after(self._server.settings.environment_timeout_s)
-
-    def get_buffer(self, _sizehint: int) -> memoryview:
-        """Return the server's one buffer: it is emptied before the next connection is read."""
-        return self._server.buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Take what came; end the session when no Asterisk would send it."""
-        try:
-            for event in self._wire.feed(self._server.buffer[:nbytes]):
-                self._take(event)
-            if self._replies and self._waiter is not None and not self._waiter.done():
-                # Whoever answers what was asked is there: a machine that has too much to do must lose no call
-                # by its many small steps. Replies that nobody waits for keep no session alive.
-                self._until = max(self._until, asyncio.get_running_loop().time() + self.reply_timeout_s)
-                self._wake()
-        except ChannelBroken as error:
-            self._lose(error)
-            self.abort()
-
-    def eof_received(self) -> bool:
-        """Close our half too."""
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wake whoever waits, and let the server forget us."""
-        self._lose(ChannelBroken("Asterisk closed the connection" if exc is None else f"the connection broke: {exc}"))
-        self._stop_timer()
-        self._server.forget(self)
-
-    # ------------------------------------------------------------------------- what the channel calls
-
-    @property
-    def reply_timeout_s(self) -> float:
-        """How long Asterisk may take beyond what the route needs."""
-        return self._server.settings.reply_timeout_s
-
-    def send(self, line: bytes) -> None:
-        """Send one command line, whole. Raises when the caller has gone."""
-        if self.lost is not None:
-            raise self.lost
-        assert self._transport is not None
-        self._transport.write(line)
-
-    async def ask(self, line: bytes) -> Reply:
-        """Send one command and wait for its reply."""
-        self.send(line)
-        return await self.reply()
-
-    async def reply(self) -> Reply:
-        """Return the next reply."""
-        if not self._replies:
-            await self._arrival()
-        return self._replies.pop(0)
-
-    async def _arrival(self) -> None:
-        """Wait until there is a reply. Raises when the caller has gone."""
-        while not self._replies:
-            if self.lost is not None:
-                raise self.lost
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-
-    async def burst(self, lines: Sequence[bytes]) -> list[Reply]:
-        """Send the last commands at once and close our half; give the replies that came, in order."""
-        self.send(b"".join(lines))
-        self._closing = True
-        assert self._transport is not None
-        with suppress(OSError):  # the other side has gone already; we are told so in a moment
-            self._transport.write_eof()
-        self.give_up_after(self.reply_timeout_s)
-        replies: list[Reply] = []
-        try:
-            while len(replies) < len(lines):
-                if not self._replies:
-                    await self._arrival()
-                replies.append(self._replies.pop(0))
-        except ChannelBroken:
-            pass  # the caller of this counts the replies
-        return replies
-
-    def hurry(self) -> None:
-        """Acknowledge at once what comes: Asterisk sends a second reply only when the first is (40 ms, by Nagle)."""
-        if self._transport is not None and self.lost is None and hasattr(socket, "TCP_QUICKACK"):
-            self._transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-
-    def give_up_after(self, seconds: float) -> None:
-        """Set the session's time limit anew. A timer that comes too early is wound up again: most never come."""
-        loop = asyncio.get_running_loop()
-        self._until = loop.time() + seconds
-        if self._timer is None or self._timer.when() > self._until:
-            self._stop_timer()
-            self._timer = loop.call_at(self._until, self._time_is_up)
-
-    # ------------------------------------------------------------------------------------- inside
-
-    def _take(self, event: Environment | Reply | Hangup) -> None:
-        if isinstance(event, Reply):
-            if len(self._replies) >= MAX_UNREAD_REPLIES:
-                raise ChannelBroken("replies without a command: the other side is not Asterisk")
-            self._replies.append(event)
-        elif isinstance(event, Environment):
-            self._until = math.inf  # from here on the steps of the call set it
-            self._server.begin(self, event)
-        elif not self._closing:
-            self._lose(CallerHungUp("the caller hung up"))
-
-    def _lose(self, error: CallerHungUp | ChannelBroken) -> None:
-        """Note why this session is over, once; whatever the call waits for elsewhere (a look-up) is cancelled."""
-        if self.lost is not None:
-            return
-        self.lost = error
-        self._wake()
-        if self.task is not None and not self._closing:
-            self.task.cancel()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _time_is_up(self) -> None:
-        self._timer, loop = None, asyncio.get_running_loop()
-        if (left_s := self._until - loop.time()) > _A_MOMENT_S:
-            if self._until < math.inf:
-                self.give_up_after(left_s)
-            return
-        self._lose(ChannelBroken("Asterisk did not answer in time"))
-        self.abort()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    def close(self) -> None:
-        """Close the connection once everything is sent."""
-        if self._transport is not None:
-            self._transport.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +87,7 @@ class _OwnPlaces:
 
 
 #: So many connections are taken at a time where others listen on the same socket: the rest is for who is free.
-_TAKEN_AT_ONCE = 2
+_AT_ONCE_SHARED = 2
 
 
 class AgiServer:
@@ -266,13 +96,14 @@ class AgiServer:
     def __init__(self, handler: Handler, settings: AgiSettings, places: SessionPlaces | None = None) -> None:
         self._handler, self._places = handler, places or _OwnPlaces()
         self.buffer = memoryview(bytearray(_RECEIVE))
-        self._sessions: set[_AgiConnection] = set()
+        self._sessions: set[AgiConnection] = set()
         #: Those whose call has not begun, the oldest first.
-        self._waiting: dict[_AgiConnection, None] = {}
+        self._waiting: dict[AgiConnection, None] = {}
         self._refusals = RefusedConnections(_warn_of_refused)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._servers: list[asyncio.Server] = []
-        self._stopping = False
+        self._tasks: dict[asyncio.Task[None], AgiConnection] = {}
+        self._listening: list[socket.socket] = []
+        self._at_once = _AT_ONCE
+        self._stopping = self._has_no_room = False
         self.change(settings)
 
     def change(self, settings: AgiSettings) -> None:
@@ -286,35 +117,46 @@ class AgiServer:
         return len(self._tasks)
 
     @property
+    def reply_timeout_s(self) -> float:
+        """How long Asterisk may take for a command beyond what the route needs."""
+        return self.settings.reply_timeout_s
+
+    @property
     def refused(self) -> int:
         """How many connections were refused since the start."""
         return self._refusals.count
 
     async def listen(self, host: str, port: int) -> None:
         """Open the listener. Raises `OSError` when the address is taken or not ours."""
-        loop = asyncio.get_running_loop()
-        self._servers = [await loop.create_server(lambda: _AgiConnection(self), host, port, backlog=1024)]
+        self._listen(await listening_sockets(host, port))
 
     async def listen_on(self, sockets: Sequence[socket.socket], backlog: int) -> None:
         """Take connections from sockets that other processes have, too. Raises `OSError`."""
-        loop = asyncio.get_running_loop()
-        for one in sockets:
-            # The loop takes as many connections at once as may wait: one process would have them all.
-            server = await loop.create_server(lambda: _AgiConnection(self), sock=one, backlog=_TAKEN_AT_ONCE)
-            self._servers.append(server)
-            one.listen(backlog)
+        self._at_once = _AT_ONCE_SHARED
+        for listening in sockets:
+            listening.setblocking(False)
+            listening.listen(backlog)
+        self._listen(sockets)
+
+    def _listen(self, sockets: Iterable[socket.socket]) -> None:
+        for listening in sockets:
+            # Whom it takes has it from here: every command is one write, and goes out at once.
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._listening.append(listening)
+            self._begin_accepting(listening)
 
     @property
     def addresses(self) -> list[str]:
         """Where we listen, as `host:port`."""
-        sockets = (one for server in self._servers for one in server.sockets)
-        return ["{}:{}".format(*one.getsockname()[:2]) for one in sockets]
+        return ["{}:{}".format(*listening.getsockname()[:2]) for listening in self._listening]
 
     async def stop(self, drain_s: float) -> int:
         """Take no new calls, let those under way finish for `drain_s`, then end the rest; give how many those were."""
         self._stopping = True
-        for server in self._servers:
-            server.close()
+        for listening in self._listening:
+            asyncio.get_running_loop().remove_reader(listening)
+            listening.close()
+        self._listening.clear()
         for session in tuple(self._sessions):
             if session.task is None:
                 session.close()  # its call has not begun: the dialplan asks the next engine
@@ -336,7 +178,7 @@ class AgiServer:
 
     # ------------------------------------------------------------------------- what sessions call
 
-    def admit(self, session: _AgiConnection) -> bool:
+    def admit(self, session: AgiConnection) -> bool:
         """Take a connection into the books; False when it may not connect, there is no room, or the server stops.
 
         When all places are taken, the oldest connection whose call has not begun makes room: Asterisk sends its first
@@ -357,7 +199,7 @@ class AgiServer:
         self._waiting[session] = None
         return True
 
-    def begin(self, session: _AgiConnection, environment: Environment) -> None:
+    def begin(self, session: AgiConnection, environment: Environment) -> None:
         """Carry the call that an environment opened, in a task of its own. Raises `ChannelBroken` without secret."""
         self._waiting.pop(session, None)
         if not self.settings.access.knows(keys_sent(environment)):
@@ -366,18 +208,52 @@ class AgiServer:
         task = asyncio.get_running_loop().create_task(self._carry(session, environment))
         session.task = task
         # In books of its own: a task may outlast its connection by a moment, and who stops waits for it.
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = session
         # Not a `finally` in the task: one that is cancelled before its first step never gets there.
-        task.add_done_callback(lambda _: session.close())
+        task.add_done_callback(self._carried)
 
-    def forget(self, session: _AgiConnection) -> None:
+    def forget(self, session: AgiConnection) -> None:
         """Strike a closed connection off the books."""
         self._sessions.discard(session)
         self._places.tell(len(self._sessions))
         self._waiting.pop(session, None)
 
-    async def _carry(self, session: _AgiConnection, environment: Environment) -> None:
+    # ------------------------------------------------------------------------------------- inside
+
+    def _begin_accepting(self, listening: socket.socket) -> None:
+        if listening in self._listening:
+            asyncio.get_running_loop().add_reader(listening, self._accept, listening)
+
+    def _accept(self, listening: socket.socket) -> None:
+        """Take the connections that wait, as asyncio's server does, which makes a task and a future for each."""
+        loop = asyncio.get_running_loop()
+        try:
+            for _ in range(self._at_once):
+                self._take(*listening.accept())
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            pass
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            if not self._has_no_room:
+                _log.error("agi.no_room", why=error.strerror or type(error).__name__)
+            self._has_no_room = True
+            loop.remove_reader(listening)
+            loop.call_later(_PAUSE_S, self._begin_accepting, listening)
+
+    def _take(self, connected: socket.socket, peer: Sequence[str]) -> None:
+        self._has_no_room = False
+        connected.setblocking(False)
+        session = AgiConnection(self, connected, peer[0])
+        if self.admit(session):
+            session.give_up_after(self.settings.environment_timeout_s)
+        else:
+            session.abort()
+
+    def _carried(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task).close()
+
+    async def _carry(self, session: AgiConnection, environment: Environment) -> None:
         try:
             arrival = read_call(environment, self.settings.region, self.settings.now, self.settings.plus)
             del environment  # 3 KB that a call would hold to its end
@@ -387,3 +263,19 @@ class AgiServer:
                 raise
         except ChannelError:
             pass  # the handler has said so; there is nobody left to tell
+
+
+async def listening_sockets(host: str, port: int) -> list[socket.socket]:
+    """Return sockets that listen at an address, one for each of those that its name has. Raises `OSError`."""
+    flags, opened = socket.AI_PASSIVE, list[socket.socket]()
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    try:
+        for family, address in dict.fromkeys((family, address[:2]) for family, _, _, _, address in found):
+            one = socket.create_server(address, family=family, backlog=_BACKLOG)
+            opened.append(one)
+            one.setblocking(False)
+    except OSError:
+        for one in opened:
+            one.close()
+        raise
+    return opened

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
 from routing_engine.core.caller import arrived
@@ -65,47 +65,62 @@ class Hangup:
 class AgiWire:
     """The receiving half of one session. `feed` it bytes as they come, split anywhere."""
 
-    _buffer: bytearray = field(default_factory=bytearray)
-    _environment: dict[str, str] | None = field(default_factory=dict)
+    #: What came without its end. Bytes, not a bytearray: a call that waits has none, and shares the empty one.
+    _rest: bytes = b""
+    #: The lines of the environment so far; None before the first, and behind the last.
+    _environment: dict[str, str] | None = None
+    _opened: bool = False
     _taken: int = 0
     _usage_lines: int = 0
 
     def feed(self, data: bytes | memoryview) -> list[Environment | Reply | Hangup]:
         """Take bytes, give what they complete. Raises `ChannelBroken` for what no Asterisk sends."""
-        self._buffer += data
+        received = self._rest + bytes(data)
+        if self._opened and (usual := self._usual(received)):
+            return usual
         events: list[Environment | Reply | Hangup] = []
-        start = 0
-        if not self._environment and self._environment is not None:
-            start = self._whole_environment(events)
-        end = self._buffer.rfind(b"\n") + 1
-        # All lines at once: the replies to the closing burst come many at a time.
-        for line in self._buffer[start : end - 1].decode("utf-8", "replace").split("\n") if end > start else ():
+        start = self._whole_environment(received, events) if not self._opened and self._environment is None else 0
+        end = received.rfind(b"\n") + 1
+        for line in received[start : end - 1].decode("utf-8", "replace").split("\n") if end > start else ():
             event = self._line(line)
             if event is not None:
                 events.append(event)
-        del self._buffer[: max(start, end)]
-        if len(self._buffer) > MAX_LINE:
+        self._rest = received[max(start, end) :]
+        if len(self._rest) > MAX_LINE:
             raise ChannelBroken("a line without an end")
         return events
 
-    def _whole_environment(self, events: list[Environment | Reply | Hangup]) -> int:
-        """Read an environment that came in one piece, as it nearly always does: a third of the time that lines take.
+    def _usual(self, received: bytes) -> list[Environment | Reply | Hangup] | None:
+        """Return the replies where all are `200 result=1`, as to a whole closing burst: counted, and not read."""
+        count = received.count(_SET)
+        if not count or count * len(_SET) != len(received) or self._usage_lines:
+            return None
+        self._rest = b""
+        return [_WAS_SET] * count
+
+    def _whole_environment(self, received: bytes, events: list[Environment | Reply | Hangup]) -> int:
+        """Read an environment that came in one piece, as it nearly always does: a fifth of the time that lines take.
 
         Return how many bytes were used: none when it is not whole, or has anything in it that needs a closer look.
         """
-        end = self._buffer.find(b"\n\n")
-        if not 0 < end < MAX_ENVIRONMENT_BYTES:
+        end = received.find(b"\n\n")
+        if not 0 < end < MAX_ENVIRONMENT_BYTES or received[:4] != b"agi_":
             return 0
-        text = self._buffer[:end].decode("utf-8", "replace")
-        found = _WHOLE_LINE.findall(text)
-        if len(found) != text.count("\n") + 1 or len(found) > MAX_ENVIRONMENT_LINES:
+        lines = received[4:end].decode("utf-8", "replace").split("\nagi_")
+        if len(lines) != received.count(b"\n", 0, end) + 1 or len(lines) > MAX_ENVIRONMENT_LINES:
             return 0
-        self._environment = None
-        events.append(_environment_of(dict(found)))
+        pairs = [line.split(": ", 1) for line in lines]
+        if b"\r" in received or min(map(len, pairs)) < 2:
+            return 0
+        values = dict[str, str](pairs)
+        if ":" in "".join(values):
+            return 0
+        self._opened = True
+        events.append(_environment_of(values))
         return end + 2
 
     def _line(self, line: str) -> Environment | Reply | Hangup | None:
-        if self._environment is not None:
+        if not self._opened:
             return self._environment_line(line.rstrip("\r"))
         if self._usage_lines:
             return self._usage_line(line)
@@ -119,11 +134,9 @@ class AgiWire:
         return read_reply(line)
 
     def _environment_line(self, line: str) -> Environment | None:
-        environment = self._environment
-        if environment is None:
-            raise ChannelBroken("an environment line after the environment")
+        environment = self._environment = self._environment if self._environment is not None else {}
         if not line:
-            self._environment = None
+            self._environment, self._opened = None, True
             return _environment_of(environment)
         name, colon, value = line.partition(":")
         self._taken += len(line)
@@ -145,8 +158,8 @@ class AgiWire:
 
 
 #: What most commands are answered, read once.
-_USUAL = {"200 result=0": Reply(200, "0"), "200 result=1": Reply(200, "1")}
-_WHOLE_LINE = re.compile(r"^agi_([^:\n]+): ?([^\n\r]*)$", re.MULTILINE)
+_WAS_SET, _SET = Reply(200, "1"), b"200 result=1\n"
+_USUAL = {"200 result=0": Reply(200, "0"), "200 result=1": _WAS_SET}
 _OCTET = re.compile(r"[0-9]{1,3}\Z", re.ASCII)
 _ARGUMENT = re.compile(r"arg_[0-9]+\Z")
 
@@ -196,15 +209,16 @@ def command(verb: str, *values: str) -> bytes:
     return line + b"\n"
 
 
-def set_variables(variables: Sequence[tuple[str, str]]) -> list[bytes]:
+def set_variables(variables: Sequence[tuple[str, str]]) -> bytes:
     """Return the command lines that set variables, each as `command` writes it.
 
-    Where nothing needs quoting, as nearly always, that is seen of all of them together: a third of the time.
+    Where nothing needs quoting, as nearly always, that is seen of all of them together: a quarter of the time.
     """
-    if not _is_plain("".join([text for pair in variables for text in pair])):
-        return [command("SET VARIABLE", *pair) for pair in variables]
-    lines = [f'SET VARIABLE "{name}" "{value}"\n'.encode() for name, value in variables]
-    return lines if max(map(len, lines)) <= MAX_COMMAND else [command("SET VARIABLE", *pair) for pair in variables]
+    if _is_plain("".join([text for pair in variables for text in pair])):
+        lines = "".join([f'SET VARIABLE "{name}" "{value}"\n' for name, value in variables]).encode()
+        if len(lines) <= MAX_COMMAND:
+            return lines
+    return b"".join([command("SET VARIABLE", *pair) for pair in variables])
 
 
 @dataclass(frozen=True, slots=True)
