@@ -255,9 +255,6 @@ class FollowedCalls:
         database = self._database = Database(place)
         await database.open()
         queue = self.queue = _queue_of(place, database)
-        if isinstance(queue, OutboxQueue):
-            with suppress(StorageError):  # it is down: the leases run out
-                await queue.take_back(time.time())
         self._planner = DeliveryPlanner(queue, time.time)
         planner = self._planner
         book = CallBook(

@@ -20,7 +20,7 @@ JobState: TypeAlias = Literal["waiting", "dead"]
 _RECORDINGS = "/recordings"
 #: The error of a job that was given up by hand: whoever takes it sends nothing, and tells the call.
 DROPPED = "dropped by hand"
-#: How long a job belongs to who took it, unless he says that he is still at it. After a kill it waits so long.
+#: How long a job belongs to who took it, unless he says that he is still at it; less where he is known to be gone.
 LEASE_S = 30.0
 
 
@@ -153,6 +153,9 @@ class Queue(Protocol):
 
     async def keep(self, jobs: Sequence[Job], now: float) -> None:
         """Say that these jobs are still under way, for another `LEASE_S`; called all the time, also without any."""
+
+    async def take_back(self, now: float) -> bool:
+        """Let jobs be due whose engine is known to be gone; return whether there were any. Called all the time."""
 
     async def finish(self, job: Job, now: float) -> bool:
         """Remove a job that is done; return whether another one of its call and lane is left."""

@@ -16,8 +16,10 @@ from routing_engine.delivery.jobs import LEASE_S, Job, JobState, NewJob
 T = TypeVar("T")
 
 
-def _is_gone(token: str) -> bool:
-    """Return whether the process that took a job has ended. One with our own number has: we have taken none yet."""
+def _is_gone(token: str, ours: str) -> bool:
+    """Return whether the process that took a job has ended. Another one of our own number has."""
+    if token.startswith(ours):
+        return False
     process = token.partition(".")[0]
     if not process.isdecimal() or int(process) == os.getpid():
         return True
@@ -45,6 +47,7 @@ class OutboxQueue:
 
     def __init__(self, database: Transactions, lease_s: float = LEASE_S) -> None:
         self._database, self._lease_s = database, lease_s
+        self._ours, self._looked = f"{os.getpid()}.{uuid.uuid4().hex[:12]}", False
 
     def put(self, connection: Connection, jobs: Sequence[NewJob], now: float) -> None:
         """Add jobs within the transaction that saves their call."""
@@ -60,16 +63,18 @@ class OutboxQueue:
         due = await self.next_due(lane)
         if due is None or due > now:
             return None
-        token = f"{os.getpid()}.{uuid.uuid4().hex}"
+        token = f"{self._ours}{uuid.uuid4().hex[:20]}"
         work = partial(outbox_table.claim, lane=lane, now=now, token=token, lease_s=self._lease_s)
         return await self._database.write(work)
 
-    async def take_back(self, now: float) -> None:
-        """Let jobs be due that a process has taken which is not there any more: to be called before work begins.
-
-        Their lease would do the same, half a minute later; meanwhile nothing of their calls would go out.
-        """
-        await self._database.write(partial(outbox_table.take_back, gone=_is_gone, now=now))
+    async def take_back(self, now: float) -> bool:
+        """Let jobs be due that a process has taken which is not there any more; one look is enough."""
+        if self._looked:
+            return False
+        gone = partial(_is_gone, ours=self._ours)
+        found = await self._database.write(partial(outbox_table.take_back, gone=gone, now=now))
+        self._looked = True
+        return found
 
     async def keep(self, jobs: Sequence[Job], now: float) -> None:
         """Say that these jobs are still under way."""

@@ -84,12 +84,13 @@ def claim(connection: Connection, lane: str, now: float, token: str, lease_s: fl
     return _job({**found, **taken})
 
 
-def take_back(connection: Connection, gone: Callable[[str], bool], now: float) -> None:
-    """Let jobs be due whose token is that of somebody who is gone."""
+def take_back(connection: Connection, gone: Callable[[str], bool], now: float) -> bool:
+    """Let jobs be due whose token is that of somebody who is gone; return whether there were any."""
     taken = connection.execute(select(OUTBOX.c.id, OUTBOX.c.taken).where(OUTBOX.c.taken != "")).all()
-    for number, token in taken:
-        if gone(token):
-            connection.execute(update(OUTBOX).where(OUTBOX.c.id == number).values(taken="", due=now))
+    left = [number for number, token in taken if gone(token)]
+    for number in left:
+        connection.execute(update(OUTBOX).where(OUTBOX.c.id == number).values(taken="", due=now))
+    return bool(left)
 
 
 def keep(connection: Connection, jobs: Iterable[Job], until: float) -> None:

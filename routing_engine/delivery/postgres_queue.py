@@ -1,9 +1,9 @@
 """The queue in PostgreSQL, made of procrastinate: for several engines that deliver together.
 
 procrastinate keeps the jobs, gives each to one worker, and those of one lock (here: a call and its lane) in their
-order; a worker whose heart stands still loses its jobs. What it has no word for, the reason of a failure and moments
-that are moved, are statements here. Every settling names who took the job and at which try: whoever comes too late,
-because his lease ran out, changes nothing.
+order; a worker whose session is gone, or whose heart stands still, loses its jobs. What it has no word for, the reason
+of a failure and moments that are moved, are statements here. Every settling names who took the job and at which try:
+whoever comes too late, because his lease ran out, changes nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from procrastinate.manager import JobManager
 from procrastinate.types import JSONValue
 from sqlalchemy import Connection
 
+from routing_engine.core.ports import Clock
+from routing_engine.delivery.engine_session import EngineSession
 from routing_engine.delivery.jobs import DROPPED, LEASE_S, Job, JobKind, JobState, NewJob
 from routing_engine.delivery.queue_tables import THERE, QueueDriver, make_once, make_tables_within
 from routing_engine.errors import StorageError
@@ -80,6 +82,11 @@ _STALLED: LiteralString = (
     " AND (worker_id IS NULL OR worker_id IN (SELECT id FROM procrastinate_workers"
     " WHERE last_heartbeat < now() - %(lease)s * interval '1 second')) FOR UPDATE SKIP LOCKED"
 )
+_OF_GONE: LiteralString = (
+    "WITH left_by AS MATERIALIZED (SELECT id FROM procrastinate_jobs WHERE status = 'doing'"
+    " AND worker_id = ANY(%(gone)s) FOR UPDATE SKIP LOCKED)"
+    " SELECT id, procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) FROM left_by"
+)
 _MINE: LiteralString = (
     "SELECT id, attempts FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker)s"
     " AND NOT id = ANY(%(under_way)s)"
@@ -103,7 +110,8 @@ class _TablesGone(StorageError):
 class PostgresQueue:
     """A `Queue` in a PostgreSQL. Opened with the first question, and again after an outage; `close` it at the end."""
 
-    def __init__(self, url: str, lease_s: float = LEASE_S) -> None:
+    def __init__(self, url: str, lease_s: float = LEASE_S, clock: Clock = time.monotonic) -> None:
+        self._session = EngineSession(url, clock)
         self._connector = PsycopgConnector(
             conninfo=url, min_size=1, max_size=4, timeout=_POOL_S, kwargs={"connect_timeout": 5}
         )
@@ -118,6 +126,7 @@ class PostgresQueue:
 
     async def close(self) -> None:
         """Leave what is under way to the others, and let go of the server."""
+        await self._session.close()
         with self._asking():
             if self._worker is not None:
                 await self._jobs.unregister_worker(self._worker)
@@ -163,6 +172,15 @@ class PostgresQueue:
         await self._all(_STALLED, lease=self._lease_s)
         with self._asking():
             await self._jobs.prune_stalled_workers(self._lease_s)
+
+    async def take_back(self, now: float) -> bool:
+        """Let be due what engines had whose session is gone. The first look says that this one is there."""
+        worker = await self._ready()
+        with self._asking():
+            if not await self._session.hold(worker):
+                self._worker = None  # of a database that was put back: another engine has this number, too
+            gone = await self._session.gone()
+        return bool(gone) and bool(await self._all(_OF_GONE, gone=[*gone]))
 
     async def finish(self, job: Job, now: float) -> bool:
         """Remove a job that is done."""

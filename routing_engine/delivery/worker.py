@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
 from routing_engine.core.events import Reading
 from routing_engine.delivery.jobs import LEASE_S, JobState, Target, lane_target, pbx_target, recordings_lane
@@ -19,6 +19,8 @@ from routing_engine.logger import Logger
 _log = Logger()
 #: How often a lane looks by itself: for what another process has put, sent again or dropped.
 POLL_S = 5.0
+#: How often it looks whether another engine has gone, whose jobs are to be taken over.
+LOOK_S = 1.0
 #: A queue that says "now" and has nothing to give, because another process was quicker, is asked again so late.
 _LEAST_S = 0.05
 #: How long the end of the service waits for what is under way; the rest is done again at the next start.
@@ -45,7 +47,7 @@ class DeliveryWorker:
         self._lanes: dict[str, Lane] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._counts: Mapping[tuple[str, JobState], int] = {}
-        self._ticker: asyncio.Task[None] | None = None
+        self._upkeep: Sequence[asyncio.Task[None]] = ()
         self._down = False
 
     def change(self, targets: Mapping[str, Target]) -> None:
@@ -61,8 +63,8 @@ class DeliveryWorker:
                 continue
             lane = self._lanes[name] = Lane(name, target, self._work)
             self._tasks[name] = asyncio.create_task(self._work_off(lane), name=f"deliveries to {name}")
-        if self._ticker is None:
-            self._ticker = asyncio.create_task(self._tick(), name="deliveries")
+        if not self._upkeep:
+            self._upkeep = [asyncio.create_task(one(), name="deliveries") for one in (self._tick, self._take_over)]
 
     def told(self, lanes: Iterable[str]) -> None:
         """Look into these lanes now."""
@@ -87,9 +89,8 @@ class DeliveryWorker:
 
     async def close(self) -> None:
         """Let what is under way finish, for a while."""
-        for task in (self._ticker, *self._tasks.values()):
-            if task is not None:
-                task.cancel()
+        for task in (*self._upkeep, *self._tasks.values()):
+            task.cancel()
         await asyncio.gather(*(lane.close(CLOSE_S) for lane in self._lanes.values()))
 
     async def _work_off(self, lane: Lane) -> None:
@@ -106,6 +107,15 @@ class DeliveryWorker:
             await self._guarded(self._keep)
             await self._guarded(self._count)
             await asyncio.sleep(self._keep_every_s)
+
+    async def _take_over(self) -> None:
+        while True:
+            await self._guarded(self._look)
+            await asyncio.sleep(LOOK_S)
+
+    async def _look(self) -> None:
+        if await self._work.queue.take_back(self._work.now()):
+            self.told(self._lanes)
 
     async def _keep(self) -> None:
         # Also when nothing is under way: by this a queue knows who is alive.

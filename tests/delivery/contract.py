@@ -176,6 +176,12 @@ class QueueContract:
             await queued.queue.keep([mine], queued.now + LEASE_S - 1)
         assert await queued.queue.claim("hook", queued.now + LEASE_S + 1) is None
 
+    async def test_what_this_engine_is_at_is_not_taken_from_it(self, queued: Queued) -> None:
+        await queued.put(hook("one", "a"))
+        await queued.take()
+        assert not await queued.queue.take_back(queued.now)
+        assert await queued.queue.claim("hook", queued.now) is None
+
     async def test_whoever_came_too_late_changes_nothing(self, queued: Queued) -> None:
         await queued.put_all(hook("one", "a"), hook("one", "b"))
         late = await queued.take()

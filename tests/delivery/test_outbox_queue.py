@@ -57,12 +57,12 @@ async def test_an_id_is_never_given_again(queued: Queued) -> None:
     assert (await queued.take()).id > first.id
 
 
-async def test_what_a_process_that_is_gone_had_taken_is_due_at_once(queued: Queued) -> None:
+async def test_what_a_process_that_is_gone_had_taken_is_due_at_once(queued: Queued, database: InlineDatabase) -> None:
     await queued.put(hook("one", "a"))
     before = await queued.take()
     # The next process of a container has the number of the one before.
-    assert isinstance(queued.queue, OutboxQueue)
-    await queued.queue.take_back(NOON)
+    queued.queue = OutboxQueue(database)
+    assert await queued.queue.take_back(NOON)
     again = await queued.take()
     assert (again.id, again.tries) == (before.id, 2)
     assert await queued.queue.finish(before, NOON), "whoever had it comes too late"
@@ -73,9 +73,9 @@ async def test_what_a_process_that_lives_has_taken_is_left_alone(queued: Queued,
     await queued.put(hook("two", "b"))
     database.now(lambda connection: outbox_table.claim(connection, "hook", NOON, f"{os.getppid()}.x", LEASE_S))
     database.now(lambda connection: outbox_table.claim(connection, "hook", NOON, "4194305.x", LEASE_S))
-    assert isinstance(queued.queue, OutboxQueue)
-    await queued.queue.take_back(NOON)
+    assert await queued.queue.take_back(NOON)
     assert (await queued.take()).call_id == "two"
+    assert not await queued.queue.take_back(NOON)
     assert await queued.queue.claim("hook", NOON) is None
 
 

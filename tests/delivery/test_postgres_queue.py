@@ -21,9 +21,17 @@ from routing_engine.storage import database as storage
 from routing_engine.storage.connector import DatabasePlace
 
 from .contract import QueueContract, Queued
-from .fakes import hook
+from .fakes import FakeClock, hook
 from .killed import CALLS, EVENTS, KILLS, in_order, killed_at_random
 
+_PUT = (
+    "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args) SELECT 'hook', 'webhook', 'hook ' || call,"
+    " jsonb_build_object('call_id', call, 'body', body, 'target', 'hook', 'error', '')"
+    " FROM (VALUES (%s, %s)) v(body, call)"
+)
+_END_SESSION = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s::int::oid"
+)
 pytestmark = [pytest.mark.databases, pytest.mark.io]
 names = map("deliveries{}".format, itertools.count())
 
@@ -200,6 +208,67 @@ def test_the_steps_between_two_versions_are_those_of_procrastinate() -> None:
     names = [step.name for step in queue_tables.steps_between("3.3.0", "3.10.0")]
     assert names[:1] == ["03.04.00_01_pre_add_retry_failed_job_procedure.sql"]
     assert queue_tables.steps_between("3.10.0", "3.10.0") == []
+
+
+async def test_what_an_engine_had_whose_session_is_gone_is_taken_over_after_three_seconds(url: str) -> None:
+    clock = FakeClock()
+    gone, living, other = (PostgresQueue(url, clock=clock) for _ in range(3))
+    with psycopg.connect(url, autocommit=True) as connection:
+        await gone.counts()
+        with connection.transaction():
+            for body, call in (("a", "one"), ("b", "two")):
+                connection.execute(_PUT, [body, call])
+        assert (await gone.claim("hook", 0.0), await living.claim("hook", 0.0)) != (None, None)
+        for queue in (gone, living, other):
+            assert not await queue.take_back(0.0)
+        connection.execute(_END_SESSION, [1])
+    clock.at += 1
+    assert not await other.take_back(0.0)
+    clock.at += 2.9
+    assert not await other.take_back(0.0)
+    clock.at += 0.2
+    assert await other.take_back(0.0)
+    again = await other.claim("hook", 0.0)
+    assert again is not None
+    assert (again.body, again.tries) == ("a", 2)
+    assert await other.claim("hook", 0.0) is None
+    for queue in (gone, living, other):
+        await queue.close()
+
+
+async def test_an_engine_whose_session_was_cut_holds_its_jobs_by_the_next_one(url: str) -> None:
+    clock = FakeClock()
+    cut, other = (PostgresQueue(url, clock=clock) for _ in range(2))
+    with psycopg.connect(url, autocommit=True) as connection:
+        await cut.counts()
+        connection.execute(_PUT, ["a", "one"])
+        assert await cut.claim("hook", 0.0) is not None
+        for queue in (cut, other):
+            await queue.take_back(0.0)
+        connection.execute(_END_SESSION, [1])
+    assert not await other.take_back(0.0)
+    for _ in range(2):  # finds that it is cut, and comes again
+        await cut.take_back(0.0)
+    clock.at += 3600
+    assert not await other.take_back(0.0)
+    for queue in (cut, other):
+        await queue.close()
+
+
+async def test_two_engines_of_one_number_part_at_their_first_look(url: str) -> None:
+    first, second = PostgresQueue(url), PostgresQueue(url)
+    await first.take_back(0.0)
+    with psycopg.connect(url, autocommit=True) as connection:
+        # The database was put back to what it was before either had a number.
+        connection.execute("ALTER SEQUENCE procrastinate_workers_id_seq RESTART")
+        connection.execute("DELETE FROM procrastinate_workers")
+        await second.take_back(0.0)
+        await second.take_back(0.0)
+        workers = connection.execute("SELECT id FROM procrastinate_workers ORDER BY id").fetchall()
+        locks = connection.execute("SELECT objid::int FROM pg_locks WHERE locktype = 'advisory' ORDER BY 1").fetchall()
+    assert (workers, locks) == ([(1,), (2,)], [(1,), (2,)])
+    for queue in (first, second):
+        await queue.close()
 
 
 async def test_engines_that_are_killed_lose_nothing_and_keep_the_order(queued: Queued, url: str) -> None:
