@@ -29,7 +29,7 @@ from routing_engine.engine import open_store
 from routing_engine.event_bus import EventBus
 from routing_engine.live_calls import LiveCalls
 from routing_engine.rehearsal import DryRun, run_examples
-from routing_engine.service import agi_settings
+from routing_engine.serving import agi_settings
 from routing_engine.settings.listeners import FASTAGI
 from tests.fakes import Asterisk
 
