@@ -111,6 +111,8 @@ auth=memory
 WEB_MODULES = ("res_srtp", "codec_opus_open_source", "res_format_attr_opus", "res_pjsip_transport_websocket")
 #: How soon Asterisk hangs up on a telephone of which nothing is heard any more.
 RTP_TIMEOUT_S = 5
+#: And of one that holds its call: a browser sends silence then, and never nothing.
+RTP_TIMEOUT_HOLD_S = 10
 
 INDICATIONS = """[general]
 country=us
@@ -178,7 +180,7 @@ def _pjsip(ports: Ports, wish: Wish) -> str:
     for phone in (*wish.web_phones, *wish.guarded_phones):
         # The object that `auth` names is in no file: it is made for each session.
         parts.append(f"[{phone}]\ntype=endpoint\ncontext=from-phones\naors={phone}\ncallerid=<{phone}>\nauth={phone}\n")
-        web = f"webrtc=yes\nallow=!all,opus,ulaw\nrtp_timeout={RTP_TIMEOUT_S}\nrtp_timeout_hold=60\n"
+        web = f"webrtc=yes\nallow=!all,opus,ulaw\nrtp_timeout={RTP_TIMEOUT_S}\nrtp_timeout_hold={RTP_TIMEOUT_HOLD_S}\n"
         parts[-1] += web if phone in wish.web_phones else shared
         parts.append(f"[{phone}]\ntype=aor\nmax_contacts=1\nremove_existing=yes\nmaximum_expiration=120\n")
     if wish.web_phones:

@@ -25,7 +25,7 @@ DIAL_ACTIONS: Mapping[str, str] = {
 #: So soon the line of a browser that has died must be free; and so many telephones are looked at.
 _FREED_S, _MOST_PHONES = 15, 50
 _ENDPOINT = re.compile(r"^ *Endpoint: +([^\s/]+)", re.M)
-_TIMEOUT = re.compile(r"^ *rtp_timeout +: +(\d+)", re.M)
+_TIMEOUT = re.compile(r"^ *rtp_timeout(?:_hold)? +: +(\d+)", re.M)
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,80}", re.ASCII)
 _SHIPPED = "routing-engine-dial"
 _KEYS = "features.conf:\n[featuremap]\natxfer = *2\nand the options t and T of Dial and Queue"
@@ -83,8 +83,8 @@ def look_at_lines(pbx: Pbx, ask: Callable[[str], str]) -> Iterator[Finding]:
     phones = {name for name in _ENDPOINT.findall(ask("pjsip show endpoints")) for one in sip.phones if _fits(name, one)}
     held = [name for name in sorted(phones)[:_MOST_PHONES] if not _is_freed(ask(f"pjsip show endpoint {name}"))]
     if held:
-        said = f"a browser that dies in a call keeps its line: rtp_timeout of {', '.join(held)} is not 1 to {_FREED_S}"
-        yield Finding("lines", "act", said, "pjsip.conf, in each of them: rtp_timeout = 10")
+        said = f"a browser that dies keeps its line: rtp_timeout or _hold of {', '.join(held)} is not 1 to {_FREED_S}"
+        yield Finding("lines", "act", said, "pjsip.conf, in each of them:\nrtp_timeout = 10\nrtp_timeout_hold = 15")
     elif phones:
         yield Finding("lines", "fine", "a browser that dies in a call frees its line by rtp_timeout")
 
@@ -95,8 +95,7 @@ def _fits(name: str, pattern: str) -> bool:
 
 
 def _is_freed(shown: str) -> bool:
-    found = _TIMEOUT.search(shown)
-    return found is None or 0 < int(found[1]) <= _FREED_S
+    return all(0 < int(seconds) <= _FREED_S for seconds in _TIMEOUT.findall(shown))
 
 
 async def check_passwords(client: AmiClient, pbx: Pbx, ari: AriKeys) -> Finding:

@@ -281,7 +281,9 @@ async def test_who_switches_it_off_gives_the_password_back(line: Line) -> None:
         await anna.until(lambda: [one["id"] for one in passwords.given] == passwords.ended)
 
 
-async def test_a_browser_that_dies_in_a_call_frees_the_line(line: Line) -> None:
+@pytest.mark.parametrize("holds", [False, True], ids=["talks", "holds"])
+async def test_a_browser_that_dies_in_a_call_frees_the_line(line: Line, holds: bool) -> None:
+    before = len(line.asterisk.log_text())
     async with chromium("--ignore-certificate-errors") as doomed:
         dies = Line(line.asterisk, line.outside, doomed)
         async with stand_in([line.asterisk.wss_address]) as api:
@@ -291,14 +293,16 @@ async def test_a_browser_that_dies_in_a_call_frees_the_line(line: Line) -> None:
             await anna.button("Answer")
             await call.answered()
             await call.hears(sound(0.05))
+            if holds:
+                await anna.page.locator("section.phone").get_by_role("button", name="Hold").click()
+                await anna.page.locator("section.phone").get_by_role("button", name="Resume").wait_for()
             devtools = await doomed.new_browser_cdp_session()
             with_crash = asyncio.ensure_future(devtools.send("Browser.crash"))
             await call.ended(PATIENCE_S)
             await asyncio.gather(with_crash, return_exceptions=True)
     # By Asterisk's own clock: so long it had heard nothing when it freed the line. 15 s are allowed.
-    silent = re.findall(
-        r"'PJSIP/201-web-\w+' for lack of audio RTP activity in (\d+) seconds", line.asterisk.log_text()
-    )
+    lack = r"'PJSIP/201-web-\w+' for lack of audio RTP activity in (\d+) seconds"
+    silent = re.findall(lack, line.asterisk.log_text()[before:])
     assert [RTP_TIMEOUT_S <= int(seconds) <= 15 for seconds in silent] == [True]
     assert "201-web" not in await line.asterisk.command("core show channels concise")
 

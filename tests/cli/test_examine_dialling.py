@@ -99,7 +99,11 @@ def test_a_line_that_a_dead_browser_would_keep_is_named(timeout: str, state: str
 
     def ask(command: str) -> str:
         asked.append(command)
-        return ENDPOINTS if command.endswith("endpoints") else f" rtp_timeout                    : {timeout}\n"
+        return (
+            ENDPOINTS
+            if command.endswith("endpoints")
+            else f" rtp_timeout       : 5\n rtp_timeout_hold    : {timeout}\n"
+        )
 
     pbx = Pbx("main", PbxKeys(sip=SipKeys(server="wss://pbx.example.com:8089/ws")))
     (found,) = look_at_lines(pbx, ask)
