@@ -9,6 +9,7 @@ from pathlib import Path
 
 from routing_engine.cli.common import paint, print_json
 from routing_engine.cli.examination import Finding, Folder, show
+from routing_engine.config.lint.strays import strays
 from routing_engine.config.store import Configuration
 from routing_engine.core.model import Json
 from routing_engine.engine import file_findings, open_store, unspoken
@@ -29,13 +30,15 @@ def run(options: argparse.Namespace) -> int:
     summary, revision = "", ""
     verdict = "each call that asks there finds the source down"
     try:
-        found = open_store(options.config).load(needs_routes=True)
+        # An example that fails is a problem, and hides no remark.
+        found = open_store(options.config).load(examples=False, needs_routes=True)
         files = file_findings(found).values()
         # Two integrations may read one file.
         faults = {fault for one in files for fault in one.faults}
-        problems, revision = tuple(sorted({*faults, *_in_databases(found)})), found.revision
+        problems, revision = tuple(sorted({*faults, *_in_databases(found), *found.failing})), found.revision
+        verdict = "this configuration cannot be used" if found.failing else verdict
         of_files = dict.fromkeys(remark for one in files for remark in one.remarks)
-        remarks = (*found.remarks, *unspoken(found), *of_files)
+        remarks = (*found.remarks, *unspoken(found), *of_files, *strays(options.config))
         summary = f"{_count(found.routes, 'route')}, {_count(found.integrations, 'integration')}, revision {revision}"
     except ConfigError as error:
         problems = error.problems

@@ -24,7 +24,7 @@ PBXS = "pbxs"
 #: Who is told of calls over HTTP.
 WEBHOOKS = "webhooks"
 _YAML = (".yaml", ".yml")
-_ROOMS = {
+ROOMS: Mapping[str, tuple[str, ...]] = {
     PROVIDERS: _YAML,
     INTEGRATIONS: _YAML,
     PBXS: _YAML,
@@ -122,7 +122,7 @@ def read_folder(folder: Path, known: KnownFiles | None = None) -> FolderTexts:
         return FolderTexts({}, "missing", "missing", str(folder))
     known = KnownFiles() if known is None else known
     contents = {name: known.read(name, path) for name, path in sorted(_files(folder))}
-    contents |= {f"{room}/": found for room in _ROOMS if room != STATE and (found := _closed(folder / room))}
+    contents |= {f"{room}/": found for room in ROOMS if room != STATE and (found := _closed(folder / room))}
     if closed := _closed(folder):
         contents[ENGINE[0]] = closed
     written = {name: content for name, content in contents.items() if not name.startswith(STATE + "/")}
@@ -191,8 +191,8 @@ def _look_of(path: str) -> tuple[int, ...]:
 
 def signature(folder: Path) -> Signature:
     """Return a sign of the folder's state; as cheap as one `stat` a file."""
-    paths = [("", folder), (ENVIRONMENT, folder / ENVIRONMENT), *((name, folder / name) for name in _ROOMS)]
-    rooms = (sign for room, endings in _ROOMS.items() for sign in _signs_in(folder / room, room, endings))
+    paths = [("", folder), (ENVIRONMENT, folder / ENVIRONMENT), *((name, folder / name) for name in ROOMS)]
+    rooms = (sign for room, endings in ROOMS.items() for sign in _signs_in(folder / room, room, endings))
     return tuple(_sign(name, path) for name, path in (*paths, *_top_files(folder))) + tuple(sorted(rooms))
 
 
@@ -227,7 +227,7 @@ def _signs_in(folder: Path, room: str, endings: tuple[str, ...]) -> Iterator[_Si
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
     yield from ((name, str(path)) for name, path in _top_files(folder))
-    for room, endings in _ROOMS.items():
+    for room, endings in ROOMS.items():
         for name in _names(folder / room, endings):
             # Not a Path for each: of 10,000 files they take a third of the time of a reload.
             yield f"{room}/{os.fsencode(name).decode('utf-8', 'replace')}", os.path.join(folder, room, name)
@@ -255,7 +255,7 @@ def is_file_of_ours(name: str) -> bool:
     room, slash, file = name.partition("/")
     if not slash:
         return name in (*ENGINE, *USERS, *GROUPS)
-    return room in _ROOMS and room != STATE and not set(file) & {"/", "\0"} and _is_ours(file, _ROOMS[room])
+    return room in ROOMS and room != STATE and not set(file) & {"/", "\0"} and _is_ours(file, ROOMS[room])
 
 
 def _marked(contents: Mapping[str, bytes | UnreadableFile]) -> frozenset[str]:

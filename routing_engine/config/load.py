@@ -27,6 +27,8 @@ from routing_engine.config.folder import (
 )
 from routing_engine.config.kept_routes import KeptRoutes, Proven
 from routing_engine.config.lint.remarks import lint
+from routing_engine.config.lint.site import SiteSubject, at_odds
+from routing_engine.config.lint.unreached import circles
 from routing_engine.config.route.read import RouteFile, read_route
 from routing_engine.config.route.walk import speaks
 from routing_engine.core.model import Decision, Route
@@ -37,6 +39,7 @@ from routing_engine.settings.listeners import Listeners
 from routing_engine.settings.mirror import check_listing, check_live, listing_of
 from routing_engine.settings.people import DEFAULT_GROUP, Group, People, User
 from routing_engine.settings.spec import read
+from routing_engine.settings.yaml_lines import YamlLines
 from routing_engine.settings.yaml_reader import Problems, Section, read_yaml, suggest
 
 if TYPE_CHECKING:
@@ -222,7 +225,7 @@ class _FolderReader:
             # Here, in the thread of a reload: of 10,000 routes it would hold up all calls for 30 ms.
             speaks=any(speaks(file.route) for file in files.values()),
         )
-        # Only now: an example would fail for the sake of any other problem, and hide it.
+        # Only now: an example would fail for the sake of any other problem.
         decisions = None if run_examples is None else self._play(found, run_examples)
         failing = [] if decisions is None else self._failing(found, decisions)
         if examples and failing:
@@ -470,10 +473,20 @@ class _FolderReader:
         facts, now = self._facts(), self._local_now(settings)
         for name, file in files.items():
             came_to = None if proven is None else proven.get(name, frozenset())
-            look = partial(lint, self.file_of[name], file, facts, came_to, now)
+            text = self.snapshot.texts[self.file_of[name]]
+            look = partial(lint, self.file_of[name], file, facts, came_to, now, text if isinstance(text, str) else "")
             remarks += self.kept.remarks(name, came_to, look)
+        remarks += at_odds(self._site(files, settings))
+        remarks += circles({name: file.route for name, file in files.items()}, self.file_of)
         remarks += read_environment_file(self.folder).remarks
         return remarks + self.remarks + list(settings.remarks)
+
+    def _site(self, files: Mapping[str, RouteFile], settings: EngineSettings) -> SiteSubject:
+        name, text = self.snapshot.engine or ("engine.yaml", "")
+        lines, routes = YamlLines(text if isinstance(text, str) else ""), [file.route for file in files.values()]
+        kinds = {name: one.provider for name, one in self.integrations.items() if one is not None}
+        asked = bool(self.pbxs or self.webhooks or settings.listeners.http or settings.hub)
+        return SiteSubject(name, settings, lines, routes, kinds, self.described, asked)
 
     def _local_now(self, settings: EngineSettings) -> datetime:
         # `until` is written without a zone, in the site's time.

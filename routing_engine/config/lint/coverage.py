@@ -48,6 +48,18 @@ def hidden_rules(ladder: Ladder) -> Iterator[Problem]:
             taken, above = taken + boxes, [*above, rule]
 
 
+def takes_all(rules: Sequence[Rule], known: KnownValues) -> list[Rule]:
+    """Return the rules that together take every call; none where some call comes past them."""
+    lasting = [rule for rule in rules if not rule.disabled and rule.until is None]
+    formulas = [formula_of(rule.when, known.first_input) for rule in lasting]
+    space, taken = Space(formulas, known), list[Box]()
+    for place, formula in enumerate(formulas):
+        taken += _boxes(space, formula) or []
+        if _covers(space, taken, [{}]):
+            return lasting[: place + 1]
+    return []
+
+
 def _boxes(space: Space, formula: Formula) -> list[Box] | None:
     try:
         return space.boxes(formula)
@@ -67,21 +79,22 @@ class _Proof:
 
     def __init__(self, ladder: Ladder, rule: Rule, above: Sequence[Rule]) -> None:
         self.ladder, self.rule, self.above = ladder, rule, above
+        self._modes: list[frozenset[str]] = []
 
     def finding(self) -> Problem | None:
-        ladder = self.ladder
-        if not self._is_covered(self.above, frozenset()):
+        shown = _record_fields([self.rule, *self.above]) & self.ladder.may_be_lists
+        self._modes = [frozenset[str](), *_subsets(shown)]
+        if not self._is_hidden_by(self.above):
             return None
-        hiding = self._fewest(frozenset())
-        fields = _record_fields([self.rule, *hiding])
-        shown = fields & ladder.may_be_lists
-        if any(not self._is_covered(self.above, lists) for lists in _subsets(shown)):
-            return None
-        unless = [one for one in sorted(fields - shown) if not self._is_covered(self.above, shown | {one})]
+        hiding = self._fewest()
+        others = sorted(_record_fields([self.rule, *hiding]) - shown)
+        unless = [one for one in others if not self._is_covered(hiding, frozenset({one}))]
         premise = f" (unless {' or '.join(map(repr, unless))} is a list)" if unless else ""
-        if not hiding:
-            return self._contradiction(premise)
-        return self._hidden(hiding, premise)
+        return self._hidden(hiding, premise) if hiding else self._contradiction(premise)
+
+    def _is_hidden_by(self, above: Sequence[Rule]) -> bool:
+        """Return whether rules take all calls of this one, whichever fields may be lists here."""
+        return all(self._is_covered(above, lists) for lists in self._modes)
 
     def _hidden(self, hiding: Sequence[Rule], premise: str) -> Problem:
         names = " and ".join(f"'{one.name}' (line {one.line})" for one in hiding)
@@ -92,10 +105,12 @@ class _Proof:
         )
         return Problem(self.ladder.file, self.rule.line, sentence, remedy)
 
-    def _contradiction(self, premise: str) -> Problem:
+    def _contradiction(self, premise: str) -> Problem | None:
         parts = _parts(self.rule.when)
         core = self._excluding(parts)
         last = max((line for part in core for line in _lines(part)), default=0)
+        if len(core) == 1 and isinstance(core[0], Comparison):
+            return None  # `fits.py` says why it never holds, and what would
         if len(core) == 1:
             sentence = f"the rule '{self.rule.name}' can never fire: {describe(core[0])} never holds{premise}"
         else:
@@ -114,17 +129,17 @@ class _Proof:
     def _never(self, formulas: Sequence[Formula]) -> bool:
         return _boxes(Space(formulas, self.ladder.known), AllOf(tuple(formulas))) == []
 
-    def _fewest(self, lists: frozenset[str]) -> list[Rule]:
+    def _fewest(self) -> list[Rule]:
         """Return the rules above that are needed to take all calls of this one; the nearest to the top stay."""
-        if self._is_covered([], lists):
+        if self._is_hidden_by([]):
             return []
-        single = next((one for one in self.above if self._is_covered([one], lists)), None)
+        single = next((one for one in self.above if self._is_hidden_by([one])), None)
         if single is not None:
             return [single]
         needed = list(self.above)
         for one in reversed(self.above):
             rest = [other for other in needed if other is not one]
-            if self._is_covered(rest, lists):
+            if self._is_hidden_by(rest):
                 needed = rest
         return needed
 

@@ -180,7 +180,7 @@ def _at_start(texts: Texts, here: bool) -> Texts:
             return either(*(_at_start(part, here) for part in parts))
         case Seq(first, then):
             begun, on = _at_start(first, here), seq(_at_start(first, here), _at_start(then, here=False))
-            return either(on, _at_start(then, here)) if here and _is_bare(begun) else on
+            return either(on, seq(_bare_of(begun), _at_start(then, here))) if here else on
         case _:
             return texts
 
@@ -198,24 +198,22 @@ def _ended(texts: Texts, last: bool) -> Texts:
             return either(*(_ended(part, last) for part in parts))
         case Seq(first, then):
             done, on = _ended(then, last), seq(_ended(first, last=False), _ended(then, last))
-            return either(on, _ended(first, last)) if last and _is_bare(done) else on
+            return either(on, seq(_ended(first, last), _bare_of(done))) if last else on
         case _:
             return texts
 
 
-def _is_bare(texts: Texts) -> bool:
-    """Return whether texts may be nothing, `$` included."""
+def _bare_of(texts: Texts) -> Texts:
+    """Return what of these texts takes no character: nothing, perhaps where the text begins or ends."""
     match texts:
         case Edge():
-            return True
+            return texts
         case Seq(first, then):
-            return _is_bare(first) and _is_bare(then)
+            return seq(_bare_of(first), _bare_of(then))
         case Either(parts):
-            return any(map(_is_bare, parts))
-        case Many(part, least, _):
-            return least == 0 or _is_bare(part)
+            return either(*map(_bare_of, parts))
         case _:
-            return ends(texts)
+            return NOTHING if ends(texts) else NEVER
 
 
 def has_edge(texts: Texts) -> bool:

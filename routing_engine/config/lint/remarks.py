@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
-from routing_engine.config.examples import Example
 from routing_engine.config.lint.coverage import Ladder, hidden_rules
-from routing_engine.config.lint.spaces import KnownValues
+from routing_engine.config.lint.fields import unmapped
+from routing_engine.config.lint.fits import unfitting
+from routing_engine.config.lint.idle import idle
+from routing_engine.config.lint.ranges import holes_and_overlaps
+from routing_engine.config.lint.subject import RouteSubject
+from routing_engine.config.lint.unreached import unreached
 from routing_engine.config.route.read import RouteFile
-from routing_engine.config.route.walk import (
-    actions_of,
-    branches_of,
-    comparisons_in,
-    operands_of,
-    operands_of_rule,
-    rules_of,
-)
+from routing_engine.config.route.walk import actions_of, branches_of, operands_of, rules_of
 from routing_engine.core.destinations import WRITTEN
-from routing_engine.core.model import Action, Record, Route, Rule, Source
+from routing_engine.core.model import Action, Route, Rule
 from routing_engine.errors import Problem
-from routing_engine.settings.integration import IntegrationFacts, Model
-from routing_engine.settings.yaml_reader import suggest
+from routing_engine.settings.integration import IntegrationFacts
+from routing_engine.settings.yaml_lines import YamlLines
 
 
 def lint(
@@ -30,16 +27,15 @@ def lint(
     integrations: Mapping[str, IntegrationFacts],
     proven: Collection[tuple[str, str]] | None = None,
     now: datetime = datetime.min,
+    text: str = "",
 ) -> list[Problem]:
-    """Return the remarks on a route's file.
+    """Return the remarks on a route's file, whose text says where things stand.
 
     `proven` are the (source, rule) pairs that examples came to, if they ran; `now` is the site's time without a zone.
     """
-    route = found.route
-    remarks = [*_of_route(file, found), *_hidden_rules(file, found)]
-    for source in route.sources:
-        remarks += _unmapped_fields(file, source, integrations)
-        remarks += _unmapped_answers(file, source, found.examples, integrations)
+    route, subject = found.route, RouteSubject(file, found, integrations, YamlLines(text))
+    remarks = [*_of_route(subject), *_hidden_rules(subject), *unfitting(subject), *unmapped(subject)]
+    remarks += [*idle(subject), *holes_and_overlaps(subject), *unreached(subject)]
     lines = {id(rule.act): rule.line for rule in rules_of(route)}
     for action in actions_of(route):
         remarks += _chosen_by_values(file, lines.get(id(action), 0), action, route)
@@ -50,22 +46,24 @@ def lint(
     return remarks
 
 
-def _of_route(file: str, found: RouteFile) -> Iterator[Problem]:
-    route = found.route
+def _of_route(subject: RouteSubject) -> Iterator[Problem]:
+    route, lines = subject.route, subject.lines
     # `input` without a name is the first one; whatever uses it is counted under "".
     used = {left.name for left in operands_of(route) if left.scope == "input"}
-    for one in route.inputs:
+    for place, one in enumerate(route.inputs):
         if not one.languages and one.name not in used and "" not in used:
             called = "input" if one.name == "input" else f"input '{one.name}'"
-            yield Problem(file, 0, f"the {called} is asked for, but nothing uses it", "search by it, or remove it")
-    if not found.examples:
-        yield Problem(file, 0, "the route has no examples", "add 'examples:': they are checked before each reload")
+            line = lines.line("inputs", place) or lines.line("input")
+            yield subject.problem(line, f"the {called} is asked for, but nothing uses it", "search by it, or remove it")
+    if not subject.found.examples:
+        yield subject.problem(0, "the route has no examples", "add 'examples:': they are checked before each reload")
     if not _is_sure(route.default):
         sentence = "the default's target comes from values of the call, which may be missing"
-        yield Problem(file, 0, sentence, "add an 'else' with a fixed target")
-    for source in route.sources:
+        yield subject.problem(lines.line("default", "to"), sentence, "add an 'else' with a fixed target")
+    for place, source in enumerate(route.sources):
         if not source.rules:
-            yield Problem(file, 0, f"the source '{source.name}' has no rules", "a record of it leads to the default")
+            sentence = f"the source '{source.name}' has no rules: a record of it leads to the default"
+            yield subject.problem(lines.line("sources", place), sentence, "add rules to it, or remove it")
 
 
 def _chosen_by_values(file: str, line: int, action: Action, route: Route) -> Iterator[Problem]:
@@ -86,66 +84,14 @@ def _is_sure(action: Action) -> bool:
     return any(not to.target.operands and not WRITTEN[to.kind].is_looked_up for to in branches_of(action.to))
 
 
-def _hidden_rules(file: str, found: RouteFile) -> Iterator[Problem]:
-    route = found.route
-    known = KnownValues(route.site, route.inputs)
-    yield from hidden_rules(Ladder(file, route.rules, known))
-    for source in route.sources:
-        ladder = Ladder(file, (*route.rules, *source.rules), known, len(route.rules), _lists(source, found.examples))
-        yield from hidden_rules(ladder)
-
-
-def _lists(source: Source, examples: Collection[Example]) -> frozenset[str]:
-    """Return the fields of a source's records that something here shows to be lists."""
-    answers = (record for example in examples for record in records_of(example, source.name))
-    given = {name for record in answers for name, value in record.fields.items() if isinstance(value, tuple)}
-    tests = (test for rule in source.rules for test in comparisons_in(rule.when))
-    return frozenset(given | {test.left.name for test in tests if test.operator == "contains"})
-
-
-def records_of(example: Example, source: str) -> tuple[Record, ...]:
-    """Return the records that an example gives a source; `down` and `none` are answers too, and have none."""
-    answer = example.records.get(source, ())
-    return answer if isinstance(answer, tuple) else ()
-
-
-def _unmapped_answers(
-    file: str, source: Source, examples: Collection[Example], integrations: Mapping[str, IntegrationFacts]
-) -> Iterator[Problem]:
-    """Yield what examples give a source that its system never would: it is passed over when they run."""
-    model = _mapped_model(source, integrations)
-    if model is None:
-        return
-    for example in examples:
-        given = {name for record in records_of(example, source.name) for name in record.fields}
-        for name in sorted(given - {*model.fields, "id"}):
-            sentence = f"the example '{example.name}' gives '{name}', which the model '{model.name}' does not map"
-            yield Problem(file, example.line, sentence, suggest(name, model.fields))
-
-
-def _mapped_model(source: Source, integrations: Mapping[str, IntegrationFacts]) -> Model | None:
-    """Return the model that a source searches; None where it takes fields as they come, or is not known."""
-    models = integrations.get(source.integration)
-    model = models.get(source.model) if models else None
-    return model if model is not None and model.fields else None
-
-
-def _unmapped_fields(file: str, source: Source, integrations: Mapping[str, IntegrationFacts]) -> Iterator[Problem]:
-    model = _mapped_model(source, integrations)
-    if model is None:
-        return
-    for rule in source.rules:
-        for name in sorted(_fields(rule) - {*model.fields, "id"}):
-            yield Problem(
-                file,
-                rule.line,
-                f"the rule '{rule.name}' looks at '{name}', which the model '{model.name}' does not map",
-                suggest(name, model.fields),
-            )
-
-
-def _fields(rule: Rule) -> set[str]:
-    return {left.name for left in operands_of_rule(rule) if left.scope == "record"}
+def _hidden_rules(subject: RouteSubject) -> Iterator[Problem]:
+    above = subject.route.rules
+    for source, rules in subject.rules_by_source():
+        if source is None:
+            yield from hidden_rules(Ladder(subject.file, rules, subject.known()))
+        else:
+            lists = subject.lists_of(source)
+            yield from hidden_rules(Ladder(subject.file, (*above, *rules), subject.known(source), len(above), lists))
 
 
 def _asleep(file: str, rule: Rule, now: datetime) -> Iterator[Problem]:

@@ -390,6 +390,6 @@ def _near(moment: datetime) -> Iterator[datetime]:
     day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     shifts = (timedelta(seconds=-1), timedelta(), timedelta(seconds=1))
     for bound in (moment, day, day + timedelta(days=1)):
-        yield from (bound + shift for shift in shifts if 1971 <= bound.year <= 9000)
-    if 1972 <= moment.year <= 9000:
+        yield from (bound + shift for shift in shifts if 3 < bound.year < 9990)
+    if 3 < moment.year < 9990:
         yield from (moment - timedelta(days=400), day + timedelta(hours=12), moment + timedelta(days=400))
