@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import get_args
@@ -14,6 +14,7 @@ from routing_engine.config.route.walk import actions_of, branches_of, rules_of
 from routing_engine.core.caller import read_moment
 from routing_engine.core.destinations import WRITTEN, check_target, say_destination
 from routing_engine.core.model import Decision, Destination, Operand, Origin, Reason, Route, Value
+from routing_engine.errors import Problem
 from routing_engine.settings.spec import read, required, setting, unread
 from routing_engine.settings.value_types import (
     Schema,
@@ -90,6 +91,15 @@ def failures(example: Example, decision: Decision) -> list[str]:
             found.append(f"the call should {'then ' if place else ''}go to {say_destination(to)}, but goes to {got}")
             break
     return found
+
+
+def problems_of(file: str, example: Example, decision: Decision, sources: Collection[str]) -> list[Problem]:
+    """Return a problem for each way in which an example is not what it expects. `sources` are those of all routes."""
+    strangers = [f"no route has the source '{name}'" for name in example.records if name not in sources]
+    return [
+        Problem(file, example.line, f"the example '{example.name}' fails: {one}", "correct the rules or the example")
+        for one in failures(example, decision) + strangers
+    ]
 
 
 def _or_none(got: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from routing_engine.config.call_log import call_log_of, check_links, check_pop
 from routing_engine.config.engine_yaml import EngineSettings, load_part, read_settings
-from routing_engine.config.examples import Example, failures
+from routing_engine.config.examples import Example, problems_of
 from routing_engine.config.folder import (
     INTEGRATIONS,
     PBXS,
@@ -225,7 +225,6 @@ class _FolderReader:
             # Here, in the thread of a reload: of 10,000 routes it would hold up all calls for 30 ms.
             speaks=any(speaks(file.route) for file in files.values()),
         )
-        # Only now: an example would fail for the sake of any other problem.
         decisions = None if run_examples is None else self._play(found, run_examples)
         failing = [] if decisions is None else self._failing(found, decisions)
         if examples and failing:
@@ -233,7 +232,6 @@ class _FolderReader:
         if not remarks:
             return replace(found, failing=tuple(failing))
         every = self._remarks(files, self.settings, None if decisions is None else _came_to(decisions))
-        # Sorted, so that two readings of one folder say the same in the same order.
         return replace(found, remarks=tuple(sorted(every)), failing=tuple(failing))
 
     def _open(self, file: str, text: str | UnreadableFile) -> tuple[Problems, str | None]:
@@ -456,8 +454,7 @@ class _FolderReader:
         sources = {source.name for route in found.routes.values() for source in route.sources}
         for name, every in found.examples.items():
             for example, decision in zip(every, decisions[name], strict=True):
-                sentences = failures(example, decision) + _strangers(example, sources)
-                failing += [_failed(self.file_of[name], example, sentence) for sentence in sentences]
+                failing += problems_of(self.file_of[name], example, decision, sources)
         return failing
 
     def _remarks(
@@ -501,13 +498,3 @@ def _came_to(decisions: Mapping[str, Sequence[Decision]]) -> dict[str, Proven]:
         for route, source, rule in ((decision.route, decision.source, decision.rule), *decision.passed):
             found.setdefault(route, set()).add((source, rule))
     return {route: frozenset(pairs) for route, pairs in found.items()}
-
-
-def _strangers(example: Example, sources: Collection[str]) -> list[str]:
-    return [f"no route has the source '{name}'" for name in example.records if name not in sources]
-
-
-def _failed(file: str, example: Example, sentence: str) -> Problem:
-    return Problem(
-        file, example.line, f"the example '{example.name}' fails: {sentence}", "correct the rules or the example"
-    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -12,6 +14,7 @@ _SHORTEST = 4
 _OWN = re.compile(r"ROUTING_ENGINE_|JOURNAL_KEY\Z")
 #: Read from the environment alone.
 _NOWHERE = "ROUTING_ENGINE_KEY"
+_GIVEN = ("/run/", "/var/run/")
 _LOOKS_SECRET = re.compile(r"TOKEN|SECRET|PASSW|PWD|CREDENTIAL|(?:^|_)(?:KEY|PASS|PIN)(?:_|\Z)", re.I)
 
 
@@ -43,6 +46,12 @@ def is_own_key(name: str, file: str, secret: bool) -> bool:
     """
     belongs = secret and PurePosixPath(file).stem == "engine" and name != _NOWHERE
     return _OWN.match(name) is not None and not belongs
+
+
+def is_open_to_all(file: int, path: str) -> bool:
+    """Return whether everybody on this machine may read the open file of a secret."""
+    # A container gives its secrets to everybody within, and nobody else is there.
+    return not path.startswith(_GIVEN) and bool(os.fstat(file).st_mode & stat.S_IROTH)
 
 
 def looks_secret(name: str) -> bool:

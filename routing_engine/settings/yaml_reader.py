@@ -8,9 +8,7 @@ raising, so that one reading finds every fault of a file. Scalars are read as th
 from __future__ import annotations
 
 import difflib
-import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import TypeVar
 import yaml
 
 from routing_engine.errors import Problem
-from routing_engine.settings.filled import FilledValues, is_own_key, looks_secret
+from routing_engine.settings.filled import FilledValues, is_open_to_all, is_own_key, looks_secret
 from routing_engine.settings.yaml_faults import hardly_meant, why_not_yaml
 
 T = TypeVar("T")
@@ -42,7 +40,6 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _DEEPEST = 40
 # A key in PEM has some kilobytes. A wrong path may lead to a device that never ends.
 _LONGEST_SECRET = 65_536
-_GIVEN_SECRETS = ("/run/", "/var/run/")
 
 
 class Problems:
@@ -401,7 +398,9 @@ def _secret_file(section: Section) -> str:
         return ""
     try:
         with open(section.notes.folder / path, encoding="utf-8") as file:
-            _remark_if_open(section, path, os.fstat(file.fileno()).st_mode)
+            if is_open_to_all(file.fileno(), path):
+                sentence = f"everybody on this machine can read the secret in '{path}'"
+                section.notes.remark(section.line_of("file"), sentence, f"chmod 640 {section.notes.folder / path}")
             return section.notes.values.add(file.read(_LONGEST_SECRET).strip(), f"{{file: {path}}}")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not text"
@@ -409,15 +408,6 @@ def _secret_file(section: Section) -> str:
         with section.notes.of_what_is_gone():
             section.note("file", f"the secret in '{path}' cannot be read: {reason}", remedy)
         return ""
-
-
-def _remark_if_open(section: Section, path: str, mode: int) -> None:
-    # Containers give their secrets to everybody within, and nobody else is there.
-    if mode & stat.S_IROTH and not path.startswith(_GIVEN_SECRETS):
-        remedy = f"chmod 640 {section.notes.folder / path}"
-        section.notes.remark(
-            section.line_of("file"), f"everybody on this machine can read the secret in '{path}'", remedy
-        )
 
 
 class Section:

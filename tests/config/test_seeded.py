@@ -8,8 +8,9 @@ from routing_engine.config.load import configure
 from routing_engine.errors import Problem
 
 from . import seeded
+from .allowed import ALLOWED
 from .folders import PROVIDERS, snapshot
-from .seeded import ALLOWED, FAULTS, Fault
+from .seeded import FAULTS, Fault
 
 #: What is said of a route that is only a part of one.
 _ABOUT_EXAMPLES = ("no examples", "no example proves", "no listener", "has no rules")

@@ -161,7 +161,7 @@ def test_commands_about_people_do_not_read_routes(store: ConfigStore) -> None:
 def test_a_start_looks_for_remarks_later(store: ConfigStore) -> None:
     (store.folder / "routes" / "other.yaml").write_text(f"input: {{prompt: p, digits: {{min: 4, max: 6}}}}\n{OTHER}")
     assert store.start().remarks == ()
-    assert "nothing uses it" in str(store.remarks()[0])
+    assert any("nothing uses it" in str(one) for one in store.remarks())
 
 
 def test_an_empty_file_is_a_broken_one(store: ConfigStore) -> None:

@@ -41,7 +41,9 @@ def test_every_configuration_on_a_page_loads_and_its_examples_hold(tmp_path, mon
         for variable in re.findall(r"\$\{(\w+)\}", text):
             monkeypatch.setenv(variable, "secret")
     found = open_store(tmp_path).load()
-    assert [one.sentence for one in found.remarks] == REMARKS.get(name_of(page), [])
+    # A page shows parts of a folder: what they are for stands elsewhere.
+    told = [one.sentence for one in found.remarks if not one.sentence.startswith(("no route asks", "no route looks"))]
+    assert told == REMARKS.get(name_of(page), [])
     assert all(found.examples[route] for route in found.routes)
 
 

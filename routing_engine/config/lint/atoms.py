@@ -87,6 +87,7 @@ def _of_kind(left: Operand, kind: str, test: Comparison) -> Formula:
         return AnyOf(tuple(_question(left, "is", one, loosely, expected) for one in expected))
     if kind == "between" and isinstance(expected, tuple):
         low, high = expected
+        # What cannot be compared with one end fails there, as it does in the engine.
         ends = (_question(left, "at_least", low, False, expected), _question(left, "at_most", high, False, expected))
         over = is_time(low) and is_time(high) and str(low) > str(high)
         return AnyOf(ends) if over else AllOf(ends)

@@ -36,6 +36,7 @@ class Ladder:
 def hidden_rules(ladder: Ladder) -> Iterator[Problem]:
     """Yield a remark for every rule that can never fire, with what makes it so."""
     formulas = [formula_of(rule.when, ladder.known.first_input) for rule in ladder.rules]
+    # One space for all rules: building it takes longer than what is asked of it.
     space = Space(formulas, ladder.known)
     taken, above = list[Box](), list[Rule]()
     for place, (rule, formula) in enumerate(zip(ladder.rules, formulas, strict=True)):
@@ -133,6 +134,7 @@ class _Proof:
         """Return the rules above that are needed to take all calls of this one; the nearest to the top stay."""
         if self._is_hidden_by([]):
             return []
+        # One rule says more than three that need one another.
         single = next((one for one in self.above if self._is_hidden_by([one])), None)
         if single is not None:
             return [single]

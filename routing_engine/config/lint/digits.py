@@ -42,6 +42,7 @@ def ways_of_digits(questions: Sequence[Question], domain: Texts, signed: bool) -
     """Return the ways of a text of `domain`, which are digits, `signed` perhaps with a + in front."""
     languages = [_of_digits(one, signed) for one in questions]
     known = [one for one in languages if one is not None]
+    # Dates among digits, as 20261118, are no digits that anybody types.
     if len(known) < len(languages):
         raise TooMany
     if all(one.kind == "is" and isinstance(one.expected, str) and not one.loosely for one in questions):
@@ -59,6 +60,7 @@ def _ways_of_few(questions: Sequence[Question], domain: Texts) -> list[Way]:
     for text in sorted(wanted):
         if contains(domain, text):
             finder.add(text)
+    # Any text but those: of many, that there is another one is taken for granted.
     other = ways(domain, [either(*map(literal, wanted))]) if len(wanted) < 20 else {0: SOME_TEXT}
     if other is None or 0 in other:
         finder.put(SOME_TEXT if other is None else other[0], dict.fromkeys(questions, False))

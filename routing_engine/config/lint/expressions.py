@@ -43,6 +43,7 @@ def texts_of(pattern: str) -> Texts | None:
 @lru_cache(maxsize=2048)
 def read(pattern: str) -> Texts | None:
     """Return the texts that an expression itself describes, with `^` and `$` in them; None as above."""
+    # The one flag that people write; RE2 has more of them.
     folded = pattern.startswith("(?i)")
     reader = _ExpressionReader(pattern[4:] if folded else pattern, folded)
     try:
@@ -81,6 +82,7 @@ class _ExpressionReader:
     def _repeated(self) -> Texts:
         part = self._atom()
         while self.at < len(self.text) and (times := self._times()) is not None:
+            # A repeated anchor means something only to those who wrote the engine of the expressions.
             if has_edge(part):
                 raise _Unknown
             part = many(part, *times)

@@ -38,6 +38,7 @@ def _fields(rule: Rule) -> set[str]:
 
 def _in_choice(subject: RouteSubject, place: int, source: Source, model: Model) -> Iterator[Problem]:
     """Look at what chooses a record: the search's field, `newest by`, `prefer`, and what a menu says of each."""
+    # Every record has an id, whatever is mapped.
     known, many = {*model.fields, "id"}, source.when_many
     asked = [("search", source.field), ("when_many", source.newest_by)]
     if isinstance(many, Prefer):

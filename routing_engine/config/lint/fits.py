@@ -97,15 +97,15 @@ def _why(subject: RouteSubject, test: Comparison, known: KnownValues) -> str:
         return ": it is two capital letters, such as AT, or empty"
     if values is not None and len(values) < 12:
         return f": it is {', '.join(str(one) for one in values if one is not None)}"
-    return _FORMS.get(str(left), "")
+    return _FORMS.get(left.name, "") if left.scope in ("call", "data") else ""
 
 
 _FORMS = {
-    "call.time": ": it is HH:MM, from 00:00 to 23:59",
-    "call.date": ": it is YYYY-MM-DD",
-    "call.weekday": ": it is monday to sunday",
-    "call.caller": ": it is a number such as +436641234567, or empty",
-    "data.age_s": ": it is a number of seconds",
+    "time": ": it is HH:MM, from 00:00 to 23:59",
+    "date": ": it is YYYY-MM-DD",
+    "weekday": ": it is monday to sunday",
+    "caller": ": it is a number such as +436641234567, or empty",
+    "age_s": ": it is a number of seconds",
 }
 
 
@@ -125,7 +125,7 @@ def _remedy(subject: RouteSubject, test: Comparison) -> str:
     if test.left == CALLER:
         line = read_line(str(test.expected), subject.route.site.region)
         return f"write '{line}'" if line else "write it as +43664..., with the country code, or remove it"
-    if str(test.left) == "call.country":
+    if test.left == Operand("call", "country"):
         upper = str(test.expected).upper()
         found = Space((), subject.known()).values_of(test.left) or ()
         return f"write {upper}" if upper in found else "write the country's two letters (ISO 3166), such as AT"
@@ -150,6 +150,7 @@ def _misread(subject: RouteSubject, test: Comparison) -> tuple[str, str] | None:
 
 def _arrives(text: str, region: str, begins: bool) -> str:
     """Return how a number arrives that is written in another way; "" where it arrives as it is written."""
+    # An extension may begin with any other digit.
     if begins and not text.startswith("0"):
         return ""
     for rest in _REST if begins else ("",):

@@ -74,6 +74,7 @@ def _needless_prompts(subject: RouteSubject) -> Iterator[Problem]:
 def _same_sources(subject: RouteSubject) -> Iterator[Problem]:
     first: dict[tuple[str, str, str, str], tuple[int, Source]] = {}
     for place, source in enumerate(subject.route.sources):
+        # The same question twice has the same answer; what differs is only when it is asked.
         asks = source.integration, source.model, source.field, str(source.by)
         if asks in first:
             earlier, same = first[asks]
@@ -98,6 +99,7 @@ def _late(subject: RouteSubject) -> Iterator[Problem]:
             yield subject.problem(
                 line, f"{sentence}: no look-up lasts so long", f"write timeout_s: {deadline}, or less"
             )
+    # A filler that is inherited is told where it is written, in engine.yaml.
     filler = route.filler
     looks_up = bool(route.sources) and filler.kind != "none" and lines.has("filler", "after_s")
     if looks_up and filler.after_s >= route.deadline_s:

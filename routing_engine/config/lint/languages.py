@@ -161,6 +161,7 @@ def after(texts: Texts, one: str) -> Texts:
 
 def anchored(texts: Texts) -> Texts:
     """Return the texts in which an expression with `^` and `$` is found."""
+    # RE2 searches: the match may begin at the start of the text, or anywhere later.
     first = _at_end(_at_start(texts, here=True))
     later = _at_end(_at_start(texts, here=False))
     return either(first, seq(ANY_CHAR, ANYTHING, later))
@@ -241,6 +242,7 @@ def equal_to(number: int) -> Texts:
 
 def below(number: int) -> Texts:
     """Return the digits of every number below one, 0 included."""
+    # Digit by digit: the same up to a place, smaller there, anything behind.
     digits = str(number)
     if number <= 0:
         return NEVER
@@ -327,6 +329,7 @@ def ways(domain: Texts, every: Sequence[Texts]) -> dict[int, str] | None:
     alphabet = alphabet_of((domain, *every))
     start = (domain, *every)
     seen, layer, found = {start}, [("", start)], dict[int, str]()
+    # Breadth first: the shortest text of each way comes first.
     while layer:
         for text, state in layer:
             if ends(state[0]):

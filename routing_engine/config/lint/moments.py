@@ -26,6 +26,7 @@ def ways_of_moment(questions: Sequence[Question]) -> list[Way]:
     for day in _days(questions, every="weekday" in asked):
         for time in times if "time" in asked else ["10:00"]:
             moment = datetime.fromisoformat(f"{day}T{time}")
+            # The moment of the call is `now` for what is compared with today.
             facts = {"time": time, "date": day.isoformat(), "weekday": _WEEKDAYS[day.weekday()]}
             answers = {one: ask(one, facts[one.left.name], moment) for one in questions}
             finder.put(moment.isoformat(timespec="minutes"), answers)
@@ -42,6 +43,7 @@ def _days(questions: Sequence[Question], every: bool) -> list[date]:
         for one in questions
         if one.left.name == "date" and (moment := as_moment(one.expected, NOW)) is not None
     }
+    # Eight days on either side have every weekday before and behind a day that is named.
     reach = 8 if every else 1
     bases = named or {NOW.date()}
     near = {day + timedelta(days=shift) for day in bases for shift in range(-reach, reach + 1)}

@@ -99,6 +99,7 @@ def _number(value: Scalar) -> Decimal | None:
 def _holes(subject: RouteSubject, rules: Sequence[Rule], spans: Sequence[Span]) -> Iterator[Problem]:
     ordered = sorted(spans, key=lambda span: (span.low is not None, span.low or 0))
     wide = len(spans) > 2 and _is_whole_line(ordered)
+    # What only looks like a hole is asked of the rules themselves, with a value that lies in it.
     for below, above in pairwise(ordered):
         inside = _inside(below, above, wide)
         if inside is None or any(_takes(rule, below.left, inside) for rule in rules):
@@ -121,6 +122,7 @@ def _inside(below: Span, above: Span, wide: bool) -> Value:
     step = Decimal(1)
     if low == high:
         return None if below.with_high or above.with_low else _shown(low, below)
+    # Whole numbers only: between 99 and 100 lies nothing for most fields.
     first, last = (low + step if below.with_high else low), (high - step if above.with_low else high)
     if low != low.to_integral_value() or high != high.to_integral_value() or first > last:
         return None
@@ -159,6 +161,7 @@ def _shared(one: Span, other: Span) -> tuple[Value, Value] | None:
     """Return what two ranges with both ends share, where neither lies within the other."""
     if one.low is None or one.high is None or other.low is None or other.high is None:
         return None
+    # Where the one lies within the other, the stricter rule above the looser one is how people write it.
     low, high = max(one.low, other.low), min(one.high, other.high)
     crosswise = (one.low < other.low) is (one.high < other.high) and one.low != other.low and one.high != other.high
     return (_shown(low, one), _shown(high, one)) if crosswise and low < high else None

@@ -44,6 +44,7 @@ def at_odds(subject: SiteSubject) -> Iterator[Problem]:
 
 
 def _unused(subject: SiteSubject) -> Iterator[Problem]:
+    # Calls that are followed and people ask every integration, whatever the routes name.
     used = {source.integration for route in subject.routes for source in route.sources}
     for name in sorted(subject.integrations) if subject.routes and not subject.asked_by_people else ():
         if name not in used:
@@ -91,6 +92,7 @@ def _late_defaults(subject: SiteSubject) -> Iterator[Problem]:
 
 
 def _same_ports(subject: SiteSubject) -> Iterator[Problem]:
+    # One address, or all of them: the same port of two machines would be no fault.
     taken: dict[int, tuple[str, str]] = {}
     for name, host, port in _addresses(subject.settings.listeners):
         before = taken.get(port)
@@ -124,6 +126,7 @@ def _why_unwritable(path: Path) -> str:
     """Return why neither a file nor the folders above it can be made; "" when they can."""
     if path.is_dir():
         return f"{path} is a folder"
+    # The first folder above that is there says whether the rest can be made.
     there = next((one for one in (path, *path.parents) if os.path.lexists(one)), path)
     if there != path and not there.is_dir():
         return f"{there} is no folder"

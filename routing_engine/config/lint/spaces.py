@@ -92,6 +92,7 @@ class Space:
 
     def _dimension_of(self, question: Question) -> str:
         left = question.left
+        # What is compared with another value of the call may hold or not, whatever else is known.
         if isinstance(question.expected, Template) or question.kind not in KINDS:
             return f"free {question}"
         if left.scope == "record" and left.name in self.known.lists:
@@ -112,6 +113,7 @@ class Space:
             if rest := [one for one in questions if one not in free]:
                 self._add(name, rest)
             return
+        # Each dimension is asked once, and its answers are kept as one number.
         self._put(questions, ways)
 
     def _put(self, questions: list[Question], ways: list[Way]) -> None:
@@ -187,6 +189,7 @@ class Space:
             return [{dimension: found}] if found else []
         if isinstance(formula, Opposite):
             return self.boxes(formula.part, not wanted)
+        # The opposite of "all hold" is "one does not", and the other way round.
         joined = isinstance(formula, AllOf) is wanted
         return (_crossed if joined else _gathered)([self.boxes(part, wanted) for part in formula.parts])
 
@@ -200,6 +203,7 @@ class Space:
         """
         found: dict[str, Value] = {}
         for place, mask in box.items():
+            # The lowest bit is the way that was found first, which is the most usual one.
             dimension = self.dimensions[place]
             way = dimension.ways[(mask & -mask).bit_length() - 1]
             name = str(dimension.questions[0].left)
@@ -209,6 +213,7 @@ class Space:
 
 
 def _ways_of_share(questions: list[Question]) -> list[Way]:
+    # A split has two decimals, so that between two neighbours lies nothing.
     hundredths = {0, 9999}
     for one in questions:
         if isinstance(one.expected, (int, float)):

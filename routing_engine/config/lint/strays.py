@@ -43,6 +43,7 @@ def _is_configuration(name: str) -> bool:
 
 
 def _place_of(name: str) -> str:
+    # What is nearly the name of a file of ours was most likely meant to be it.
     stem, ending = os.path.splitext(name)
     near = difflib.get_close_matches(name.lower(), _TOP, n=1, cutoff=0.8)
     if near:
@@ -65,6 +66,7 @@ def _in_folder(entry: os.DirEntry[str]) -> Iterator[Problem]:
 
 
 def _in_strange_folder(entry: os.DirEntry[str]) -> Iterator[Problem]:
+    # A folder of another name may be for something else: it must look like ours, within too.
     near = difflib.get_close_matches(entry.name.lower(), ROOMS, n=1, cutoff=0.75)
     if near and any(_is_ours(one.name, ROOMS[near[0]]) for one in _entries(Path(entry.path))):
         yield Problem(f"{entry.name}/", 0, "this folder is not read", f"call it {near[0]}/")

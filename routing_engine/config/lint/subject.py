@@ -50,6 +50,7 @@ class RouteSubject:
     def _origins(self, source: Source) -> tuple[str, ...]:
         models = self.integrations.get(source.integration)
         model = models.get(source.model) if models else None
+        # A source keeps nothing unless it says so, and what it does not keep is asked anew.
         mirrored = model is None or model.mirrored
         if mirrored or (source.keep is not None and source.keep.stale_for_s):
             return ("live", "cache", "snapshot")
@@ -57,6 +58,7 @@ class RouteSubject:
 
     def lists_of(self, source: Source) -> frozenset[str]:
         """Return the fields of a source's records that an example shows to be lists."""
+        # What an example gives, the system gives too.
         answers = (record for example in self.found.examples for record in records_of(example, source.name))
         return frozenset(
             name for record in answers for name, value in record.fields.items() if isinstance(value, tuple)

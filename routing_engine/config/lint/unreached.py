@@ -69,6 +69,7 @@ def _ways_on(route: Route) -> list[tuple[str, Formula]]:
     """Return the routes that a call without a record may go on with, each with when it does."""
     if not any(map(_target, (route.default, *(rule.act for rule in route.rules)))):
         return []
+    # A rule counts only for calls that come past those above it.
     passed: list[Formula] = []
     found: list[tuple[str, Formula]] = []
     for rule in route.rules:
@@ -85,6 +86,7 @@ def _ways_on(route: Route) -> list[tuple[str, Formula]]:
 
 def _target(action: Action) -> str:
     to = action.to
+    # A chain comes back only when nobody answers, and a value may name any route.
     fixed = WRITTEN[to.kind].is_route and not to.target.operands and not to.chained
     return str(to.target) if fixed else ""
 

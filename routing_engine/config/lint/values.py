@@ -105,6 +105,7 @@ class Finder:
         bits = sum(answers[one] << place for place, one in enumerate(self.questions))
         self._found.setdefault(bits, Way(value, bits))
 
+    # Each number between two bounds may have any spelling that a number can have.
     def add_sort(self, value: str | int | float, texts: Texts, now: datetime = NOW) -> None:
         """Add a value that stands for many: what is asked of a part of its text may be as it is in any of `texts`."""
         answers = {one: ask(one, value, now) for one in self.questions}
@@ -136,6 +137,7 @@ def ways_of_field(questions: Sequence[Question], is_text: bool = False) -> list[
     finder.add(None)
     _add_texts(finder)
     if not is_text:
+        # JSON has them as they are; CRMs write them as texts too, which are below.
         for value in (True, False):
             finder.add(value)
         _add_numbers(finder)
@@ -146,6 +148,7 @@ def ways_of_entries(questions: Sequence[Question]) -> list[Way]:
     """Return the ways of a list, as far as its entries are asked for one by one: any of them may be in it together."""
     if len(questions) > _MOST_ENTRIES:
         raise TooMany
+    # First what one entry answers, then every way of putting such entries together.
     alone = Finder(questions)
     as_entries = [replace(one, kind="is") for one in questions]
     for way in ways_of_field(as_entries):
@@ -310,6 +313,7 @@ def language_of(question: Question) -> Texts | None:
 
 
 def _add_numbers_as_texts(finder: Finder, written: Collection[str]) -> None:
+    # A number as a text is in no list of texts: one more zero than all that are written.
     longest = max(map(len, written), default=0)
     for value, _ in _points(_bounds(finder.questions)):
         digits = f"{abs(value):f}" if isinstance(value, float) else str(abs(value))
@@ -340,6 +344,7 @@ def _add_dates(finder: Finder) -> None:
     fixed, relative = _dated(finder.questions)
     if not fixed and not relative:
         return
+    # Whether 2026-03-01 is within seven days is a question of the day on which it is asked.
     if fixed and relative:
         raise TooMany  # how the two stand to one another is a question of the day
     for text, now in _moments(fixed, relative):

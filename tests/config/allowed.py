@@ -1,0 +1,41 @@
+"""Conditions of rules that look like a fault and are none: nothing may be said of them."""
+
+from __future__ import annotations
+
+#: Conditions of rules that are fine as they are, though they look like a fault.
+ALLOWED: list[list[str]] = [
+    ["tier: gold", "tier: Gold"],
+    ["tier: gold", "tier: {is: gold, loosely: true}"],
+    ["tier: '1'", "tier: 1"],
+    ["zip: {starts_with: '10'}", "zip: {starts_with: '1'}"],
+    ["balance: {at_least: 1000}", "balance: {at_least: 500}", "balance: {at_least: 100}"],
+    ["balance: {at_most: 99}", "balance: {at_least: 100}"],
+    ["balance: {less_than: 100}", "balance: {at_least: 1000}"],
+    ["balance: {between: [0, 100]}", "balance: {between: [100, 200]}"],
+    ["balance: {less_than: 100}", "balance: {at_least: 100}", ""],
+    ["balance: {less_than: 100}", "balance: {at_least: 100}", "tier: gold"],
+    ["vip: true", "vip: false", "tier: gold"],
+    ["tags: {contains: a}", "tags: {contains: b}", "tags: c"],
+    ["tags: {contains: a}, all: [{tags: {contains: b}}]", "tags: {contains: b}"],
+    ["call.time: {between: ['08:00', '12:00']}", "call.time: {between: ['13:00', '17:00']}"],
+    ["call.time: {between: ['08:00', '12:00']}", "call.time: {between: ['12:00', '17:00']}"],
+    ["call.time: {between: ['22:00', '06:00']}", "call.time: {between: ['06:00', '22:00']}"],
+    ["call.caller: '201'", "call.caller: {starts_with: '2'}", "call.caller: {starts_with: '+43'}"],
+    ["call.caller: {is_empty: true}", "call.country: ''"],
+    ["call.called: '+43123456'", "call.called: '123456'"],
+    ["created: {within_days: 7}", "created: {older_than_days: 30}"],
+    ["created: {before: today}", "created: {after: today}"],
+    ["created: {after: 2026-01-01}", "created: {within_days: 30}"],
+    ["tier: {matches: '^(gold|silver)$'}", "tier: {matches: 'gold'}"],
+    ["tier: {is_empty: true}", "tier: {is_not: gold}"],
+    ["share: {less_than: 10}", "share: {less_than: 50}"],
+    ["queue.sales.members: 0", "queue.sales.waiting: {more_than: 5}", "queue.sales.free: {more_than: 0}"],
+    ["any: [{tier: gold}, {vip: true}]", "any: [{tier: silver}, {vip: false}]"],
+    ["none: [{tier: gold}]", "tier: gold"],
+    ["tier: '{zip}'", "tier: '{name}'"],
+    ["call.attestation: {one_of: [A, B]}", "call.attestation: {none_of: [A, B]}"],
+    ["call.weekday: {none_of: [saturday, sunday]}, call.time: {between: ['08:00', '17:00']}", "call.weekday: saturday"],
+    ["born: {before: 1960-01-01}", "born: 1980-12-24"],
+    ["balance: {is_empty: true}", "balance: {is_not: 0}"],
+    ["call.language: de", "call.language: {starts_with: en}"],
+]
