@@ -63,15 +63,18 @@ class Line:
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[tuple[Service, Line]]:
+async def serving(folder: Path, looks: bool = False) -> AsyncIterator[tuple[Service, Line]]:
+    """Run the engine; it `looks` at the folder by itself, or where a test says so."""
     line = Line()
     service = Service(open_store(folder), (*SUBSCRIBERS, line.open))
     await service.start()
     line.port = int(service.addresses[0].rpartition(":")[2])
+    running = asyncio.create_task(service.run()) if looks else None
     try:
         yield service, line
     finally:
-        await service.close()
+        service.stop()
+        await (running or service.run())
 
 
 async def changed(service: Service, folder: Path, text: str) -> Revisions:
@@ -283,13 +286,10 @@ async def test_ready_doctor_and_metrics_say_what_waits(tmp_path: Path) -> None:
 async def test_reload_has_the_engine_read_the_folder_and_says_what_came_of_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with serving(write(tmp_path, route("old"))) as (service, _):
-        running = asyncio.create_task(service.run())
+    async with serving(write(tmp_path, route("old")), looks=True):
         codes = [await asyncio.to_thread(main, ["reload", "--config", str(tmp_path)])]
         write(tmp_path, "default: [")
         codes.append(await asyncio.to_thread(main, ["reload", "--config", str(tmp_path)]))
-        service.stop()
-        await running
     told = capsys.readouterr()
     assert codes == [0, 1]
     assert f"revision {Revisions(tmp_path).newest} is in force" in told.out
