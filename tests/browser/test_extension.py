@@ -91,7 +91,7 @@ class Records:
 @asynccontextmanager
 async def crm_site() -> AsyncIterator[Records]:
     records = Records()
-    runner = web.ServerRunner(web.Server(records.answer), shutdown_timeout=0)
+    runner = web.ServerRunner(web.Server(records.answer), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     records.url = f"http://localhost:{runner.addresses[0][1]}"

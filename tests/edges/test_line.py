@@ -192,7 +192,7 @@ async def test_a_hub_whose_certificate_nobody_signed_gets_neither_key_nor_calls(
 
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
-    runner = web.ServerRunner(web.Server(hear), shutdown_timeout=0)
+    runner = web.ServerRunner(web.Server(hear), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     async with (

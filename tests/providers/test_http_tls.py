@@ -48,7 +48,7 @@ async def tls_middleware(certificates: Path) -> AsyncIterator[str]:
         peer = request.transport.get_extra_info("peercert") or {"subject": ((("commonName", "nobody"),),)}
         return web.json_response({"id": 1, "full_name": dict(part[0] for part in peer["subject"])["commonName"]})
 
-    runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0)
+    runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     yield f"https://127.0.0.1:{runner.addresses[0][1]}/"

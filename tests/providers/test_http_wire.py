@@ -180,7 +180,7 @@ class TestHttpGet(ProviderContract):
     async def provider(self) -> AsyncIterator[Provider]:
         fields = "{id: id, number: customer_number, name: full_name, city: city, phone: phone}"
         model = f"{{fields: {fields}, record_url: 'https://crm.example.com/contacts/{{id}}'}}"
-        runner = web.AppRunner(demo.app(CUSTOMERS), access_log=None, shutdown_timeout=0)
+        runner = web.AppRunner(demo.app(CUSTOMERS), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         provider = erp(f"http://127.0.0.1:{runner.addresses[0][1]}/x", f"method: {self.method}", model)

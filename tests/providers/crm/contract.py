@@ -100,7 +100,7 @@ class OpensCrm:
     @pytest.fixture
     async def crm(self, tmp_path: Path) -> AsyncIterator[Open]:
         found = self.standin()
-        runner = web.ServerRunner(web.Server(found.handle), shutdown_timeout=0)
+        runner = web.ServerRunner(web.Server(found.handle), shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         found.address = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -174,7 +174,7 @@ class DescribedContract(OpensCrm):
 
     async def ask_once(self, value: str, folder: Path) -> list[str]:
         found = self.standin()
-        runner = web.ServerRunner(web.Server(found.handle), shutdown_timeout=0)
+        runner = web.ServerRunner(web.Server(found.handle), shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         found.address = f"http://127.0.0.1:{runner.addresses[0][1]}"

@@ -48,7 +48,7 @@ async def test_a_log_in_leads_to_no_other_host(host: str) -> None:
     async def log_in(_: web.BaseRequest) -> web.Response:
         return web.json_response({"host": host})
 
-    runner = web.ServerRunner(web.Server(log_in), shutdown_timeout=0)
+    runner = web.ServerRunner(web.Server(log_in), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     notes = Problems("crm.yaml", {"K": "k"}.get)

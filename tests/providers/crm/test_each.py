@@ -122,7 +122,7 @@ class Asked:
 @pytest.fixture
 async def opened() -> AsyncIterator[Callable[..., Asked]]:
     crm, made = Small(), list[Asked]()
-    runner = web.ServerRunner(web.Server(crm.handle), shutdown_timeout=0)
+    runner = web.ServerRunner(web.Server(crm.handle), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
 

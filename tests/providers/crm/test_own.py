@@ -122,7 +122,7 @@ auth: {key: '${TOKEN}'}
 @pytest.fixture
 async def kontor() -> AsyncIterator[Kontor]:
     found = Kontor()
-    runner = web.ServerRunner(web.Server(found.handle), shutdown_timeout=0)
+    runner = web.ServerRunner(web.Server(found.handle), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     found.address = f"http://127.0.0.1:{runner.addresses[0][1]}"

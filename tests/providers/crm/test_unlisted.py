@@ -321,7 +321,7 @@ async def site(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
     async def handle(asked: web.BaseRequest) -> web.Response:
         return await found.handle(asked)
 
-    runner = web.ServerRunner(web.Server(handle), shutdown_timeout=0)
+    runner = web.ServerRunner(web.Server(handle), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     found = Site(tmp_path, request.param, f"http://127.0.0.1:{runner.addresses[0][1]}")

@@ -54,7 +54,7 @@ class Vendor:
         app = web.Application()
         app.add_routes([web.get("/authorize", self.authorize), web.post("/token", self.token)])
         app.add_routes([web.route("*", "/api/{path:.*}", self.look_up)])
-        runner = web.AppRunner(app, shutdown_timeout=0)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         self.address = f"http://127.0.0.1:{runner.addresses[0][1]}"
