@@ -92,9 +92,11 @@ figures: ## calls that are followed: how soon they are in the CRM, 10,000 stream
 	@.venv/bin/python -m benchmarks.calls 10000
 	@.venv/bin/python -m benchmarks.outage 3600
 
-benchmark: ## calls a second on one core beside a server that does nothing, in one run
+benchmark: ## speed beside others, what two workers carry, what grows with the configuration (DOCS=1 writes the page)
 	@rig/get-python dev
 	@.venv/bin/python -m benchmarks.speed
+	@.venv/bin/python -m benchmarks.workers 2 3
+	@.venv/bin/python -m benchmarks.growth
 
 sounds:    ## make the prompts from sounds/prompts.csv (needs espeak-ng and sox)
 	@sounds/make

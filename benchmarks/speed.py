@@ -26,6 +26,7 @@ from statistics import median
 from typing import Any, TypeAlias
 
 from benchmarks import peers
+from benchmarks.plot import bars
 
 ROOT = Path(__file__).resolve().parent.parent
 LOADGEN = Path(os.environ.get("LOADGEN", ROOT.parent / "shared" / "tools" / "loadgen"))
@@ -36,8 +37,8 @@ ENGINE_PORT, OTHER_PORT, UPSTREAM = 14700, 14701, "http://127.0.0.1:8099/lookup"
 ENGINE_COMMANDS, PEER_COMMANDS = 19, 7
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SESSIONS = int(os.environ.get("SESSIONS", "4000"))
-#: Calls a second for the delays, and calls that are held for the memory.
-RATE, SECONDS, HELD = 200, 4, 1000
+#: Calls a second for the delays, for so many seconds, and calls that are held for the memory.
+RATES, SECONDS, HELD = (200, 1000), 4, (1000, 10_000)
 FLOOR, GO, PANORAMISK, SERVE = "C no-op, no HTTP", "Go, net/http", "panoramisk, bare script", "serve, as it comes"
 #: One line of the load generator.
 Measured: TypeAlias = dict[str, Any]
@@ -53,8 +54,9 @@ class Row:
     commands: int
     tree: Path = ROOT
     closed: list[Measured] = field(default_factory=list)
-    open: list[Measured] = field(default_factory=list)
-    idle: list[Measured] = field(default_factory=list)
+    #: By calls a second, and by calls held.
+    open: dict[int, list[Measured]] = field(default_factory=lambda: {rate: [] for rate in RATES})
+    idle: dict[int, list[Measured]] = field(default_factory=lambda: {held: [] for held in HELD})
 
     def core_us(self) -> float:
         """Return the busy time of the server's core for one call."""
@@ -66,7 +68,8 @@ class Row:
 
     def is_bad(self) -> bool:
         """Return whether a session failed."""
-        return any(one["errors"] or one["unknown_cmds"] for one in (*self.closed, *self.open))
+        # A server that cannot do 1,000 a second leaves calls waiting until they are lost: that is no fault.
+        return any(one["errors"] or one["unknown_cmds"] for one in (*self.closed, *self.open[RATES[0]]))
 
 
 def main() -> int:
@@ -86,7 +89,7 @@ def main() -> int:
             for _ in range(ROUNDS):
                 for row in rows:
                     _measure(row, folder)
-    _print(rows)
+    _write(rows)
     return int(any(row.is_bad() for row in rows))
 
 
@@ -134,9 +137,11 @@ def _measure(row: Row, folder: Path) -> None:
     with _server(row, folder) as pid:
         load = _generator(folder, row, pid)
         row.closed.append(load(f"-c 50 -n {SESSIONS} -w 500"))
-        row.open.append(load(f"-r {RATE} -x -n {RATE * SECONDS} -c 2000"))
-    with _server(row, folder) as pid:  # one that has served nobody: memory that is free already would hide the calls
-        row.idle.append(_generator(folder, row, pid)(f"-I -c {HELD} -H 1"))
+        for rate, measured in row.open.items():
+            measured.append(load(f"-r {rate} -x -n {rate * SECONDS} -c 4000"))
+    for held, idle in row.idle.items():
+        with _server(row, folder) as pid:  # one that has served nobody: memory that is free would hide the calls
+            idle.append(_generator(folder, row, pid)(f"-I -c {held} -H 1"))
 
 
 def _generator(folder: Path, row: Row, pid: int) -> Callable[[str], Measured]:
@@ -186,32 +191,59 @@ def wait_for(port: int) -> None:
     raise TimeoutError(f"nobody listens on port {port}")
 
 
-def _print(rows: list[Row]) -> None:
-    """Print a table that Markdown takes as it is."""
+_PAGE = """# Speed
+
+What `make benchmark` measured last ([how](../../benchmarks/README.md)): the same call, a prompt, four digits, a look-up
+over HTTP and a queue, by `serve` with all that is on by default, and by bare scripts that do the same
+with seven commands
+and keep nothing. Only ratios travel to another machine; delays and calls a second are those of this one.
+[Where a call's time goes](../decisions/speed.md).
+
+![CPU time of a call](../pictures/speed.svg)
+
+- `x Go`, `x panoramisk`: how many times as many calls as those for the same CPU time.
+- Delays are from the moment at which a call was meant to begin, calls come by chance (Poisson).
+- Memory is that of one call which waits for its caller.
+"""
+_TITLES = ("server, one core", "calls/s", "core us", "CPU us", "x Go", "x panoramisk")
+_MORE = (*(f"p50, p95, p99 ms at {rate}/s" for rate in RATES), *(f"KB of {held:,} idle" for held in HELD))
+
+
+def _table(rows: list[Row]) -> Iterator[str]:
+    """Yield the lines of a table that Markdown takes as it is."""
     by_name = {row.name: row for row in rows}
-    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {ROUNDS} rounds\n")
-    titles = (
-        "server, one core",
-        "calls/s",
-        "core us",
-        "CPU us",
-        "x Go",
-        "x panoramisk",
-        "p50",
-        "p95",
-        "p99 ms",
-        "KB idle",
-    )
-    print("|", " | ".join(titles), "|")
-    print("|---" * len(titles) + "|")
+    yield f"| {' | '.join((*_TITLES, *_MORE))} |"
+    yield "|---" * len((*_TITLES, *_MORE)) + "|"
     for row in rows:
         # Of the CPU time: on a machine that does other work as well, its cores' busy time is not ours.
         against = [by_name[name].cpu_us() / row.cpu_us() if name in by_name else 0.0 for name in (GO, PANORAMISK)]
-        delays = [median(one[f"p{place}_ms"] for one in row.open) for place in (50, 95, 99)]
-        idle = median(one["kb_per_session"] for one in row.idle)
         speed = median(one["per_s"] for one in row.closed)
-        cells = (f"{speed:.0f}", f"{row.core_us():.0f}", f"{row.cpu_us():.0f}", *(f"{one:.2f}" for one in against))
-        print("|", " | ".join((row.name, *cells, *(f"{one:.1f}" for one in (*delays, idle)))), "|")
+        cells = [f"{speed:.0f}", f"{row.core_us():.0f}", f"{row.cpu_us():.0f}", *(f"{one:.2f}" for one in against)]
+        for measured in row.open.values():
+            places = [median(one[f"p{place}_ms"] for one in measured) for place in (50, 95, 99)]
+            cells.append(", ".join(f"{one:.1f}" for one in places))
+        cells += [f"{median(one['kb_per_session'] for one in idle):.1f}" for idle in row.idle.values()]
+        yield f"| {' | '.join((row.name, *cells))} |"
+
+
+def _machine() -> str:
+    words = re.findall(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    load = os.getloadavg()[0]
+    return (
+        f"{time.strftime('%Y-%m-%d')}: {os.cpu_count()} cores of {words[0] if words else platform.machine()}, Python "
+        f"{platform.python_version()}, {ROUNDS} rounds of {SESSIONS} calls; load of the machine at the end {load:.1f}"
+    )
+
+
+def _write(rows: list[Row]) -> None:
+    """Print the table, and write the page and the picture of the documentation where that is wanted (DOCS=1)."""
+    machine, table = _machine(), "\n".join(_table(rows))
+    print(f"{machine}\n\n{table}")
+    if not os.environ.get("DOCS"):
+        return
+    picture = bars("CPU time of a call, in microseconds", [(row.name, row.cpu_us()) for row in rows], "us", "serve")
+    (ROOT / "docs" / "pictures" / "speed.svg").write_text(picture)
+    (ROOT / "docs" / "reference" / "speed.md").write_text(f"{_PAGE}\n{machine}.\n\n{table}\n")
 
 
 if __name__ == "__main__":
