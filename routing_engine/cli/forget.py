@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from routing_engine.cli.common import misuse, paint, print_json
 from routing_engine.cli.journal import JournalPlace, add_options, exit_on_journal_error, find_journal
+from routing_engine.config.engine_yaml import load_part
 from routing_engine.core.phone import Number, read_number
 from routing_engine.core.redact import mask_number
 from routing_engine.errors import StorageError
@@ -21,6 +22,7 @@ from routing_engine.journal.privacy import without
 from routing_engine.lookup.cache_file import forget_on_disk
 from routing_engine.mirror.index_writer import forget_in_mirrors
 from routing_engine.settings.paths import state_folder
+from routing_engine.settings.yaml_reader import Problems, read_yaml
 from routing_engine.storage.forget_note import leave_note, note_path, wait_for_receipt
 
 if TYPE_CHECKING:  # late: SQLAlchemy
@@ -68,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
     if number is None:
         return misuse(f"'{options.number}' is not a telephone number")
     # Every place is tried, whatever became of the one before.
-    parts = [_part(name, place, number, options.dry_run) for name in PLACES]
+    tried = [_part(name, place, number, options.dry_run) for name in PLACES]
+    parts = [part for part in tried if part.found or part.notes]
     now = datetime.now(place.zone) if place.zone is not None else datetime.now().astimezone()
     # The receipt is kept, and must not hold what was to be forgotten.
     masked = mask_number(number.e164)
@@ -210,6 +213,27 @@ def from_mirrors(place: JournalPlace, number: Number, dry_run: bool) -> ReceiptL
     return ReceiptLine("mirror", {"records": count}, notes=(note,) if count else ())
 
 
+def elsewhere(place: JournalPlace, _: Number, __: bool) -> ReceiptLine:
+    """Say which engines have the same calls: each has a folder, and a key to its journal, of its own."""
+    # Read by itself: what is broken in a file of another thing does not matter here, nor a secret that is not set.
+    hub = load_part(place.folder, ("hub",), lambda _: None)[0].hub
+    notes = [f"the hub {hub.address} has what this edge told it: call it there, too"] if hub else []
+    notes += [note for file in sorted((place.folder / "pbxs").glob("*.yaml")) if (note := _edge_of(file))]
+    return ReceiptLine("elsewhere", {}, notes=notes)
+
+
+def _edge_of(file: Path) -> str:
+    """Return a sentence on the edge that follows a PBX; "" where this engine follows it itself."""
+    try:
+        section = read_yaml(file.read_text(errors="replace"), Problems(file.name))
+    except OSError:
+        section = None
+    if section is None:
+        return f"whether an edge keeps the calls of '{file.stem}', too, is not known: its file cannot be read"
+    edge = section.text("edge")
+    return f"the edge '{edge}' keeps the calls of '{file.stem}', too: call it there, with its folder" if edge else ""
+
+
 #: Every place that keeps numbers. Each removes one there and says what it did; a `StorageError` is a place that failed.
 PLACES: Mapping[str, Callable[[JournalPlace, Number, bool], ReceiptLine]] = {
     "journal": from_journal,
@@ -217,6 +241,7 @@ PLACES: Mapping[str, Callable[[JournalPlace, Number, bool], ReceiptLine]] = {
     # Behind the engine's memory, which would write its calls again.
     "calls": from_calls,
     "mirror": from_mirrors,
+    "elsewhere": elsewhere,
 }
 
 

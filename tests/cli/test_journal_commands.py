@@ -248,6 +248,26 @@ def test_forget_removes_a_number_and_gives_a_receipt(run: Run, config: Path) -> 
     assert (kept_ids(path), b"1234567" in bytes_of(path)) == (["b"], False)
 
 
+def test_a_hub_says_which_edges_have_the_number_too(run: Run, config: Path) -> None:
+    fill(config, routed(), mode="plain")
+    (config / "pbxs").mkdir()
+    (config / "pbxs" / "main.yaml").write_text("edge: vienna\nami: [broken\n")
+    (config / "pbxs" / "site.yaml").write_text("edge: graz\nsecret: '${NOT_SET}'\n")
+    _, out, _ = run("forget", "--wait", "0.1", "0664 1234567", "--config", str(config))
+    assert [line.removeprefix("  elsewhere").strip() for line in out.splitlines()[-2:]] == [
+        "whether an edge keeps the calls of 'main', too, is not known: its file cannot be read",
+        "the edge 'graz' keeps the calls of 'site', too: call it there, with its folder",
+    ]
+
+
+def test_an_edge_says_which_hub_has_the_number_too(run: Run, config: Path) -> None:
+    fill(config, routed(), mode="plain")
+    with (config / "engine.yaml").open("a") as file:
+        file.write("hub: {address: 'https://calls.example.com', key: '${EDGE_KEY}'}\n")
+    _, out, _ = run("forget", "--wait", "0.1", "0664 1234567", "--config", str(config))
+    assert "the hub https://calls.example.com has what this edge told it" in out
+
+
 def test_an_engine_that_listens_and_does_not_answer_has_not_forgotten(run: Run, config: Path) -> None:
     fill(config, routed(), mode="plain")
     with socket.create_server(("127.0.0.1", 0)) as frozen:
