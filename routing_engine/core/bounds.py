@@ -42,6 +42,8 @@ def bounded(found: Sequence[Record], fields: Sequence[str], who: str) -> tuple[S
 
     Nearly all are the same ones. Raises `ProviderMisread` for more numbers than one caller's records can have.
     """
+    if not fields:
+        return found, {}
     shown = [_bounded(record, fields) for record in found]
     if (count := characters(shown, fields)) > _MOST_CHARACTERS:
         raise ProviderMisread(f"{who}: the numbers of its {len(found)} records are too many: {count:,} characters")

@@ -7,7 +7,7 @@ little too old is used all the same while a new one is fetched beside the call, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -50,14 +50,16 @@ class CachingLookup:
         self._lookup, self._cache, self._prints, self._now = lookup, cache, prints, now
         self._asking = SingleFlight[_Shared](goes_on=False, too_late=TOO_LATE)
 
-    async def find(self, ask: Find, left_s: float) -> Found | SourceDown:
+    def find(self, ask: Find, left_s: float) -> Coroutine[object, object, Found | SourceDown]:
         """Return what is kept and still counts, else what the source says now, else what it said last.
 
         Its `origin` and `age_s` tell which of these it is. `left_s` bounds the wait; at 0 nothing is asked.
         """
+        # Where nothing is to be kept there is nothing to do here, so nobody passes through here again.
         policy = ask.source.keep
-        if policy is None:
-            return await self._lookup.find(ask, left_s)
+        return self._lookup.find(ask, left_s) if policy is None else self._find_kept(ask, left_s, policy)
+
+    async def _find_kept(self, ask: Find, left_s: float, policy: CachePolicy) -> Found | SourceDown:
         key = key_of(ask, self._prints.get(ask.source.integration, ""))
         entry = self._cache.get(key)
         age_s = self._now() - entry.at if entry is not None else 0.0

@@ -22,14 +22,14 @@ def queries(first: Query, model: Model) -> Iterator[Query]:
     are asked for once. A search for anything else is one question.
     """
     if not first.by_caller or first.caller is None:
-        yield replace(first, form=model.forms[0])
+        yield first if model.forms[0] == first.form else replace(first, form=model.forms[0])
         return
     asked = {""}  # a number that has no such spelling is not asked for
     for form in model.forms:
-        query = replace(first, form=form)
+        query = first if form == first.form else replace(first, form=form)
         if query.number not in asked:
             asked.add(query.number)
-            yield from (replace(query, attempt=attempt) for attempt in range(model.attempts))
+            yield from (replace(query, attempt=attempt) if attempt else query for attempt in range(model.attempts))
 
 
 @dataclass(frozen=True, slots=True)

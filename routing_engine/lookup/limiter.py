@@ -44,7 +44,8 @@ class Limiter:
         `early` is as for `enter`; `tell` hears whether a request of it waits for its moment. Raises `ProviderSkipped`
         without asking, and whatever `ask` raises.
         """
-        await self.enter(early)
+        if not self._enters_at_once(early):
+            await self.enter(early)
         was = TURN.set(LookupTurn(self, tell))
         try:
             found = await ask()
@@ -70,6 +71,8 @@ class Limiter:
 
         `early` is for a look-up that nobody waits for yet: it takes no place that another may need, and never waits.
         """
+        if self._enters_at_once(early):
+            return
         self._refuse_when_held()
         if early and (self._running * 2 >= self._limits.at_a_time or not self._has_half()):
             raise ProviderSkipped(f"{self._name}: not asked early, its limits are needed for others")
@@ -77,9 +80,6 @@ class Limiter:
             await self._wait_for_place()
         else:
             self._running += 1
-            if not self._buckets:  # there is nothing to wait for
-                self._probing = self.open
-                return
         try:
             await self.wait_for_rate()
             self._refuse_when_held()  # it may have failed while we waited
@@ -87,6 +87,15 @@ class Limiter:
             self.leave()
             raise
         self._probing = self.open
+
+    def _enters_at_once(self, early: bool) -> bool:
+        """Take a place and return True where nothing speaks against it: no failure, no pause, no rate, a free place."""
+        if self._failures or self._told_to_wait_until or self._buckets or early or self._waiting:
+            return False
+        if self._running >= self._limits.at_a_time:
+            return False
+        self._running += 1
+        return True
 
     def succeeded(self) -> None:
         """Note that it answered; "no record" and a refusal are answers too."""

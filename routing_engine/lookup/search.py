@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -22,7 +22,7 @@ from routing_engine.errors import (
 )
 from routing_engine.logger import Logger
 from routing_engine.lookup.caching import age_in_words, time_is_up
-from routing_engine.lookup.caller_match import match_caller, queries
+from routing_engine.lookup.caller_match import CallerMatch, match_caller, queries
 from routing_engine.lookup.limiter import Limiter
 from routing_engine.settings.integration import Model, RateLimits
 
@@ -33,6 +33,8 @@ _NO_PLACE = "not asked, its limits left no place in time"
 _PAUSE_S = 0.05
 #: A look-up that was given less than this and came late says little about the system.
 _FAIR_S = 0.5
+_NOT_CUT: Mapping[int, Record] = {}
+_NOTHING_TO_SAY = ("", True)
 #: Of an integration that nobody bounds; it is obeyed all the same when it asks to be left alone.
 _UNBOUNDED = RateLimits(at_a_time=1_000_000, failures=0)
 
@@ -42,6 +44,7 @@ class _Progress:
     """How far a look-up has come: `waiting` for what the integration's limits allow, not for the system itself."""
 
     ask: Find
+    began: float
     waiting: bool = False
     begun: bool = False
 
@@ -92,10 +95,11 @@ class Search:
             return SourceDown("no time was left to ask it", asked=False)
         began = self._clock()
         limit_s = ask.source.timeout_s if ask.source.timeout_s is not None else self._timeout_s
-        progress = _Progress(ask)
+        progress = _Progress(ask, began)
         try:
             # Who shares a look-up leaves it when his own time is up: the next one's may be longer.
-            answer = await self._ask(progress, left_s if ask.shared else min(limit_s, left_s))
+            async with asyncio.timeout(left_s if ask.shared else min(limit_s, left_s)):
+                answer = await self._ask_by_forms(progress)
         except ProviderSkipped as error:
             return SourceDown(str(error)[:_LONGEST_WHY], self._ms_since(began), asked=False)
         except ProviderError as error:
@@ -111,8 +115,9 @@ class Search:
             return self._is_broken(ask.source, error, self._ms_since(began))
         except Exception as error:
             return self._is_broken(ask.source, error, self._ms_since(began))
-        self._is_up(ask.source)
-        return self._dated(ask.source, replace(answer, took_ms=self._ms_since(began)))
+        if self._down:
+            self._is_up(ask.source)
+        return self._dated(ask.source, answer) if self._aged else answer
 
     def _dated(self, source: Source, found: Found) -> Found:
         """Say how old an answer is that a mirror has given."""
@@ -122,40 +127,44 @@ class Search:
             return found
         return replace(found, note=f"snapshot, {age_in_words(age_s)} old", origin="snapshot", age_s=age_s)
 
-    async def _ask(self, progress: _Progress, limit_s: float) -> Found:
-        source = progress.ask.source
+    async def _ask_by_forms(self, progress: _Progress) -> Found:
+        """Ask for one spelling of the caller after the other, until there is a record that is the caller's."""
+        ask, source = progress.ask, progress.ask.source
         provider = self._providers.get(source.integration)
         if provider is None:
             raise ProviderError(f"there is no integration '{source.integration}'")
-        async with asyncio.timeout(limit_s):
-            return await self._ask_by_forms(provider, progress)
-
-    async def _ask_by_forms(self, provider: Provider, progress: _Progress) -> Found:
-        """Ask for one spelling of the caller after the other, until there is a record that is the caller's."""
-        ask, source = progress.ask, progress.ask.source
         model = self._models.get(source.integration, {}).get(source.model) or Model(source.model, {})
-        fields = model.checked_fields(source.field) if source.by_caller else ()
         others, unread, notes = set[str](), set[str](), dict[tuple[str, bool], None]()
         for query in queries(Query(source.model, source.field, ask.value, source.by_caller, ask.caller), model):
             found = await self._request(provider, query, progress)
             notes[_note_of(found)] = None
-            shown, whole = bounds.bounded(found, fields, source.integration)
-            matching = partial(match_caller, shown, query, fields, self._region, model.must_show)
-            # Reading a number takes some 75 us: with many of them the other calls would wait.
-            many = bounds.characters(shown, fields) > bounds.READ_AT_ONCE
-            match = await asyncio.to_thread(matching) if many else matching()
-            others.update(map(_identity, match.mismatches))
-            unread.update(map(_identity, match.unreadable))
+            if not query.by_caller:  # whatever is found is what was searched for
+                match, whole = CallerMatch(found), _NOT_CUT
+            else:
+                match, whole = await self._match(source, found, query, model)
+            if match.mismatches or match.unreadable:
+                others.update(map(_identity, match.mismatches))
+                unread.update(map(_identity, match.unreadable))
             if match.callers:
-                callers = _once([whole.get(id(one), one) for one in match.callers])
-                # A record that a join gives twice is the caller's when one of its numbers is.
-                theirs = set(map(_identity, match.callers))
-                records = (apply_types(one, model.about) for one in callers) if model.about else callers
-                note = _noted(notes)
-                return Found(
-                    tuple(records), mismatches=len(others - theirs), unreadable=len(unread - theirs), note=note
-                )
-        return Found(mismatches=len(others), unreadable=len(unread), note=_noted(notes))
+                callers = _once([whole.get(id(one), one) for one in match.callers] if whole else match.callers)
+                if others or unread:
+                    # A record that a join gives twice is the caller's when one of its numbers is.
+                    theirs = set(map(_identity, match.callers))
+                    others, unread = others - theirs, unread - theirs
+                records = tuple([apply_types(one, model.about) for one in callers] if model.about else callers)
+                return Found(records, self._ms_since(progress.began), len(others), len(unread), _noted(notes))
+        return Found((), self._ms_since(progress.began), len(others), len(unread), _noted(notes))
+
+    async def _match(
+        self, source: Source, found: Sequence[Record], query: Query, model: Model
+    ) -> tuple[CallerMatch, Mapping[int, Record]]:
+        """Return whose the records are, and the whole record by the `id` of each that was cut to be read."""
+        fields = model.checked_fields(source.field)
+        shown, whole = bounds.bounded(found, fields, source.integration)
+        matching = partial(match_caller, shown, query, fields, self._region, model.must_show)
+        # Reading a number takes some 75 us: with many of them the other calls would wait.
+        many = bounds.characters(shown, fields) > bounds.READ_AT_ONCE
+        return await asyncio.to_thread(matching) if many else matching(), whole
 
     async def _request(self, provider: Provider, query: Query, progress: _Progress) -> Sequence[Record]:
         """Ask once; a second time where the connection broke and the question may well be answered at once."""
@@ -172,14 +181,14 @@ class Search:
             raise broke from None  # it was asked, and that is what came of it
 
     async def _limited(self, provider: Provider, query: Query, progress: _Progress) -> Sequence[Record]:
-        async def ask() -> Sequence[Record]:
+        def ask() -> Awaitable[Sequence[Record]]:
             progress.waiting, progress.begun = False, True
-            found = await provider.find(query)
-            bounds.check_count(len(found), progress.ask.source.integration)
-            return found
+            return provider.find(query)
 
-        progress.waiting = True
-        return await self._limiter(progress.ask.source).run(ask, progress.ask.early, progress.tell)
+        progress.waiting, source = True, progress.ask.source
+        found = await self._limiters[source.integration].run(ask, progress.ask.early, progress.tell)
+        bounds.check_count(len(found), source.integration)
+        return found
 
     def _limiter(self, source: Source) -> Limiter:
         return self._limiters[source.integration]
@@ -235,12 +244,14 @@ def _once(records: Sequence[Record]) -> Sequence[Record]:
 
 def _note_of(found: Sequence[Record]) -> tuple[str, bool]:
     """Return what is to be said of an answer, and whether anything was asked."""
-    return (found.note, found.asked) if isinstance(found, Noted) else ("", True)
+    return (found.note, found.asked) if isinstance(found, Noted) else _NOTHING_TO_SAY
 
 
 def _noted(notes: Iterable[tuple[str, bool]]) -> str:
     """Return what to say of all answers: that nothing was asked only where that holds for each of them."""
     notes = tuple(notes)
+    if notes == (_NOTHING_TO_SAY,):
+        return ""
     asked = any(was_asked for _, was_asked in notes)
     return ", ".join(note for note, was_asked in notes if note and was_asked is asked)
 

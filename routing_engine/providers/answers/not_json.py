@@ -84,8 +84,8 @@ def _page_about(text: str) -> tuple[str, Who, str]:
 
 def _in_utf8(body: bytes, content_type: str) -> bytes:
     """Return the body as JSON is written. UTF-8 goes before a header: many servers name a charset out of habit."""
-    charset = _charset(content_type)
-    if not _READ.match(charset) or (not charset.lower().startswith("utf-16") and _is_utf8(body)):
+    charset = _charset(content_type) if "=" in content_type else ""
+    if not charset or not _READ.match(charset) or (not charset.lower().startswith("utf-16") and _is_utf8(body)):
         return body
     return body.decode(charset).encode()
 

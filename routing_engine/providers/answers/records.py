@@ -44,8 +44,7 @@ class RecordShape:
 
     def their_name(self, ours: str) -> str:
         """Return their name of a field to search in; ours where the map has none, or a path."""
-        theirs = dict(self.fields).get(ours)
-        return theirs if isinstance(theirs, str) else ours
+        return next((theirs for name, theirs in self.fields if name == ours and isinstance(theirs, str)), ours)
 
     def misread(self, what: str) -> ProviderMisread:
         """Return the error for an answer of another shape, in the name of the integration."""
@@ -189,7 +188,8 @@ def record_of(fields: Mapping[str, Value], record_url: Template | None, instead_
     `record_url` is a template over the fields; None when records have no page.
     """
     identity = id_of(fields) or instead_of_id
-    return Record(fields, id=identity, url=page_url(record_url, {**fields, "id": identity}))
+    url = page_url(record_url, {**fields, "id": identity}) if record_url is not None else ""
+    return Record(fields, id=identity, url=url)
 
 
 def id_of(fields: Mapping[str, Value]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import math
 from collections.abc import Callable
@@ -24,6 +25,8 @@ def read_value(raw: Json) -> Value:
 
     A whole number beyond 64 bits is an id that somebody forgot to quote: it becomes its text.
     """
+    if isinstance(raw, str):  # nearly all are
+        return raw if raw.isprintable() else clean_text(raw)
     if isinstance(raw, list) and not any(isinstance(item, (list, dict)) for item in raw):
         return tuple(map(_read_scalar, raw))
     if isinstance(raw, (list, dict)):
@@ -50,7 +53,8 @@ def read_json(body: bytes) -> Json:
     if len(body) > _MOST_VALUES and body.count(b",") + body.count(b"[") + body.count(b"{") > _MOST_VALUES:
         raise ValueError("has more than 250,000 values")
     try:
-        found: Json = _DECODER.decode(body.decode("utf-8-sig"))
+        # Not as "utf-8-sig": Python decodes that in Python.
+        found: Json = _DECODER.decode(body.removeprefix(codecs.BOM_UTF8).decode())
         return found
     except RecursionError:
         raise ValueError("it is nested too deeply") from None

@@ -14,7 +14,8 @@ from yarl import URL
 from routing_engine import __version__
 from routing_engine.core.pace import paced
 from routing_engine.errors import ProviderError, ProviderMisread, ProviderRefused, ProviderUnreachable, Who
-from routing_engine.providers.net.lean_request import Body, LeanRequests, LeanResponse
+from routing_engine.providers.net.kept_connection import WholeAnswer
+from routing_engine.providers.net.lean_request import Body, LeanRequests, LeanResponse, RequestTarget, target_of
 from routing_engine.providers.net.looks_on import LOOKS_ON, HttpExchange
 from routing_engine.retry_after import seconds_until
 
@@ -96,14 +97,15 @@ class HttpClient:
         self._closed = False
 
     async def send(
-        self, method: str, url: URL, headers: Mapping[str, str], body: Body, asks: bool = False
+        self, method: str, url: URL | RequestTarget, headers: Mapping[str, str], body: Body, asks: bool = False
     ) -> HttpAnswer:
         """Send one request. `asks` says that a POST changes nothing on the other side: it may be repeated."""
         await paced()
+        target = url if isinstance(url, RequestTarget) else target_of(url)
         session, kept, repeatable = self.session(), self._keeps, asks and method == "POST"
         try:
             try:
-                return await self._exchange(session, method, url, headers, body)
+                return await self._exchange(session, method, target, headers, body)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
                 # A balancer may have dropped every kept connection at once; that says nothing about the system. aiohttp
                 # repeats a GET on the next kept one, which is as dead.
@@ -111,7 +113,7 @@ class HttpClient:
                     raise
                 await self._retire(session)
                 repeatable = False
-                return await self._exchange(self.session(), method, url, headers, body)
+                return await self._exchange(self.session(), method, target, headers, body)
         except (aiohttp.ClientError, OSError) as error:
             # Not chained: aiohttp's errors hold the address of the request, and with it the caller's number.
             raise self._failure(error, repeatable) from None
@@ -119,24 +121,39 @@ class HttpClient:
             raise ProviderRefused(f"{self._name}: the host name of the address cannot be used") from None
 
     async def _exchange(
-        self, session: aiohttp.ClientSession, method: str, url: URL, headers: Mapping[str, str], body: Body
+        self, session: aiohttp.ClientSession, method: str, target: RequestTarget, headers: Mapping[str, str], body: Body
     ) -> HttpAnswer:
         self._under_way[session] = self._under_way.get(session, 0) + 1
         began = time.monotonic()
         try:
-            lean = self._lean.get(session) or self._lean.setdefault(session, LeanRequests(session))
-            if lean.takes(method, url, headers, body):
-                answer = await self._read_lean(await lean.send(method, url, headers, body))
+            lean = self._lean.get(session) or self._lean.setdefault(session, LeanRequests(session, _KEEP_ALIVE_S))
+            if lean.takes(method, target, headers, body):
+                found = await lean.send(method, target, headers, body)
+                answer = self._plain(found) if isinstance(found, WholeAnswer) else await self._read_lean(found)
             else:
-                async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
-                    answer = await self._read(response)
+                answer = await self._send_odd(session, method, target.url, headers, body)
             if (tell := LOOKS_ON.get()) is not None:
-                tell(HttpExchange(method, url, answer.status, answer.body, (time.monotonic() - began) * 1000))
+                tell(HttpExchange(method, target.url, answer.status, answer.body, (time.monotonic() - began) * 1000))
             return answer
         finally:
             self._under_way[session] -= 1
             if session is not self._client:
                 await self._close_unused(session)
+
+    async def _send_odd(
+        self, session: aiohttp.ClientSession, method: str, url: URL, headers: Mapping[str, str], body: Body
+    ) -> HttpAnswer:
+        async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
+            return await self._read(response)
+
+    def _plain(self, found: WholeAnswer) -> HttpAnswer:
+        """Return an answer that is there already, with no more of its body than `_body` would read."""
+        self._answered = self._keeps = True
+        status, headers, body = found
+        most = self._most_of(status)
+        if len(body) > most:
+            body = self._cut(status, body, most)
+        return HttpAnswer(status, body, self._wait_s(headers), headers)
 
     async def _read_lean(self, response: LeanResponse) -> HttpAnswer:
         try:
@@ -160,8 +177,7 @@ class HttpClient:
     async def _close_unused(self, session: aiohttp.ClientSession) -> None:
         if session is not self._client and not self._under_way.get(session):
             self._under_way.pop(session, None)
-            self._lean.pop(session, None)
-            await session.close()
+            await self._close_session(session)
 
     def session(self) -> aiohttp.ClientSession:
         """Return the session; it is opened at the first look-up."""
@@ -177,7 +193,12 @@ class HttpClient:
         retired = [one for one in self._under_way if one is not self._client]
         for session in (*retired, self._client):
             if session is not None:
-                await session.close()
+                await self._close_session(session)
+
+    async def _close_session(self, session: aiohttp.ClientSession) -> None:
+        if (lean := self._lean.pop(session, None)) is not None:
+            lean.close()
+        await session.close()
 
     def _wait_s(self, headers: Mapping[str, str]) -> float | None:
         text = headers.get("Retry-After")
@@ -185,11 +206,8 @@ class HttpClient:
 
     async def _body(self, response: aiohttp.ClientResponse | LeanResponse) -> bytes:
         """Read as much as an answer may hold, counted after decompression; of a refusal only its beginning."""
-        # The rest of a refusal's body is not worth waiting for; its connection is closed with it.
-        refused = response.status >= 300 and response.status != 404  # which is "no record", and leaves the connection
-        if refused and not self._error_bytes:
+        if (most := self._most_of(response.status)) == 0:
             return b""
-        most = self._error_bytes if refused else self._most
         chunks, size = [], 0
         while chunk := await response.content.readany():
             chunks.append(chunk)
@@ -197,10 +215,17 @@ class HttpClient:
             # Counted after decompression: a small answer may unfold to gigabytes.
             if size > most:
                 response.close()
-                if refused:
-                    return b"".join(chunks)[:most]
-                raise ProviderMisread(f"{self._name}: the answer is larger than max_answer_bytes allows")
+                return self._cut(response.status, b"".join(chunks), most)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _most_of(self, status: int) -> int:
+        # The rest of a refusal's body is not worth waiting for; its connection is closed with it. 404 is "no record".
+        return self._most if status < 300 or status == 404 else self._error_bytes
+
+    def _cut(self, status: int, body: bytes, most: int) -> bytes:
+        if status < 300 or status == 404:
+            raise ProviderMisread(f"{self._name}: the answer is larger than max_answer_bytes allows")
+        return body[:most]
 
     def _failure(self, error: Exception, repeatable: bool) -> ProviderError:
         if isinstance(error, aiohttp.ClientResponseError) or isinstance(error.__cause__, ContentEncodingError):
