@@ -99,7 +99,7 @@ class AgiWire:
         return [_WAS_SET] * count
 
     def _whole_environment(self, received: bytes, events: list[Environment | Reply | Hangup]) -> int:
-        """Read an environment that came in one piece, as it nearly always does: a fifth of the time that lines take.
+        """Read an environment that came in one piece, as it nearly always does: a third of the time that lines take.
 
         Return how many bytes were used: none when it is not whole, or has anything in it that needs a closer look.
         """
@@ -212,7 +212,7 @@ def command(verb: str, *values: str) -> bytes:
 def set_variables(variables: Sequence[tuple[str, str]]) -> bytes:
     """Return the command lines that set variables, each as `command` writes it.
 
-    Where nothing needs quoting, as nearly always, that is seen of all of them together: a quarter of the time.
+    Where nothing needs quoting, as nearly always, that is seen of all of them together: a third of the time.
     """
     if _is_plain("".join([text for pair in variables for text in pair])):
         lines = "".join([f'SET VARIABLE "{name}" "{value}"\n' for name, value in variables]).encode()
