@@ -47,13 +47,13 @@ class House:
 
 @asynccontextmanager
 async def engine_of(
-    middleware: Middleware, routes: Mapping[str, str], settings: str = "", folder: Path | None = None, workers: int = 1
+    middleware: Middleware, routes: Mapping[str, str], settings: str = "", folder: Path | None = None
 ) -> AsyncIterator[Engine]:
     """An engine with these routes, its configuration in a folder of its own."""
     with TemporaryDirectory(prefix="acceptance-") as made:
         place = folder or Path(made)
         write_configuration(place, routes, middleware.address, settings)
-        async with Engine.serving(place, workers=workers) as engine:
+        async with Engine.serving(place) as engine:
             yield engine
 
 

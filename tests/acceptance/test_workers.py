@@ -17,7 +17,7 @@ from rig.asterisk import Landing
 from rig.sip import Call
 
 from .engine import Engine, write_configuration, write_route
-from .stage import House, Stage, engine_of, hears, told
+from .stage import House, Stage, hears, told
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 
@@ -33,7 +33,9 @@ async def stage(house: House, tmp_path: Path) -> AsyncIterator[Stage]:
     """A stage whose engine has two workers."""
     house.middleware.knows("crm", "123456", id="1")
     routes = {"support": route("sales"), "at_once": "default: {to: {queue: vip}}\n"}
-    async with engine_of(house.middleware, routes, workers=2, folder=tmp_path / "engine") as engine:
+    write_configuration(tmp_path, routes, house.middleware.address)
+    (tmp_path / "engine.yaml").write_text("region: AT\nlisteners: {fastagi: 127.0.0.1:0, metrics: 127.0.0.1:0}\n")
+    async with Engine.serving(tmp_path, workers=2) as engine:
         yield Stage(house, engine)
         assert engine.complaints == []
 
@@ -62,18 +64,46 @@ async def by_each(stage: Stage) -> Sequence[Landing]:
     return found
 
 
+async def figures(engine: Engine) -> str:
+    """The page of figures."""
+    (address,) = cast("Sequence[str]", (await engine.logged("service.ready"))["metrics"])
+    async with ClientSession() as client, client.get(f"http://{address}/metrics") as answer:
+        return await answer.text()
+
+
 async def ends(call: Call, stage: Stage) -> Landing:
     await call.press("123456", 60, 40)
     return await stage.lands(call, "queue")
 
 
-async def test_calls_land_by_the_worker_that_is_free_and_a_reload_is_one_for_both(stage: Stage) -> None:
+async def test_calls_land_by_the_worker_that_is_free_a_reload_is_one_for_both_and_figures_are_their_sum(
+    stage: Stage,
+) -> None:
     first = await by_each(stage)
     write_route(stage.engine.folder, "support", route("vip"))
     reloaded = await stage.engine.logged("configuration.reloaded")
     second = await by_each(stage)
     assert [one.exten for one in (*first, *second)] == ["sales", "sales", "vip", "vip"]
     assert {told(one, "REVISION") for one in second} == {(reloaded["revision"],)}
+    page = await figures(stage.engine)
+    assert 'routing_engine_calls_total{reason="matched",route="support"} 4.0' in page
+    assert "routing_engine_workers 2.0" in page
+
+
+async def both_finish_their_calls(stage: Stage, pids: Sequence[int]) -> None:
+    """The end of the engine waits for the calls of every worker, and leaves no process."""
+    calls = []
+    for other in pids:
+        with frozen(other):
+            calls.append(await stage.call("support"))
+            await hears(calls[-1], "prompt")
+    stage.engine.terminate()
+    await stage.engine.logged("service.draining", calls=2)
+    landed = [await ends(one, stage) for one in calls]
+    assert ([one.exten for one in landed], await stage.engine.ended()) == (["sales", "sales"], 0)
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
 
 
 async def test_a_worker_that_dies_leaves_its_caller_to_the_next_and_comes_again(stage: Stage) -> None:
@@ -89,32 +119,4 @@ async def test_a_worker_that_dies_leaves_its_caller_to_the_next_and_comes_again(
     with frozen(two):
         assert (await stage.lands(await stage.call("at_once"), "queue")).exten == "vip"
     assert back["pid"] != one
-
-
-async def test_figures_are_those_of_all_workers(house: House, tmp_path: Path) -> None:
-    write_configuration(tmp_path, {"support": route("sales")}, house.middleware.address)
-    (tmp_path / "engine.yaml").write_text("region: AT\nlisteners: {fastagi: 127.0.0.1:0, metrics: 127.0.0.1:0}\n")
-    house.middleware.knows("crm", "123456", id="1")
-    async with Engine.serving(tmp_path, workers=2) as engine:
-        stage = Stage(house, engine)
-        await by_each(stage)
-        (address,) = cast("Sequence[str]", (await engine.logged("service.ready"))["metrics"])
-        async with ClientSession() as client, client.get(f"http://{address}/metrics") as answer:
-            page = await answer.text()
-    assert 'routing_engine_calls_total{reason="matched",route="support"} 2.0' in page
-    assert "routing_engine_workers 2.0" in page
-
-
-async def test_the_end_of_the_engine_waits_for_the_calls_of_every_worker(stage: Stage) -> None:
-    calls = []
-    for other in await workers(stage.engine):
-        with frozen(other):
-            calls.append(await stage.call("support"))
-            await hears(calls[-1], "prompt")
-    stage.engine.terminate()
-    await stage.engine.logged("service.draining", calls=2)
-    landed = [await ends(one, stage) for one in calls]
-    assert ([one.exten for one in landed], await stage.engine.ended()) == (["sales", "sales"], 0)
-    for pid in await workers(stage.engine):
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
+    await both_finish_their_calls(stage, (cast("int", back["pid"]), two))
