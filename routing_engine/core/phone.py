@@ -274,7 +274,9 @@ def _pieces(text: str) -> Iterator[str]:
 def _parted(text: str) -> str:
     """Return a text with `;` where words or strokes stand between numbers that are whole."""
     parts = _OR.split(text)
-    return ";".join(parts) if len(parts) > 1 and all(map(_WHOLE.match, parts)) else text
+    # The digits of an extension make no number whole: `+2622696 / 01234 ext. 12` is one line.
+    whole = len(parts) > 1 and all(_WHOLE.match(_BEHIND.sub("", part, count=1)) for part in parts)
+    return ";".join(parts) if whole else text
 
 
 def _bare(piece: str) -> str:

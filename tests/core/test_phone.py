@@ -330,6 +330,12 @@ def spellings(draw: st.DrawFn, line: str) -> str:
     return f"{before}+{digits}{behind}"
 
 
+def test_an_extension_makes_no_two_lines_of_one() -> None:
+    line = read_number("+262269601234", "AT")
+    assert line is not None
+    assert holds_line("+2622696 / 01234 ext. 12", line, "AT")
+
+
 @given(st.data(), st.sampled_from(["AT", "DE", "US", "IT", ""]))
 def test_a_spelling_holds_its_own_line_and_never_another(data: st.DataObject, region: str) -> None:
     one, other = data.draw(lines()), data.draw(lines())
