@@ -135,9 +135,11 @@ class Service(Serving):
         return True
 
     async def close(self) -> None:
-        """End the workers, where a start has failed, and close everything."""
+        """End what still listens, where a start has failed, and close everything."""
         if self._pool is not None:
             await self._pool.stop(0)
+        if isinstance(self._server, AgiServer):
+            await self._server.stop(0)
         await super().close()
 
     # ------------------------------------------------------------------------------------- inside

@@ -99,7 +99,7 @@ async def test_work_that_the_database_refuses_is_no_outage(place: DatabasePlace)
     async with opened(place) as database:
         database.put(noting("a"))
         database.put(noting("a"))  # the key is there
-        database.put(lambda connection: connection.execute(text("SELECT nothing FROM nowhere")) and None)
+        database.put(lambda connection: connection.execute(text("SELECT nothing FROM about")) and None)
         database.put(noting("b"))
         assert await database.write(noted) == ["a", "b"]
         assert (database.lost, database.down) == (2, "")
