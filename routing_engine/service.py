@@ -17,6 +17,7 @@ from routing_engine.core.events import CallRouted, ConfigurationRefused, Reading
 from routing_engine.core.ports import FileFindings
 from routing_engine.engine import EnginePart, file_findings
 from routing_engine.errors import ConfigError, Problem, traceback_frames
+from routing_engine.event_bus import CLOSE_S
 from routing_engine.guard import Guard
 from routing_engine.logger import Logger
 from routing_engine.serving import CallServer, Serving, calls_of
@@ -139,7 +140,8 @@ class Service(Serving):
         if self._pool is not None:
             await self._pool.stop(0)
         if isinstance(self._server, AgiServer):
-            await self._server.stop(0)
+            # Usually nobody is left: a drain has ended the calls.
+            await self._server.stop(0 if self._hurry else CLOSE_S)
         await super().close()
 
     # ------------------------------------------------------------------------------------- inside
