@@ -258,8 +258,8 @@ class Revisions:
     def _numbers(self) -> list[str]:
         try:
             return [path.stem for path in self.path.iterdir() if path.suffix == ".json" and _NUMBER.match(path.stem)]
-        except OSError:
-            return []
+        except (FileNotFoundError, NotADirectoryError):
+            return []  # nothing is kept yet; what may not be read is no such answer
 
     def _manifest(self, number: str) -> Path:
         return self.path / f"{number}.json"

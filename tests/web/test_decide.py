@@ -103,7 +103,10 @@ async def test_what_cannot_be_asked_is_refused(engine: Asking, body: Any, status
 
 
 async def test_who_asks_for_too_many_at_once_is_told_to_come_again(engine: Asking) -> None:
-    asked = [engine.decisions.decide(AskedCall("support")) for _ in range(MOST_AT_ONCE + MOST_WAITING + 1)]
+    # More than may wait, as some are answered before the last one asks.
+    most = MOST_AT_ONCE + MOST_WAITING
+    asked = [engine.decisions.decide(AskedCall("support")) for _ in range(4 * most)]
     told = await asyncio.gather(*asked, return_exceptions=True)
     refused = [one for one in told if isinstance(one, ApiError)]
-    assert [(one.status, one.headers["Retry-After"]) for one in refused] == [(429, "1")]
+    assert {(one.status, one.headers["Retry-After"]) for one in refused} == {(429, "1")}
+    assert sum(isinstance(one, dict) for one in told) == len(told) - len(refused) >= most
