@@ -28,8 +28,6 @@ from routing_engine.settings.pbx import Pbx
 
 #: How often all channels are listed without a reason: a hang-up that got lost is healed by that.
 LIST_S = 60.0
-#: And so long behind the first list of a connection: what hung up in the moment in which it was lost looks alive there.
-AGAIN_S = 2.0
 TICK_S = 1.0
 #: How often at most an event that is not believed makes us ask whether the mark is still there.
 DOUBT_S = 1.0
@@ -76,7 +74,7 @@ class PbxWatcher:
         self.pbx, self._hear, self._wall, self._missing = pbx, hear, wall, missing
         self._heard_until = heard_until
         self._history = history_of(pbx.keys.history, folder)
-        self._list_s = self._list_in_s = list_s
+        self._list_s = list_s
         self._client = AmiClient(server_of(pbx, CLASSES))
         self._genuine = GenuineEvents()
         #: Tells the PBX what to do, on the connection on which it is followed.
@@ -178,14 +176,15 @@ class PbxWatcher:
         self._behind = lag_s > _BEHIND_S
 
     async def _tick(self) -> None:
+        passed = 0.0
         while True:
             await asyncio.sleep(TICK_S)
-            self._list_in_s -= TICK_S
+            passed += TICK_S
             # Only while it is connected: what cannot be heard must not end by the clock.
             if self.connected:
                 self._hear(Tick(self._wall() + self._ahead_s))
-            if self._list_in_s <= 0 and self.connected:
-                self._list_in_s = self._list_s
+            if passed >= self._list_s and self.connected:
+                passed = 0.0
                 self._list_again(after_gap=False)
 
     # ------------------------------------------------------------------------------------- what is there now
@@ -222,7 +221,6 @@ class PbxWatcher:
                 self._tell(HistoryRead(snapshot.at))
             return
         self._listed, self._least_s = True, None
-        self._list_in_s = min(AGAIN_S, self._list_s)
         self._ahead_s = snapshot.at - self._wall()
         await self._tell_history(known or await self._before_start(snapshot.at))
         self._tell(HistoryRead(snapshot.at))

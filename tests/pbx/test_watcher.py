@@ -133,12 +133,6 @@ async def test_after_a_broken_connection_the_channels_are_asked_for_anew(followe
     assert not any(isinstance(event, PbxRestarted) for event in followed.told)
 
 
-async def test_soon_after_a_new_connection_the_channels_are_listed_once_more(followed: Followed) -> None:
-    await followed.answer_list()  # what hung up while the connection was lost may have looked alive in the first list
-    await followed.until(lambda told: kinds(told).count("Snapshot") == 2)
-    assert kinds(followed.told).count("HistoryRead") == 1
-
-
 async def test_another_start_of_asterisk_is_told(followed: Followed) -> None:
     followed.manager.send(BEGAN.format(at=1796063301.25, id="1796063301.7"))
     await followed.until(lambda told: isinstance(told[-1], ChannelBegan))
