@@ -20,7 +20,7 @@ unit:      ## the tests that open no socket, process or thread: some seconds
 	@rig/get-python dev
 	@EXAMPLES=10 tests/run unit --ignore=tests/docs --ignore=tests/house
 
-test:      ## all tests, with real calls and real databases: at most 6 minutes (fetches 270 MB once)
+test:      ## all tests, with real calls and real databases: some 7 minutes (fetches 270 MB once)
 	@tests/run all 'not containers and not odoo and not soak and not browser $(NOT_HERE)'
 	@$(if $(NOT_HERE),echo "Left out: the service as its systemd unit runs it. It needs root and systemd.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from routing_engine.cli.common import add_command, misuse, paint, print_json, print_table
+from routing_engine.cli.common import add_command, misuse, paint, print_json, print_table, row_count
 from routing_engine.core.redact import visible
 from routing_engine.settings.paths import audit_folder
 from routing_engine.storage.deed_log import Deed, DeedLog
@@ -17,7 +17,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command, and its own: verify."""
     parser.add_argument("--who", default="", metavar="NAME", help="what this one did")
     parser.add_argument("--revision", default="", metavar="REV", help="what happened with this revision")
-    parser.add_argument("--limit", type=int, default=50, metavar="COUNT", help="at most so many (default: 50)")
+    parser.add_argument("--limit", type=row_count, default=50, metavar="COUNT", help="at most so many (default: 50)")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(run=run)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     """List who did what, the newest first."""
     every = reversed(DeedLog(audit_folder(options.config)).deeds())
     found = [one for one in every if options.who in ("", one.who) and one.revision.startswith(options.revision)]
-    found = found[: max(0, options.limit)]
+    found = found[: options.limit]
     if options.json:
         print_json({"deeds": [deed_json(one) for one in found]})
         return 0

@@ -11,7 +11,7 @@ from typing import get_args
 
 from routing_engine.calls.call import CallOutcome, Direction
 from routing_engine.calls.requests import CallQuery
-from routing_engine.cli.common import misuse, print_table
+from routing_engine.cli.common import misuse, print_table, row_count
 from routing_engine.cli.followed import find_followed, hint, list_followed
 from routing_engine.cli.journal import (
     KEPT_MASKED,
@@ -48,7 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--decisions", action="store_true", help="what the engine decided, also where PBXs are followed"
     )
-    parser.add_argument("--limit", type=int, default=50, metavar="COUNT", help="at most so many (default: 50)")
+    parser.add_argument("--limit", type=row_count, default=50, metavar="COUNT", help="at most so many (default: 50)")
     add_options(parser)
     parser.set_defaults(run=exit_on_journal_error(run))
 
@@ -92,8 +92,6 @@ def _wanted(options: argparse.Namespace, place: JournalPlace) -> CallFilter:
     caller = read_number(options.caller, place.region) if options.caller else None
     if options.caller and caller is None:
         raise ValueError(f"'{options.caller}' is not a telephone number")
-    if not 0 < options.limit <= 1_000_000:
-        raise ValueError("--limit must be a number from 1 to 1000000")
     return CallFilter(
         # One more than is shown: so it is known whether there are others, without counting them.
         options.route,

@@ -22,6 +22,7 @@ CONFIG_HELP = (
 
 #: More cores than that no PBX keeps busy.
 _MOST_WORKERS = 64
+_MOST_ROWS = 1_000_000
 
 
 def add_command(commands: Commands, name: str, gives: str) -> argparse.ArgumentParser:
@@ -51,6 +52,13 @@ def worker_count(text: str) -> int:
     """Return how many workers an argument asks for. Raises `ArgumentTypeError` for what is no such number."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_WORKERS):
         raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 to {_MOST_WORKERS}")
+    return int(text)
+
+
+def row_count(text: str) -> int:
+    """Return how many rows an argument asks for. Raises `ArgumentTypeError` for what is no such number."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_ROWS):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 to {_MOST_ROWS}")
     return int(text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from routing_engine.calls.as_json import JsonObject
-from routing_engine.cli.common import add_command, paint, print_json, print_table
+from routing_engine.cli.common import add_command, paint, print_json, print_table, row_count
 from routing_engine.config.revisions import Revisions
 from routing_engine.config.tell_revisions import list_json, whole_json
 from routing_engine.core.caller import read_moment
@@ -16,7 +16,7 @@ _NONE = "no revision is kept yet: 'routing-engine serve' keeps what it takes"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command, and its own: show."""
-    parser.add_argument("--limit", type=int, default=20, metavar="COUNT", help="at most so many (default: 20)")
+    parser.add_argument("--limit", type=row_count, default=20, metavar="COUNT", help="at most so many (default: 20)")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(run=run)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.route:
         if options.format not in _MAPS:
             return misuse("the whole folder is drawn as text or mermaid; name a route for a picture")
-        print(_MAPS[options.format]([preview_of(route) for route in _in_order(routes)]))
+        print(_MAPS[options.format]([preview_of(routes[name]) for name in sorted(routes)]))
         return 0
     if options.route not in routes:
         return misuse(f"there is no route '{options.route}'; {suggest(options.route, routes)}")
@@ -54,16 +54,15 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _in_order(routes: Mapping[str, Route]) -> list[Route]:
-    return [routes[name] for name in sorted(routes)]
-
-
 def _diff(options: argparse.Namespace, routes: Mapping[str, Route]) -> int:
+    if options.format != "text":
+        return misuse("a change is said in words: --diff has no other --format")
     found = Revisions(options.config).find(options.diff)
     before = _routes_of(options.config, found.number)
-    names = [options.route] if options.route else sorted({*before, *routes})
-    if options.route and not ({options.route} & {*before, *routes}):
-        return misuse(f"there is no route '{options.route}'; {suggest(options.route, routes)}")
+    every = {*before, *routes}
+    if options.route and options.route not in every:
+        return misuse(f"there is no route '{options.route}'; {suggest(options.route, every)}")
+    names = [options.route] if options.route else sorted(every)
     changed = [lines for name in names if (lines := _changed(name, before.get(name), routes.get(name)))]
     if not changed:
         print(f"Nothing that a caller would notice has changed since {found.number}.")

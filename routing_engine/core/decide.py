@@ -97,7 +97,7 @@ def _hide_answers(state: CallState, decision: Decision) -> Decision:
     if record is None or not any(one.sensitive for one in inputs):
         return decision
     rules = (rule for source in state.route.sources for rule in source.rules)
-    right = {name for rule in rules for name in answers_to(rule.when, state.hides)}
+    right = {name for rule in rules for name in answers_to(rule.when, state.route.hides)}
     fields = {name: MASK if name in right else value for name, value in record.fields.items()}
     return replace(decision, record=replace(record, fields=fields)) if right else decision
 
@@ -247,7 +247,7 @@ def _pick(state: CallState, source: Source, records: tuple[Record, ...]) -> tupl
         return _newest(records, source.newest_by, state.caller)
     if isinstance(source.when_many, Prefer):
         for place, record in enumerate(records, start=1):
-            if not why_not(source.when_many.when, state.facts(record), state.hides):
+            if not why_not(source.when_many.when, state.facts(record), state.route.hides):
                 return record, f"one that is preferred (number {place})"
         return records[0], "first: none is one of those preferred"
     return records[0], "first"
@@ -310,8 +310,8 @@ def _run_rules(
         why = _asleep(rule, state.caller.at)
         if not why and rule.live:  # only now: a rule that an earlier one hides costs no round trip to Asterisk
             yield from observe(state, rule.live)
-        why = why or why_not(rule.when, facts, state.hides)
-        state.log_step(f"rule {rule.name}", why or f"matched{nearly_not(rule.when, facts, state.hides)}")
+        why = why or why_not(rule.when, facts, state.route.hides)
+        state.log_step(f"rule {rule.name}", why or f"matched{nearly_not(rule.when, facts, state.route.hides)}")
         if not why:
             return (yield from resolve_destination(state, rule.act, "matched", rule, source, record))
     return None

@@ -361,6 +361,13 @@ class Route:
     variables: tuple[str, ...] = ()
     site: Site = field(default_factory=Site)
 
+    def hides(self, operand: Operand) -> bool:
+        """Return whether an operand holds digits that must not be shown."""
+        if operand.scope != "input":
+            return False
+        asked = self.inputs if operand.name else self.inputs[:1]
+        return any(one.sensitive for one in asked if operand.name in ("", one.name))
+
 
 # --------------------------------------------------------------------------------------- records and decisions
 

@@ -170,7 +170,7 @@ def _allowed(state: CallState, to: DestinationSpec, facts: Facts) -> Conversatio
             return (yield from _last_agent(state, to, facts))
         return Destination(to.kind, _target(to, facts), to.priority, to.ring_s)
     except ValueError as refusal:
-        hidden = any(state.hides(operand) for operand in to.target.operands)
+        hidden = any(state.route.hides(operand) for operand in to.target.operands)
         state.log_step(f"destination {to.kind}", f"refused: {'it is not what was allowed' if hidden else refusal}")
         return None
 

@@ -42,13 +42,6 @@ class CallState:
         """Add a step to the trail."""
         self.trail.append(TrailStep(visible(step, _LONGEST_STEP), visible(outcome, _LONGEST_OUTCOME), took_ms))
 
-    def hides(self, operand: Operand) -> bool:
-        """Return whether an operand holds digits that must not be shown."""
-        if operand.scope != "input":
-            return False
-        inputs = self.route.inputs
-        return any(one.sensitive for one in (inputs if operand.name else inputs[:1]) if operand.name in ("", one.name))
-
     def facts(self, record: Record | None = None) -> Facts:
         """Return all that conditions and templates may look at now."""
         return Facts(self.caller, self.typed, record, self.route.site, self.seen, self.route.name)

@@ -97,16 +97,11 @@ class _Reading:
         yield from map(self._source, route.sources)
         yield PreviewStep("default", "otherwise, and by default", (_way("", route.default),))
 
-    def _hides(self, operand: Operand) -> bool:
-        names = {one.name for one in self.route.inputs if one.sensitive}
-        first = self.route.inputs[0].name if self.route.inputs else ""
-        return operand.scope == "input" and (operand.name or first) in names
-
     def _rules(self, rules: Iterable[Rule]) -> tuple[WayOut, ...]:
         return tuple(self._rule(rule) for rule in rules)
 
     def _rule(self, rule: Rule) -> WayOut:
-        when = describe(rule.when, self._hides) if rule.when is not None else "always"
+        when = describe(rule.when, self.route.hides) if rule.when is not None else "always"
         until = f" (until {rule.until:%Y-%m-%d %H:%M})" if rule.until is not None else ""
         return _way(when + until, rule.act, rule.name, "switched off" if rule.disabled else "")
 
@@ -137,13 +132,13 @@ class _Reading:
         elif source.newest_by:
             yield WayOut("several are found", f"{_RULES}, with the newest by {source.newest_by}")
         elif isinstance(many, Prefer):
-            preferred = describe(many.when, self._hides)
+            preferred = describe(many.when, self.route.hides)
             yield WayOut("several are found", f"{_RULES}, with the first for which {preferred}, else the first")
 
 
 def _else(source: Source) -> Iterator[WayOut]:
     # A record that is found ends the search, whether a rule holds or not.
-    if not source.rules or source.rules[-1].when is not None or source.rules[-1].disabled:
+    if not any(rule.when is None and rule.until is None and not rule.disabled for rule in source.rules):
         yield WayOut("found, and no rule holds", DEFAULT)
     silent = f"{source.integration} does not answer"
     if source.when_down == "next":

@@ -114,3 +114,10 @@ def test_a_log_that_was_written_anew_is_not_the_one_that_was_noted(run: Run, fol
 
 def test_a_known_line_is_written_as_the_log_has_it(run: Run, folder: Path) -> None:
     assert run("audit", "verify", "--known", "7", "--config", str(folder))[0] == 2
+
+
+@pytest.mark.parametrize("command", ["revisions", "audit"])
+@pytest.mark.parametrize("count", ["0", "-1", "many"])
+def test_a_count_that_is_none_is_refused(run: Run, folder: Path, command: str, count: str) -> None:
+    code, _, error = run(command, f"--limit={count}", "--config", str(folder))
+    assert (code, f"'{count}' is not a number from 1" in error) == (2, True)

@@ -26,6 +26,11 @@ def test_without_a_route_the_folder_is_a_map(run: Run, config: Path) -> None:
     assert run("show", "--format", "svg", "--config", str(config))[0] == 2
 
 
+def test_a_change_has_no_picture(run: Run, folder: Path) -> None:
+    code, _, error = run("show", "--diff", "abcd", "--format", "svg", "--config", str(folder))
+    assert (code, "said in words" in error) == (2, True)
+
+
 def test_a_route_that_is_not_there_gets_a_hint(run: Run, config: Path) -> None:
     code, _, error = run("show", "suport", "--config", str(config))
     assert (code, "did you mean 'support'?" in error) == (2, True)

@@ -89,6 +89,21 @@ def test_several_records_are_said_as_the_route_takes_them(many: str, said: str) 
     assert said in as_text(preview_of(route(WHOLE.replace("when_many: {to: {queue: several}}", f"when_many: {many}"))))
 
 
+@pytest.mark.parametrize(
+    ("rule", "may_fail"),
+    [
+        ("{name: all, to: {queue: all}}", False),
+        ("{name: all, to: {queue: all}, until: '2026-12-24'}", True),
+        ("{name: all, to: {queue: all}, disabled: true}", True),
+        ("{name: all, to: {queue: all}, when: {tier: gold}}", True),
+    ],
+)
+def test_a_record_for_which_no_rule_holds_is_named_where_that_can_be(rule: str, may_fail: bool) -> None:
+    source = "{integration: crm, model: contact, search: {field: phone, by: caller}"
+    text = f"default: {{to: {{queue: sales}}}}\nsources: [{source}, rules: [{rule}]}}]\n"
+    assert ("found, and no rule holds" in as_text(preview_of(route(text)))) is may_fail
+
+
 def test_a_chain_ends_in_the_default() -> None:
     text = "default: {to: {queue: sales}}\nrules: [{name: a, to: [{extension: '1', ring_s: 20}, {queue: vip}]}]\n"
     assert "extension 1, for 20 s, then queue vip, then the default" in as_text(preview_of(route(text)))
